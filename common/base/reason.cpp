@@ -1,0 +1,69 @@
+#include "common/base/reason.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace n4b::base {
+namespace {
+
+constexpr auto kNames = std::to_array<std::pair<Reason, std::string_view>>({
+    {Reason::kCompleted, "Completed"},
+    {Reason::kSourceUnreachable, "SourceUnreachable"},
+    {Reason::kSourceNameNotResolved, "SourceNameNotResolved"},
+    {Reason::kNotCatchupServer, "NotCatchupServer"},
+    {Reason::kSourceConnectionLost, "SourceConnectionLost"},
+    {Reason::kSourceStalled, "SourceStalled"},
+    {Reason::kSourceRefused, "SourceRefused"},
+    {Reason::kSourceProtocolError, "SourceProtocolError"},
+    {Reason::kSourceLogPruned, "SourceLogPruned"},
+    {Reason::kSourceIdentityChanged, "SourceIdentityChanged"},
+    {Reason::kCopyInconsistent, "CopyInconsistent"},
+    {Reason::kStorageFull, "StorageFull"},
+    {Reason::kStorageReadOnly, "StorageReadOnly"},
+    {Reason::kStorageUnavailable, "StorageUnavailable"},
+    {Reason::kStoragePermission, "StoragePermission"},
+    {Reason::kArtifactConflict, "ArtifactConflict"},
+    {Reason::kArtifactDamaged, "ArtifactDamaged"},
+    {Reason::kArtifactNotFound, "ArtifactNotFound"},
+    {Reason::kMemoryLimitTooSmall, "MemoryLimitTooSmall"},
+    {Reason::kInvalidRunSpec, "InvalidRunSpec"},
+    {Reason::kAttemptDeadlineExceeded, "AttemptDeadlineExceeded"},
+    {Reason::kCancelled, "Cancelled"},
+    {Reason::kInternalError, "InternalError"},
+    {Reason::kStorageNotFound, "StorageNotFound"},
+    {Reason::kStorageNotReady, "StorageNotReady"},
+    {Reason::kVolumeNotMountable, "VolumeNotMountable"},
+    {Reason::kImageNotPullable, "ImageNotPullable"},
+    {Reason::kUnschedulable, "Unschedulable"},
+    {Reason::kPodRejected, "PodRejected"},
+    {Reason::kStartTimeout, "StartTimeout"},
+    {Reason::kOutOfMemory, "OutOfMemory"},
+    {Reason::kEvicted, "Evicted"},
+    {Reason::kPodLost, "PodLost"},
+    {Reason::kJobDeleted, "JobDeleted"},
+    {Reason::kNoReport, "NoReport"},
+    {Reason::kServiceHasNoEndpoints, "ServiceHasNoEndpoints"},
+    {Reason::kInvalidSpec, "InvalidSpec"},
+    {Reason::kDeadlineExceeded, "DeadlineExceeded"},
+    {Reason::kStartDeadlineExceeded, "StartDeadlineExceeded"},
+    {Reason::kLost, "Lost"},
+    {Reason::kPending, "Pending"},
+    {Reason::kQueued, "Queued"},
+    {Reason::kRunning, "Running"},
+    {Reason::kRetrying, "Retrying"},
+});
+
+}  // namespace
+
+std::string_view to_string(Reason reason) {
+    const auto* found = std::find_if(kNames.begin(), kNames.end(), [&](const auto& e) { return e.first == reason; });
+    return found == kNames.end() ? "InternalError" : found->second;
+}
+
+std::optional<Reason> parse_reason(std::string_view name) {
+    const auto* found = std::find_if(kNames.begin(), kNames.end(), [&](const auto& e) { return e.second == name; });
+    return found == kNames.end() ? std::nullopt : std::optional(found->first);
+}
+
+}  // namespace n4b::base

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+namespace n4b::base {
+
+/// Why a run, an attempt or a storage is in the state it is in: the closed list that both programs speak. The names are
+/// part of the API (condition reasons, `RunReport.reason`) and never change their meaning; operator/api/reasons adds to
+/// each what a user should do.
+enum class Reason {
+    // Outcomes that the runner reports.
+    kCompleted,              ///< The artifact is complete and its head is readable.
+    kSourceUnreachable,      ///< No connection to any endpoint.
+    kSourceNameNotResolved,  ///< The host name of every endpoint is unknown to DNS.
+    kNotCatchupServer,       ///< Something answers, but it does not speak catchup version 1.
+    kSourceConnectionLost,   ///< The source closed or reset the connection half-way.
+    kSourceStalled,          ///< No byte within the stall or prepare timeout.
+    kSourceRefused,          ///< The source answered with an error status.
+    kSourceProtocolError,    ///< The source sent bytes that the protocol does not allow.
+    kSourceLogPruned,        ///< The source pruned transactions that the copy needs.
+    kSourceIdentityChanged,  ///< Store id differs from the last chain of this source and database.
+    kCopyInconsistent,       ///< The copy failed the completeness rule (log does not reach H).
+    kStorageFull,
+    kStorageReadOnly,
+    kStorageUnavailable,   ///< The volume vanished or answers with IO errors.
+    kStoragePermission,    ///< The runner may not write there.
+    kArtifactConflict,     ///< Somebody else owns the name, or the chain was closed meanwhile.
+    kArtifactDamaged,      ///< A digest or a size does not match.
+    kArtifactNotFound,     ///< A look-up found no finished artifact of this run.
+    kMemoryLimitTooSmall,  ///< The cgroup limit is below what the runner needs to work at all.
+    kInvalidRunSpec,       ///< The RunSpec or the command line is wrong.
+    kAttemptDeadlineExceeded,
+    kCancelled,
+    kInternalError,
+    // Outcomes that only the operator can see.
+    kStorageNotFound,  ///< No Neo4jBackupStorage of that name.
+    kStorageNotReady,  ///< The storage exists, but its claim does not.
+    kVolumeNotMountable,
+    kImageNotPullable,
+    kUnschedulable,
+    kPodRejected,  ///< Quota, pod security or another admission refused the pod.
+    kStartTimeout,
+    kOutOfMemory,
+    kEvicted,
+    kPodLost,     ///< The pod went away with its node.
+    kJobDeleted,  ///< Somebody deleted the Job or its pod.
+    kNoReport,    ///< The container ended without a readable report.
+    kServiceHasNoEndpoints,
+    kInvalidSpec,
+    kDeadlineExceeded,       ///< The deadline of the whole run.
+    kStartDeadlineExceeded,  ///< Older than startDeadline before it ever started: skipped.
+    kLost,                   ///< The attempt outlived its deadline and grace without any word.
+    // States on the way.
+    kPending,
+    kQueued,
+    kRunning,
+    kRetrying,
+};
+
+/// The name as it stands in conditions and reports, e.g. "SourceUnreachable".
+std::string_view to_string(Reason reason);
+
+/// The reason of that name, or nothing for a name outside the list.
+std::optional<Reason> parse_reason(std::string_view name);
+
+}  // namespace n4b::base

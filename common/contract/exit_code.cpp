@@ -1,0 +1,62 @@
+#include "common/contract/exit_code.hpp"
+
+namespace n4b::contract {
+
+ExitCode exit_code_of(base::Reason reason) {
+    using base::Reason;
+    switch (reason) {
+        case Reason::kCompleted:
+            return ExitCode::kDone;
+        case Reason::kInvalidRunSpec:
+        case Reason::kInvalidSpec:
+            return ExitCode::kBadInput;
+        case Reason::kArtifactDamaged:
+            return ExitCode::kDamaged;
+        case Reason::kCancelled:
+            return ExitCode::kCancelled;
+        case Reason::kNotCatchupServer:
+        case Reason::kSourceIdentityChanged:
+        case Reason::kStorageFull:
+        case Reason::kStorageReadOnly:
+        case Reason::kStoragePermission:
+        case Reason::kArtifactNotFound:
+        case Reason::kMemoryLimitTooSmall:
+        case Reason::kDeadlineExceeded:
+        case Reason::kStartDeadlineExceeded:
+            return ExitCode::kPermanent;
+        case Reason::kSourceUnreachable:
+        case Reason::kSourceNameNotResolved:
+        case Reason::kSourceConnectionLost:
+        case Reason::kSourceStalled:
+        case Reason::kSourceRefused:
+        case Reason::kSourceProtocolError:
+        case Reason::kSourceLogPruned:
+        case Reason::kCopyInconsistent:
+        case Reason::kStorageUnavailable:
+        case Reason::kArtifactConflict:
+        case Reason::kAttemptDeadlineExceeded:
+        case Reason::kInternalError:
+        case Reason::kStorageNotFound:
+        case Reason::kStorageNotReady:
+        case Reason::kVolumeNotMountable:
+        case Reason::kImageNotPullable:
+        case Reason::kUnschedulable:
+        case Reason::kPodRejected:
+        case Reason::kStartTimeout:
+        case Reason::kOutOfMemory:
+        case Reason::kEvicted:
+        case Reason::kPodLost:
+        case Reason::kJobDeleted:
+        case Reason::kNoReport:
+        case Reason::kServiceHasNoEndpoints:
+        case Reason::kLost:
+        case Reason::kPending:
+        case Reason::kQueued:
+        case Reason::kRunning:
+        case Reason::kRetrying:
+            return ExitCode::kRetry;
+    }
+    return ExitCode::kRetry;
+}
+
+}  // namespace n4b::contract

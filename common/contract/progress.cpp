@@ -1,0 +1,33 @@
+#include "common/contract/progress.hpp"
+
+#include "common/base/json_object.hpp"
+
+namespace n4b::contract {
+namespace {
+
+constexpr std::size_t kMaxProgressBytes = 4096;
+
+}  // namespace
+
+std::string to_json(const Progress& progress) {
+    const base::Json json{{"runUid", progress.run_uid},
+                          {"attempt", progress.attempt},
+                          {"phase", progress.phase},
+                          {"files", progress.files},
+                          {"bytes", progress.bytes}};
+    return json.dump();
+}
+
+base::Result<Progress> parse_progress(std::string_view json) {
+    N4B_TRY(const base::Json document, base::parse_json(json, kMaxProgressBytes, "progress"));
+    base::JsonObject object(document, "");
+    Progress progress{.run_uid = object.required<std::string>("runUid"),
+                      .attempt = object.required<std::int64_t>("attempt"),
+                      .phase = object.required<std::string>("phase"),
+                      .files = object.required<std::int64_t>("files"),
+                      .bytes = object.required<std::int64_t>("bytes")};
+    if (auto done = object.finish(); !done) return base::fail(done.error().wrap("progress"));
+    return progress;
+}
+
+}  // namespace n4b::contract

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "common/base/result.hpp"
+
+namespace n4b::contract {
+
+/// What /progress answers while a runner works.
+struct Progress {
+    std::string run_uid;
+    std::int64_t attempt = 0;
+    std::string phase;  ///< "Connecting", "Preparing", "Copying", "Pulling", "Finishing".
+    std::int64_t files = 0;
+    std::int64_t bytes = 0;
+    bool operator==(const Progress&) const = default;
+};
+
+std::string to_json(const Progress& progress);
+base::Result<Progress> parse_progress(std::string_view json);
+
+}  // namespace n4b::contract

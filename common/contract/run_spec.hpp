@@ -1,0 +1,75 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/clock.hpp"
+#include "common/base/result.hpp"
+
+namespace n4b::contract {
+
+/// The environment variable that carries the RunSpec, and its limit in bytes.
+inline constexpr char kRunSpecVariable[] = "N4B_RUN_SPEC";
+inline constexpr std::size_t kMaxRunSpecBytes = 64 * 1024;
+inline constexpr std::int64_t kRunSpecVersion = 1;
+
+enum class Command { kBackup, kLookUp };
+enum class Compression { kNone, kZstd };
+
+/// A server to copy from; host is a DNS name or an address, IPv6 without brackets.
+struct Endpoint {
+    std::string host;
+    std::uint16_t port = 6362;
+    bool operator==(const Endpoint&) const = default;
+};
+
+/// Who asked: makes a finished artifact findable by the run that made it.
+struct RunIdentity {
+    std::string uid;  ///< Uid of the Neo4jBackup, or a random one by hand; [0-9a-z-], at most 64.
+    std::string object_namespace{};
+    std::string name{};
+    std::int64_t attempt = 1;
+    bool operator==(const RunIdentity&) const = default;
+};
+
+struct RunTimeouts {
+    std::chrono::milliseconds connect = std::chrono::seconds(10);
+    std::chrono::milliseconds prepare = std::chrono::minutes(30);  ///< The server's checkpoint, silent on the wire.
+    std::chrono::milliseconds stall = std::chrono::minutes(10);    ///< No byte once bytes have flowed.
+    bool operator==(const RunTimeouts&) const = default;
+};
+
+/// What the operator tells the runner. Never holds secrets.
+struct RunSpec {
+    Command command = Command::kBackup;
+    RunIdentity run{};
+    std::string source{};               ///< Identity of the database cluster in the storage.
+    std::vector<Endpoint> endpoints{};  ///< In the order they are tried; at least one for kBackup.
+    std::string database{};
+    std::string storage_path{};  ///< The repository's directory as the runner sees it.
+    Compression compression = Compression::kZstd;
+    std::int64_t connections = 2;                ///< 1 to 8.
+    std::optional<base::SystemTime> deadline{};  ///< No head is created after it.
+    RunTimeouts timeouts{};
+    std::uint16_t http_port = 0;  ///< /progress and /healthz; 0: none.
+    bool operator==(const RunSpec&) const = default;
+};
+
+/// Reads a RunSpec strictly: unknown fields, other schema versions, wrong types and out-of-range values are Invalid
+/// with the path of the field.
+base::Result<RunSpec> parse_run_spec(std::string_view json);
+
+/// The JSON form, one line.
+std::string to_json(const RunSpec& spec);
+
+std::string_view to_string(Compression compression);
+
+/// True for a name that may become one path component of the storage: 1 to 128 of [A-Za-z0-9._-], not starting with
+/// '.'.
+bool is_storage_name(std::string_view name);
+
+}  // namespace n4b::contract

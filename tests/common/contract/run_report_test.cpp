@@ -1,0 +1,53 @@
+#include "common/contract/run_report.hpp"
+
+#include <gtest/gtest.h>
+
+#include "common/contract/exit_code.hpp"
+
+namespace n4b::contract {
+namespace {
+
+RunReport example() {
+    RunReport report{.reason = base::Reason::kCompleted, .message = "done", .run_uid = "u", .attempt = 1};
+    report.source =
+        SourceReport{.address = "10.1.2.3:6362", .store_id = std::string(64, 'a'), .last_transaction = 1000};
+    report.artifact = ArtifactReport{.database = "graph.db",
+                                     .chain = "20261122T215049Z-3f9c21",
+                                     .artifact = "0-full-u",
+                                     .location = "prod/graph.db/20261122T215049Z-3f9c21/heads/0-full-u.json",
+                                     .highest_transaction = 1000,
+                                     .recoverable_to = base::SystemTime(std::chrono::seconds(1795384249))};
+    return report;
+}
+
+TEST(RunReport, SurvivesItsJsonForm) {
+    const auto parsed = parse_run_report(to_json(example()));
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    EXPECT_EQ(*parsed, example());
+}
+
+TEST(RunReport, ShortensItsMessageToFit) {
+    auto report = example();
+    report.message = std::string(10000, '\x01') + "\xff\xfe";
+    const auto text = to_json(report);
+    EXPECT_LE(text.size(), kMaxRunReportBytes);
+    EXPECT_TRUE(parse_run_report(text));
+}
+
+TEST(RunReport, IgnoresUnknownFieldsAndRefusesUnknownReasons) {
+    EXPECT_TRUE(parse_run_report(
+        R"({"schemaVersion":1,"reason":"Completed","message":"","runUid":"","attempt":1,"new":true})"));
+    EXPECT_FALSE(parse_run_report(R"({"schemaVersion":1,"reason":"Strange","message":"","runUid":"","attempt":1})"));
+    EXPECT_FALSE(parse_run_report(""));
+}
+
+TEST(ExitCode, FollowsTheReason) {
+    EXPECT_EQ(exit_code_of(base::Reason::kCompleted), ExitCode::kDone);
+    EXPECT_EQ(exit_code_of(base::Reason::kInvalidRunSpec), ExitCode::kBadInput);
+    EXPECT_EQ(exit_code_of(base::Reason::kSourceUnreachable), ExitCode::kRetry);
+    EXPECT_EQ(exit_code_of(base::Reason::kStorageFull), ExitCode::kPermanent);
+    EXPECT_EQ(exit_code_of(base::Reason::kArtifactDamaged), ExitCode::kDamaged);
+}
+
+}  // namespace
+}  // namespace n4b::contract

@@ -1,0 +1,66 @@
+#include "common/contract/run_spec.hpp"
+
+#include <gtest/gtest.h>
+
+namespace n4b::contract {
+namespace {
+
+RunSpec example() {
+    RunSpec spec;
+    spec.run = {.uid = "0b3c-1", .object_namespace = "db", .name = "nightly", .attempt = 2};
+    spec.source = "prod";
+    spec.endpoints = {{.host = "10.1.2.3", .port = 6362}, {.host = "fd00::1", .port = 6000}};
+    spec.database = "graph.db";
+    spec.storage_path = "/backup/neo4j";
+    spec.compression = Compression::kNone;
+    spec.connections = 3;
+    spec.deadline = base::SystemTime(std::chrono::seconds(1795384249));
+    spec.timeouts.stall = std::chrono::seconds(5);
+    spec.http_port = 8080;
+    return spec;
+}
+
+TEST(RunSpec, SurvivesItsJsonForm) {
+    const auto parsed = parse_run_spec(to_json(example()));
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    EXPECT_EQ(*parsed, example());
+}
+
+TEST(RunSpec, NamesWhatIsWrong) {
+    struct Case {
+        std::string find, replace, message;
+    };
+    const std::string good = to_json(example());
+    const std::vector<Case> cases{
+        {"\"schemaVersion\":1", "\"schemaVersion\":2", "RunSpec: schemaVersion: found 2, this runner knows 1"},
+        {"\"connections\":3", "\"connections\":9", "RunSpec: connections: expected 1 to 8"},
+        {"\"connections\":3", "\"conections\":3", "RunSpec: conections: unknown field"},
+        {"\"name\":\"prod\"", "\"name\":\"../x\"",
+         "RunSpec: source.name: \"../x\" is not a name of 1 to 128 letters, digits, '.', '_' and '-'"},
+        {"\"port\":6000", "\"port\":0", "RunSpec: source.endpoints[1].port: 0 is not a port"},
+        {"\"command\":\"Backup\"", "\"command\":\"Format\"",
+         "RunSpec: command: found \"Format\", expected Backup or LookUp"},
+        {"\"stallMs\":5000", "\"stallMs\":\"5s\"", "RunSpec: timeouts.stallMs: found string, expected a whole number"},
+    };
+    for (const auto& c : cases) {
+        auto text = good;
+        ASSERT_NE(text.find(c.find), std::string::npos) << c.find << " in " << good;
+        text.replace(text.find(c.find), c.find.size(), c.replace);
+        const auto parsed = parse_run_spec(text);
+        ASSERT_FALSE(parsed) << c.replace;
+        EXPECT_EQ(parsed.error().message, c.message);
+    }
+}
+
+TEST(RunSpec, LimitsItsSize) {
+    EXPECT_FALSE(parse_run_spec(std::string(kMaxRunSpecBytes + 1, ' ')));
+}
+
+TEST(StorageName, KeepsPathsOut) {
+    for (const char* good : {"a", "graph.db", "prod-1_x"}) EXPECT_TRUE(is_storage_name(good)) << good;
+    for (const char* bad : {"", ".", "..", ".x", "a/b", "a b", "\xff"}) EXPECT_FALSE(is_storage_name(bad)) << bad;
+    EXPECT_FALSE(is_storage_name(std::string(129, 'a')));
+}
+
+}  // namespace
+}  // namespace n4b::contract
