@@ -1,0 +1,201 @@
+#include "backup-runner/catchup/session.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace n4b::catchup {
+namespace {
+
+using base::ErrorCode;
+using base::Reason;
+using base::Result;
+
+tl::unexpected<base::Error> unexpected_answer(std::string_view request) {
+    return base::fail(ErrorCode::kInvalid, Reason::kSourceProtocolError,
+                      fmt::format("the source answered {} with a message of another kind", request));
+}
+
+}  // namespace
+
+Session::Session(std::unique_ptr<net::Stream> stream, const SessionOptions& options)
+    : stream_(std::move(stream)), options_(options), buffer_(options.buffer_bytes) {}
+
+Result<std::unique_ptr<Session>> Session::open(net::Dialer& dialer, const net::Address& address,
+                                               const SessionOptions& options, std::stop_token stop,
+                                               std::optional<Family>& family) {
+    const Family first = family.value_or(Family::kNeo4j);
+    bool silent = false;
+    auto session = open_as(dialer, address, options, stop, first, silent);
+    if (session) family = first;
+    if (session || !silent || family) return session;
+    // A peer that closes without a byte speaks the other magic, or TLS, or something else altogether.
+    auto second = open_as(dialer, address, options, stop, Family::kOngdb, silent);
+    if (second) family = Family::kOngdb;
+    return second;
+}
+
+Result<std::unique_ptr<Session>> Session::open_as(net::Dialer& dialer, const net::Address& address,
+                                                  const SessionOptions& options, std::stop_token stop, Family family,
+                                                  bool& silent) {
+    silent = false;
+    const auto deadline = base::Deadline::after(options.connect).sooner(options.deadline);
+    N4B_TRY(auto stream, dialer.connect(address, deadline, std::move(stop)));
+    std::unique_ptr<Session> session(new Session(std::move(stream), options));
+    if (auto done = session->shake_hands(family, silent); !done) {
+        return base::fail(done.error().wrap(net::to_string(address)));
+    }
+    return session;
+}
+
+Result<void> Session::shake_hands(Family family, bool& silent) {
+    Handshake handshake(family);
+    N4B_TRY_VOID(send(handshake.opening()));
+    bool heard = false;
+    while (!handshake.done()) {
+        const auto received = fill(options_.handshake);
+        const bool quiet = !received && received.error().reason == Reason::kSourceStalled;
+        const bool closed = received ? *received == 0 : received.error().reason == Reason::kSourceConnectionLost;
+        if (quiet || closed) {
+            silent = closed && !heard;
+            return base::fail(ErrorCode::kInvalid, Reason::kNotCatchupServer,
+                              fmt::format("this is not a catchup server in clear text: it {} {} the handshake (a TLS "
+                                          "port, a single instance or another service look like this)",
+                                          quiet ? "did not answer" : "closed the connection", heard ? "during" : "on"));
+        }
+        if (!received) return base::fail(received.error());
+        heard = true;
+        N4B_TRY(const Bytes reply, handshake.feed(input_));
+        if (!reply.empty()) N4B_TRY_VOID(send(reply));
+    }
+    return {};
+}
+
+/// Reads more once everything was decoded. 0: the peer has closed.
+Result<std::size_t> Session::fill(std::chrono::milliseconds patience) {
+    auto received = stream_->read_some(buffer_, base::Deadline::after(patience).sooner(options_.deadline));
+    if (!received && received.error().code == ErrorCode::kDeadline) {
+        if (options_.deadline.passed()) {
+            return base::fail(ErrorCode::kDeadline, Reason::kAttemptDeadlineExceeded,
+                              "the deadline of this attempt has passed");
+        }
+        return base::fail(ErrorCode::kDeadline, Reason::kSourceStalled,
+                          fmt::format("the source sent nothing for {} s", patience.count() / 1000.0));
+    }
+    if (received) input_ = std::span(buffer_).first(*received);
+    return received;
+}
+
+Result<Event> Session::next(std::chrono::milliseconds patience) {
+    for (;;) {
+        N4B_TRY(auto event, decoder_.next(input_));
+        if (!std::holds_alternative<NeedMore>(event)) return event;
+        N4B_TRY(const std::size_t received, fill(patience));
+        if (received == 0) {
+            return base::fail(ErrorCode::kUnavailable, Reason::kSourceConnectionLost,
+                              decoder_.idle() ? "the source closed the connection before its answer"
+                                              : "the source closed the connection in the middle of its answer");
+        }
+    }
+}
+
+Result<void> Session::send(const Bytes& request) {
+    auto sent = stream_->write(request, base::Deadline::after(options_.stall).sooner(options_.deadline));
+    if (!sent && sent.error().code == ErrorCode::kDeadline) {
+        return base::fail(ErrorCode::kDeadline, Reason::kSourceStalled, "the source takes no request");
+    }
+    return sent;
+}
+
+Result<txlog::StoreId> Session::store_id() {
+    N4B_TRY_VOID(send(store_id_request()));
+    N4B_TRY(const auto event, next(options_.stall));
+    if (const auto* message = std::get_if<StoreIdMessage>(&event)) return message->id;
+    return unexpected_answer("the request for its store id");
+}
+
+Result<bool> Session::pass(const Event& event, FileReceiver& receiver) {
+    Result<void> passed;
+    if (const auto* begin = std::get_if<FileBegin>(&event)) {
+        passed = receiver.begin(begin->name);
+    } else if (const auto* data = std::get_if<FileData>(&event)) {
+        passed = receiver.data(data->bytes);
+    } else if (std::holds_alternative<FileEnd>(event)) {
+        passed = receiver.end();
+    } else {
+        return false;
+    }
+    if (!passed) return base::fail(passed.error());
+    return true;
+}
+
+Result<Prepared> Session::prepare(const txlog::StoreId& id, FileReceiver& receiver) {
+    N4B_TRY_VOID(send(prepare_store_copy_request(id)));
+    // Only the time to the first byte is the server's checkpoint.
+    for (auto patience = options_.prepare;; patience = options_.stall) {
+        N4B_TRY(auto event, next(patience));
+        if (auto* prepared = std::get_if<Prepared>(&event)) return std::move(*prepared);
+        N4B_TRY(const bool passed, pass(event, receiver));
+        if (!passed) return unexpected_answer("the preparation of a store copy");
+    }
+}
+
+Result<FileStatus> Session::file(const txlog::StoreId& id, std::int64_t required_transaction, std::string_view name,
+                                 FileReceiver& receiver) {
+    N4B_TRY_VOID(send(store_file_request(id, required_transaction, name)));
+    return receive_files(receiver);
+}
+
+Result<FileStatus> Session::index(const txlog::StoreId& id, std::int64_t required_transaction, std::int64_t index,
+                                  FileReceiver& receiver) {
+    N4B_TRY_VOID(send(index_snapshot_request(id, required_transaction, index)));
+    return receive_files(receiver);
+}
+
+Result<FileStatus> Session::receive_files(FileReceiver& receiver) {
+    for (;;) {
+        N4B_TRY(const auto event, next(options_.stall));
+        if (const auto* finished = std::get_if<FileFinished>(&event)) return finished->status;
+        N4B_TRY(const bool passed, pass(event, receiver));
+        if (!passed) return unexpected_answer("the request for a file");
+    }
+}
+
+Result<PullFinished> Session::pull(const txlog::StoreId& id, std::int64_t previous_transaction,
+                                   TransactionReceiver& receiver) {
+    N4B_TRY_VOID(send(transaction_pull_request(id, previous_transaction)));
+    for (;;) {
+        N4B_TRY(const auto event, next(options_.stall));
+        Result<void> passed;
+        if (const auto* begin = std::get_if<TransactionBegin>(&event)) {
+            if (begin->id != id) {
+                return base::fail(ErrorCode::kInvalid, Reason::kSourceProtocolError,
+                                  "the source sent a transaction of another database");
+            }
+            passed = receiver.begin(begin->bytes);
+        } else if (const auto* data = std::get_if<TransactionData>(&event)) {
+            passed = receiver.data(data->bytes);
+        } else if (std::holds_alternative<TransactionEnd>(event)) {
+            passed = receiver.end();
+        } else if (const auto* finished = std::get_if<PullFinished>(&event)) {
+            return *finished;
+        } else {
+            return unexpected_answer("the pull of transactions");
+        }
+        if (!passed) return base::fail(passed.error());
+    }
+}
+
+Result<std::int64_t> Session::last_committed(const txlog::StoreId& id) {
+    auto foreign = id;
+    foreign.random = ~foreign.random;
+    N4B_TRY_VOID(send(transaction_pull_request(foreign, 1)));
+    N4B_TRY(const auto event, next(options_.stall));
+    const auto* finished = std::get_if<PullFinished>(&event);
+    if (finished == nullptr || finished->status != PullStatus::kStoreIdMismatch) {
+        return unexpected_answer("the question for its last committed transaction");
+    }
+    return finished->latest_transaction;
+}
+
+}  // namespace n4b::catchup

@@ -1,0 +1,155 @@
+#include "backup-runner/engine/artifact_reader.hpp"
+
+#include <fmt/format.h>
+
+#include <vector>
+
+#include "backup-runner/archive/digest.hpp"
+
+namespace n4b::engine {
+namespace {
+
+using base::ErrorCode;
+using base::Reason;
+using base::Result;
+
+constexpr std::size_t kReadBytes = 256 * 1024;
+
+tl::unexpected<base::Error> damaged(std::string text) {
+    return base::fail(ErrorCode::kDataLoss, Reason::kArtifactDamaged, std::move(text));
+}
+
+/// What an artifact promises and does not hold is damage, whatever the file system calls it.
+Result<void> as_damage(Result<void> result) {
+    if (result || result.error().code != ErrorCode::kNotFound) return result;
+    return damaged(result.error().message);
+}
+
+/// Reads an object, checks the sizes and digests of both forms, and hands on the plain one.
+Result<void> read_object(storage::Storage& storage, const std::string& key, bool compressed,
+                         const archive::Stored& expected, const archive::ByteSink& sink) {
+    N4B_TRY(const auto reader, storage.open(key));
+    archive::Sha256 stored_digest;
+    archive::Sha256 plain_digest;
+    std::int64_t stored_bytes = 0;
+    std::int64_t plain_bytes = 0;
+    const archive::ByteSink plain = [&](std::span<const std::byte> bytes) {
+        plain_bytes += static_cast<std::int64_t>(bytes.size());
+        plain_digest.update(bytes);
+        return sink(bytes);
+    };
+    std::optional<archive::ZstdDecompressor> decompressor;
+    if (compressed) decompressor.emplace();
+    std::vector<std::byte> buffer(kReadBytes);
+    for (;;) {
+        N4B_TRY(const auto n, reader->read_some(buffer));
+        if (n == 0) break;
+        const auto bytes = std::span<const std::byte>(buffer).first(n);
+        stored_bytes += static_cast<std::int64_t>(n);
+        if (compressed) stored_digest.update(bytes);
+        if (auto passed = compressed ? decompressor->write(bytes, plain) : plain(bytes); !passed) {
+            return base::fail(passed.error().wrap(key));
+        }
+        if (plain_bytes > expected.bytes) return damaged(fmt::format("{}: longer than {} bytes", key, expected.bytes));
+    }
+    if (compressed) {
+        if (auto ended = decompressor->finish(); !ended) return base::fail(ended.error().wrap(key));
+    }
+    if (stored_bytes != expected.stored_bytes || plain_bytes != expected.bytes) {
+        return damaged(fmt::format("{}: {} bytes stored and {} plain, {} and {} expected", key, stored_bytes,
+                                   plain_bytes, expected.stored_bytes, expected.bytes));
+    }
+    const auto digest = plain_digest.finish();
+    if (digest != expected.digest || (compressed ? stored_digest.finish() : digest) != expected.stored_digest) {
+        return damaged(fmt::format("{}: the digest does not match", key));
+    }
+    return {};
+}
+
+/// Cuts a byte stream into lines and parses them.
+class LineCutter {
+public:
+    explicit LineCutter(const std::function<Result<void>(const archive::IndexLine&)>& take) : take_(take) {}
+
+    Result<void> write(std::span<const std::byte> bytes) {
+        std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+        for (auto end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
+            line_ += rest.substr(0, end);
+            rest.remove_prefix(end + 1);
+            N4B_TRY_VOID(line());
+        }
+        line_ += rest;
+        if (line_.size() > archive::kMaxIndexLineBytes) return damaged("index: a line is too long");
+        return {};
+    }
+
+    Result<void> finish() {
+        if (!line_.empty() || !ended_) return damaged("index: it does not end with its last line");
+        return {};
+    }
+
+private:
+    Result<void> line() {
+        N4B_TRY(const auto parsed, archive::parse_index_line(line_));
+        line_.clear();
+        if (ended_ || std::holds_alternative<archive::IndexHeader>(parsed) != (lines_ == 0)) {
+            return damaged("index: its first or last line stands elsewhere");
+        }
+        ++lines_;
+        if (std::holds_alternative<archive::IndexFile>(parsed)) ++counted_.files;
+        if (std::holds_alternative<archive::IndexTransaction>(parsed)) ++counted_.transactions;
+        if (const auto* end = std::get_if<archive::IndexEnd>(&parsed)) {
+            ended_ = true;
+            if (*end != counted_) return damaged("index: lines are missing");
+        }
+        return take_(parsed);
+    }
+
+    const std::function<Result<void>(const archive::IndexLine&)>& take_;
+    std::string line_{};
+    std::int64_t lines_ = 0;
+    archive::IndexEnd counted_{};
+    bool ended_ = false;
+};
+
+}  // namespace
+
+Result<void> read_index(storage::Storage& storage, const Artifact& artifact,
+                        const std::function<Result<void>(const archive::IndexLine&)>& take) {
+    const auto key = fmt::format("{}/{}", artifact.keys.data, archive::kIndex);
+    // Twice: nothing is acted on before all of it is known to be what the head promises.
+    const archive::ByteSink ignore = [](std::span<const std::byte>) { return Result<void>{}; };
+    N4B_TRY_VOID(as_damage(read_object(storage, key, true, artifact.head.index, ignore)));
+    LineCutter cutter(take);
+    N4B_TRY_VOID(read_object(storage, key, true, artifact.head.index,
+                             [&](std::span<const std::byte> bytes) { return cutter.write(bytes); }));
+    return cutter.finish();
+}
+
+Result<void> read_file(storage::Storage& storage, const Artifact& artifact, const archive::IndexFile& file,
+                       const archive::ByteSink& sink) {
+    // The key comes from an index whose digest matched; it is still not allowed to leave the artifact.
+    if (file.key.find("..") != std::string::npos || file.key.starts_with('/')) {
+        return damaged(fmt::format("index: the key {} leaves the artifact", file.key));
+    }
+    return as_damage(
+        read_object(storage, artifact.keys.data + "/" + file.key, artifact.head.encoding == "zstd", file.stored, sink));
+}
+
+Result<void> verify(storage::Storage& storage, const Artifact& artifact) {
+    const archive::ByteSink ignore = [](std::span<const std::byte>) { return Result<void>{}; };
+    std::int64_t bytes = 0;
+    N4B_TRY_VOID(read_index(storage, artifact, [&](const archive::IndexLine& line) -> Result<void> {
+        const auto* file = std::get_if<archive::IndexFile>(&line);
+        if (file == nullptr) return {};
+        bytes += file->stored.bytes;
+        return read_file(storage, artifact, *file, ignore);
+    }));
+    if (bytes != artifact.head.bytes) {
+        return damaged(
+            fmt::format("{}: the index counts {} bytes, the head {}", artifact.keys.data, bytes, artifact.head.bytes));
+    }
+    return {};
+}
+
+}  // namespace n4b::engine

@@ -1,0 +1,256 @@
+#include "backup-runner/engine/backup.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <utility>
+
+#include "backup-runner/engine/catalogue.hpp"
+#include "backup-runner/engine/store_copy.hpp"
+#include "common/base/json_object.hpp"
+#include "common/base/rfc3339.hpp"
+
+namespace n4b::engine {
+namespace {
+
+using base::ErrorCode;
+using base::Reason;
+using base::Result;
+
+/// A source that answered, with the connection that proved it.
+struct Found {
+    CopySource source;
+    std::unique_ptr<catchup::Session> session;
+};
+
+class Backup {
+public:
+    Backup(const contract::RunSpec& spec, const BackupEnvironment& environment, std::stop_token stop)
+        : spec_(spec), environment_(environment), stop_(std::move(stop)) {}
+
+    contract::RunReport run();
+
+private:
+    Result<void> work(contract::RunReport& report);
+    Result<Found> find_source();
+    Result<Found> try_address(const net::Address& address);
+    Result<void> check_identity(const txlog::StoreId& id);
+    Result<std::unique_ptr<ArtifactWriter>> begin_artifact();
+    Result<Artifact> write_artifact(Found found, ArtifactWriter& artifact);
+    Result<Artifact> publish(const archive::Head& head, const ArtifactWriter& artifact);
+    Result<void> check_open(const std::string& closed);
+    [[nodiscard]] std::string intent() const;
+    [[nodiscard]] Result<void> check_deadline() const;
+
+    const contract::RunSpec& spec_;
+    const BackupEnvironment& environment_;
+    const std::stop_token stop_;
+    base::SystemTime start_{};
+    std::string chain_{};
+    archive::ArtifactName name_{};
+};
+
+void tell_failure(contract::RunReport& report, const base::Error& error) {
+    report.reason = error.reason.value_or(Reason::kInternalError);
+    report.message = error.message;
+}
+
+contract::RunReport new_report(const contract::RunSpec& spec) {
+    contract::RunReport report;
+    report.run_uid = spec.run.uid;
+    report.attempt = spec.run.attempt;
+    return report;
+}
+
+void tell_success(contract::RunReport& report, const Artifact& artifact) {
+    report.reason = Reason::kCompleted;
+    report.artifact = report_of(artifact);
+    report.source = {.address = artifact.head.address,
+                     .store_id = artifact.head.store_id,
+                     .last_transaction = artifact.head.highest.id};
+    report.message =
+        fmt::format("{} transactions up to {}, {} files, {} bytes, {} stored", artifact.head.kind,
+                    artifact.head.highest.id, artifact.head.files, artifact.head.bytes, artifact.head.stored_bytes);
+}
+
+contract::RunReport Backup::run() {
+    start_ = environment_.clock.system_now();
+    auto report = new_report(spec_);
+    if (auto done = work(report); !done) tell_failure(report, done.error());
+    return report;
+}
+
+Result<void> Backup::work(contract::RunReport& report) {
+    N4B_TRY_VOID(open_repository(environment_.storage,
+                                 fmt::format("{:08x}{:08x}", environment_.random(), environment_.random())));
+    auto earlier = look_up(environment_.storage, spec_.source, spec_.database, spec_.run.uid);
+    if (earlier) {
+        tell_success(report, *earlier);
+        report.adopted = true;
+        return {};
+    }
+    if (earlier.error().reason != Reason::kArtifactNotFound) return base::fail(earlier.error());
+    N4B_TRY(auto found, find_source());
+    report.source = {.address = net::to_string(found.source.address),
+                     .store_id = txlog::to_string(found.source.store_id)};
+    N4B_TRY_VOID(check_identity(found.source.store_id));
+    N4B_TRY(const auto artifact, begin_artifact());
+    auto written = write_artifact(std::move(found), *artifact);
+    if (!written) {
+        // After a failed publish() the head may exist all the same: then everything stays, and a look-up decides.
+        const auto head = environment_.storage.exists(artifact->keys().head);
+        if (head && !*head) artifact->discard();
+        return base::fail(written.error());
+    }
+    tell_success(report, *written);
+    return {};
+}
+
+Result<Found> Backup::find_source() {
+    std::optional<base::Error> first;
+    const auto remember = [&](base::Error error) {
+        // A server that answers wrongly says more than one that does not answer, and that more than an unknown name.
+        const auto weight = [](const base::Error& e) {
+            return e.reason == Reason::kSourceNameNotResolved ? 0 : e.reason == Reason::kSourceUnreachable ? 1 : 2;
+        };
+        if (!first || weight(error) > weight(*first)) first = std::move(error);
+    };
+    for (const auto& endpoint : spec_.endpoints) {
+        const auto addresses = environment_.dialer.resolve(endpoint.host, endpoint.port,
+                                                           base::Deadline::after(spec_.timeouts.connect), stop_);
+        if (!addresses) {
+            remember(addresses.error());
+            continue;
+        }
+        for (const auto& address : *addresses) {
+            if (stop_.stop_requested()) return base::fail(ErrorCode::kCancelled, Reason::kCancelled, "cancelled");
+            auto found = try_address(address);
+            if (found) return found;
+            remember(found.error());
+        }
+    }
+    return base::fail(first.value_or(base::Error{
+        .code = ErrorCode::kInvalid, .message = "no endpoint was given", .reason = Reason::kInvalidRunSpec}));
+}
+
+Result<Found> Backup::try_address(const net::Address& address) {
+    Found found{.source = {.address = address, .family = {}, .store_id = {}, .options = {}}, .session = {}};
+    auto& options = found.source.options;
+    options.connect = spec_.timeouts.connect;
+    options.prepare = spec_.timeouts.prepare;
+    options.stall = spec_.timeouts.stall;
+    options.buffer_bytes = environment_.buffers.receive;
+    if (spec_.deadline) {
+        options.deadline = base::Deadline::after(
+            std::max(*spec_.deadline - environment_.clock.system_now(), std::chrono::milliseconds(0)));
+    }
+    N4B_TRY(found.session, catchup::Session::open(environment_.dialer, address, options, stop_, found.source.family));
+    auto id = found.session->store_id();
+    if (!id) return base::fail(id.error().wrap(net::to_string(address)));
+    found.source.store_id = *id;
+    return found;
+}
+
+Result<void> Backup::check_identity(const txlog::StoreId& id) {
+    N4B_TRY(const auto newest, newest_artifact(environment_.storage, spec_.source, spec_.database));
+    const auto text = txlog::to_string(id);
+    if (!newest || newest->head.store_id == text) return {};
+    return base::fail(
+        ErrorCode::kFailedPrecondition, Reason::kSourceIdentityChanged,
+        fmt::format("the source has store id {}, but the last backup of {}/{} (chain {}) is of {}: this is another "
+                    "database; give it another source name",
+                    text, spec_.source, spec_.database, newest->head.chain, newest->head.store_id));
+}
+
+Result<std::unique_ptr<ArtifactWriter>> Backup::begin_artifact() {
+    chain_ = archive::chain_name(start_, environment_.random());
+    name_ = {.sequence = 0, .kind = "full", .run_uid = spec_.run.uid, .attempt = spec_.run.attempt};
+    return ArtifactWriter::create(environment_.storage,
+                                  archive::artifact_keys(spec_.source, spec_.database, chain_, name_), intent(),
+                                  spec_.compression == contract::Compression::kZstd, environment_.buffers.write);
+}
+
+std::string Backup::intent() const {
+    base::Json json{{"run", {{"uid", spec_.run.uid}, {"attempt", spec_.run.attempt}}},
+                    {"origin", {{"namespace", spec_.run.object_namespace}, {"name", spec_.run.name}}},
+                    {"start", base::format_rfc3339(start_)}};
+    if (spec_.deadline) json["deadline"] = base::format_rfc3339(*spec_.deadline);
+    return json.dump(2, ' ', true, base::Json::error_handler_t::replace) + "\n";
+}
+
+Result<Artifact> Backup::write_artifact(Found found, ArtifactWriter& artifact) {
+    const auto source = found.source;
+    N4B_TRY(const auto copy,
+            copy_store(std::move(found.session), source, spec_.connections, artifact, environment_, stop_));
+    N4B_TRY(const auto totals, artifact.seal());
+    const archive::Head head{.source = spec_.source,
+                             .database = spec_.database,
+                             .chain = chain_,
+                             .sequence = name_.sequence,
+                             .run_uid = name_.run_uid,
+                             .attempt = name_.attempt,
+                             .origin_namespace = spec_.run.object_namespace,
+                             .origin_name = spec_.run.name,
+                             .address = net::to_string(source.address),
+                             .store_id = txlog::to_string(source.store_id),
+                             .store_version = copy.store_version,
+                             .lowest = copy.lowest,
+                             .highest = copy.highest,
+                             .earliest_restorable = copy.highest,
+                             .files = totals.files,
+                             .bytes = totals.bytes,
+                             .stored_bytes = totals.stored_bytes,
+                             .objects = totals.objects,
+                             .object_bytes = totals.object_bytes,
+                             .encoding = spec_.compression == contract::Compression::kZstd ? "zstd" : "none",
+                             .index = totals.index,
+                             .runner_version = environment_.version,
+                             .start = start_,
+                             .end = environment_.clock.system_now()};
+    return publish(head, artifact);
+}
+
+Result<Artifact> Backup::publish(const archive::Head& head, const ArtifactWriter& artifact) {
+    const auto& keys = artifact.keys();
+    N4B_TRY_VOID(check_open(keys.closed));
+    N4B_TRY_VOID(check_deadline());
+    if (stop_.stop_requested()) return base::fail(ErrorCode::kCancelled, Reason::kCancelled, "cancelled");
+    N4B_TRY_VOID(write_small(environment_.storage, keys.head,
+                             fmt::format("{}/.{}", keys.heads, archive::to_string(name_)), archive::to_json(head)));
+    N4B_TRY_VOID(check_open(keys.closed));
+    // What counts is what a reader finds, so the head is read back.
+    return read_head(environment_.storage, spec_.source, spec_.database, chain_, name_);
+}
+
+Result<void> Backup::check_open(const std::string& closed) {
+    N4B_TRY(const bool is_closed, environment_.storage.exists(closed));
+    if (!is_closed) return {};
+    return base::fail(ErrorCode::kConflict, Reason::kArtifactConflict,
+                      fmt::format("{}: the chain was closed while the backup ran", closed));
+}
+
+Result<void> Backup::check_deadline() const {
+    if (!spec_.deadline || environment_.clock.system_now() <= *spec_.deadline) return {};
+    return base::fail(ErrorCode::kDeadline, Reason::kAttemptDeadlineExceeded,
+                      "the deadline of this attempt has passed before its head was written");
+}
+
+}  // namespace
+
+contract::RunReport back_up(const contract::RunSpec& spec, const BackupEnvironment& environment, std::stop_token stop) {
+    return Backup(spec, environment, std::move(stop)).run();
+}
+
+contract::RunReport look_up_run(const contract::RunSpec& spec, storage::Storage& storage) {
+    auto report = new_report(spec);
+    const auto artifact = look_up(storage, spec.source, spec.database, spec.run.uid);
+    if (artifact) {
+        tell_success(report, *artifact);
+        report.adopted = true;
+    } else {
+        tell_failure(report, artifact.error());
+    }
+    return report;
+}
+
+}  // namespace n4b::engine

@@ -1,0 +1,232 @@
+#include "backup-runner/engine/catalogue.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "backup-runner/archive/digest.hpp"
+#include "backup-runner/engine/artifact_writer.hpp"
+#include "common/base/json_object.hpp"
+#include "common/contract/run_spec.hpp"
+
+namespace n4b::engine {
+namespace {
+
+using base::ErrorCode;
+using base::Reason;
+using base::Result;
+
+constexpr std::size_t kMaxRepositoryBytes = 16 * 1024;
+
+/// The names of a directory's members, in order; empty when the directory is not there.
+Result<std::vector<std::string>> names_in(storage::Storage& storage, const std::string& key, bool directories) {
+    std::vector<std::string> names;
+    const auto listed = storage.list(key, [&](const storage::Entry& entry) {
+        if (entry.directory == directories) names.push_back(entry.name);
+        return true;
+    });
+    if (!listed && listed.error().code != ErrorCode::kNotFound) return base::fail(listed.error());
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+std::string database_key(const std::string& source, const std::string& database) {
+    return source + "/" + database;
+}
+
+Result<std::vector<archive::ArtifactName>> head_names(storage::Storage& storage, const std::string& chain_key) {
+    N4B_TRY(const auto files, names_in(storage, chain_key + "/heads", false));
+    std::vector<archive::ArtifactName> names;
+    for (const auto& file : files) {
+        if (!file.ends_with(archive::kHeadSuffix)) continue;
+        // Others' files are none of our business: a head has exactly one form of name.
+        if (auto name = archive::parse_artifact_name(file.substr(0, file.size() - archive::kHeadSuffix.size()))) {
+            names.push_back(std::move(*name));
+        }
+    }
+    std::sort(names.begin(), names.end(), [](const auto& a, const auto& b) { return a.sequence < b.sequence; });
+    return names;
+}
+
+Result<void> check_repository(const std::string& text) {
+    N4B_TRY(const auto document, base::parse_json(text, kMaxRepositoryBytes, std::string(archive::kRepositoryKey)));
+    base::JsonObject object(document, "");
+    object.required<std::string>("id");
+    const auto format = object.required<std::int64_t>("format");
+    object.required<std::vector<std::string>>("requiredToRead");
+    const auto to_write = object.required<std::vector<std::string>>("requiredToWrite");
+    if (auto done = object.finish(); !done) return base::fail(done.error().wrap(archive::kRepositoryKey));
+    if (format != archive::kFormat || !to_write.empty()) {
+        return base::fail(ErrorCode::kFailedPrecondition,
+                          fmt::format("{}: format {}{}; this runner writes format {}", archive::kRepositoryKey, format,
+                                      to_write.empty() ? "" : " with feature " + to_write.front(), archive::kFormat));
+    }
+    return {};
+}
+
+/// Everything a head promises is there: the objects by count, size and name, the index by digest.
+Result<void> check_written(storage::Storage& storage, const Artifact& artifact) {
+    N4B_TRY(const auto listing, list_objects(storage, artifact.keys.data, SyncDirectories::kNo));
+    const auto& head = artifact.head;
+    if (listing.objects != head.objects || listing.bytes != head.object_bytes) {
+        return base::fail(
+            ErrorCode::kDataLoss, Reason::kArtifactDamaged,
+            fmt::format("{}: {} objects with {} bytes are there, the head promises {} with {}", artifact.keys.data,
+                        listing.objects, listing.bytes, head.objects, head.object_bytes));
+    }
+    N4B_TRY(const auto reader, storage.open(fmt::format("{}/{}", artifact.keys.data, archive::kIndex)));
+    archive::Sha256 digest;
+    std::vector<std::byte> buffer(64 * 1024);
+    for (;;) {
+        N4B_TRY(const auto n, reader->read_some(buffer));
+        if (n == 0) break;
+        digest.update(std::span(buffer).first(n));
+    }
+    if (digest.finish() != head.index.stored_digest) {
+        return base::fail(
+            ErrorCode::kDataLoss, Reason::kArtifactDamaged,
+            fmt::format("{}/{}: the digest does not match the head", artifact.keys.data, archive::kIndex));
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<std::string> read_small(storage::Storage& storage, const std::string& key, std::size_t most) {
+    N4B_TRY(const auto reader, storage.open(key));
+    std::string text;
+    std::array<std::byte, 4096> buffer{};
+    for (;;) {
+        N4B_TRY(const auto n, reader->read_some(buffer));
+        if (n == 0) return text;
+        text.append(reinterpret_cast<const char*>(buffer.data()), n);
+        if (text.size() > most) {
+            return base::fail(ErrorCode::kInvalid, Reason::kArtifactDamaged,
+                              fmt::format("{}: longer than {} bytes", key, most));
+        }
+    }
+}
+
+Result<void> write_small(storage::Storage& storage, const std::string& key, const std::string& temporary,
+                         std::string_view text) {
+    N4B_TRY(auto writer, storage.create(temporary));
+    N4B_TRY_VOID(writer->write(std::as_bytes(std::span(text))));
+    N4B_TRY_VOID(writer->finish());
+    auto published = storage.publish(temporary, key);
+    if (!published) (void)storage.remove(temporary);
+    return published;
+}
+
+Result<void> open_repository(storage::Storage& storage, const std::string& repository_id) {
+    const std::string key(archive::kRepositoryKey);
+    N4B_TRY(const bool there, storage.exists(key));
+    if (!there) {
+        const base::Json json{{"id", repository_id},
+                              {"format", archive::kFormat},
+                              {"requiredToRead", base::Json::array()},
+                              {"requiredToWrite", base::Json::array()}};
+        const auto written = write_small(storage, key, fmt::format(".{}.{}", key, repository_id), json.dump(2) + "\n");
+        // Two first backups at once: the other one's file is as good.
+        if (!written && written.error().code != ErrorCode::kAlreadyExists) return base::fail(written.error());
+    }
+    N4B_TRY(const auto text, read_small(storage, key, kMaxRepositoryBytes));
+    return check_repository(text);
+}
+
+Result<std::vector<std::string>> list_chains(storage::Storage& storage, const std::string& source,
+                                             const std::string& database) {
+    N4B_TRY(auto names, names_in(storage, database_key(source, database), true));
+    std::erase_if(names, [](const std::string& name) { return !archive::is_chain_name(name); });
+    return names;
+}
+
+Result<Artifact> read_head(storage::Storage& storage, const std::string& source, const std::string& database,
+                           const std::string& chain, const archive::ArtifactName& name) {
+    Artifact artifact{.head = {},
+                      .keys = archive::artifact_keys(source, database, chain, name),
+                      .name = archive::to_string(name),
+                      .digest = {}};
+    N4B_TRY(const auto text, read_small(storage, artifact.keys.head, archive::kMaxHeadBytes));
+    auto head = archive::parse_head(text);
+    if (!head) return base::fail(head.error().wrap(artifact.keys.head));
+    if (head->source != source || head->database != database || head->chain != chain || head->run_uid != name.run_uid ||
+        head->attempt != name.attempt || head->sequence != name.sequence) {
+        return base::fail(ErrorCode::kDataLoss, Reason::kArtifactDamaged,
+                          fmt::format("{}: the head is that of another artifact", artifact.keys.head));
+    }
+    artifact.head = std::move(*head);
+    artifact.digest = archive::sha256(std::as_bytes(std::span(text)));
+    return artifact;
+}
+
+Result<std::vector<Artifact>> read_chain(storage::Storage& storage, const std::string& source,
+                                         const std::string& database, const std::string& chain) {
+    N4B_TRY(const auto names, head_names(storage, database_key(source, database) + "/" + chain));
+    std::vector<Artifact> artifacts;
+    for (const auto& name : names) {
+        N4B_TRY(auto artifact, read_head(storage, source, database, chain, name));
+        artifacts.push_back(std::move(artifact));
+    }
+    return artifacts;
+}
+
+Result<std::optional<Artifact>> newest_artifact(storage::Storage& storage, const std::string& source,
+                                                const std::string& database) {
+    N4B_TRY(const auto chains, list_chains(storage, source, database));
+    // Chains without a head are attempts that were cut off: they do not count.
+    for (auto chain = chains.rbegin(); chain != chains.rend(); ++chain) {
+        N4B_TRY(auto artifacts, read_chain(storage, source, database, *chain));
+        if (!artifacts.empty()) return std::move(artifacts.back());
+    }
+    return std::nullopt;
+}
+
+Result<Artifact> look_up(storage::Storage& storage, const std::string& source, const std::string& database,
+                         const std::string& run_uid) {
+    N4B_TRY(const auto chains, list_chains(storage, source, database));
+    for (auto chain = chains.rbegin(); chain != chains.rend(); ++chain) {
+        N4B_TRY(const auto names, head_names(storage, database_key(source, database) + "/" + *chain));
+        const auto own = std::find_if(names.begin(), names.end(),
+                                      [&](const archive::ArtifactName& name) { return name.run_uid == run_uid; });
+        if (own == names.end()) continue;
+        N4B_TRY(auto artifact, read_head(storage, source, database, *chain, *own));
+        N4B_TRY_VOID(check_written(storage, artifact));
+        return artifact;
+    }
+    return base::fail(ErrorCode::kNotFound, Reason::kArtifactNotFound,
+                      fmt::format("no finished artifact of run {} in {}/{}", run_uid, source, database));
+}
+
+Result<std::vector<DatabaseKey>> list_databases(storage::Storage& storage) {
+    std::vector<DatabaseKey> keys;
+    N4B_TRY(const auto sources, names_in(storage, "", true));
+    for (const auto& source : sources) {
+        if (!contract::is_storage_name(source)) continue;
+        N4B_TRY(const auto databases, names_in(storage, source, true));
+        for (const auto& database : databases) {
+            if (contract::is_storage_name(database)) keys.push_back({.source = source, .database = database});
+        }
+    }
+    return keys;
+}
+
+contract::ArtifactReport report_of(const Artifact& artifact) {
+    const auto& head = artifact.head;
+    return {.database = head.database,
+            .chain = head.chain,
+            .sequence = head.sequence,
+            .artifact = artifact.name,
+            .location = artifact.keys.head,
+            .kind = head.kind,
+            .lowest_transaction = head.lowest.id,
+            .highest_transaction = head.highest.id,
+            .earliest_restorable = head.earliest_restorable.id,
+            .recoverable_to = head.highest.time,
+            .files = head.files,
+            .bytes = head.bytes,
+            .stored_bytes = head.stored_bytes,
+            .digest = artifact.digest};
+}
+
+}  // namespace n4b::engine

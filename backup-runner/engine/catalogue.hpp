@@ -1,0 +1,65 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backup-runner/archive/head.hpp"
+#include "backup-runner/archive/layout.hpp"
+#include "backup-runner/storage/storage.hpp"
+#include "common/base/result.hpp"
+#include "common/contract/run_report.hpp"
+
+namespace n4b::engine {
+
+/// An artifact that exists, by its head.
+struct Artifact {
+    archive::Head head;
+    archive::ArtifactKeys keys;
+    std::string name;    ///< Of the artifact, e.g. 0-full-<run>.
+    std::string digest;  ///< Of the head, as stored.
+};
+
+/// Creates neo4j-backup.json in a new repository, or checks that this runner may write to the one that is there.
+/// FailedPrecondition: another format. Invalid (ArtifactDamaged): not a repository file.
+base::Result<void> open_repository(storage::Storage& storage, const std::string& repository_id);
+
+/// The chains of one source and database, oldest first; empty when there are none.
+base::Result<std::vector<std::string>> list_chains(storage::Storage& storage, const std::string& source,
+                                                   const std::string& database);
+
+/// The artifacts of a chain in order of sequence. Heads that this runner can't read are errors.
+base::Result<std::vector<Artifact>> read_chain(storage::Storage& storage, const std::string& source,
+                                               const std::string& database, const std::string& chain);
+
+/// Reads one head by its key.
+base::Result<Artifact> read_head(storage::Storage& storage, const std::string& source, const std::string& database,
+                                 const std::string& chain, const archive::ArtifactName& name);
+
+/// The newest artifact of a source and database, or nothing.
+base::Result<std::optional<Artifact>> newest_artifact(storage::Storage& storage, const std::string& source,
+                                                      const std::string& database);
+
+/// The finished artifact that a run of this uid made, checked against its listing and its index's digest; NotFound
+/// (ArtifactNotFound) when there is none.
+base::Result<Artifact> look_up(storage::Storage& storage, const std::string& source, const std::string& database,
+                               const std::string& run_uid);
+
+/// Every source and database of a repository, in name order.
+struct DatabaseKey {
+    std::string source;
+    std::string database;
+};
+base::Result<std::vector<DatabaseKey>> list_databases(storage::Storage& storage);
+
+contract::ArtifactReport report_of(const Artifact& artifact);
+
+/// A small object, whole. Invalid (ArtifactDamaged): longer than `most`.
+base::Result<std::string> read_small(storage::Storage& storage, const std::string& key, std::size_t most);
+
+/// Writes an object and gives it its name when it is durable: never seen half-written.
+base::Result<void> write_small(storage::Storage& storage, const std::string& key, const std::string& temporary,
+                               std::string_view text);
+
+}  // namespace n4b::engine

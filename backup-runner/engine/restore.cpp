@@ -1,0 +1,91 @@
+#include "backup-runner/engine/restore.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <vector>
+
+#include "backup-runner/engine/artifact_reader.hpp"
+
+namespace n4b::engine {
+namespace {
+
+using base::ErrorCode;
+using base::Reason;
+using base::Result;
+
+constexpr std::string_view kNeostore = "neostore";
+
+Result<void> restore_file(storage::Storage& storage, const Artifact& artifact, const archive::IndexFile& file,
+                          storage::Storage& target) {
+    N4B_TRY(const auto path, archive::file_path(file.path));
+    if (const auto slash = path.rfind('/'); slash != std::string::npos) {
+        N4B_TRY_VOID(target.make_directories(path.substr(0, slash)));
+    }
+    N4B_TRY(const auto writer, target.create(path));
+    N4B_TRY_VOID(
+        read_file(storage, artifact, file, [&](std::span<const std::byte> bytes) { return writer->write(bytes); }));
+    return writer->finish();
+}
+
+Result<void> check_empty(storage::Storage& target, const std::string& directory) {
+    std::optional<std::string> member;
+    N4B_TRY_VOID(target.list("", [&](const storage::Entry& entry) {
+        member = entry.name;
+        return entry.name == kRestoreMarker;
+    }));
+    if (!member) return {};
+    N4B_TRY(const bool interrupted, target.exists(kRestoreMarker));
+    return base::fail(
+        ErrorCode::kFailedPrecondition, Reason::kInvalidRunSpec,
+        fmt::format("{} is not empty ({}); a restore writes only into an empty directory", directory,
+                    interrupted ? "an earlier restore was cut off there; remove it first" : "it holds " + *member));
+}
+
+}  // namespace
+
+Result<Artifact> choose_artifact(storage::Storage& storage, const std::string& source, const std::string& database,
+                                 const std::string& chain) {
+    N4B_TRY(const auto chains, list_chains(storage, source, database));
+    std::optional<Artifact> best;
+    for (const auto& name : chains) {
+        if (!chain.empty() && name != chain) continue;
+        N4B_TRY(auto artifacts, read_chain(storage, source, database, name));
+        for (auto& artifact : artifacts) {
+            // Of equal reach the later chain wins: it was checked against a younger server.
+            if (!best || artifact.head.highest.id >= best->head.highest.id) best = std::move(artifact);
+        }
+    }
+    if (best) return std::move(*best);
+    return base::fail(ErrorCode::kNotFound, Reason::kArtifactNotFound,
+                      fmt::format("no backup of {}/{}{}", source, database, chain.empty() ? "" : " in chain " + chain));
+}
+
+Result<void> restore(storage::Storage& storage, const Artifact& artifact, const std::string& directory) {
+    N4B_TRY(const auto target, storage::create_volume(directory));
+    N4B_TRY_VOID(check_empty(*target, directory));
+    {
+        N4B_TRY(const auto marker, target->create(kRestoreMarker));
+        N4B_TRY_VOID(marker->finish());
+        N4B_TRY_VOID(target->sync_directory(""));
+    }
+    std::optional<archive::IndexFile> neostore;
+    N4B_TRY_VOID(read_index(storage, artifact, [&](const archive::IndexLine& line) -> Result<void> {
+        const auto* file = std::get_if<archive::IndexFile>(&line);
+        if (file == nullptr) return {};
+        if (file->path == kNeostore) {
+            neostore = *file;
+            return {};
+        }
+        return restore_file(storage, artifact, *file, *target);
+    }));
+    if (!neostore) {
+        return base::fail(ErrorCode::kDataLoss, Reason::kArtifactDamaged, "index: there is no neostore in it");
+    }
+    N4B_TRY_VOID(restore_file(storage, artifact, *neostore, *target));
+    N4B_TRY_VOID(target->sync_directory(""));
+    N4B_TRY_VOID(target->remove(kRestoreMarker));
+    return target->sync_directory("");
+}
+
+}  // namespace n4b::engine

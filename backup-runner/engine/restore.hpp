@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+
+#include "backup-runner/engine/catalogue.hpp"
+
+namespace n4b::engine {
+
+/// The file that stands in a restored store until all of it is there.
+inline constexpr char kRestoreMarker[] = "RESTORE-INCOMPLETE";
+
+/// The artifact to restore: of the chain named, or of the one that reaches the highest transaction. NotFound
+/// (ArtifactNotFound).
+base::Result<Artifact> choose_artifact(storage::Storage& storage, const std::string& source,
+                                       const std::string& database, const std::string& chain);
+
+/// Writes a plain database directory, checking every digest on the way. The target must not exist or be empty.
+/// `neostore` comes last and a marker file stands there until the end, so nothing half-written is taken for a database.
+/// FailedPrecondition: the target is not empty. DataLoss (ArtifactDamaged).
+base::Result<void> restore(storage::Storage& storage, const Artifact& artifact, const std::string& target);
+
+}  // namespace n4b::engine

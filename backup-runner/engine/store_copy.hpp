@@ -1,0 +1,36 @@
+#pragma once
+
+#include <optional>
+#include <stop_token>
+
+#include "backup-runner/archive/head.hpp"
+#include "backup-runner/catchup/session.hpp"
+#include "backup-runner/engine/artifact_writer.hpp"
+#include "backup-runner/engine/backup.hpp"
+
+namespace n4b::engine {
+
+/// Where a copy comes from: one address for the whole attempt.
+struct CopySource {
+    net::Address address;
+    std::optional<catchup::Family> family;
+    txlog::StoreId store_id;
+    catchup::SessionOptions options;
+};
+
+/// What a head needs to know of a copy.
+struct CopyResult {
+    archive::TransactionPoint lowest;
+    archive::TransactionPoint highest;
+    std::string store_version;
+};
+
+/// Copies the store files over several connections side by side, and the transactions that make them consistent, into
+/// an artifact. `session` is open and becomes the first of the connections. Correctness: PREPARE first; the pull of
+/// transactions starts right after it; `neostore` is requested last; then the server is asked for its last committed
+/// transaction H and the log must reach it.
+base::Result<CopyResult> copy_store(std::unique_ptr<catchup::Session> session, const CopySource& source,
+                                    std::int64_t connections, ArtifactWriter& artifact,
+                                    const BackupEnvironment& environment, const std::stop_token& stop);
+
+}  // namespace n4b::engine

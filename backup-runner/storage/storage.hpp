@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "common/base/result.hpp"
+
+namespace n4b::storage {
+
+/// One member of a directory.
+struct Entry {
+    std::string name;
+    bool directory = false;
+    std::int64_t bytes = 0;  ///< Of a file.
+};
+
+/// A new object being written; one thread. Destroyed before finish(), it leaves nothing (as far as the process lives).
+class Writer {
+public:
+    virtual ~Writer() = default;
+    /// StorageFull, StorageReadOnly, StorageUnavailable, StoragePermission.
+    virtual base::Result<void> write(std::span<const std::byte> bytes) = 0;
+    /// Makes the contents durable.
+    virtual base::Result<void> finish() = 0;
+};
+
+class Reader {
+public:
+    virtual ~Reader() = default;
+    /// 0 at the end.
+    virtual base::Result<std::size_t> read_some(std::span<std::byte> into) = 0;
+};
+
+/// Where artifacts go. Keys are relative to the repository, '/' between components, and ours (see archive/layout).
+/// Thread-safe. Errors carry the reason a user is shown.
+class Storage {
+public:
+    virtual ~Storage() = default;
+
+    /// Creates a directory and its parents where they are missing; idempotent.
+    virtual base::Result<void> make_directories(std::string_view key) = 0;
+    /// AlreadyExists (ArtifactConflict): somebody else has the key.
+    virtual base::Result<std::unique_ptr<Writer>> create(std::string_view key) = 0;
+    /// Gives a finished object its final name, exclusively and atomically, and removes the old one; durable when it
+    /// returns. AlreadyExists (ArtifactConflict).
+    virtual base::Result<void> publish(std::string_view from, std::string_view to) = 0;
+    /// Makes the entries of a directory durable.
+    virtual base::Result<void> sync_directory(std::string_view key) = 0;
+    /// Calls take for each member, in no order; take returns false to stop. NotFound.
+    virtual base::Result<void> list(std::string_view key, const std::function<bool(const Entry&)>& take) = 0;
+    /// NotFound.
+    virtual base::Result<std::unique_ptr<Reader>> open(std::string_view key) = 0;
+    virtual base::Result<bool> exists(std::string_view key) = 0;
+    virtual base::Result<void> remove(std::string_view key) = 0;
+};
+
+/// A directory on a mounted volume. Unavailable (StorageUnavailable): the directory is not there.
+base::Result<std::unique_ptr<Storage>> open_volume(const std::string& directory);
+
+/// The same, and creates the directory and its parents where they are missing.
+base::Result<std::unique_ptr<Storage>> create_volume(const std::string& directory);
+
+}  // namespace n4b::storage

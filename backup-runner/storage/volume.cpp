@@ -1,0 +1,247 @@
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+#include "backup-runner/storage/storage.hpp"
+
+namespace n4b::storage {
+namespace {
+
+using base::ErrorCode;
+using base::Reason;
+using base::Result;
+
+constexpr mode_t kDirectoryMode = 0750;
+constexpr mode_t kFileMode = 0640;
+/// Write-back is started this often, so that fsync at the end of a large file has little left to do.
+constexpr std::int64_t kWriteBackBytes = std::int64_t{16} * 1024 * 1024;
+
+tl::unexpected<base::Error> failure(int error, std::string_view what, const std::string& path) {
+    const auto text = fmt::format("{} {}: {}", what, path, std::generic_category().message(error));
+    switch (error) {
+        case ENOSPC:
+        case EDQUOT:
+            return base::fail(ErrorCode::kFailedPrecondition, Reason::kStorageFull, text);
+        case EROFS:
+            return base::fail(ErrorCode::kFailedPrecondition, Reason::kStorageReadOnly, text);
+        case EACCES:
+        case EPERM:
+            return base::fail(ErrorCode::kPermissionDenied, Reason::kStoragePermission, text);
+        case EEXIST:
+            return base::fail(ErrorCode::kAlreadyExists, Reason::kArtifactConflict, text);
+        case ENOENT:
+        case ENOTDIR:
+            return base::fail(ErrorCode::kNotFound, Reason::kStorageUnavailable, text);
+        default:
+            return base::fail(ErrorCode::kUnavailable, Reason::kStorageUnavailable, text);
+    }
+}
+
+/// An open file descriptor, closed with its owner.
+class Descriptor {
+public:
+    explicit Descriptor(int fd) : fd_(fd) {}
+    ~Descriptor() {
+        if (fd_ >= 0) ::close(fd_);
+    }
+    Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    Descriptor& operator=(Descriptor&&) = delete;
+    [[nodiscard]] int get() const { return fd_; }
+    int release() { return std::exchange(fd_, -1); }
+
+private:
+    int fd_;
+};
+
+class VolumeWriter final : public Writer {
+public:
+    VolumeWriter(Descriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+    ~VolumeWriter() override {
+        if (!finished_) ::unlink(path_.c_str());
+    }
+    VolumeWriter(const VolumeWriter&) = delete;
+    VolumeWriter& operator=(const VolumeWriter&) = delete;
+
+    Result<void> write(std::span<const std::byte> bytes) override {
+        while (!bytes.empty()) {
+            const ssize_t n = ::write(fd_.get(), bytes.data(), bytes.size());
+            if (n < 0 && errno == EINTR) continue;
+            if (n < 0) return failure(errno, "write", path_);
+            bytes = bytes.subspan(static_cast<std::size_t>(n));
+            written_ += n;
+        }
+        if (written_ - started_ >= kWriteBackBytes) {
+            // Only a hint: fsync in finish() is what counts and reports errors.
+            ::sync_file_range(fd_.get(), started_, written_ - started_, SYNC_FILE_RANGE_WRITE);
+            started_ = written_;
+        }
+        return {};
+    }
+
+    Result<void> finish() override {
+        if (::fsync(fd_.get()) != 0) return failure(errno, "fsync", path_);
+        if (::close(fd_.release()) != 0) return failure(errno, "close", path_);
+        finished_ = true;
+        return {};
+    }
+
+private:
+    Descriptor fd_;
+    std::string path_;
+    std::int64_t written_ = 0;
+    std::int64_t started_ = 0;
+    bool finished_ = false;
+};
+
+class VolumeReader final : public Reader {
+public:
+    VolumeReader(Descriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+
+    Result<std::size_t> read_some(std::span<std::byte> into) override {
+        for (;;) {
+            const ssize_t n = ::read(fd_.get(), into.data(), into.size());
+            if (n >= 0) return static_cast<std::size_t>(n);
+            if (errno != EINTR) return failure(errno, "read", path_);
+        }
+    }
+
+private:
+    Descriptor fd_;
+    std::string path_;
+};
+
+class Volume final : public Storage {
+public:
+    explicit Volume(std::string root) : root_(std::move(root)) {}
+
+    Result<void> make_directories(std::string_view key) override {
+        std::size_t end = 0;
+        while (end < key.size()) {
+            end = std::min(key.find('/', end + 1), key.size());
+            const auto path = path_of(key.substr(0, end));
+            if (::mkdir(path.c_str(), kDirectoryMode) == 0) {
+                N4B_TRY_VOID(sync_parent(key.substr(0, end)));
+            } else if (errno != EEXIST) {
+                return failure(errno, "create the directory", path);
+            }
+        }
+        return {};
+    }
+
+    Result<std::unique_ptr<Writer>> create(std::string_view key) override {
+        auto path = path_of(key);
+        Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kFileMode));
+        if (fd.get() < 0) return failure(errno, "create", path);
+        return std::make_unique<VolumeWriter>(std::move(fd), std::move(path));
+    }
+
+    Result<void> publish(std::string_view from, std::string_view to) override {
+        const auto source = path_of(from);
+        const auto target = path_of(to);
+        // link() fails when the name is taken, where rename() would replace it.
+        if (::link(source.c_str(), target.c_str()) != 0) return failure(errno, "link", target);
+        N4B_TRY_VOID(sync_parent(to));
+        if (::unlink(source.c_str()) != 0) return failure(errno, "unlink", source);
+        return {};
+    }
+
+    Result<void> sync_directory(std::string_view key) override {
+        const auto path = path_of(key);
+        const Descriptor fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (fd.get() < 0) return failure(errno, "open", path);
+        if (::fsync(fd.get()) != 0) return failure(errno, "fsync", path);
+        return {};
+    }
+
+    Result<void> list(std::string_view key, const std::function<bool(const Entry&)>& take) override {
+        const auto path = path_of(key);
+        const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), ::closedir);
+        if (!directory) return failure(errno, "list", path);
+        for (;;) {
+            errno = 0;
+            const dirent* member = ::readdir(directory.get());
+            if (member == nullptr && errno != 0) return failure(errno, "list", path);
+            if (member == nullptr) return {};
+            const std::string_view name = member->d_name;
+            if (name == "." || name == "..") continue;
+            struct stat status {};
+            if (::fstatat(::dirfd(directory.get()), member->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+                if (errno == ENOENT) continue;
+                return failure(errno, "stat", path + "/" + std::string(name));
+            }
+            const bool is_directory = S_ISDIR(status.st_mode);
+            if (!take({.name = std::string(name),
+                       .directory = is_directory,
+                       .bytes = is_directory ? 0 : status.st_size})) {
+                return {};
+            }
+        }
+    }
+
+    Result<std::unique_ptr<Reader>> open(std::string_view key) override {
+        auto path = path_of(key);
+        Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+        if (fd.get() < 0) return failure(errno, "open", path);
+        ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+        return std::make_unique<VolumeReader>(std::move(fd), std::move(path));
+    }
+
+    Result<bool> exists(std::string_view key) override {
+        const auto path = path_of(key);
+        struct stat status {};
+        if (::lstat(path.c_str(), &status) == 0) return true;
+        if (errno == ENOENT) return false;
+        return failure(errno, "stat", path);
+    }
+
+    Result<void> remove(std::string_view key) override {
+        const auto path = path_of(key);
+        if (::unlink(path.c_str()) != 0) return failure(errno, "remove", path);
+        return {};
+    }
+
+private:
+    [[nodiscard]] std::string path_of(std::string_view key) const {
+        return key.empty() ? root_ : root_ + "/" + std::string(key);
+    }
+
+    Result<void> sync_parent(std::string_view key) {
+        const auto slash = key.rfind('/');
+        return sync_directory(slash == std::string_view::npos ? "" : key.substr(0, slash));
+    }
+
+    const std::string root_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Storage>> open_volume(const std::string& directory) {
+    struct stat status {};
+    if (::stat(directory.c_str(), &status) != 0) return failure(errno, "open the storage directory", directory);
+    if (!S_ISDIR(status.st_mode)) return failure(ENOTDIR, "open the storage directory", directory);
+    return std::make_unique<Volume>(directory);
+}
+
+Result<std::unique_ptr<Storage>> create_volume(const std::string& directory) {
+    std::string path = directory;
+    while (path.size() > 1 && path.back() == '/') path.pop_back();
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) {
+        // From the root or the working directory down, so that each new entry is durable in its parent.
+        const bool absolute = path.starts_with('/');
+        Volume top(absolute ? "/" : ".");
+        N4B_TRY_VOID(top.make_directories(absolute ? std::string_view(path).substr(1) : std::string_view(path)));
+    }
+    return open_volume(path);
+}
+
+}  // namespace n4b::storage
