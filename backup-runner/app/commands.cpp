@@ -1,0 +1,251 @@
+#include "backup-runner/app/commands.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <mutex>
+#include <random>
+#include <thread>
+
+#include "backup-runner/app/version.hpp"
+#include "backup-runner/engine/artifact_reader.hpp"
+#include "backup-runner/engine/backup.hpp"
+#include "backup-runner/engine/budget.hpp"
+#include "backup-runner/engine/restore.hpp"
+#include "common/base/json_object.hpp"
+#include "common/base/rfc3339.hpp"
+#include "common/contract/exit_code.hpp"
+#include "common/contract/progress.hpp"
+#include "common/contract/run_report.hpp"
+#include "common/httpd/server.hpp"
+
+namespace n4b::runner {
+namespace {
+
+using base::Result;
+using contract::RunReport;
+
+/// Where a kubelet reads the termination message; the file exists only in a container.
+constexpr char kTerminationLog[] = "/dev/termination-log";
+constexpr char kTerminationLogVariable[] = "N4B_TERMINATION_LOG";
+constexpr auto kProgressInterval = std::chrono::milliseconds(500);
+
+void write_termination_log(const RunReport& report) {
+    const char* named = std::getenv(kTerminationLogVariable);
+    // Never created where there is none: by hand there is no kubelet to read it.
+    const int fd = ::open(named != nullptr ? named : kTerminationLog, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    if (fd < 0) return;
+    const auto text = contract::to_json(report);
+    if (::write(fd, text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+        fmt::print(stderr, "the termination message could not be written\n");
+    }
+    ::close(fd);
+}
+
+/// Tells the outcome to everybody who may listen.
+int conclude(const RunReport& report) {
+    write_termination_log(report);
+    const auto code = static_cast<int>(contract::exit_code_of(report.reason));
+    if (report.reason != base::Reason::kCompleted) {
+        fmt::print(stderr, "error: {}: {}\n", to_string(report.reason), report.message);
+        return code;
+    }
+    fmt::print("{}\n", contract::to_json(report));
+    return code;
+}
+
+/// One line that is written again and again, on a terminal only.
+class ProgressLine {
+public:
+    explicit ProgressLine(const engine::ProgressCounters& counters) : counters_(counters) {
+        if (::isatty(STDERR_FILENO) == 1) thread_ = std::jthread([this](const std::stop_token& stop) { loop(stop); });
+    }
+
+private:
+    void loop(const std::stop_token& stop) {
+        std::mutex mutex;
+        std::condition_variable_any wake;
+        std::unique_lock lock(mutex);
+        while (!wake.wait_for(lock, stop, kProgressInterval, [&] { return stop.stop_requested(); })) {
+            fmt::print(stderr, "\r\033[K{}: {} files, {:.1f} MiB", counters_.phase.load(), counters_.files.load(),
+                       static_cast<double>(counters_.bytes.load()) / (1024.0 * 1024.0));
+        }
+        fmt::print(stderr, "\r\033[K");
+    }
+
+    const engine::ProgressCounters& counters_;
+    std::jthread thread_{};
+};
+
+std::string read_text(const char* path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+Result<std::unique_ptr<httpd::Server>> serve(const contract::RunSpec& spec, const engine::ProgressCounters& counters) {
+    if (spec.http_port == 0) return nullptr;
+    return httpd::Server::start({.port = spec.http_port,
+                                 .handlers = {{"/healthz", [] { return httpd::Response{.body = "ok\n"}; }},
+                                              {"/progress", [&spec, &counters] {
+                                                   const contract::Progress progress{.run_uid = spec.run.uid,
+                                                                                     .attempt = spec.run.attempt,
+                                                                                     .phase = counters.phase.load(),
+                                                                                     .files = counters.files.load(),
+                                                                                     .bytes = counters.bytes.load()};
+                                                   return httpd::Response{.content_type = "application/json",
+                                                                          .body = to_json(progress)};
+                                               }}}});
+}
+
+Result<RunReport> back_up(contract::RunSpec spec, std::stop_token stop) {
+    const auto limit = engine::cgroup_limit("/sys/fs/cgroup", read_text("/proc/self/cgroup"));
+    N4B_TRY(const auto budget, engine::fit(limit, spec.connections, spec.compression));
+    spec.connections = budget.connections;
+    engine::ProgressCounters counters;
+    N4B_TRY(const auto server, serve(spec, counters));
+    const ProgressLine line(counters);
+    N4B_TRY(const auto storage, storage::create_volume(spec.storage_path));
+    const auto dialer = net::tcp_dialer();
+    const base::RealClock clock;
+    const engine::BackupEnvironment environment{.dialer = *dialer,
+                                                .storage = *storage,
+                                                .clock = clock,
+                                                .random = [] { return std::random_device{}(); },
+                                                .progress = counters,
+                                                .buffers = budget.buffers,
+                                                .version = kVersion};
+    return engine::back_up(spec, environment, std::move(stop));
+}
+
+RunReport report_of(const contract::RunSpec& spec, const base::Error& error) {
+    return {.reason = error.reason.value_or(base::Reason::kInternalError),
+            .message = error.message,
+            .run_uid = spec.run.uid,
+            .attempt = spec.run.attempt};
+}
+
+/// Calls take for each artifact of a repository, chain by chain.
+Result<void> for_each_artifact(storage::Storage& storage, const std::string& source, const std::string& chain,
+                               const std::function<Result<void>(const engine::Artifact&)>& take) {
+    N4B_TRY(const auto keys, engine::list_databases(storage));
+    for (const auto& key : keys) {
+        if (!source.empty() && key.source != source) continue;
+        N4B_TRY(const auto chains, engine::list_chains(storage, key.source, key.database));
+        for (const auto& name : chains) {
+            if (!chain.empty() && name != chain) continue;
+            N4B_TRY(const auto artifacts, engine::read_chain(storage, key.source, key.database, name));
+            for (const auto& artifact : artifacts) N4B_TRY_VOID(take(artifact));
+        }
+    }
+    return {};
+}
+
+base::Json json_of(const engine::Artifact& artifact) {
+    const auto& head = artifact.head;
+    base::Json json{{"source", head.source},
+                    {"database", head.database},
+                    {"chain", head.chain},
+                    {"artifact", artifact.name},
+                    {"kind", head.kind},
+                    {"storeId", head.store_id},
+                    {"lowestTransaction", head.lowest.id},
+                    {"highestTransaction", head.highest.id},
+                    {"files", head.files},
+                    {"bytes", head.bytes},
+                    {"storedBytes", head.stored_bytes},
+                    {"encoding", head.encoding},
+                    {"digest", artifact.digest},
+                    {"end", base::format_rfc3339(head.end)}};
+    if (head.highest.time) json["recoverableTo"] = base::format_rfc3339(*head.highest.time);
+    return json;
+}
+
+Result<int> print_list(const ListOptions& options) {
+    N4B_TRY(const auto storage, storage::open_volume(options.directory));
+    if (!options.json) {
+        fmt::print("{:<16} {:<12} {:<24} {:<5} {:>12} {:<21} {:>12} {:>12}\n", "SOURCE", "DATABASE", "CHAIN", "KIND",
+                   "TRANSACTION", "RECOVERABLE TO", "BYTES", "STORED");
+    }
+    N4B_TRY_VOID(for_each_artifact(*storage, "", "", [&](const engine::Artifact& artifact) -> Result<void> {
+        const auto& head = artifact.head;
+        if (options.json) {
+            // A line each: a repository may hold more than fits into memory at once.
+            fmt::print("{}\n", json_of(artifact).dump());
+        } else {
+            fmt::print("{:<16} {:<12} {:<24} {:<5} {:>12} {:<21} {:>12} {:>12}\n", head.source, head.database,
+                       head.chain, head.kind, head.highest.id,
+                       head.highest.time ? base::format_rfc3339(*head.highest.time) : "unknown", head.bytes,
+                       head.stored_bytes);
+        }
+        return {};
+    }));
+    return 0;
+}
+
+Result<int> print_verified(const VerifyOptions& options) {
+    N4B_TRY(const auto storage, storage::open_volume(options.directory));
+    std::int64_t verified = 0;
+    std::optional<base::Error> first;
+    N4B_TRY_VOID(for_each_artifact(*storage, options.source, options.chain,
+                                   [&](const engine::Artifact& artifact) -> Result<void> {
+                                       const auto result = engine::verify(*storage, artifact);
+                                       fmt::print("{} {}\n", result ? "ok     " : "DAMAGED", artifact.keys.head);
+                                       if (result) ++verified;
+                                       if (!result && !first) first = result.error();
+                                       return {};
+                                   }));
+    if (first) return base::fail(*first);
+    if (verified == 0) {
+        return base::fail(base::ErrorCode::kNotFound, base::Reason::kArtifactNotFound, "there is no backup to verify");
+    }
+    return 0;
+}
+
+Result<int> restore(const RestoreOptions& options) {
+    N4B_TRY(const auto storage, storage::open_volume(options.directory));
+    N4B_TRY(const auto artifact, engine::choose_artifact(*storage, options.source, options.database, options.chain));
+    N4B_TRY_VOID(engine::restore(*storage, artifact, options.target));
+    fmt::print("restored {} up to transaction {} into {}\n", artifact.keys.head, artifact.head.highest.id,
+               options.target);
+    return 0;
+}
+
+int finish(const Result<int>& result) {
+    return result ? *result : report_failure(result.error());
+}
+
+}  // namespace
+
+int run(const BackupOptions& options, std::stop_token stop) {
+    const auto report = back_up(options.spec, std::move(stop));
+    return conclude(report ? *report : report_of(options.spec, report.error()));
+}
+
+int run(const LookUpOptions& options) {
+    const auto storage = storage::open_volume(options.spec.storage_path);
+    return conclude(storage ? engine::look_up_run(options.spec, **storage) : report_of(options.spec, storage.error()));
+}
+
+int run(const ListOptions& options) {
+    return finish(print_list(options));
+}
+
+int run(const VerifyOptions& options) {
+    return finish(print_verified(options));
+}
+
+int run(const RestoreOptions& options) {
+    return finish(restore(options));
+}
+
+int report_failure(const base::Error& error) {
+    const contract::RunSpec nobody;
+    return conclude(report_of(nobody, error));
+}
+
+}  // namespace n4b::runner

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <stop_token>
+
+#include "backup-runner/app/options.hpp"
+
+namespace n4b::runner {
+
+/// Runs one subcommand to its end; returns the exit code. Results go to standard output, errors and progress to
+/// standard error, and the report of a backup or look-up to the termination message where there is one.
+int run(const BackupOptions& options, std::stop_token stop);
+int run(const LookUpOptions& options);
+int run(const ListOptions& options);
+int run(const VerifyOptions& options);
+int run(const RestoreOptions& options);
+
+/// Prints an error and returns its exit code; in a pod the error becomes the report.
+int report_failure(const base::Error& error);
+
+}  // namespace n4b::runner

@@ -1,0 +1,154 @@
+#include "backup-runner/app/options.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <iterator>
+#include <random>
+
+#include "backup-runner/app/version.hpp"
+#include "common/contract/exit_code.hpp"
+
+namespace n4b::runner {
+namespace {
+
+using base::ErrorCode;
+using base::Reason;
+using base::Result;
+using contract::RunSpec;
+
+constexpr std::uint16_t kBackupPort = 6362;
+
+tl::unexpected<base::Error> bad(std::string message) {
+    return base::fail(ErrorCode::kInvalid, Reason::kInvalidRunSpec, std::move(message));
+}
+
+/// HOST[:PORT] with [IPv6] in brackets.
+Result<contract::Endpoint> parse_endpoint(const std::string& text) {
+    std::string host = text;
+    std::string port;
+    const auto bracket = text.find(']');
+    const auto colon = text.rfind(':');
+    if (text.starts_with('[') && bracket != std::string::npos) {
+        host = text.substr(1, bracket - 1);
+        if (bracket + 1 < text.size()) {
+            if (text[bracket + 1] != ':') return bad(fmt::format("--from: \"{}\" is not HOST:PORT", text));
+            port = text.substr(bracket + 2);
+        }
+    } else if (colon != std::string::npos) {
+        if (text.find(':') != colon) return bad(fmt::format("--from: write \"{}\" as [ADDRESS]:PORT", text));
+        host = text.substr(0, colon);
+        port = text.substr(colon + 1);
+    }
+    std::uint16_t number = kBackupPort;
+    const bool has_port = colon != std::string::npos && host != text;
+    if (has_port && (bracket == std::string::npos || bracket + 1 < text.size())) {
+        const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+        if (error != std::errc() || end != port.data() + port.size() || number == 0) {
+            return bad(fmt::format("--from: \"{}\" is not a port", port));
+        }
+    }
+    if (host.empty()) return bad(fmt::format("--from: \"{}\" has no host", text));
+    return contract::Endpoint{.host = host, .port = number};
+}
+
+std::string random_uid() {
+    std::random_device device;
+    return fmt::format("{:08x}{:08x}", device(), device());
+}
+
+Result<RunSpec> read_spec(const std::string& path) {
+    std::ifstream file(path);
+    if (!file) return bad(fmt::format("--spec: cannot read {}", path));
+    std::string text(contract::kMaxRunSpecBytes + 1, '\0');
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(file.gcount()));
+    return contract::parse_run_spec(text);
+}
+
+Options by_command(RunSpec spec) {
+    if (spec.command == contract::Command::kLookUp) return LookUpOptions{std::move(spec)};
+    return BackupOptions{std::move(spec)};
+}
+
+Result<RunSpec> spec_from_flags(RunSpec spec, const std::vector<std::string>& from, bool compress) {
+    for (const auto& text : from) {
+        N4B_TRY(auto endpoint, parse_endpoint(text));
+        spec.endpoints.push_back(std::move(endpoint));
+    }
+    spec.compression = compress ? contract::Compression::kZstd : contract::Compression::kNone;
+    spec.run.uid = random_uid();
+    // Through its own JSON form, so that flags are held to the same rules as a RunSpec.
+    return contract::parse_run_spec(contract::to_json(spec));
+}
+
+}  // namespace
+
+Result<Options> parse_options(int argc, char** argv) {
+    const char* inherited = std::getenv(contract::kRunSpecVariable);
+    if (argc == 1 && inherited != nullptr) {
+        N4B_TRY(auto spec, contract::parse_run_spec(inherited));
+        return by_command(std::move(spec));
+    }
+    CLI::App app("Copies Neo4j databases over the catchup protocol, and lists, verifies and restores the copies.");
+    app.set_version_flag("--version", kVersion);
+    app.require_subcommand(1);
+
+    RunSpec spec;
+    std::vector<std::string> from;
+    std::string spec_file;
+    std::string compression = "zstd";
+    auto* backup = app.add_subcommand("backup", "Make a full backup of one database");
+    auto* from_flag =
+        backup->add_option("--from", from, "Servers, tried in this order: HOST[:PORT],...")->delimiter(',');
+    backup->add_option("--source", spec.source, "Name of the database cluster in the storage; stays when hosts change");
+    backup->add_option("--database", spec.database, "Name of the database in the storage, e.g. graph.db");
+    backup->add_option("--to", spec.storage_path, "Directory of the repository; made where it is missing");
+    backup->add_option("--compression", compression, "none or zstd")->check(CLI::IsMember({"none", "zstd"}));
+    backup->add_option("--connections", spec.connections, "Connections side by side, 1 to 8");
+    backup->add_option("--spec", spec_file, "A RunSpec file in place of all other flags")->excludes(from_flag);
+
+    ListOptions list;
+    std::string output = "table";
+    auto* list_command = app.add_subcommand("list", "List the backups of a repository");
+    list_command->add_option("--in", list.directory, "Directory of the repository")->required();
+    list_command->add_option("--output", output, "table or json")->check(CLI::IsMember({"table", "json"}));
+
+    VerifyOptions verify;
+    auto* verify_command = app.add_subcommand("verify", "Check every digest");
+    verify_command->add_option("--in", verify.directory, "Directory of the repository")->required();
+    verify_command->add_option("--source", verify.source, "Only this source");
+    verify_command->add_option("--chain", verify.chain, "Only this chain");
+
+    RestoreOptions restore;
+    auto* restore_command = app.add_subcommand("restore", "Write a plain database directory");
+    restore_command->add_option("--in", restore.directory, "Directory of the repository")->required();
+    restore_command->add_option("--source", restore.source, "Source")->required();
+    restore_command->add_option("--database", restore.database, "Database")->required();
+    restore_command->add_option("--chain", restore.chain, "Chain; else the one that reaches the highest transaction");
+    restore_command->add_option("--to", restore.target, "An empty or missing directory")->required();
+
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        const int code = app.exit(error);
+        return Exit{code == 0 ? 0 : static_cast<int>(contract::ExitCode::kBadInput)};
+    }
+    if (backup->parsed() && !spec_file.empty()) {
+        N4B_TRY(auto read, read_spec(spec_file));
+        return by_command(std::move(read));
+    }
+    if (backup->parsed()) {
+        N4B_TRY(auto made, spec_from_flags(std::move(spec), from, compression == "zstd"));
+        return BackupOptions{std::move(made)};
+    }
+    list.json = output == "json";
+    if (list_command->parsed()) return list;
+    if (verify_command->parsed()) return verify;
+    return restore;
+}
+
+}  // namespace n4b::runner

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "common/base/result.hpp"
+#include "common/contract/run_spec.hpp"
+
+namespace n4b::runner {
+
+/// What the command line asks for, one struct a subcommand.
+struct BackupOptions {
+    contract::RunSpec spec;
+};
+struct LookUpOptions {
+    contract::RunSpec spec;
+};
+struct ListOptions {
+    std::string directory;
+    bool json = false;
+};
+struct VerifyOptions {
+    std::string directory;
+    std::string source;  ///< Empty: all.
+    std::string chain;   ///< Empty: all.
+};
+struct RestoreOptions {
+    std::string directory;
+    std::string source;
+    std::string database;
+    std::string chain;  ///< Empty: the one that reaches the highest transaction.
+    std::string target;
+};
+/// The command line was answered already (--help, --version) or is wrong: only the exit code is left.
+struct Exit {
+    int code;
+};
+
+using Options = std::variant<BackupOptions, LookUpOptions, ListOptions, VerifyOptions, RestoreOptions, Exit>;
+
+/// Reads flags, or a RunSpec from --spec FILE, or from the environment variable N4B_RUN_SPEC when there are no flags
+/// at all. Prints help and errors itself.
+base::Result<Options> parse_options(int argc, char** argv);
+
+}  // namespace n4b::runner
