@@ -1,0 +1,58 @@
+# `make` alone lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+JOBS ?= $(shell nproc)
+SOURCES = $(shell git ls-files '*.hpp' '*.cpp')
+
+# $(call step,name,command): says what it does and how long it took.
+step = @echo "== $(1)"; start=$$SECONDS; $(2); echo "== $(1): $$((SECONDS - start)) s"
+
+.PHONY: help packages build test test-unit test-servers format format-check lint fuzz clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+packages:
+	$(call step,packages,packages/install.sh build lint)
+
+build: packages ## build what is shipped: build/release/bin
+	$(call step,release build,cmake --preset release > /dev/null; cmake --build --preset release -j $(JOBS))
+
+test: packages format-check build ## all tests: ASan and UBSan, ThreadSanitizer, and real Neo4j servers
+	$(call step,shellcheck,shellcheck packages/*.sh tests/*/*.sh .ci/run)
+	$(call step,ThreadSanitizer build,cmake --preset tsan > /dev/null; cmake --build --preset tsan -j $(JOBS))
+	$(call step,ThreadSanitizer tests,ctest --preset tsan)
+	$(call step,real servers,packages/install.sh servers; tests/servers/fetch.sh)
+	$(call step,debug build,cmake --preset dev -DN4B_SERVER_TESTS=ON > /dev/null; cmake --build --preset dev -j $(JOBS))
+	$(call step,tests,ctest --preset dev)
+
+test-unit: packages ## the quick loop: unit tests under ASan and UBSan
+	$(call step,debug build,cmake --preset dev > /dev/null; cmake --build --preset dev -j $(JOBS))
+	$(call step,unit tests,ctest --preset dev -L unit)
+
+test-servers: build ## only the tests against real Neo4j servers
+	$(call step,real servers,packages/install.sh servers; tests/servers/fetch.sh)
+	$(call step,server tests,tests/servers/run.sh build/release/bin/neo4j-backup-runner)
+
+format: packages ## format all sources
+	clang-format-14 -i $(SOURCES)
+
+format-check: packages
+	$(call step,format check,clang-format-14 --dry-run --Werror $(SOURCES))
+
+lint: packages ## clang-tidy over all sources
+	cmake --preset dev > /dev/null
+	clang-tidy-14 -p build/dev --quiet $(filter %.cpp,$(filter-out tests/%,$(SOURCES)))
+
+FUZZ_SECONDS ?= 60
+fuzz: ## run each libFuzzer target for FUZZ_SECONDS (60)
+	packages/install.sh build fuzz
+	cmake --preset fuzz > /dev/null
+	cmake --build --preset fuzz -j $(JOBS)
+	for target in build/fuzz/bin/*_fuzz; do \
+	  name=$$(basename $$target); mkdir -p build/fuzz/corpus/$$name; \
+	  $$target -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=512 -print_final_stats=1 build/fuzz/corpus/$$name tests/fuzz/corpus/$$name; \
+	done
+
+clean: ## remove what was built
+	rm -rf build
