@@ -33,10 +33,13 @@ Result<void> read_object(storage::Storage& storage, const std::string& key, bool
     archive::Sha256 plain_digest;
     std::int64_t stored_bytes = 0;
     std::int64_t plain_bytes = 0;
+    bool sink_failed = false;
     const archive::ByteSink plain = [&](std::span<const std::byte> bytes) {
         plain_bytes += static_cast<std::int64_t>(bytes.size());
         plain_digest.update(bytes);
-        return sink(bytes);
+        auto passed = sink(bytes);
+        sink_failed = !passed;
+        return passed;
     };
     std::optional<archive::ZstdDecompressor> decompressor;
     if (compressed) decompressor.emplace();
@@ -48,7 +51,7 @@ Result<void> read_object(storage::Storage& storage, const std::string& key, bool
         stored_bytes += static_cast<std::int64_t>(n);
         if (compressed) stored_digest.update(bytes);
         if (auto passed = compressed ? decompressor->write(bytes, plain) : plain(bytes); !passed) {
-            return base::fail(passed.error().wrap(key));
+            return base::fail(sink_failed ? passed.error() : passed.error().wrap(key));
         }
         if (plain_bytes > expected.bytes) return damaged(fmt::format("{}: longer than {} bytes", key, expected.bytes));
     }

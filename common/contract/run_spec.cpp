@@ -122,15 +122,20 @@ void read_body(JsonObject& object, RunSpec& spec) {
 }  // namespace
 
 Result<RunSpec> parse_run_spec(std::string_view json) {
-    N4B_TRY(const Json document, base::parse_json(json, kMaxRunSpecBytes, "RunSpec"));
-    JsonObject object(document, "");
+    const auto invalid = [](base::Error error) {
+        error.reason = base::Reason::kInvalidRunSpec;
+        return base::fail(std::move(error));
+    };
+    const auto document = base::parse_json(json, kMaxRunSpecBytes, "RunSpec");
+    if (!document) return invalid(document.error());
+    JsonObject object(*document, "");
     RunSpec spec;
     if (const auto version = object.required<std::int64_t>("schemaVersion"); version != kRunSpecVersion) {
         object.reject("schemaVersion", fmt::format("found {}, this runner knows {}", version, kRunSpecVersion));
     }
     read_body(object, spec);
     object.refuse_unknown();
-    if (auto done = object.finish(); !done) return base::fail(done.error().wrap("RunSpec"));
+    if (auto done = object.finish(); !done) return invalid(done.error().wrap("RunSpec"));
     return spec;
 }
 

@@ -69,6 +69,7 @@ start_cluster() {
     write_conf "$STATE/2" CORE 2
     write_conf "$STATE/3" READ_REPLICA 3
     for n in 1 2 3; do start_server "$STATE/$n"; done
+    # shellcheck disable=SC2034 # the sourcing test reads it
     leader=
     await 180 "a leader" find_leader
     await 120 "the read replica" replica_ready

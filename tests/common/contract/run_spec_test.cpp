@@ -49,6 +49,7 @@ TEST(RunSpec, NamesWhatIsWrong) {
         const auto parsed = parse_run_spec(text);
         ASSERT_FALSE(parsed) << c.replace;
         EXPECT_EQ(parsed.error().message, c.message);
+        EXPECT_EQ(parsed.error().reason, base::Reason::kInvalidRunSpec);
     }
 }
 
