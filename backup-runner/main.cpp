@@ -69,7 +69,7 @@ int main(int argc, char** argv) {
         return start(argc, argv);
     } catch (const std::exception& error) {
         return n4b::runner::report_failure({.code = n4b::base::ErrorCode::kInternal,
-                                  .message = error.what(),
-                                  .reason = n4b::base::Reason::kInternalError});
+                                            .message = error.what(),
+                                            .reason = n4b::base::Reason::kInternalError});
     }
 }
