@@ -1,0 +1,62 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "backup-runner/catchup/messages.hpp"
+#include "backup-runner/net/stream.hpp"
+
+namespace n4b::testing {
+
+/// A catchup server in memory, for speed and for faults: it answers what real servers were seen to answer. Its database
+/// may change between requests. The same backups run against real servers in tests/servers. Thread-safe as a Dialer;
+/// its fields are set before it is used.
+class FakeCatchupServer final : public net::Dialer {
+public:
+    FakeCatchupServer();
+
+    txlog::StoreId id{.creation_time = 10, .random = 20, .upgrade_time = 10, .upgrade_transaction = 1};
+    std::map<std::string, catchup::Bytes> atomic_files{};
+    std::vector<std::pair<std::string, catchup::Bytes>> store_files{};  ///< As listed; `neostore` last.
+    std::int64_t checkpoint = 5;
+    std::atomic<std::int64_t> last_committed = 9;
+    std::int64_t pulled_to = INT64_MAX;  ///< The log it sends ends here, whatever it has committed.
+
+    /// Ends every connection for good after this many bytes were sent in all.
+    std::atomic<std::int64_t> cut_after = INT64_MAX;
+    /// Ends one connection, once, after this many bytes were sent in all.
+    std::atomic<std::int64_t> break_once_after = INT64_MAX;
+    /// Called with the name before a file is sent.
+    std::function<void(const std::string&)> on_file{};
+    /// Changes an answer before it is sent.
+    std::function<void(catchup::Bytes&)> tamper{};
+
+    [[nodiscard]] std::int64_t sent() const { return sent_; }
+    [[nodiscard]] const std::vector<std::string>& requested() const { return requested_; }
+
+    base::Result<std::vector<net::Address>> resolve(const std::string& host, std::uint16_t port,
+                                                    base::Deadline deadline, std::stop_token stop) override;
+    base::Result<std::unique_ptr<net::Stream>> connect(const net::Address& address, base::Deadline deadline,
+                                                       std::stop_token stop) override;
+
+    /// The bytes of one transaction: a START entry with eight bytes of header, and a COMMIT entry.
+    static catchup::Bytes transaction(std::int64_t id);
+
+private:
+    class Connection;
+    catchup::Bytes answer(std::uint8_t type, std::span<const std::byte> body);
+    void add_file(catchup::Bytes& out, const std::string& name, const catchup::Bytes& contents);
+    catchup::Bytes answer_file(std::span<const std::byte> body);
+    catchup::Bytes answer_pull(std::span<const std::byte> body);
+
+    std::atomic<std::int64_t> sent_ = 0;
+    std::mutex mutex_{};
+    std::vector<std::string> requested_{};
+};
+
+}  // namespace n4b::testing

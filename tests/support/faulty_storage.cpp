@@ -1,0 +1,123 @@
+#include "tests/support/faulty_storage.hpp"
+
+#include <unistd.h>
+
+#include <filesystem>
+
+namespace n4b::testing {
+namespace {
+
+using base::Result;
+
+tl::unexpected<base::Error> injected() {
+    return base::fail(base::ErrorCode::kUnavailable, base::Reason::kStorageUnavailable, "injected fault");
+}
+
+std::string parent_of(std::string_view key) {
+    const auto slash = key.rfind('/');
+    return std::string(slash == std::string_view::npos ? "" : key.substr(0, slash));
+}
+
+}  // namespace
+
+template <typename Operation>
+auto FaultyStorage::strike(Operation operation) -> decltype(operation()) {
+    const bool now = count_++ == at_;
+    if (now && fault_ == Fault::kFailBefore) return injected();
+    if (now && fault_ == Fault::kExitBefore) ::_exit(kFaultExit);
+    if (now && fault_ == Fault::kPowerOffBefore) power_off();
+    auto result = operation();
+    if (now && fault_ == Fault::kFailAfter) return injected();
+    if (now && fault_ == Fault::kExitAfter) ::_exit(kFaultExit);
+    if (now && fault_ == Fault::kPowerOffAfter) power_off();
+    return result;
+}
+
+/// The worst that POSIX allows: unsynced contents are gone, unsynced names too.
+void FaultyStorage::power_off() {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, durable] : files_) {
+        if (!durable && ::truncate((root_ + "/" + key).c_str(), 0) != 0) continue;
+    }
+    for (const auto& key : volatile_entries_) {
+        std::error_code ignored;
+        std::filesystem::remove_all(root_ + "/" + key, ignored);
+    }
+    ::_exit(kFaultExit);
+}
+
+class FaultyStorage::FaultyWriter final : public storage::Writer {
+public:
+    FaultyWriter(FaultyStorage& storage, std::unique_ptr<storage::Writer> inner, std::string key)
+        : storage_(storage), inner_(std::move(inner)), key_(std::move(key)) {}
+
+    Result<void> write(std::span<const std::byte> bytes) override {
+        return storage_.strike([&] { return inner_->write(bytes); });
+    }
+    Result<void> finish() override {
+        return storage_.strike([&] {
+            auto done = inner_->finish();
+            const std::lock_guard lock(storage_.mutex_);
+            if (done) storage_.files_[key_] = true;
+            return done;
+        });
+    }
+
+private:
+    FaultyStorage& storage_;
+    std::unique_ptr<storage::Writer> inner_;
+    const std::string key_;
+};
+
+Result<void> FaultyStorage::make_directories(std::string_view key) {
+    // The volume itself makes each new directory durable in its parent.
+    return strike([&] { return inner_.make_directories(key); });
+}
+
+Result<std::unique_ptr<storage::Writer>> FaultyStorage::create(std::string_view key) {
+    return strike([&]() -> Result<std::unique_ptr<storage::Writer>> {
+        N4B_TRY(auto inner, inner_.create(key));
+        const std::lock_guard lock(mutex_);
+        files_[std::string(key)] = false;
+        volatile_entries_.insert(std::string(key));
+        return std::make_unique<FaultyWriter>(*this, std::move(inner), std::string(key));
+    });
+}
+
+Result<void> FaultyStorage::publish(std::string_view from, std::string_view to) {
+    return strike([&]() -> Result<void> {
+        N4B_TRY_VOID(inner_.publish(from, to));
+        const std::lock_guard lock(mutex_);
+        files_[std::string(to)] = files_[std::string(from)];
+        files_.erase(std::string(from));
+        volatile_entries_.erase(std::string(from));
+        return {};
+    });
+}
+
+Result<void> FaultyStorage::sync_directory(std::string_view key) {
+    return strike([&]() -> Result<void> {
+        N4B_TRY_VOID(inner_.sync_directory(key));
+        const std::lock_guard lock(mutex_);
+        std::erase_if(volatile_entries_, [&](const std::string& entry) { return parent_of(entry) == key; });
+        return {};
+    });
+}
+
+Result<void> FaultyStorage::list(std::string_view key, const std::function<bool(const storage::Entry&)>& take) {
+    return strike([&] { return inner_.list(key, take); });
+}
+
+Result<std::unique_ptr<storage::Reader>> FaultyStorage::open(std::string_view key) {
+    return strike([&] { return inner_.open(key); });
+}
+
+Result<bool> FaultyStorage::exists(std::string_view key) {
+    return strike([&] { return inner_.exists(key); });
+}
+
+Result<void> FaultyStorage::remove(std::string_view key) {
+    return strike([&] { return inner_.remove(key); });
+}
+
+}  // namespace n4b::testing

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include "backup-runner/storage/storage.hpp"
+
+namespace n4b::testing {
+
+/// What happens at the chosen operation.
+enum class Fault {
+    kNone,
+    kFailBefore,  ///< The operation fails and did nothing.
+    kFailAfter,   ///< It did its work, and fails all the same.
+    kExitBefore,  ///< The process ends there.
+    kExitAfter,
+    kPowerOffBefore,  ///< The process ends, and everything that was not made durable is gone.
+    kPowerOffAfter,
+};
+
+/// Exit code of a process that a fault ended.
+inline constexpr int kFaultExit = 77;
+
+/// Wraps a volume and counts every operation that changes it; at number `at` the fault strikes. Thread-safe.
+class FaultyStorage final : public storage::Storage {
+public:
+    FaultyStorage(storage::Storage& inner, std::string root, Fault fault, std::int64_t at)
+        : inner_(inner), root_(std::move(root)), fault_(fault), at_(at) {}
+
+    [[nodiscard]] std::int64_t operations() const { return count_; }
+
+    base::Result<void> make_directories(std::string_view key) override;
+    base::Result<std::unique_ptr<storage::Writer>> create(std::string_view key) override;
+    base::Result<void> publish(std::string_view from, std::string_view to) override;
+    base::Result<void> sync_directory(std::string_view key) override;
+    base::Result<void> list(std::string_view key, const std::function<bool(const storage::Entry&)>& take) override;
+    base::Result<std::unique_ptr<storage::Reader>> open(std::string_view key) override;
+    base::Result<bool> exists(std::string_view key) override;
+    base::Result<void> remove(std::string_view key) override;
+
+private:
+    class FaultyWriter;
+    template <typename Operation>
+    auto strike(Operation operation) -> decltype(operation());
+    [[noreturn]] void power_off();
+
+    storage::Storage& inner_;
+    const std::string root_;
+    const Fault fault_;
+    const std::int64_t at_;
+    std::atomic<std::int64_t> count_ = 0;
+    std::mutex mutex_{};                        ///< Guards all below.
+    std::map<std::string, bool> files_{};       ///< Key to: contents durable.
+    std::set<std::string> volatile_entries_{};  ///< Names whose directory was not synced since they were made.
+};
+
+}  // namespace n4b::testing
