@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""Holds the rooms to the doors that are drawn: which room may include which, and where foreign headers may stand.
+
+Usage: doors_test.py ROOT. Exit 1 and one line a violation.
+"""
+import pathlib
+import re
+import sys
+
+# Room -> rooms it may open, its own apart. What is not here may open nothing.
+DOORS = {
+    "common/base": set(),
+    "common/contract": {"common/base"},
+    "common/httpd": {"common/base"},
+    "backup-runner/txlog": {"common/base"},
+    "backup-runner/net": {"common/base"},
+    "backup-runner/catchup": {"common/base", "backup-runner/txlog", "backup-runner/net"},
+    "backup-runner/archive": {"common/base"},
+    "backup-runner/storage": {"common/base"},
+    "backup-runner/engine": {"common/base", "common/contract", "backup-runner/catchup", "backup-runner/txlog",
+                             "backup-runner/net", "backup-runner/archive", "backup-runner/storage"},
+    "backup-runner/app": {"common/base", "common/contract", "common/httpd", "backup-runner/engine",
+                          "backup-runner/storage", "backup-runner/net"},
+    "backup-runner": {"backup-runner/app", "common/contract"},
+}
+# Foreign header -> rooms that may include it.
+FOREIGN = {
+    r"<boost/": {"backup-runner/net", "common/httpd"},
+    r"<CLI/": {"backup-runner/app"},
+    r"<openssl/": {"backup-runner/archive"},
+    r"<zstd": {"backup-runner/archive"},
+    r"<nlohmann/": {"common/base"},
+}
+# Pure rooms: no thread, socket, file, environment or clock. (archive's compressor and digest only compute.)
+PURE = {"common/contract", "backup-runner/txlog", "backup-runner/archive"}
+IMPURE = re.compile(r"<(thread|mutex|fstream|filesystem|unistd\.h|sys/.*|fcntl\.h|random)>|steady_clock::now|"
+                    r"system_clock::now|getenv")
+
+
+def room_of(path):
+    parts = pathlib.PurePosixPath(path).parts
+    return "/".join(parts[:2]) if len(parts) > 2 else parts[0]
+
+
+def check(root):
+    problems, files = [], 0
+    for building in ("common", "backup-runner", "operator"):
+        for file in sorted((root / building).rglob("*.[ch]pp")):
+            files += 1
+            name = file.relative_to(root).as_posix()
+            room = room_of(name)
+            if room not in DOORS:
+                problems.append(f"{name}: the room {room} is not in the plan")
+                continue
+            text = file.read_text()
+            for include in re.findall(r'#include "([^"]+)"', text):
+                other = room_of(include)
+                if other != room and other not in DOORS[room]:
+                    problems.append(f"{name}: opens a door that isn't drawn, {room} -> {other}")
+            for pattern, rooms in FOREIGN.items():
+                if re.search(r"#include " + pattern, text) and room not in rooms:
+                    problems.append(f"{name}: includes {pattern[1:]}, which belongs to {', '.join(sorted(rooms))}")
+            if room in PURE and (found := IMPURE.search(text)):
+                problems.append(f"{name}: {found.group(0)} in a pure room")
+    if files == 0:
+        problems.append("no source files found")
+    return problems
+
+
+if __name__ == "__main__":
+    found = check(pathlib.Path(sys.argv[1]))
+    print("\n".join(found) if found else "every door is drawn")
+    sys.exit(1 if found else 0)

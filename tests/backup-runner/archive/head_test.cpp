@@ -1,0 +1,75 @@
+#include "backup-runner/archive/head.hpp"
+
+#include <gtest/gtest.h>
+
+#include "backup-runner/archive/index.hpp"
+
+namespace n4b::archive {
+namespace {
+
+Head example() {
+    Head head;
+    head.source = "prod";
+    head.database = "graph.db";
+    head.chain = "20261122T215049Z-3f9c21";
+    head.run_uid = "u";
+    head.origin_namespace = "db";
+    head.origin_name = "nightly";
+    head.address = "10.0.0.1:6362";
+    head.store_id = std::string(64, '0');
+    head.lowest = {.id = 5, .checksum = INT64_MIN};
+    head.highest = {.id = 9, .time = base::SystemTime(std::chrono::milliseconds(1234)), .checksum = -1};
+    head.earliest_restorable = head.highest;
+    head.index = {.bytes = 1, .stored_bytes = 2, .digest = "sha256:a", .stored_digest = "sha256:b"};
+    return head;
+}
+
+std::string replaced(std::string text, const std::string& find, const std::string& with) {
+    EXPECT_NE(text.find(find), std::string::npos) << find;
+    return text.replace(text.find(find), find.size(), with);
+}
+
+TEST(Head, SurvivesItsJsonForm) {
+    const auto parsed = parse_head(to_json(example()));
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    EXPECT_EQ(*parsed, example());
+}
+
+TEST(Head, RefusesAFormatOrFeatureOfALaterRunner) {
+    for (const auto& text : {replaced(to_json(example()), "\"format\": 0", "\"format\": 1"),
+                             replaced(to_json(example()), "\"requires\": []", "\"requires\": [\"encryption\"]"),
+                             std::string(R"({"format": 2, "requires": [], "new": {}})")}) {
+        const auto parsed = parse_head(text);
+        ASSERT_FALSE(parsed);
+        EXPECT_EQ(parsed.error().code, base::ErrorCode::kFailedPrecondition) << parsed.error().message;
+    }
+}
+
+TEST(Head, NamesTheFieldThatIsWrong) {
+    const auto unknown = parse_head(replaced(to_json(example()), "\"kind\"", "\"knd\": 1, \"kind\""));
+    ASSERT_FALSE(unknown);
+    EXPECT_EQ(unknown.error().message, "head: knd: unknown field");
+    EXPECT_EQ(unknown.error().reason, base::Reason::kArtifactDamaged);
+    EXPECT_FALSE(parse_head(replaced(to_json(example()), "\"files\": 0", "\"files\": -1")));
+    EXPECT_FALSE(parse_head(to_json(example()).substr(0, 200)));
+    EXPECT_FALSE(parse_head(""));
+}
+
+TEST(IndexLine, SurvivesItsForm) {
+    const std::vector<IndexLine> lines{
+        IndexHeader{},
+        IndexFile{.path = "a b", .key = "files/a%20b", .stored = {.bytes = 1, .stored_bytes = 2}, .patched = {"x"}},
+        IndexTransaction{.id = 1, .offset = 34, .latest_time_ms = INT64_MIN}, IndexEnd{.files = 1, .transactions = 2}};
+    for (const auto& line : lines) {
+        auto text = to_line(line);
+        ASSERT_EQ(text.back(), '\n');
+        text.pop_back();
+        const auto parsed = parse_index_line(text);
+        ASSERT_TRUE(parsed) << parsed.error().message;
+        EXPECT_EQ(*parsed, line);
+    }
+    EXPECT_FALSE(parse_index_line(R"({"type":"other"})"));
+}
+
+}  // namespace
+}  // namespace n4b::archive
