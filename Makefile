@@ -28,7 +28,7 @@ test: packages format-check build ## all tests: ASan and UBSan, ThreadSanitizer,
 
 test-unit: packages ## the quick loop: unit tests under ASan and UBSan
 	$(call step,debug build,cmake --preset dev > /dev/null; cmake --build --preset dev -j $(JOBS))
-	$(call step,unit tests,ctest --preset dev -L unit)
+	$(call step,unit tests,ctest --preset dev -L unit -j $(JOBS))
 
 test-servers: build ## only the tests against real Neo4j servers
 	$(call step,real servers,packages/install.sh servers; tests/servers/fetch.sh)

@@ -55,7 +55,9 @@ function(n4b_test)
   include(GoogleTest)
   add_executable(${A_NAME} ${A_SOURCES})
   target_link_libraries(${A_NAME} PRIVATE n4b_options ${A_DEPENDS} GTest::gmock GTest::gtest_main)
-  gtest_discover_tests(${A_NAME} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 120 LABELS "unit;${A_LABELS}")
+  # One label each, since gtest_discover_tests takes a list apart; ctest -L matches it as a regular expression.
+  list(JOIN A_LABELS "-" labels)
+  gtest_discover_tests(${A_NAME} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300 LABELS "unit-${labels}")
 endfunction()
 
 # n4b_fuzz(NAME frame_fuzz SOURCES frame_fuzz.cpp DEPENDS n4b_catchup): a libFuzzer target with clang; elsewhere its corpus
