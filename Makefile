@@ -7,7 +7,7 @@ SOURCES = $(shell git ls-files '*.hpp' '*.cpp')
 # $(call step,name,command): says what it does and how long it took.
 step = @echo "== $(1)"; start=$$SECONDS; $(2); echo "== $(1): $$((SECONDS - start)) s"
 
-.PHONY: help packages build test test-unit test-servers format format-check lint fuzz clean
+.PHONY: help packages build test test-unit test-servers format format-check lint fuzz bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,14 @@ fuzz: ## run each libFuzzer target for FUZZ_SECONDS (60)
 	  name=$$(basename $$target); mkdir -p build/fuzz/corpus/$$name; \
 	  $$target -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=512 -print_final_stats=1 build/fuzz/corpus/$$name tests/fuzz/corpus/$$name; \
 	done
+
+NODES ?= 3000000
+bench: build ## time backups of a store of NODES nodes beside neo4j-admin and cp
+	packages/install.sh servers
+	tests/servers/fetch.sh
+	cmake --preset release -DN4B_BENCH=ON > /dev/null
+	cmake --build --preset release -j $(JOBS)
+	tests/bench/run.sh build/release $(NODES)
 
 clean: ## remove what was built
 	rm -rf build
