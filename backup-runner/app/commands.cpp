@@ -145,6 +145,13 @@ Result<void> for_each_artifact(storage::Storage& storage, const std::string& sou
     return {};
 }
 
+/// The repository in a directory, for reading.
+Result<std::unique_ptr<storage::Storage>> open_repository(const std::string& directory) {
+    N4B_TRY(auto storage, storage::open_volume(directory));
+    if (auto good = engine::check_repository(*storage); !good) return base::fail(good.error().wrap(directory));
+    return storage;
+}
+
 base::Json json_of(const engine::Artifact& artifact) {
     const auto& head = artifact.head;
     base::Json json{{"source", head.source},
@@ -166,7 +173,7 @@ base::Json json_of(const engine::Artifact& artifact) {
 }
 
 Result<int> print_list(const ListOptions& options) {
-    N4B_TRY(const auto storage, storage::open_volume(options.directory));
+    N4B_TRY(const auto storage, open_repository(options.directory));
     if (!options.json) {
         fmt::print("{:<16} {:<12} {:<24} {:<5} {:>12} {:<21} {:>12} {:>12}\n", "SOURCE", "DATABASE", "CHAIN", "KIND",
                    "TRANSACTION", "RECOVERABLE TO", "BYTES", "STORED");
@@ -188,7 +195,7 @@ Result<int> print_list(const ListOptions& options) {
 }
 
 Result<int> print_verified(const VerifyOptions& options) {
-    N4B_TRY(const auto storage, storage::open_volume(options.directory));
+    N4B_TRY(const auto storage, open_repository(options.directory));
     std::int64_t verified = 0;
     std::optional<base::Error> first;
     N4B_TRY_VOID(for_each_artifact(*storage, options.source, options.chain,
@@ -207,7 +214,7 @@ Result<int> print_verified(const VerifyOptions& options) {
 }
 
 Result<int> restore(const RestoreOptions& options) {
-    N4B_TRY(const auto storage, storage::open_volume(options.directory));
+    N4B_TRY(const auto storage, open_repository(options.directory));
     N4B_TRY(const auto artifact, engine::choose_artifact(*storage, options.source, options.database, options.chain));
     N4B_TRY_VOID(engine::restore(*storage, artifact, options.target));
     fmt::print("restored {} up to transaction {} into {}\n", artifact.keys.head, artifact.head.highest.id,

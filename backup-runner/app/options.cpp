@@ -74,7 +74,18 @@ Options by_command(RunSpec spec) {
     return BackupOptions{std::move(spec)};
 }
 
+/// What a flag holds must be there and be a name that can stand in the storage.
+Result<void> check_name(const char* flag, const std::string& name) {
+    if (name.empty()) return bad(fmt::format("{} is required", flag));
+    if (contract::is_storage_name(name)) return {};
+    return bad(fmt::format("{}: \"{}\" is not a name of 1 to 128 letters, digits, '.', '_' and '-'", flag, name));
+}
+
 Result<RunSpec> spec_from_flags(RunSpec spec, const std::vector<std::string>& from, bool compress) {
+    if (from.empty()) return bad("--from is required (or --spec FILE)");
+    if (spec.storage_path.empty()) return bad("--to is required");
+    N4B_TRY_VOID(check_name("--source", spec.source));
+    N4B_TRY_VOID(check_name("--database", spec.database));
     for (const auto& text : from) {
         N4B_TRY(auto endpoint, parse_endpoint(text));
         spec.endpoints.push_back(std::move(endpoint));
@@ -148,6 +159,8 @@ Result<Options> parse_options(int argc, char** argv) {
     list.json = output == "json";
     if (list_command->parsed()) return list;
     if (verify_command->parsed()) return verify;
+    N4B_TRY_VOID(check_name("--source", restore.source));
+    N4B_TRY_VOID(check_name("--database", restore.database));
     return restore;
 }
 

@@ -49,18 +49,21 @@ Result<std::vector<archive::ArtifactName>> head_names(storage::Storage& storage,
     return names;
 }
 
-Result<void> check_repository(const std::string& text) {
+enum class Access { kRead, kWrite };
+
+Result<void> check_access(const std::string& text, Access access) {
     N4B_TRY(const auto document, base::parse_json(text, kMaxRepositoryBytes, std::string(archive::kRepositoryKey)));
     base::JsonObject object(document, "");
     object.required<std::string>("id");
     const auto format = object.required<std::int64_t>("format");
-    object.required<std::vector<std::string>>("requiredToRead");
+    const auto to_read = object.required<std::vector<std::string>>("requiredToRead");
     const auto to_write = object.required<std::vector<std::string>>("requiredToWrite");
+    const auto& features = access == Access::kRead ? to_read : to_write;
     if (auto done = object.finish(); !done) return base::fail(done.error().wrap(archive::kRepositoryKey));
-    if (format != archive::kFormat || !to_write.empty()) {
-        return base::fail(ErrorCode::kFailedPrecondition,
-                          fmt::format("{}: format {}{}; this runner writes format {}", archive::kRepositoryKey, format,
-                                      to_write.empty() ? "" : " with feature " + to_write.front(), archive::kFormat));
+    if (format != archive::kFormat || !features.empty()) {
+        return base::fail(ErrorCode::kFailedPrecondition, Reason::kInvalidRunSpec,
+                          fmt::format("{}: format {}{}; this runner knows format {}", archive::kRepositoryKey, format,
+                                      features.empty() ? "" : " with feature " + features.front(), archive::kFormat));
     }
     return {};
 }
@@ -131,7 +134,18 @@ Result<void> open_repository(storage::Storage& storage, const std::string& repos
         if (!written && written.error().code != ErrorCode::kAlreadyExists) return base::fail(written.error());
     }
     N4B_TRY(const auto text, read_small(storage, key, kMaxRepositoryBytes));
-    return check_repository(text);
+    return check_access(text, Access::kWrite);
+}
+
+Result<void> check_repository(storage::Storage& storage) {
+    const std::string key(archive::kRepositoryKey);
+    N4B_TRY(const bool there, storage.exists(key));
+    if (!there) {
+        return base::fail(ErrorCode::kNotFound, Reason::kArtifactNotFound,
+                          fmt::format("there is no repository: {} is missing", key));
+    }
+    N4B_TRY(const auto text, read_small(storage, key, kMaxRepositoryBytes));
+    return check_access(text, Access::kRead);
 }
 
 Result<std::vector<std::string>> list_chains(storage::Storage& storage, const std::string& source,

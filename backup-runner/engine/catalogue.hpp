@@ -25,6 +25,9 @@ struct Artifact {
 /// FailedPrecondition: another format. Invalid (ArtifactDamaged): not a repository file.
 base::Result<void> open_repository(storage::Storage& storage, const std::string& repository_id);
 
+/// Checks that there is a repository, and that this runner may read it. NotFound (ArtifactNotFound): there is none.
+base::Result<void> check_repository(storage::Storage& storage);
+
 /// The chains of one source and database, oldest first; empty when there are none.
 base::Result<std::vector<std::string>> list_chains(storage::Storage& storage, const std::string& source,
                                                    const std::string& database);

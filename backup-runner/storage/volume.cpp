@@ -211,7 +211,8 @@ public:
 
 private:
     [[nodiscard]] std::string path_of(std::string_view key) const {
-        return key.empty() ? root_ : root_ + "/" + std::string(key);
+        if (key.empty()) return root_;
+        return root_ == "/" ? "/" + std::string(key) : root_ + "/" + std::string(key);
     }
 
     Result<void> sync_parent(std::string_view key) {
