@@ -40,6 +40,9 @@ Result<Json> parse_json(std::string_view text, std::size_t max_bytes, std::strin
         return Json::parse(text);
     } catch (const Json::parse_error& e) {
         return fail(ErrorCode::kInvalid, fmt::format("{}: not JSON at byte {}", what, e.byte));
+    } catch (const Json::exception&) {
+        // The parser's other complaint: a number such as 1e999, beyond what a double holds.
+        return fail(ErrorCode::kInvalid, fmt::format("{}: a number is out of range", what));
     }
 }
 

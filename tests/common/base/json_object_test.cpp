@@ -11,6 +11,12 @@ TEST(ParseJson, NamesTheByteThatIsWrong) {
     EXPECT_EQ(result.error().message, "thing: not JSON at byte 9");
 }
 
+TEST(ParseJson, RefusesNumbersBeyondADouble) {
+    const auto result = parse_json(R"({"a": 4e4444})", 100, "thing");
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().message, "thing: a number is out of range");
+}
+
 TEST(ParseJson, RefusesDeepNesting) {
     EXPECT_FALSE(parse_json(std::string(100000, '['), 1 << 20, "thing"));
     EXPECT_TRUE(parse_json(std::string(60, '[') + std::string(60, ']'), 1 << 20, "thing"));
