@@ -110,10 +110,10 @@ expect 10 InvalidRunSpec "$runner" restore --in "$STATE/repository" --source pro
 [ "$("$runner" list --in "$STATE/repository" --output json | wc -l)" = 4 ] || die "a failed backup shows in the list"
 
 step "another database under the same source name is refused"
-rm -rf "$STATE/1" "$STATE/2" "$STATE/3.old"
+# The servers have ended before their directories go: a member that is still writing would bring files back.
 stop_all
 pids=()
-mv "$STATE/3" "$STATE/3.old"
+rm -rf "$STATE/1" "$STATE/2" "$STATE/3"
 start_cluster
 expect 30 SourceIdentityChanged "${b[@]}" --from 127.0.0.1:26363
 
