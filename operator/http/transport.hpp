@@ -1,0 +1,48 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "common/base/result.hpp"
+
+namespace n4b::http {
+
+struct Request {
+    std::string method = "GET";
+    std::string path{};  ///< Path and query, percent-encoded, from "/".
+    std::string content_type{};
+    std::string body{};
+    std::chrono::milliseconds timeout = std::chrono::seconds(15);  ///< The whole exchange; for a stream: a gap in it.
+};
+
+struct Response {
+    int status = 0;
+    std::string body{};
+    std::optional<std::chrono::milliseconds> retry_after{};
+};
+
+/// Takes one line of a stream, without its end; false ends the stream.
+using LineSink = std::function<bool(std::string_view line)>;
+
+/// HTTP to one server. Thread-safe; calls block.
+///
+/// Errors of both calls: Unavailable (no connection, or it broke), Deadline, Cancelled (by the stop token), Invalid (the
+/// answer is longer than allowed), Internal (the library failed in another way). Any HTTP status is a Response.
+class Transport {
+public:
+    virtual ~Transport() = default;
+
+    /// One exchange, its body bounded (64 MiB).
+    virtual base::Result<Response> exchange(const Request& request, const std::stop_token& stop) = 0;
+
+    /// Passes the lines of a 200 answer to the sink until the body ends; other statuses come back with their body, at
+    /// once. A connection that ends without a last chunk is a clean end too: watches are cut all the time.
+    virtual base::Result<Response> stream(const Request& request, const LineSink& sink,
+                                          const std::stop_token& stop) = 0;
+};
+
+}  // namespace n4b::http
