@@ -1,0 +1,66 @@
+{{- define "neo4j-backup-operator.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 48 | trimSuffix "-" }}
+{{- end }}
+
+{{- /* 48 characters leave room for the longest suffix within the 63 of a label and a Service's name. */}}
+{{- define "neo4j-backup-operator.fullname" -}}
+{{- $name := default .Chart.Name .Values.nameOverride }}
+{{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
+{{- default $full .Values.fullnameOverride | trunc 48 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "neo4j-backup-operator.serviceAccountName" -}}
+{{- $default := ternary (include "neo4j-backup-operator.fullname" .) "default" .Values.serviceAccount.create }}
+{{- default $default .Values.serviceAccount.name }}
+{{- end }}
+
+{{- define "neo4j-backup-operator.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "neo4j-backup-operator.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: operator
+{{- end }}
+
+{{- define "neo4j-backup-operator.labels" -}}
+{{ include "neo4j-backup-operator.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: neo4j-backup-operator
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- /* An image's reference: (list $ image), with the registry that both images share. */}}
+{{- define "neo4j-backup-operator.image" -}}
+{{- $root := index . 0 }}
+{{- $image := index . 1 }}
+{{- with $root.Values.image.registry }}{{ trimSuffix "/" . }}/{{ end }}
+{{- $image.repository }}:{{ default $root.Chart.AppVersion $image.tag }}
+{{- end }}
+
+{{- /* All the operator may do, cluster-wide or in each watched namespace. Secrets are not among it. */}}
+{{- define "neo4j-backup-operator.operatorRules" -}}
+- apiGroups: [neo4jbackup.dev]
+  resources: [neo4jbackups, neo4jbackupstorages]
+  verbs: [get, list, watch]
+- apiGroups: [neo4jbackup.dev]
+  resources: [neo4jbackups/status, neo4jbackupstorages/status]
+  verbs: [patch, update]
+# To own Jobs with blockOwnerDeletion where the cluster checks it.
+- apiGroups: [neo4jbackup.dev]
+  resources: [neo4jbackups/finalizers]
+  verbs: [update]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, delete]
+- apiGroups: [""]
+  resources: [pods, persistentvolumeclaims]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [get, list, watch]
+{{- end }}

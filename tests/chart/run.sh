@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# Proves the chart without a cluster: lint, schemas of Kubernetes, what must be refused, and what assertions.py asserts of
+# the rendered objects, for each file in values/.
+#   tests/chart/run.sh HELM KUBECONFORM
+# Needs go (for Kubernetes' OpenAPI document, once) and python3 with yaml.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+chart=$here/../../helm/neo4j-backup-operator
+helm=$(realpath "${1:?usage: run.sh HELM KUBECONFORM}")
+kubeconform=$(realpath "${2:?usage: run.sh HELM KUBECONFORM}")
+kubernetes=v1.34.4
+schemas=${XDG_CACHE_HOME:-$HOME/.cache}/neo4j-backup-operator/schemas-$kubernetes
+state=$(mktemp -d)
+trap 'rm -rf "$state"' EXIT
+trap 'exit 143' TERM INT
+
+step() { echo "-- $* ($SECONDS s)"; }
+die() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+# refused TEXT COMMAND...: the command fails and says TEXT
+refused() {
+    local text=$1
+    shift
+    if "$@" > "$state/out" 2>&1; then
+        die "not refused: $*"
+    fi
+    if ! grep -qF -- "$text" "$state/out"; then
+        cat "$state/out" >&2
+        die "refused for another reason than '$text': $*"
+    fi
+}
+
+template() { "$helm" template release "$chart" --namespace operators "$@"; }
+validate() {
+    "$kubeconform" -strict -summary -schema-location "$schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json" "$@"
+}
+
+if ! sha256sum --check --status "$schemas/made-by" 2> /dev/null; then
+    step "schemas of Kubernetes $kubernetes"
+    (cd "$state" && go mod download -json "k8s.io/kubernetes@$kubernetes") > "$state/module"
+    sources=$(python3 -c 'import json, sys; print(json.load(sys.stdin)["Dir"])' < "$state/module")
+    python3 "$here/schemas.py" "$sources/api/openapi-spec/swagger.json" "$state/schemas"
+    sha256sum "$here/schemas.py" > "$state/schemas/made-by"
+    mkdir -p "$(dirname "$schemas")"
+    rm -rf "$schemas"
+    mv "$state/schemas" "$schemas"
+fi
+
+for values in "$here"/values/*.yaml; do
+    variant=$(basename "$values" .yaml)
+    step "$variant"
+    "$helm" lint --strict --quiet "$chart" --namespace operators --values "$values"
+    # helm logs each symbolic link it follows
+    template --values "$values" > "$state/$variant.yaml" 2> "$state/err" || die "$(< "$state/err")"
+    template --values "$values" 2> /dev/null | cmp - "$state/$variant.yaml" || die "two renderings differ"
+    validate -skip ServiceMonitor "$state/$variant.yaml"
+done
+
+step "schemas refuse what is wrong"
+sed 's/^  replicas: 1/  replicas: one/' "$state/default.yaml" > "$state/wrong"
+refused "got string, want integer" validate "$state/wrong"
+sed 's/^      enableServiceLinks:/      enableServiceLink:/' "$state/default.yaml" > "$state/wrong"
+refused "enableServiceLink'" validate "$state/wrong"
+sed 's/^  scope: .*/  scop: Namespaced/' "$state/default.yaml" > "$state/wrong"
+refused "scop'" validate "$state/wrong"
+
+step "values that are wrong are refused"
+refused "logLevel" template --set logLevel=loud
+refused "logLevl" template --set logLevl=info
+refused "/image" template --set image.repo=x
+refused "/image/tag" template --set-json image.tag=1.0
+refused "/runnerImage/pullPolicy" template --set runnerImage.pullPolicy=Sometimes
+refused "/runnerImage" template --set runnerImage.registry=x
+refused "/watchNamespaces" template --set watchNamespaces=team-a
+refused "/watchNamespaces/0" template --set 'watchNamespaces={Team A}'
+refused "/watchNamespaces" template --set 'watchNamespaces={a,a}'
+refused "/maxConcurrentRuns" template --set maxConcurrentRuns=0
+refused "/workers" template --set workers=many
+refused "/crds/install" template --set-string crds.install=yes
+refused "/resources" template --set resources.limit.memory=1Gi
+refused "/metrics/service/port" template --set metrics.service.port=70000
+refused "/metrics/serviceMonitor/interval" template --set metrics.serviceMonitor.interval=often
+refused "/tolerations/0" template --set tolerations[0].operater=Exists
+refused "/imagePullSecrets/0" template --set-json 'imagePullSecrets=["registry"]'
+refused "needs metrics.service.enabled" template --set metrics.serviceMonitor.enabled=true,metrics.service.enabled=false
+refused "incompatible with Kubernetes v1.28.9" template --kube-version 1.28.9
+template --kube-version 1.29.0 > /dev/null 2>&1 || die "1.29.0 is refused"
+
+step "notes"
+for values in "$here"/values/*.yaml; do
+    "$helm" install release "$chart" --namespace operators --dry-run=client --values "$values" 2> /dev/null |
+        sed -n '/^NOTES:/,$p' > "$state/$(basename "$values" .yaml).notes"
+done
+
+step "the package renders what the folder renders"
+"$helm" package "$chart" --destination "$state" > /dev/null 2>&1
+"$helm" template release "$state"/neo4j-backup-operator-*.tgz --namespace operators 2> "$state/err" |
+    cmp - "$state/default.yaml" || die "the package differs: $(< "$state/err")"
+
+step "a chart without CustomResourceDefinitions is refused"
+cp -r "$chart" "$state/empty"
+rm -rf "$state/empty/files/crds"
+refused "no CustomResourceDefinitions" "$helm" template release "$state/empty"
+
+step "assertions"
+python3 "$here/assertions.py" "$chart" "$state"
+step "passed"
