@@ -1,0 +1,260 @@
+#include "operator/api/backup.hpp"
+
+#include <charconv>
+#include <cmath>
+
+#include "operator/api/read_meta.hpp"
+
+namespace n4b::api {
+namespace {
+
+using base::Json;
+using base::JsonObject;
+using base::Result;
+
+constexpr double kMaxDurationMs = 8760.0 * 3600 * 1000;
+
+void read_duration(JsonObject& object, const char* key, std::chrono::milliseconds& out) {
+    const auto text = object.optional<std::string>(key);
+    if (!text) return;
+    const auto duration = parse_duration(*text);
+    if (duration) {
+        out = *duration;
+    } else {
+        object.reject(key, duration.error().message);
+    }
+}
+
+std::string raw(const Json& json, const char* key) {
+    const auto found = json.find(key);
+    return found == json.end() || found->empty() ? std::string() : found->dump();
+}
+
+void read_source(JsonObject& object, BackupSpec& spec) {
+    spec.source = object.required<std::string>("name");
+    object.each("endpoints", [&](JsonObject& element) {
+        const auto port = element.value_or<std::int64_t>("port", 6362);
+        if (port < 1 || port > 65535) element.reject("port", "not a port");
+        spec.endpoints.push_back({element.required<std::string>("host"), static_cast<std::uint16_t>(port)});
+    });
+    object.object("service", [&](JsonObject& service) {
+        spec.service = ServicePort{service.required<std::string>("name"), service.required<std::string>("port")};
+    });
+}
+
+void read_runner(const Json& json, RunnerSpec& runner) {
+    if (!json.is_object()) return;
+    if (auto text = raw(json, "resources"); !text.empty()) runner.resources = std::move(text);
+    const Json limit = json.value("/resources/limits/memory"_json_pointer, Json("128Mi"));
+    runner.memory_limit = limit.is_string() ? limit.get<std::string>() : limit.dump();
+    runner.node_selector = raw(json, "nodeSelector");
+    runner.tolerations = raw(json, "tolerations");
+    runner.affinity = raw(json, "affinity");
+    runner.labels = raw(json, "labels");
+    runner.annotations = raw(json, "annotations");
+    JsonObject object(json, "spec.runner");
+    runner.priority_class = object.value_or<std::string>("priorityClassName", "");
+    runner.connections = object.value_or<std::int64_t>("connections", 2);
+    object.object("securityContext", [&](JsonObject& context) {
+        runner.run_as_user = context.value_or<std::int64_t>("runAsUser", 7474);
+        runner.run_as_group = context.value_or<std::int64_t>("runAsGroup", 7474);
+        runner.fs_group = context.value_or<std::int64_t>("fsGroup", 7474);
+        runner.fs_group_change_policy = context.value_or<std::string>("fsGroupChangePolicy", "OnRootMismatch");
+    });
+}
+
+void read_spec(JsonObject& object, BackupSpec& spec) {
+    object.object("source", [&](JsonObject& source) { read_source(source, spec); });
+    const auto databases = object.required<std::vector<std::string>>("databases");
+    if (databases.size() != 1) object.reject("databases", "exactly one expected");
+    if (!databases.empty()) spec.database = databases[0];
+    object.object("storageRef", [&](JsonObject& ref) { spec.storage = ref.required<std::string>("name"); });
+    spec.compression = object.value_or<std::string>("compression", "Zstd") == "None" ? contract::Compression::kNone
+                                                                                    : contract::Compression::kZstd;
+    read_duration(object, "startDeadline", spec.start_deadline);
+    read_duration(object, "startTimeout", spec.start_timeout);
+    read_duration(object, "attemptDeadline", spec.attempt_deadline);
+    read_duration(object, "deadline", spec.deadline);
+    read_duration(object, "connectTimeout", spec.timeouts.connect);
+    read_duration(object, "prepareTimeout", spec.timeouts.prepare);
+    read_duration(object, "stallTimeout", spec.timeouts.stall);
+    object.object("retry", [&](JsonObject& retry) {
+        spec.retry_limit = retry.value_or<std::int64_t>("limit", 3);
+        read_duration(retry, "backoff", spec.retry_backoff);
+    });
+}
+
+contract::ArtifactReport read_database(JsonObject& object) {
+    contract::ArtifactReport a;
+    a.database = object.required<std::string>("name");
+    a.chain = object.value_or<std::string>("chain", "");
+    a.sequence = object.value_or<std::int64_t>("sequence", 0);
+    a.artifact = object.value_or<std::string>("artifact", "");
+    a.location = object.value_or<std::string>("location", "");
+    a.kind = object.value_or<std::string>("kind", "Full");
+    a.lowest_transaction = object.value_or<std::int64_t>("lowestTransaction", 0);
+    a.highest_transaction = object.value_or<std::int64_t>("highestTransaction", 0);
+    a.earliest_restorable = object.value_or<std::int64_t>("earliestRestorable", 0);
+    a.recoverable_to = read_time(object, "recoverableTo");
+    a.files = object.value_or<std::int64_t>("files", 0);
+    a.bytes = object.value_or<std::int64_t>("bytes", 0);
+    a.stored_bytes = object.value_or<std::int64_t>("storedBytes", 0);
+    a.digest = object.value_or<std::string>("digest", "");
+    a.level = object.value_or<std::string>("level", "Written");
+    return a;
+}
+
+void read_status(JsonObject& object, BackupStatus& status) {
+    status.observed_generation = object.value_or<std::int64_t>("observedGeneration", -1);
+    object.each("attempts", [&](JsonObject& attempt) {
+        status.attempts.push_back({.number = attempt.required<std::int64_t>("number"),
+                                   .job = attempt.required<std::string>("job"),
+                                   .look_up = attempt.value_or("lookUp", false),
+                                   .started = read_time(attempt, "startTime").value_or(base::SystemTime{}),
+                                   .ended = read_time(attempt, "endTime"),
+                                   .reason = attempt.value_or<std::string>("reason", ""),
+                                   .message = attempt.value_or<std::string>("message", "")});
+    });
+    status.started = read_time(object, "startTime");
+    status.completed = read_time(object, "completionTime");
+    object.object("runner", [&](JsonObject& runner) {
+        status.runner_image = runner.value_or<std::string>("image", "");
+        status.memory_limit = runner.value_or<std::string>("memoryLimit", "");
+    });
+    object.object("source", [&](JsonObject& source) {
+        status.source = contract::SourceReport{.address = source.value_or<std::string>("address", ""),
+                                               .store_id = source.value_or<std::string>("storeId", ""),
+                                               .last_transaction = source.value_or<std::int64_t>("lastTransaction", 0)};
+    });
+    object.each("databases", [&](JsonObject& database) { status.artifact = read_database(database); });
+    status.conditions = read_conditions(object);
+}
+
+Json artifact_json(const contract::ArtifactReport& a) {
+    Json json{{"name", a.database},
+              {"chain", a.chain},
+              {"sequence", a.sequence},
+              {"artifact", a.artifact},
+              {"location", a.location},
+              {"kind", a.kind},
+              {"lowestTransaction", a.lowest_transaction},
+              {"highestTransaction", a.highest_transaction},
+              {"earliestRestorable", a.earliest_restorable},
+              {"files", a.files},
+              {"bytes", a.bytes},
+              {"storedBytes", a.stored_bytes},
+              {"digest", a.digest},
+              {"level", a.level}};
+    if (a.recoverable_to) json["recoverableTo"] = base::format_rfc3339(*a.recoverable_to);
+    return json;
+}
+
+Json attempt_json(const Attempt& a) {
+    Json json{{"number", a.number}, {"job", a.job}, {"startTime", base::format_rfc3339(a.started)}};
+    if (a.look_up) json["lookUp"] = true;
+    if (a.ended) json["endTime"] = base::format_rfc3339(*a.ended);
+    if (!a.reason.empty()) json["reason"] = a.reason;
+    if (!a.message.empty()) json["message"] = a.message;
+    return json;
+}
+
+std::string patch(const Meta& meta, Json status) {
+    const Json document{{"metadata", {{"resourceVersion", meta.resource_version}, {"uid", meta.uid}}},
+                        {"status", std::move(status)}};
+    return document.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace
+
+bool Backup::finished() const {
+    const auto* condition = find_condition(status.conditions, "Succeeded");
+    return condition != nullptr && condition->status != "Unknown";
+}
+
+bool Backup::succeeded() const {
+    const auto* condition = find_condition(status.conditions, "Succeeded");
+    return condition != nullptr && condition->status == "True";
+}
+
+Result<Backup> parse_backup(const Json& json) {
+    JsonObject object(json, "");
+    Backup backup;
+    backup.meta = read_meta(object);
+    if (!object.object("spec", [&](JsonObject& spec) { read_spec(spec, backup.spec); })) object.reject("spec", "missing");
+    if (const auto runner = json.value("/spec/runner"_json_pointer, Json()); runner.is_object()) {
+        read_runner(runner, backup.spec.runner);
+    }
+    object.object("status", [&](JsonObject& status) { read_status(status, backup.status); });
+    N4B_TRY_VOID(object.finish());
+    return backup;
+}
+
+Result<Storage> parse_storage(const Json& json) {
+    JsonObject object(json, "");
+    Storage storage;
+    storage.meta = read_meta(object);
+    object.object("spec", [&](JsonObject& spec) {
+        spec.object("persistentVolumeClaim", [&](JsonObject& claim) {
+            storage.claim = claim.required<std::string>("claimName");
+            storage.path = claim.value_or<std::string>("path", "");
+        });
+    });
+    object.object("status", [&](JsonObject& status) {
+        storage.observed_generation = status.value_or<std::int64_t>("observedGeneration", -1);
+        storage.conditions = read_conditions(status);
+    });
+    N4B_TRY_VOID(object.finish());
+    return storage;
+}
+
+std::string status_patch(const Meta& meta, const BackupStatus& status) {
+    Json attempts = Json::array();
+    for (const auto& attempt : status.attempts) attempts.push_back(attempt_json(attempt));
+    Json json{{"observedGeneration", status.observed_generation},
+              {"attempts", std::move(attempts)},
+              {"conditions", conditions_json(status.conditions)}};
+    if (status.started) json["startTime"] = base::format_rfc3339(*status.started);
+    if (status.completed) json["completionTime"] = base::format_rfc3339(*status.completed);
+    if (!status.runner_image.empty()) {
+        json["runner"] = {{"image", status.runner_image}, {"memoryLimit", status.memory_limit}};
+    }
+    if (status.source) {
+        json["source"] = {{"address", status.source->address},
+                          {"storeId", status.source->store_id},
+                          {"lastTransaction", status.source->last_transaction}};
+    }
+    if (status.artifact) json["databases"] = Json::array({artifact_json(*status.artifact)});
+    return patch(meta, std::move(json));
+}
+
+std::string status_patch(const Meta& meta, std::int64_t observed_generation, const std::vector<Condition>& conditions) {
+    return patch(meta, {{"observedGeneration", observed_generation}, {"conditions", conditions_json(conditions)}});
+}
+
+Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
+    const auto invalid = [&] {
+        return base::fail(base::ErrorCode::kInvalid,
+                          fmt::format("\"{}\" is not a duration such as 90s, 10m or 1h30m", text.substr(0, 32)));
+    };
+    if (text.empty()) return invalid();
+    double total = 0;
+    for (std::string_view rest = text; !rest.empty();) {
+        double number = 0;
+        const auto parsed = std::from_chars(rest.data(), rest.data() + rest.size(), number, std::chars_format::fixed);
+        if (parsed.ec != std::errc{} || !std::isfinite(number) || number < 0) return invalid();
+        rest.remove_prefix(static_cast<std::size_t>(parsed.ptr - rest.data()));
+        double unit = 0;
+        for (const auto& [name, ms] : {std::pair<std::string_view, double>{"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 3.6e6}}) {
+            if (!rest.starts_with(name)) continue;
+            unit = ms;
+            rest.remove_prefix(name.size());
+            break;
+        }
+        if (unit == 0) return invalid();
+        total += number * unit;
+    }
+    if (total > kMaxDurationMs) return invalid();
+    return std::chrono::milliseconds(static_cast<std::int64_t>(total));
+}
+
+}  // namespace n4b::api

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/clock.hpp"
+
+namespace n4b::api {
+
+inline constexpr char kGroup[] = "neo4jbackup.dev";
+inline constexpr char kApiVersion[] = "neo4jbackup.dev/v1alpha1";
+
+/// What our decisions need of metadata.
+struct Meta {
+    std::string object_namespace{};
+    std::string name{};
+    std::string uid{};
+    std::string resource_version{};
+    std::int64_t generation = 0;
+    base::SystemTime created{};
+    std::optional<base::SystemTime> deleted{};  ///< deletionTimestamp: when its grace ends.
+    std::string owner_uid{};                    ///< Of the controlling owner.
+    std::string backup_uid{};                   ///< Our label.
+    std::string digest{};                       ///< Our annotation.
+
+    /// "namespace/name", as work queues and stores know it.
+    [[nodiscard]] std::string key() const { return object_namespace + "/" + name; }
+    bool operator==(const Meta&) const = default;
+};
+
+/// A condition of a status (Kubernetes API conventions).
+struct Condition {
+    std::string type{};
+    std::string status = "Unknown";  ///< "True", "False", "Unknown".
+    std::string reason{};
+    std::string message{};
+    base::SystemTime last_transition{};
+    std::int64_t observed_generation = 0;
+    bool operator==(const Condition&) const = default;
+};
+
+/// The condition of that type, or null.
+const Condition* find_condition(const std::vector<Condition>& conditions, std::string_view type);
+
+/// Sets a condition; its transition time moves only when its status does.
+void set_condition(std::vector<Condition>& conditions, Condition condition);
+
+}  // namespace n4b::api

@@ -1,0 +1,117 @@
+#include "operator/api/workload.hpp"
+
+#include "operator/api/read_meta.hpp"
+
+namespace n4b::api {
+namespace {
+
+using base::Json;
+using base::JsonObject;
+using base::Result;
+
+void read_runner_state(JsonObject& state, RunnerContainer& runner) {
+    state.object("waiting", [&](JsonObject& waiting) {
+        runner.reason = waiting.value_or<std::string>("reason", "");
+        runner.message = waiting.value_or<std::string>("message", "");
+    });
+    runner.running = state.object("running", [](JsonObject&) {});
+    runner.terminated = state.object("terminated", [&](JsonObject& terminated) {
+        runner.reason = terminated.value_or<std::string>("reason", "");
+        runner.message = terminated.value_or<std::string>("message", "");
+        runner.exit_code = terminated.value_or<std::int64_t>("exitCode", 0);
+    });
+}
+
+void read_pod_condition(JsonObject& condition, Pod& pod) {
+    const auto type = condition.required<std::string>("type");
+    const auto status = condition.required<std::string>("status");
+    const auto message = condition.value_or<std::string>("message", "");
+    const auto reason = condition.value_or<std::string>("reason", "");
+    if (type == "PodScheduled" && status == "False") pod.unschedulable = message.empty() ? reason : message;
+    if (type == "DisruptionTarget" && status == "True") {
+        pod.disruption = reason;
+        pod.disruption_message = message;
+    }
+}
+
+}  // namespace
+
+Result<Job> parse_job(const Json& json) {
+    JsonObject object(json, "");
+    Job job;
+    job.meta = read_meta(object);
+    object.object("status", [&](JsonObject& status) {
+        status.each("conditions", [&](JsonObject& condition) {
+            if (condition.required<std::string>("status") != "True") return;
+            const auto type = condition.required<std::string>("type");
+            if (type == "Complete") job.complete = true;
+            if (type != "Failed") return;
+            job.failed = true;
+            job.failed_reason = condition.value_or<std::string>("reason", "");
+            job.failed_message = condition.value_or<std::string>("message", "");
+        });
+    });
+    N4B_TRY_VOID(object.finish());
+    return job;
+}
+
+Result<Pod> parse_pod(const Json& json) {
+    JsonObject object(json, "");
+    Pod pod;
+    pod.meta = read_meta(object);
+    object.object("spec", [&](JsonObject& spec) { pod.node = spec.value_or<std::string>("nodeName", ""); });
+    object.object("status", [&](JsonObject& status) {
+        pod.phase = status.value_or<std::string>("phase", "");
+        pod.reason = status.value_or<std::string>("reason", "");
+        pod.message = status.value_or<std::string>("message", "");
+        status.each("conditions", [&](JsonObject& condition) { read_pod_condition(condition, pod); });
+        status.each("containerStatuses", [&](JsonObject& container) {
+            if (container.required<std::string>("name") != "runner") return;
+            RunnerContainer runner;
+            container.object("state", [&](JsonObject& state) { read_runner_state(state, runner); });
+            pod.runner = std::move(runner);
+        });
+    });
+    N4B_TRY_VOID(object.finish());
+    return pod;
+}
+
+Result<EventRecord> parse_event(const Json& json) {
+    JsonObject object(json, "event");
+    EventRecord event{.type = object.value_or<std::string>("type", ""),
+                      .reason = object.value_or<std::string>("reason", ""),
+                      .message = object.value_or<std::string>("message", "")};
+    N4B_TRY_VOID(object.finish());
+    return event;
+}
+
+Result<std::string> parse_claim_phase(const Json& json) {
+    JsonObject object(json, "claim");
+    std::string phase;
+    object.object("status", [&](JsonObject& status) { phase = status.value_or<std::string>("phase", ""); });
+    N4B_TRY_VOID(object.finish());
+    return phase;
+}
+
+Result<std::vector<std::pair<std::string, std::uint16_t>>> parse_ready_addresses(const Json& slice,
+                                                                                const std::string& port_name) {
+    JsonObject object(slice, "EndpointSlice");
+    std::vector<std::pair<std::string, std::uint16_t>> result;
+    std::optional<std::uint16_t> port;
+    object.each("ports", [&](JsonObject& element) {
+        if (element.value_or<std::string>("name", "") != port_name) return;
+        const auto number = element.value_or<std::int64_t>("port", 0);
+        if (number > 0 && number <= 65535) port = static_cast<std::uint16_t>(number);
+    });
+    if (!port) return result;
+    object.each("endpoints", [&](JsonObject& endpoint) {
+        bool ready = true;  // Absent means ready (discovery/v1).
+        endpoint.object("conditions", [&](JsonObject& conditions) { ready = conditions.value_or("ready", true); });
+        const auto addresses = endpoint.required<std::vector<std::string>>("addresses");
+        if (ready && !addresses.empty()) result.emplace_back(addresses[0], *port);
+    });
+    N4B_TRY_VOID(object.finish());
+    return result;
+}
+
+}  // namespace n4b::api

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/result.hpp"
+#include "operator/api/meta.hpp"
+
+namespace n4b::api {
+
+/// A Job, as far as an attempt needs it.
+struct Job {
+    Meta meta{};
+    bool complete = false;
+    bool failed = false;
+    std::string failed_reason{};  ///< "DeadlineExceeded", "BackoffLimitExceeded", ...
+    std::string failed_message{};
+};
+
+/// How the container `runner` of a pod stands.
+struct RunnerContainer {
+    bool running = false;
+    bool terminated = false;
+    std::string reason{};   ///< Of waiting or terminated: "ImagePullBackOff", "OOMKilled", "Error", ...
+    std::string message{};  ///< Of waiting; or the termination message.
+    std::int64_t exit_code = 0;
+};
+
+struct Pod {
+    Meta meta{};
+    std::string phase{};
+    std::string reason{};  ///< "Evicted", "NodeLost", ...
+    std::string message{};
+    std::string node{};
+    std::string unschedulable{};       ///< The scheduler's message while it finds no node.
+    std::string disruption{};          ///< Reason of the DisruptionTarget condition.
+    std::string disruption_message{};
+    std::optional<RunnerContainer> runner{};
+};
+
+/// An Event of a Job, pod or claim.
+struct EventRecord {
+    std::string type{};
+    std::string reason{};
+    std::string message{};
+};
+
+base::Result<Job> parse_job(const nlohmann::json& json);
+base::Result<Pod> parse_pod(const nlohmann::json& json);
+base::Result<EventRecord> parse_event(const nlohmann::json& json);
+
+/// Phase of a claim: "Pending", "Bound", "Lost".
+base::Result<std::string> parse_claim_phase(const nlohmann::json& json);
+
+/// Ready addresses of an EndpointSlice for the port of that name, as "address" and port.
+base::Result<std::vector<std::pair<std::string, std::uint16_t>>> parse_ready_addresses(const nlohmann::json& slice,
+                                                                                      const std::string& port_name);
+
+}  // namespace n4b::api
