@@ -1,0 +1,133 @@
+#include "operator/kube/client.hpp"
+
+#include "common/base/json_object.hpp"
+
+namespace n4b::kube {
+namespace {
+
+using base::ErrorCode;
+using base::Json;
+using base::JsonObject;
+using base::Result;
+
+constexpr std::size_t kMaxAnswerBytes = std::size_t{64} << 20;
+constexpr std::size_t kMaxWatchLineBytes = std::size_t{8} << 20;  // etcd refuses objects above 1.5 MiB.
+
+ErrorCode code_of(int status, const std::string& reason) {
+    if (status == 409) return reason == "AlreadyExists" ? ErrorCode::kAlreadyExists : ErrorCode::kConflict;
+    if (status == 400 || status == 422) return ErrorCode::kInvalid;
+    if (status == 401) return ErrorCode::kUnauthenticated;
+    if (status == 403) return ErrorCode::kPermissionDenied;
+    if (status == 404) return ErrorCode::kNotFound;
+    if (status == 410) return ErrorCode::kDataLoss;
+    if (status == 429) return ErrorCode::kThrottled;
+    if (status >= 500) return ErrorCode::kUnavailable;
+    return ErrorCode::kInternal;
+}
+
+base::Error error_of(const http::Request& request, const http::Response& response) {
+    std::string message = fmt::format("HTTP {}", response.status);
+    std::string reason;
+    if (const auto json = base::parse_json(response.body, kMaxAnswerBytes, "answer"); json && json->is_object()) {
+        message = json->value("message", message);
+        reason = json->value("reason", reason);
+    }
+    const std::string path = request.path.substr(0, request.path.find('?'));
+    return {.code = code_of(response.status, reason),
+            .message = fmt::format("{} {}: {}", request.method, path, message.substr(0, 1024)),
+            .retry_after = response.retry_after};
+}
+
+}  // namespace
+
+std::string collection_path(const std::string& api, const std::string& object_namespace, const std::string& plural) {
+    return object_namespace.empty() ? fmt::format("{}/{}", api, plural)
+                                    : fmt::format("{}/namespaces/{}/{}", api, object_namespace, plural);
+}
+
+Result<http::Response> Client::call(http::Request request) {
+    N4B_TRY(auto response, transport_.exchange(request, stop_));
+    if (response.status < 200 || response.status > 299) return base::fail(error_of(request, response));
+    return response;
+}
+
+Result<void> Client::get(const std::string& path, const JsonSink& sink) {
+    N4B_TRY(const auto response, call({.path = path}));
+    N4B_TRY(const Json json, base::parse_json(response.body, kMaxAnswerBytes, path));
+    sink(json);
+    return {};
+}
+
+Result<ListResult> Client::list(const std::string& path, const std::string& query, const JsonSink& item) {
+    N4B_TRY(const auto response, call({.path = query.empty() ? path : path + "?" + query}));
+    N4B_TRY(const Json json, base::parse_json(response.body, kMaxAnswerBytes, "list " + path));
+    JsonObject object(json, "");
+    ListResult result;
+    object.object("metadata", [&](JsonObject& metadata) {
+        result.resource_version = metadata.value_or<std::string>("resourceVersion", "");
+        result.continue_token = metadata.value_or<std::string>("continue", "");
+    });
+    N4B_TRY_VOID(object.finish());
+    const auto items = json.find("items");
+    if (items == json.end() || !(items->is_array() || items->is_null())) {
+        return base::fail(ErrorCode::kInvalid, fmt::format("list {}: items: expected an array", path));
+    }
+    for (const auto& element : *items) item(element);
+    return result;
+}
+
+Result<void> Client::create(const std::string& path, const std::string& json) {
+    N4B_TRY_VOID(call({.method = "POST", .path = path, .content_type = "application/json", .body = json}));
+    return {};
+}
+
+Result<void> Client::remove(const std::string& path, const std::string& uid) {
+    const Json options{{"kind", "DeleteOptions"},
+                       {"apiVersion", "v1"},
+                       {"propagationPolicy", "Background"},
+                       {"preconditions", {{"uid", uid}}}};
+    const auto done = call({.method = "DELETE", .path = path, .content_type = "application/json", .body = options.dump()});
+    // Conflict: the uid differs, so the object that was meant is gone.
+    if (done || done.error().code == ErrorCode::kNotFound || done.error().code == ErrorCode::kConflict) return {};
+    return base::fail(done.error());
+}
+
+Result<void> Client::merge_patch(const std::string& path, const std::string& json) {
+    N4B_TRY_VOID(
+        call({.method = "PATCH", .path = path, .content_type = "application/merge-patch+json", .body = json}));
+    return {};
+}
+
+Result<void> Client::watch(const std::string& path, const std::string& query, const WatchSink& sink,
+                           const std::stop_token& stop) {
+    std::optional<base::Error> broken;
+    const auto on_line = [&](std::string_view line) {
+        const auto json = base::parse_json(line, kMaxWatchLineBytes, "watch " + path);
+        if (!json || !json->is_object() || !json->contains("object") || !json->at("object").is_object()) {
+            broken = base::Error{ErrorCode::kUnavailable, "watch " + path + ": an event that can't be read"};
+            return false;
+        }
+        const Json& object = json->at("object");
+        const std::string type = json->value("type", "");
+        WatchEvent event{.resource_version = object.value("/metadata/resourceVersion"_json_pointer, std::string())};
+        if (type == "ERROR") {
+            event = {.type = WatchEvent::Type::kError,
+                     .error_code = object.value("code", 0),
+                     .error_message = object.value("message", "")};
+            return sink(event, nullptr);
+        }
+        if (type == "BOOKMARK") {
+            event.type = WatchEvent::Type::kBookmark;
+            return sink(event, nullptr);
+        }
+        event.type = type == "DELETED" ? WatchEvent::Type::kDeleted : WatchEvent::Type::kApplied;
+        return sink(event, &object);
+    };
+    const http::Request request{.path = path + "?" + query};
+    N4B_TRY(const auto response, transport_.stream(request, on_line, stop));
+    if (broken) return base::fail(*broken);
+    if (response.status != 200) return base::fail(error_of(request, response));
+    return {};
+}
+
+}  // namespace n4b::kube

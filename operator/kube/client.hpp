@@ -1,0 +1,59 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <functional>
+#include <stop_token>
+#include <string>
+
+#include "common/base/result.hpp"
+#include "operator/http/transport.hpp"
+
+namespace n4b::kube {
+
+/// One object of the API server's answer, valid during the call.
+using JsonSink = std::function<void(const nlohmann::json& object)>;
+
+struct ListResult {
+    std::string resource_version{};
+    std::string continue_token{};
+};
+
+/// What a watch reported, apart from objects.
+struct WatchEvent {
+    enum class Type { kApplied, kDeleted, kBookmark, kError } type = Type::kApplied;
+    std::string resource_version{};
+    int error_code = 0;  ///< Of kError.
+    std::string error_message{};
+};
+/// object is null for bookmarks and errors.
+using WatchSink = std::function<bool(const WatchEvent& event, const nlohmann::json* object)>;
+
+/// The calls of the Kubernetes API that we make, with Status answers as Errors (404 NotFound; 409 AlreadyExists or
+/// Conflict by its reason; 401, 403, 410 (DataLoss: the resource version is too old), 422 Invalid, 429 Throttled, 5xx
+/// Unavailable). Paths are API paths without host. Thread-safe; blocks.
+class Client {
+public:
+    Client(http::Transport& transport, std::stop_token stop) : transport_(transport), stop_(std::move(stop)) {}
+
+    /// GET of one object, handed to the sink.
+    base::Result<void> get(const std::string& path, const JsonSink& sink);
+    /// One page of a list; `query` without "?".
+    base::Result<ListResult> list(const std::string& path, const std::string& query, const JsonSink& item);
+    base::Result<void> create(const std::string& path, const std::string& json);
+    /// Background propagation; an object that is gone already is fine. `uid` is a precondition.
+    base::Result<void> remove(const std::string& path, const std::string& uid);
+    base::Result<void> merge_patch(const std::string& path, const std::string& json);
+    /// Passes events until the stream ends or the sink says false.
+    base::Result<void> watch(const std::string& path, const std::string& query, const WatchSink& sink,
+                             const std::stop_token& stop);
+
+private:
+    base::Result<http::Response> call(http::Request request);
+    http::Transport& transport_;
+    std::stop_token stop_;
+};
+
+/// Collection and object paths, e.g. "/apis/batch/v1/namespaces/db/jobs"; an empty namespace means all.
+std::string collection_path(const std::string& api, const std::string& object_namespace, const std::string& plural);
+
+}  // namespace n4b::kube

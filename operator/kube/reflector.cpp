@@ -1,0 +1,127 @@
+#include "operator/kube/reflector.hpp"
+
+#include <fmt/format.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <random>
+#include <utility>
+
+#include "common/base/backoff.hpp"
+#include "common/base/clock.hpp"
+#include "operator/kube/watch_fsm.hpp"
+#include "operator/telemetry/log.hpp"
+
+namespace n4b::kube {
+namespace {
+
+using base::ErrorCode;
+
+constexpr int kPageSize = 500;  // client-go
+// client-go: 0.8 s, doubled, jitter 1, at most 30 s.
+constexpr base::Backoff kBackoff{.base = std::chrono::milliseconds(800), .cap = std::chrono::seconds(30), .jitter = 1.0};
+
+void wait(std::chrono::milliseconds span, const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any wake;
+    std::unique_lock lock(mutex);
+    wake.wait_for(lock, stop, span, [] { return false; });
+}
+
+ErrorCode code_of_watch_error(const WatchEvent& event) {
+    if (event.error_code == 410) return ErrorCode::kDataLoss;
+    // "Too large resource version": the server's history is behind ours, so ours can't be watched from.
+    if (event.error_code == 504) return ErrorCode::kDataLoss;
+    return event.error_code == 429 ? ErrorCode::kThrottled : ErrorCode::kUnavailable;
+}
+
+}  // namespace
+
+/// What the loop carries from step to step.
+struct Reflector::Progress {
+    WatchState state = Listing{};
+    std::set<std::string> listed{};
+    std::uint32_t failures = 0;
+    std::optional<std::chrono::milliseconds> retry_after{};
+    std::mt19937_64 random{std::random_device{}()};
+};
+
+Reflector::Reflector(http::Transport& transport, Resource resource, ObjectSink sink)
+    : transport_(transport), resource_(std::move(resource)), sink_(std::move(sink)) {
+    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
+
+Reflector::~Reflector() {
+    thread_.request_stop();
+    thread_.join();
+}
+
+void Reflector::run(const std::stop_token& stop) {
+    Client client(transport_, stop);
+    Progress progress;
+    const auto list = [&](const Listing& listing) -> WatchStep {
+        if (listing.continue_token.empty()) progress.listed.clear();
+        std::string query = fmt::format("limit={}", kPageSize);
+        if (!resource_.query.empty()) query += "&" + resource_.query;
+        if (!listing.continue_token.empty()) query += "&continue=" + listing.continue_token;
+        const auto page = client.list(resource_.path, query, [&](const nlohmann::json& item) {
+            if (auto key = sink_.apply(item); !key.empty()) progress.listed.insert(std::move(key));
+        });
+        if (!page) {
+            progress.retry_after = page.error().retry_after;
+            if (!stop.stop_requested()) telemetry::warn("list failed, trying again", {{"error", page.error().message}});
+            return on_list_failure(listing, page.error().code);
+        }
+        if (page->continue_token.empty()) {
+            sink_.retain(std::exchange(progress.listed, {}));
+            ready_ = true;
+        }
+        return on_page(page->continue_token, page->resource_version);
+    };
+    const auto watch = [&](const Watching& watching) -> WatchStep {
+        // Spread over 300 to 600 s, as client-go does, so that watches don't end all at once.
+        const auto seconds = std::uniform_int_distribution<int>(300, 590)(progress.random);
+        std::string query = fmt::format("watch=1&allowWatchBookmarks=true&timeoutSeconds={}&resourceVersion={}", seconds,
+                                        watching.resource_version);
+        if (!resource_.query.empty()) query += "&" + resource_.query;
+        Watching at = watching;
+        WatchEnd end;
+        const auto start = std::chrono::steady_clock::now();
+        const auto done = client.watch(
+            resource_.path, query,
+            [&](const WatchEvent& event, const nlohmann::json* object) {
+                if (event.type == WatchEvent::Type::kError) {
+                    end.clean = false;
+                    end.code = code_of_watch_error(event);
+                    return false;
+                }
+                end.brought_events = true;
+                if (object != nullptr && event.type == WatchEvent::Type::kApplied) sink_.apply(*object);
+                if (object != nullptr && event.type == WatchEvent::Type::kDeleted) sink_.remove(*object);
+                if (!event.resource_version.empty()) at.resource_version = event.resource_version;
+                return true;
+            },
+            stop);
+        end.lasted = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
+        if (!done) {
+            end.clean = false;
+            end.code = done.error().code;
+            progress.retry_after = done.error().retry_after;
+            if (!stop.stop_requested()) telemetry::debug("watch broke", {{"error", done.error().message}});
+        }
+        return on_watch_end(at, end);
+    };
+    while (!stop.stop_requested()) {
+        const WatchStep step = std::holds_alternative<Listing>(progress.state) ? list(std::get<Listing>(progress.state))
+                                                                              : watch(std::get<Watching>(progress.state));
+        progress.state = step.next;
+        progress.failures = step.backoff ? std::min(progress.failures + 1, 16U) : 0;
+        if (!step.backoff) continue;
+        const double random = std::uniform_real_distribution<double>(0, 1)(progress.random);
+        wait(std::max(kBackoff.wait(progress.failures, random), progress.retry_after.value_or(std::chrono::milliseconds(0))),
+             stop);
+        progress.retry_after.reset();
+    }
+}
+
+}  // namespace n4b::kube

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <variant>
+
+#include "common/base/error.hpp"
+
+namespace n4b::kube {
+
+/// The next thing to do: list a page (from the first one with an empty token), or watch from a resource version.
+struct Listing {
+    std::string continue_token{};
+    bool operator==(const Listing&) const = default;
+};
+struct Watching {
+    std::string resource_version{};
+    bool operator==(const Watching&) const = default;
+};
+using WatchState = std::variant<Listing, Watching>;
+
+struct WatchStep {
+    WatchState next{};
+    bool backoff = false;  ///< Wait before it; the wait grows with each step in a row that says so.
+    bool operator==(const WatchStep&) const = default;
+};
+
+/// A page came. Listing -> Listing (more pages) or Watching (all there).
+WatchStep on_page(const std::string& continue_token, const std::string& resource_version);
+
+/// A page failed. 410 (kDataLoss): the continue token expired, so the list starts anew; throttled and others: the same
+/// page again, after a wait.
+WatchStep on_list_failure(const Listing& state, base::ErrorCode code);
+
+/// The watch ended. Clean, or broken: watch again from where it stood, never list again. 410, on the request or inside
+/// the stream, and 504 "too large resource version": list. Throttled, forbidden: wait, keep the version. A watch
+/// shorter than a second that brought nothing counts as broken, or it would be a hot loop.
+struct WatchEnd {
+    bool clean = true;
+    base::ErrorCode code = base::ErrorCode::kUnavailable;  ///< When not clean.
+    std::chrono::milliseconds lasted{};
+    bool brought_events = false;
+};
+WatchStep on_watch_end(const Watching& state, const WatchEnd& end);
+
+}  // namespace n4b::kube
