@@ -1,0 +1,35 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/reason.hpp"
+#include "common/contract/run_report.hpp"
+#include "operator/api/backup.hpp"
+#include "operator/api/workload.hpp"
+
+namespace n4b::plan {
+
+/// Everything that is known about the current attempt. Null: not there (and that was seen live for the Job).
+struct AttemptInputs {
+    const api::Backup& backup;
+    const api::Attempt& attempt;
+    const api::Job* job = nullptr;
+    const api::Pod* pod = nullptr;
+    std::vector<api::EventRecord> events{};  ///< Of the Job and its pod, newest last; read when a start is late.
+    base::SystemTime now{};
+};
+
+struct AttemptState {
+    enum class Phase { kStarting, kRunning, kEnded } phase = Phase::kStarting;
+    base::Reason reason = base::Reason::kPending;  ///< Why it waits, or how it ended.
+    std::string message{};
+    std::optional<contract::RunReport> report{};  ///< Of an ended one that could still speak.
+};
+
+/// How the attempt stands. Total: every combination of what can be missing ends in a state, and time alone ends any
+/// attempt (startTimeout, then attemptDeadline and a grace).
+AttemptState observe_attempt(const AttemptInputs& inputs);
+
+}  // namespace n4b::plan
