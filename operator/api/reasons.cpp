@@ -1,0 +1,85 @@
+#include "operator/api/reasons.hpp"
+
+namespace n4b::api {
+
+std::string_view advice(base::Reason reason) {
+    using base::Reason;
+    switch (reason) {
+        case Reason::kSourceUnreachable:
+            return "Check that the server runs, that dbms.backup.enabled is true, and that the port (6362) is open to runner pods.";
+        case Reason::kSourceNameNotResolved:
+            return "Check the host names in spec.source.endpoints.";
+        case Reason::kNotCatchupServer:
+            return "Point spec.source at the backup port (6362) or the transaction port (6000) of a Neo4j 3.x server.";
+        case Reason::kSourceConnectionLost:
+            return "Look at the source's log: it closed the connection.";
+        case Reason::kSourceStalled:
+            return "Look at the source's load; prepareTimeout and stallTimeout set the patience.";
+        case Reason::kSourceRefused:
+        case Reason::kSourceProtocolError:
+            return "Look at the source's log.";
+        case Reason::kSourceLogPruned:
+            return "Let the source keep its transaction logs longer (dbms.tx_log.rotation.retention_policy).";
+        case Reason::kSourceIdentityChanged:
+            return "This source name belongs to another database; give the new one another spec.source.name.";
+        case Reason::kCopyInconsistent:
+            return "The copy was thrown away; it is taken again.";
+        case Reason::kStorageFull:
+            return "Make room on the volume or make it larger.";
+        case Reason::kStorageReadOnly:
+            return "Mount the volume for writing.";
+        case Reason::kStorageUnavailable:
+            return "Check the volume and the node it hangs on.";
+        case Reason::kStoragePermission:
+            return "Let spec.runner.securityContext (runAsUser, fsGroup) fit the volume's owner.";
+        case Reason::kArtifactConflict:
+            return "Another writer works on the same chain.";
+        case Reason::kArtifactDamaged:
+            return "Stored data is damaged; keep the volume and verify its chains.";
+        case Reason::kMemoryLimitTooSmall:
+        case Reason::kOutOfMemory:
+            return "Raise spec.runner.resources.limits.memory.";
+        case Reason::kInvalidRunSpec:
+            return "Operator and runner image may be of different versions.";
+        case Reason::kAttemptDeadlineExceeded:
+        case Reason::kDeadlineExceeded:
+        case Reason::kLost:
+            return "Raise attemptDeadline and deadline, or find out what is slow.";
+        case Reason::kStorageNotFound:
+            return "Create the Neo4jBackupStorage that spec.storageRef names.";
+        case Reason::kStorageNotReady:
+            return "Create the claim that the Neo4jBackupStorage names.";
+        case Reason::kVolumeNotMountable:
+            return "kubectl describe the claim and its volume.";
+        case Reason::kImageNotPullable:
+            return "Check the runner image in the operator's configuration and the node's access to it.";
+        case Reason::kUnschedulable:
+            return "Check node selectors, taints, free resources and the claim's zone.";
+        case Reason::kPodRejected:
+            return "Check quotas, pod security and admission of the namespace.";
+        case Reason::kJobDeleted:
+        case Reason::kEvicted:
+        case Reason::kPodLost:
+        case Reason::kCancelled:
+            return "Nothing half-written counts; another attempt starts from the beginning.";
+        case Reason::kServiceHasNoEndpoints:
+            return "Check spec.source.service: its name, the port's name, and whether its pods are ready.";
+        case Reason::kStartDeadlineExceeded:
+            return "Create a new Neo4jBackup; raise startDeadline if it should wait longer.";
+        case Reason::kStartTimeout:
+        case Reason::kNoReport:
+        case Reason::kInternalError:
+            return "kubectl describe the Job and its pod, and read its log.";
+        case Reason::kCompleted:
+        case Reason::kArtifactNotFound:
+        case Reason::kInvalidSpec:
+        case Reason::kPending:
+        case Reason::kQueued:
+        case Reason::kRunning:
+        case Reason::kRetrying:
+            return "";
+    }
+    return "";
+}
+
+}  // namespace n4b::api

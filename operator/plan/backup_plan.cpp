@@ -1,0 +1,267 @@
+#include "operator/plan/backup_plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/contract/exit_code.hpp"
+#include "operator/api/reasons.hpp"
+#include "operator/plan/job_builder.hpp"
+
+namespace n4b::plan {
+namespace {
+
+using base::Reason;
+using std::chrono::milliseconds;
+using Phase = AttemptState::Phase;
+
+constexpr std::size_t kMaxAttempts = 10;
+constexpr std::size_t kMaxMessage = 1000;
+constexpr auto kMaxRetryWait = std::chrono::hours(6);
+constexpr auto kGateRecheck = std::chrono::seconds(15);
+constexpr auto kStartRecheck = std::chrono::seconds(3);
+constexpr auto kRunRecheck = std::chrono::seconds(60);
+constexpr auto kKeepFailedJobs = std::chrono::hours(1);  // For their logs.
+
+std::string with_advice(Reason reason, const std::string& message) {
+    const auto what_to_do = api::advice(reason);
+    return what_to_do.empty() ? message : fmt::format("{}. {}", message, what_to_do);
+}
+
+/// The verdict on the whole run: Succeeded, and what kstatus reads.
+void set_verdict(BackupPlan& plan, const BackupInputs& in, std::string_view succeeded, Reason reason, const std::string& message) {
+    const auto set = [&](const char* type, std::string_view status, std::string_view why, const std::string& text) {
+        api::set_condition(plan.status.conditions, {.type = type,
+                                                    .status = std::string(status),
+                                                    .reason = std::string(why),
+                                                    .message = text.substr(0, kMaxMessage),
+                                                    .last_transition = in.now,
+                                                    .observed_generation = in.backup.meta.generation});
+    };
+    const bool active = succeeded == "Unknown";
+    set("Succeeded", succeeded, to_string(reason), message);
+    set("Reconciling", active ? "True" : "False", to_string(reason), message);
+    set("Stalled", succeeded == "False" ? "True" : "False", to_string(reason), message);
+    plan.status.observed_generation = in.backup.meta.generation;
+    if (!active) plan.status.completed = in.now;
+}
+
+void fail(BackupPlan& plan, const BackupInputs& in, Reason reason, const std::string& message) {
+    const std::string text = with_advice(reason, message);
+    set_verdict(plan, in, "False", reason, text);
+    plan.events.push_back({.warning = true, .reason = std::string(to_string(reason)), .note = "The backup failed: " + text});
+    plan.requeue = kKeepFailedJobs;
+}
+
+void succeed(BackupPlan& plan, const BackupInputs& in, const contract::RunReport& report) {
+    plan.status.source = report.source;
+    plan.status.artifact = report.artifact;
+    const std::string text =
+        fmt::format("{} up to transaction {} in chain {}{}", report.artifact->kind, report.artifact->highest_transaction,
+                    report.artifact->chain, report.adopted ? " (found finished)" : "");
+    set_verdict(plan, in, "True", Reason::kCompleted, text);
+    plan.events.push_back({.reason = "Completed", .note = text});
+    plan.requeue = milliseconds(0);
+}
+
+/// Whether an attempt that ended so may have finished its artifact without being able to say so.
+bool may_have_finished(std::string_view name) {
+    const auto reason = base::parse_reason(name);
+    if (!reason) return false;
+    switch (*reason) {
+        case Reason::kOutOfMemory:
+        case Reason::kEvicted:
+        case Reason::kPodLost:
+        case Reason::kJobDeleted:
+        case Reason::kNoReport:
+        case Reason::kLost:
+        case Reason::kAttemptDeadlineExceeded:
+        case Reason::kCancelled:
+            return true;
+        default:
+            return false;
+    }
+}
+
+const api::Attempt* last_copy(const api::BackupStatus& status) {
+    const auto found = std::find_if(status.attempts.rbegin(), status.attempts.rend(), [](const auto& a) { return !a.look_up; });
+    return found == status.attempts.rend() ? nullptr : &*found;
+}
+
+/// What follows when the last attempt has ended: another, a look-up, or nothing (the run has failed).
+struct Next {
+    std::optional<StartAttempt> start{};
+    base::SystemTime due{};
+    Reason reason = Reason::kRetrying;  ///< Of the failure, when nothing follows.
+    std::string message{};
+};
+
+Next next_after(const api::Backup& backup, base::SystemTime now) {
+    const auto& last = backup.status.attempts.back();
+    const auto* copy = last_copy(backup.status);
+    const Reason reason = base::parse_reason(copy != nullptr ? copy->reason : last.reason).value_or(Reason::kInternalError);
+    Next next{.reason = reason, .message = copy != nullptr ? copy->message : last.message};
+    if (last.look_up) return next;
+    const bool retryable = contract::exit_code_of(reason) == contract::ExitCode::kRetry || reason == Reason::kCancelled;
+    if (!retryable) return next;
+    const auto shift = std::min<std::int64_t>(last.number - 1, 20);
+    const auto wait = std::min<milliseconds>(backup.spec.retry_backoff * (std::int64_t{1} << shift), kMaxRetryWait);
+    next.due = last.ended.value_or(now) + wait;
+    const bool late = backup.status.started && next.due > *backup.status.started + backup.spec.deadline;
+    if (last.number <= backup.spec.retry_limit && !late) {
+        next.start = StartAttempt{.number = last.number + 1};
+        return next;
+    }
+    if (may_have_finished(last.reason)) {
+        next.start = StartAttempt{.number = last.number + 1, .look_up = true};
+        next.due = last.ended.value_or(now);
+    } else if (late && last.number <= backup.spec.retry_limit) {
+        next.reason = Reason::kDeadlineExceeded;
+        next.message = fmt::format("no time for another attempt; the last one: {}: {}", last.reason, last.message);
+    }
+    return next;
+}
+
+void plan_gate(BackupPlan& plan, const BackupInputs& in) {
+    Reason reason = Reason::kPending;
+    switch (in.gate) {
+        case Gate::kOpen:
+            break;
+        case Gate::kStorageNotFound:
+            reason = Reason::kStorageNotFound;
+            break;
+        case Gate::kClaimNotFound:
+            reason = Reason::kStorageNotReady;
+            break;
+        case Gate::kNoEndpoints:
+            reason = Reason::kServiceHasNoEndpoints;
+            break;
+        case Gate::kQueued:
+            reason = Reason::kQueued;
+            break;
+    }
+    const auto* before = api::find_condition(in.backup.status.conditions, "Succeeded");
+    const std::string text = with_advice(reason, in.gate_message);
+    if (before == nullptr || before->reason != to_string(reason)) {
+        plan.events.push_back({.warning = in.gate != Gate::kQueued, .reason = std::string(to_string(reason)), .note = text});
+    }
+    set_verdict(plan, in, "Unknown", reason, text);
+    plan.requeue = kGateRecheck;
+}
+
+/// Whether the time to start, or to start again, is over.
+bool plan_lateness(BackupPlan& plan, const BackupInputs& in) {
+    const auto& backup = in.backup;
+    const auto* before = api::find_condition(backup.status.conditions, "Succeeded");
+    if (backup.status.attempts.empty()) {
+        if (in.now <= backup.meta.created + backup.spec.start_deadline) return false;
+        const std::string last = before == nullptr ? "" : fmt::format("; last: {}: {}", before->reason, before->message);
+        fail(plan, in, Reason::kStartDeadlineExceeded, "skipped: not started within startDeadline" + last);
+        return true;
+    }
+    if (!backup.status.started || in.now <= *backup.status.started + backup.spec.deadline) return false;
+    if (in.gate == Gate::kOpen || before == nullptr) return false;
+    fail(plan, in, Reason::kDeadlineExceeded, fmt::format("the deadline passed; last: {}: {}", before->reason, before->message));
+    return true;
+}
+
+void plan_start(BackupPlan& plan, const BackupInputs& in, const StartAttempt& start) {
+    if (plan_lateness(plan, in)) return;
+    if (in.gate != Gate::kOpen) return plan_gate(plan, in);
+    plan.start = start;
+    auto& status = plan.status;
+    if (!status.started) status.started = in.now;
+    status.runner_image = in.runner_image;
+    status.memory_limit = in.backup.spec.runner.memory_limit;
+    status.attempts.push_back({.number = start.number,
+                               .job = job_name(in.backup.meta, start.number),
+                               .look_up = start.look_up,
+                               .started = in.now});
+    if (status.attempts.size() > kMaxAttempts) status.attempts.erase(status.attempts.begin());
+    const auto text = start.look_up ? fmt::format("looking for a finished artifact with Job {}", status.attempts.back().job)
+                                    : fmt::format("attempt {} with Job {}", start.number, status.attempts.back().job);
+    set_verdict(plan, in, "Unknown", Reason::kPending, text);
+    plan.events.push_back({.reason = start.look_up ? "LookUpStarted" : "AttemptStarted", .note = text});
+    plan.requeue = kStartRecheck;
+}
+
+void plan_between(BackupPlan& plan, const BackupInputs& in) {
+    if (in.backup.status.attempts.empty()) return plan_start(plan, in, {.number = 1});
+    const Next next = next_after(in.backup, in.now);
+    if (!next.start) return fail(plan, in, next.reason, next.message);
+    if (in.now >= next.due) return plan_start(plan, in, *next.start);
+    set_verdict(plan, in, "Unknown", Reason::kRetrying,
+                fmt::format("attempt {} ended with {}: {}", in.backup.status.attempts.back().number,
+                            in.backup.status.attempts.back().reason, in.backup.status.attempts.back().message));
+    plan.requeue = next.due - in.now;
+}
+
+void plan_open_attempt(BackupPlan& plan, const BackupInputs& in, const AttemptState& state) {
+    const auto& attempt = in.backup.status.attempts.back();
+    if (state.phase == Phase::kRunning) {
+        set_verdict(plan, in, "Unknown", Reason::kRunning, fmt::format("attempt {} copies", attempt.number));
+        plan.requeue = kRunRecheck;
+        return;
+    }
+    if (state.phase == Phase::kStarting) {
+        const bool plain = state.reason == Reason::kStartTimeout;
+        set_verdict(plan, in, "Unknown", plain ? Reason::kPending : state.reason,
+                    plain ? fmt::format("attempt {}: {}", attempt.number, state.message)
+                          : with_advice(state.reason, state.message));
+        plan.requeue = kStartRecheck;
+        return;
+    }
+    end_attempt(plan.status, state.reason, state.message, in.now);
+    if (state.reason == Reason::kCompleted && state.report && state.report->artifact) {
+        return succeed(plan, in, *state.report);
+    }
+    plan.events.push_back({.warning = !attempt.look_up,
+                           .reason = std::string(to_string(state.reason)),
+                           .note = fmt::format("{} {}: {}", attempt.look_up ? "look-up" : "attempt", attempt.number, state.message)});
+    api::Backup after = in.backup;
+    after.status = plan.status;
+    const Next next = next_after(after, in.now);
+    if (!next.start) return fail(plan, in, next.reason, next.message);
+    set_verdict(plan, in, "Unknown", Reason::kRetrying,
+                fmt::format("attempt {} ended with {}: {}", attempt.number, to_string(state.reason), state.message));
+    plan.requeue = std::max<milliseconds>(next.due - in.now, milliseconds(0));
+}
+
+}  // namespace
+
+const api::Attempt* open_attempt(const api::BackupStatus& status) {
+    return status.attempts.empty() || status.attempts.back().ended ? nullptr : &status.attempts.back();
+}
+
+bool wants_attempt(const api::Backup& backup, base::SystemTime now) {
+    if (backup.meta.deleted || backup.finished() || open_attempt(backup.status) != nullptr) return false;
+    if (backup.status.attempts.empty()) return now <= backup.meta.created + backup.spec.start_deadline;
+    const Next next = next_after(backup, now);
+    return next.start && now >= next.due;
+}
+
+void end_attempt(api::BackupStatus& status, Reason reason, const std::string& message, base::SystemTime now) {
+    auto& attempt = status.attempts.back();
+    attempt.ended = now;
+    attempt.reason = to_string(reason);
+    attempt.message = message.substr(0, kMaxMessage);
+}
+
+BackupPlan plan_backup(const BackupInputs& in) {
+    BackupPlan plan{.status = in.backup.status};
+    if (in.backup.meta.deleted) return plan;
+    if (in.backup.finished()) {
+        const auto completed = in.backup.status.completed.value_or(in.now);
+        plan.delete_jobs = in.backup.succeeded() || in.now >= completed + kKeepFailedJobs;
+        if (!plan.delete_jobs) plan.requeue = completed + kKeepFailedJobs - in.now;
+        return plan;
+    }
+    if (open_attempt(in.backup.status) != nullptr && in.attempt) {
+        plan_open_attempt(plan, in, *in.attempt);
+    } else {
+        plan_between(plan, in);
+    }
+    return plan;
+}
+
+}  // namespace n4b::plan

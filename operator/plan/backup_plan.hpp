@@ -1,0 +1,57 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "operator/api/backup.hpp"
+#include "operator/plan/attempt.hpp"
+
+namespace n4b::plan {
+
+/// Why a backup may not start now although it could.
+enum class Gate { kOpen, kStorageNotFound, kClaimNotFound, kNoEndpoints, kQueued };
+
+struct BackupInputs {
+    const api::Backup& backup;
+    std::optional<AttemptState> attempt{};  ///< Of the open attempt, if there is one.
+    Gate gate = Gate::kOpen;                ///< Seen for a backup that wants to start an attempt.
+    std::string gate_message{};
+    std::string runner_image{};
+    base::SystemTime now{};
+};
+
+struct StartAttempt {
+    std::int64_t number = 1;
+    bool look_up = false;
+};
+
+struct PlannedEvent {
+    bool warning = false;
+    std::string reason{};
+    std::string note{};
+    std::string action = "Backup";
+};
+
+struct BackupPlan {
+    std::optional<StartAttempt> start{};  ///< Create the Job before the status is written: a lost write finds it again.
+    api::BackupStatus status{};
+    std::vector<PlannedEvent> events{};
+    std::optional<std::chrono::milliseconds> requeue{};
+    bool delete_jobs = false;  ///< The result is stored, so the Jobs may go.
+};
+
+/// The attempt that has not ended, or null.
+const api::Attempt* open_attempt(const api::BackupStatus& status);
+
+/// True when the next step is a new attempt that needs a storage, endpoints and a slot (a look-up needs no endpoints).
+bool wants_attempt(const api::Backup& backup, base::SystemTime now);
+
+/// What to do with a backup now. Pure and total; see docs/operator.md for the life of a backup.
+BackupPlan plan_backup(const BackupInputs& inputs);
+
+/// The status after a Job could not be created for good (quota, admission, a name that somebody else owns).
+void end_attempt(api::BackupStatus& status, base::Reason reason, const std::string& message, base::SystemTime now);
+
+}  // namespace n4b::plan
