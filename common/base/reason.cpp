@@ -43,6 +43,7 @@ constexpr auto kNames = std::to_array<std::pair<Reason, std::string_view>>({
     {Reason::kPodLost, "PodLost"},
     {Reason::kJobDeleted, "JobDeleted"},
     {Reason::kNoReport, "NoReport"},
+    {Reason::kJobConflict, "JobConflict"},
     {Reason::kServiceHasNoEndpoints, "ServiceHasNoEndpoints"},
     {Reason::kInvalidSpec, "InvalidSpec"},
     {Reason::kDeadlineExceeded, "DeadlineExceeded"},
@@ -52,6 +53,11 @@ constexpr auto kNames = std::to_array<std::pair<Reason, std::string_view>>({
     {Reason::kQueued, "Queued"},
     {Reason::kRunning, "Running"},
     {Reason::kRetrying, "Retrying"},
+    {Reason::kReady, "Ready"},
+    {Reason::kWaitingForFirstConsumer, "WaitingForFirstConsumer"},
+    {Reason::kClaimNotFound, "ClaimNotFound"},
+    {Reason::kClaimNotBound, "ClaimNotBound"},
+    {Reason::kClaimLost, "ClaimLost"},
 });
 
 }  // namespace

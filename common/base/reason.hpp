@@ -46,6 +46,7 @@ enum class Reason {
     kPodLost,     ///< The pod went away with its node.
     kJobDeleted,  ///< Somebody deleted the Job or its pod.
     kNoReport,    ///< The container ended without a readable report.
+    kJobConflict,  ///< A Job of the attempt's name belongs to somebody else.
     kServiceHasNoEndpoints,
     kInvalidSpec,
     kDeadlineExceeded,       ///< The deadline of the whole run.
@@ -56,6 +57,12 @@ enum class Reason {
     kQueued,
     kRunning,
     kRetrying,
+    // How a storage stands.
+    kReady,
+    kWaitingForFirstConsumer,  ///< The first backup's pod binds the claim.
+    kClaimNotFound,
+    kClaimNotBound,
+    kClaimLost,
 };
 
 /// The name as it stands in conditions and reports, e.g. "SourceUnreachable".

@@ -48,12 +48,18 @@ ExitCode exit_code_of(base::Reason reason) {
         case Reason::kPodLost:
         case Reason::kJobDeleted:
         case Reason::kNoReport:
+        case Reason::kJobConflict:
         case Reason::kServiceHasNoEndpoints:
         case Reason::kLost:
         case Reason::kPending:
         case Reason::kQueued:
         case Reason::kRunning:
         case Reason::kRetrying:
+        case Reason::kReady:
+        case Reason::kWaitingForFirstConsumer:
+        case Reason::kClaimNotFound:
+        case Reason::kClaimNotBound:
+        case Reason::kClaimLost:
             return ExitCode::kRetry;
     }
     return ExitCode::kRetry;

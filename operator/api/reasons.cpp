@@ -66,6 +66,13 @@ std::string_view advice(base::Reason reason) {
             return "Check spec.source.service: its name, the port's name, and whether its pods are ready.";
         case Reason::kStartDeadlineExceeded:
             return "Create a new Neo4jBackup; raise startDeadline if it should wait longer.";
+        case Reason::kJobConflict:
+            return "The next attempt has another name; find out who made that Job.";
+        case Reason::kClaimNotFound:
+            return "Create the claim in the storage's namespace.";
+        case Reason::kClaimNotBound:
+        case Reason::kClaimLost:
+            return "kubectl describe the claim.";
         case Reason::kStartTimeout:
         case Reason::kNoReport:
         case Reason::kInternalError:
@@ -77,6 +84,8 @@ std::string_view advice(base::Reason reason) {
         case Reason::kQueued:
         case Reason::kRunning:
         case Reason::kRetrying:
+        case Reason::kReady:
+        case Reason::kWaitingForFirstConsumer:
             return "";
     }
     return "";
