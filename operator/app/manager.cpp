@@ -1,0 +1,246 @@
+#include "operator/app/manager.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "common/httpd/server.hpp"
+#include "operator/controllers/backup_controller.hpp"
+#include "operator/controllers/storage_controller.hpp"
+#include "operator/http/cpprest_transport.hpp"
+#include "operator/kube/cluster_config.hpp"
+#include "operator/kube/reflector.hpp"
+#include "operator/runtime/controller.hpp"
+#include "operator/telemetry/log.hpp"
+#include "operator/telemetry/metrics.hpp"
+
+namespace n4b::operator_app {
+namespace {
+
+using base::ErrorCode;
+using base::Result;
+
+constexpr auto kCacheSync = std::chrono::minutes(2);      // controller-runtime
+constexpr auto kTokenReread = std::chrono::seconds(60);   // client-go
+constexpr auto kResync = std::chrono::minutes(55);        // Every object is looked at again about once an hour.
+constexpr char kOurSelector[] = "labelSelector=neo4jbackup.dev%2Fbackup-uid";
+
+/// The bearer token, read again from its file every minute. Thread-safe.
+class TokenFile {
+public:
+    explicit TokenFile(std::string path) : path_(std::move(path)) {}
+    std::string operator()() {
+        const std::scoped_lock lock(mutex_);
+        const auto now = std::chrono::steady_clock::now();
+        if (token_.empty() || now - read_ > kTokenReread) {
+            std::ifstream file(path_);
+            std::string text{std::istreambuf_iterator<char>(file), {}};
+            while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+            if (!text.empty()) token_ = std::move(text);
+            read_ = now;
+        }
+        return token_;
+    }
+
+private:
+    std::mutex mutex_{};
+    std::string path_;
+    std::string token_{};
+    base::SteadyTime read_{};
+};
+
+Result<std::unique_ptr<http::Transport>> connect(const Options& options) {
+    N4B_TRY(const auto config, options.kubeconfig.empty() ? kube::in_cluster_config() : kube::load_kubeconfig(options.kubeconfig));
+    std::function<std::string()> bearer;
+    if (!config.token_file.empty()) {
+        bearer = [file = std::make_shared<TokenFile>(config.token_file)] { return (*file)(); };
+    } else if (!config.token.empty()) {
+        bearer = [token = config.token] { return token; };
+    }
+    return http::make_cpprest_transport({.base_url = config.server,
+                                         .ca_pem = config.ca_pem,
+                                         .client_certificate = config.client_certificate,
+                                         .client_key = config.client_key,
+                                         .bearer_token = std::move(bearer)});
+}
+
+/// Everything that lives as long as the operator runs, in the order it is made.
+class Manager {
+public:
+    Manager(const Options& options, http::Transport& transport)
+        : options_(options),
+          transport_(transport),
+          client_(transport, calls_.get_token()),
+          recorder_(client_, clock_, options.instance),
+          world_{.backups = kube::Store<api::Backup>([this](const auto& key, auto&&...) { backup_queue_.add(key); }),
+                 .storages = kube::Store<api::Storage>([this](const auto& key, auto&&...) { storage_changed(key); }),
+                 .jobs = kube::Store<api::Job>([this](const auto&, const auto& before, const auto& after) {
+                     backup_of(after ? after->meta : before->meta);
+                 }),
+                 .pods = kube::Store<api::Pod>([this](const auto&, const auto& before, const auto& after) {
+                     backup_of(after ? after->meta : before->meta);
+                 })},
+          slots_(options.max_concurrent_runs),
+          backups_({.world = world_,
+                    .client = client_,
+                    .events = recorder_,
+                    .slots = slots_,
+                    .metrics = metrics_,
+                    .clock = clock_,
+                    .runner = options.runner,
+                    .wake = [this](const std::string& key) { backup_queue_.add(key); }}),
+          storages_(world_, client_, clock_),
+          backup_loop_(
+              "Neo4jBackup", backup_queue_,
+              [this](const std::string& key, const std::stop_token& stop) { return backups_.reconcile(key, stop); },
+              [this](const runtime::Outcome& o) { observe("Neo4jBackup", backup_queue_, o); }),
+          storage_loop_(
+              "Neo4jBackupStorage", storage_queue_,
+              [this](const std::string& key, const std::stop_token&) { return storages_.reconcile(key); },
+              [this](const runtime::Outcome& o) { observe("Neo4jBackupStorage", storage_queue_, o); }) {}
+
+    Result<void> run(const std::stop_token& stop) {
+        N4B_TRY(const auto server,
+                httpd::Server::start({.port = options_.http_port,
+                                      .handlers = {{"/healthz", [] { return httpd::Response{.body = "ok\n"}; }},
+                                                   {"/readyz", [this] { return readiness(); }},
+                                                   {"/metrics", [this] { return metrics_page(); }}}}));
+        watch_all();
+        N4B_TRY_VOID(await_caches(stop));
+        if (stop.stop_requested()) return {};
+        backups_.recover();
+        ready_ = true;
+        telemetry::info("ready", {{"port", std::to_string(server->port())}, {"runnerImage", options_.runner.image}});
+        backup_loop_.start(options_.workers);
+        storage_loop_.start(1);
+        idle(stop);
+        telemetry::info("stopping");
+        ready_ = false;
+        backup_loop_.stop();
+        storage_loop_.stop();
+        reflectors_.clear();
+        return {};
+    }
+
+private:
+    void observe(const char* name, const runtime::WorkQueue& queue, const runtime::Outcome& outcome) {
+        metrics_.reconciled(name, outcome.error, outcome.took);
+        metrics_.queue_depth(name, queue.depth());
+    }
+
+    /// Wakes the backup whose Job or pod changed.
+    void backup_of(const api::Meta& meta) {
+        if (!ready_) return;  // Every backup is looked at once anyway.
+        for (const auto& backup : world_.backups.all()) {
+            if (backup->meta.uid == meta.backup_uid) return backup_queue_.add(backup->meta.key());
+        }
+    }
+
+    /// Wakes the storage, and the backups that wait for it.
+    void storage_changed(const std::string& key) {
+        storage_queue_.add(key);
+        if (!ready_) return;
+        for (const auto& backup : world_.backups.all()) {
+            const auto storage = backup->meta.object_namespace + "/" + backup->spec.storage;
+            if (storage == key && !backup->finished()) backup_queue_.add(backup->meta.key());
+        }
+    }
+
+    httpd::Response readiness() {
+        if (ready_) return {.body = "ok\n"};
+        return {.status = 503, .body = "caches are not filled yet\n"};
+    }
+
+    httpd::Response metrics_page() {
+        return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics_.text()};
+    }
+
+    template <typename T>
+    void watch(kube::Store<T>& store, const std::string& scope, kube::Resource resource,
+               base::Result<T> (*parse)(const nlohmann::json&), const std::string& kind) {
+        resource.scope = scope;
+        const auto unreadable = [this, kind](const base::Error& error) {
+            metrics_.unreadable_object(kind);
+            telemetry::warn("an object can't be read", {{"kind", kind}, {"error", error.message}});
+        };
+        reflectors_.push_back(std::make_unique<kube::Reflector>(transport_, std::move(resource),
+                                                                kube::sink_of<T>(store, scope, parse, unreadable)));
+    }
+
+    void watch_all() {
+        auto scopes = options_.namespaces;
+        if (scopes.empty()) scopes.emplace_back();
+        const std::string ours = "/apis/neo4jbackup.dev/v1alpha1";
+        for (const auto& scope : scopes) {
+            watch(world_.backups, scope, {.path = kube::collection_path(ours, scope, "neo4jbackups")}, &api::parse_backup,
+                  "Neo4jBackup");
+            watch(world_.storages, scope, {.path = kube::collection_path(ours, scope, "neo4jbackupstorages")},
+                  &api::parse_storage, "Neo4jBackupStorage");
+            watch(world_.jobs, scope, {.path = kube::collection_path("/apis/batch/v1", scope, "jobs"), .query = kOurSelector},
+                  &api::parse_job, "Job");
+            watch(world_.pods, scope, {.path = kube::collection_path("/api/v1", scope, "pods"), .query = kOurSelector},
+                  &api::parse_pod, "Pod");
+        }
+    }
+
+    Result<void> await_caches(const std::stop_token& stop) {
+        const auto deadline = base::Deadline::after(kCacheSync);
+        std::unique_lock lock(mutex_);
+        while (!std::all_of(reflectors_.begin(), reflectors_.end(), [](const auto& r) { return r->ready(); })) {
+            if (stop.stop_requested()) return {};
+            if (deadline.passed()) {
+                return base::fail(ErrorCode::kUnavailable,
+                                  "the API server did not list all our objects within two minutes; see the warnings above");
+            }
+            wake_.wait_for(lock, stop, std::chrono::milliseconds(50), [] { return false; });
+        }
+        return {};
+    }
+
+    void idle(const std::stop_token& stop) {
+        std::unique_lock lock(mutex_);
+        while (!stop.stop_requested()) {
+            wake_.wait_for(lock, stop, kResync, [] { return false; });
+            for (const auto& backup : world_.backups.all()) backup_queue_.add(backup->meta.key());
+            for (const auto& storage : world_.storages.all()) storage_queue_.add(storage->meta.key());
+        }
+    }
+
+    const Options& options_;
+    http::Transport& transport_;
+    base::RealClock clock_{};
+    std::stop_source calls_{};
+    telemetry::Metrics metrics_{};
+    runtime::WorkQueue backup_queue_{};
+    runtime::WorkQueue storage_queue_{};
+    std::atomic<bool> ready_ = false;
+    std::mutex mutex_{};
+    std::condition_variable_any wake_{};
+    kube::Client client_;
+    kube::EventRecorder recorder_;
+    controllers::World world_;
+    controllers::RunSlots slots_;
+    controllers::BackupController backups_;
+    controllers::StorageController storages_;
+    runtime::Controller backup_loop_;
+    runtime::Controller storage_loop_;
+    std::vector<std::unique_ptr<kube::Reflector>> reflectors_{};
+};
+
+}  // namespace
+
+Result<void> run(const Options& options, const std::stop_token& stop) {
+    http::initialize_http();
+    N4B_TRY(const auto transport, connect(options));
+    Manager manager(options, *transport);
+    return manager.run(stop);
+}
+
+}  // namespace n4b::operator_app

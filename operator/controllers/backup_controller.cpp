@@ -1,0 +1,282 @@
+#include "operator/controllers/backup_controller.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <thread>
+#include <utility>
+
+#include "operator/telemetry/log.hpp"
+
+namespace n4b::controllers {
+namespace {
+
+using base::ErrorCode;
+using base::Result;
+using std::chrono::milliseconds;
+
+constexpr char kOurs[] = "/apis/neo4jbackup.dev/v1alpha1";
+// client-go's DefaultBackoff for conflicts: 10 ms, times 5, four steps.
+constexpr std::array kConflictWaits{milliseconds(10), milliseconds(50), milliseconds(250)};
+constexpr auto kLateStart = std::chrono::seconds(4);  // Events are read only when a start takes longer than this.
+
+std::string object_path(const std::string& api, const api::Meta& meta, const std::string& plural, const std::string& name) {
+    return kube::collection_path(api, meta.object_namespace, plural) + "/" + name;
+}
+
+std::string group_of(const api::Backup& backup) {
+    return backup.meta.object_namespace + "/" + backup.spec.source + "/" + backup.spec.database;
+}
+
+kube::EventTarget target_of(const api::Meta& meta) {
+    return {.kind = "Neo4jBackup",
+            .api_version = api::kApiVersion,
+            .object_namespace = meta.object_namespace,
+            .name = meta.name,
+            .uid = meta.uid};
+}
+
+bool under_way(const api::Backup& backup) {
+    return !backup.finished() && !backup.meta.deleted && !backup.status.attempts.empty();
+}
+
+}  // namespace
+
+struct BackupController::Gathered {
+    base::SystemTime now{};
+    std::optional<plan::AttemptState> attempt{};
+    plan::Gate gate = plan::Gate::kOpen;
+    std::string gate_message{};
+    std::shared_ptr<const api::Storage> storage{};
+    std::vector<contract::Endpoint> endpoints{};
+};
+
+void BackupController::recover() {
+    for (const auto& backup : parts_.world.backups.all()) {
+        if (under_way(*backup)) parts_.slots.hold(backup->meta.key(), group_of(*backup));
+        if (backup->succeeded() && backup->status.artifact && backup->status.artifact->recoverable_to) {
+            parts_.metrics.recoverable_to(backup->meta.object_namespace, backup->spec.source, backup->spec.database,
+                                          *backup->status.artifact->recoverable_to);
+        }
+    }
+    parts_.metrics.runs_held(parts_.slots.held());
+}
+
+Result<BackupController::Requeue> BackupController::reconcile(const std::string& key, const std::stop_token& stop) {
+    const auto known = parts_.world.backups.get(key);
+    if (!known) {
+        release(key);
+        return Requeue{};
+    }
+    auto result = reconcile_object(*known);
+    for (const auto wait : kConflictWaits) {
+        if (result || result.error().code != ErrorCode::kConflict || stop.stop_requested()) break;
+        std::this_thread::sleep_for(wait);
+        // The store is behind: what the API server holds decides.
+        Result<api::Backup> live = base::fail(ErrorCode::kInternal, "no object");
+        const auto path = object_path(kOurs, known->meta, "neo4jbackups", known->meta.name);
+        const auto got = parts_.client.get(path, [&](const auto& json) { live = api::parse_backup(json); });
+        if (!got && got.error().code == ErrorCode::kNotFound) return Requeue{};
+        if (!got) return base::fail(got.error());
+        if (!live) return base::fail(live.error());
+        if (live->meta.uid != known->meta.uid) return Requeue{};
+        result = reconcile_object(*live);
+    }
+    if (!result && result.error().code == ErrorCode::kConflict) return Requeue{milliseconds(1000)};
+    return result;
+}
+
+Result<BackupController::Requeue> BackupController::reconcile_object(const api::Backup& backup) {
+    N4B_TRY(const Gathered gathered, gather(backup));
+    auto plan = plan::plan_backup({.backup = backup,
+                                   .attempt = gathered.attempt,
+                                   .gate = gathered.gate,
+                                   .gate_message = gathered.gate_message,
+                                   .runner_image = parts_.runner.image,
+                                   .now = gathered.now});
+    N4B_TRY_VOID(apply(backup, gathered, plan));
+    return plan.requeue;
+}
+
+Result<BackupController::Gathered> BackupController::gather(const api::Backup& backup) {
+    Gathered gathered{.now = parts_.clock.system_now()};
+    if (backup.finished() || backup.meta.deleted) return gathered;
+    if (const auto* attempt = plan::open_attempt(backup.status)) {
+        N4B_TRY_VOID(gather_attempt(backup, *attempt, gathered));
+    } else if (plan::wants_attempt(backup, gathered.now)) {
+        N4B_TRY_VOID(gather_gate(backup, gathered));
+    }
+    return gathered;
+}
+
+Result<void> BackupController::gather_attempt(const api::Backup& backup, const api::Attempt& attempt, Gathered& gathered) {
+    auto job = parts_.world.jobs.get(backup.meta.object_namespace + "/" + attempt.job);
+    if (!job || job->meta.owner_uid != backup.meta.uid) {
+        // The store may not have seen the Job yet, so its absence is looked at before it counts.
+        job = nullptr;
+        Result<api::Job> live = base::fail(ErrorCode::kInternal, "no object");
+        const auto got = parts_.client.get(object_path("/apis/batch/v1", backup.meta, "jobs", attempt.job),
+                                           [&](const auto& json) { live = api::parse_job(json); });
+        if (!got && got.error().code != ErrorCode::kNotFound) return base::fail(got.error());
+        if (got && !live) return base::fail(live.error());
+        if (got && live->meta.owner_uid == backup.meta.uid) job = std::make_shared<const api::Job>(std::move(*live));
+    }
+    std::shared_ptr<const api::Pod> pod;
+    for (const auto& candidate : parts_.world.pods.all()) {
+        const bool of_attempt = candidate->meta.backup_uid == backup.meta.uid &&
+                                candidate->meta.name.starts_with(attempt.job + "-");
+        if (of_attempt && (!pod || candidate->meta.created > pod->meta.created)) pod = candidate;
+    }
+    std::vector<api::EventRecord> events;
+    const bool started = pod && pod->runner && (pod->runner->running || pod->runner->terminated);
+    if (!started && gathered.now > attempt.started + kLateStart) {
+        events = events_about(backup.meta.object_namespace, pod ? pod->meta.name : attempt.job);
+    }
+    gathered.attempt = plan::observe_attempt({.backup = backup,
+                                              .attempt = attempt,
+                                              .job = job.get(),
+                                              .pod = pod.get(),
+                                              .events = std::move(events),
+                                              .now = gathered.now});
+    return {};
+}
+
+std::vector<api::EventRecord> BackupController::events_about(const std::string& object_namespace, const std::string& name) {
+    std::vector<api::EventRecord> events;
+    const auto listed = parts_.client.list(kube::collection_path("/api/v1", object_namespace, "events"),
+                                           "limit=100&fieldSelector=involvedObject.name%3D" + name, [&](const auto& json) {
+                                               if (auto event = api::parse_event(json)) events.push_back(std::move(*event));
+                                           });
+    if (!listed) telemetry::warn("events can't be read", {{"object", name}, {"error", listed.error().message}});
+    return events;
+}
+
+Result<void> BackupController::gather_gate(const api::Backup& backup, Gathered& gathered) {
+    const auto close = [&](plan::Gate gate, std::string message) {
+        gathered.gate = gate;
+        gathered.gate_message = std::move(message);
+        if (!under_way(backup)) release(backup.meta.key());
+    };
+    gathered.storage = parts_.world.storages.get(backup.meta.object_namespace + "/" + backup.spec.storage);
+    if (!gathered.storage) {
+        close(plan::Gate::kStorageNotFound, fmt::format("no Neo4jBackupStorage \"{}\" in this namespace", backup.spec.storage));
+        return {};
+    }
+    if (const auto blocked = parts_.slots.acquire(backup.meta.key(), group_of(backup))) {
+        gathered.gate = plan::Gate::kQueued;
+        gathered.gate_message = *blocked;
+        return {};
+    }
+    const auto claim = parts_.client.get(
+        object_path("/api/v1", backup.meta, "persistentvolumeclaims", gathered.storage->claim), [](const auto&) {});
+    if (!claim && claim.error().code != ErrorCode::kNotFound) return base::fail(claim.error());
+    if (!claim) {
+        close(plan::Gate::kClaimNotFound, fmt::format("no PersistentVolumeClaim \"{}\" in this namespace", gathered.storage->claim));
+        return {};
+    }
+    N4B_TRY(gathered.endpoints, endpoints_of(backup));
+    if (gathered.endpoints.empty()) {
+        close(plan::Gate::kNoEndpoints, fmt::format("Service \"{}\" has no ready address with a port named \"{}\"",
+                                                    backup.spec.service->name, backup.spec.service->port));
+    }
+    return {};
+}
+
+Result<std::vector<contract::Endpoint>> BackupController::endpoints_of(const api::Backup& backup) {
+    if (!backup.spec.service) return backup.spec.endpoints;
+    std::vector<contract::Endpoint> endpoints;
+    base::Result<void> read;
+    const auto listed = parts_.client.list(
+        kube::collection_path("/apis/discovery.k8s.io/v1", backup.meta.object_namespace, "endpointslices"),
+        "labelSelector=kubernetes.io%2Fservice-name%3D" + backup.spec.service->name, [&](const auto& json) {
+            const auto addresses = api::parse_ready_addresses(json, backup.spec.service->port);
+            if (!addresses) {
+                read = base::fail(addresses.error());
+                return;
+            }
+            for (const auto& [host, port] : *addresses) {
+                if (endpoints.size() < 32) endpoints.push_back({host, port});
+            }
+        });
+    if (!listed) return base::fail(listed.error());
+    if (!read) return base::fail(read.error());
+    return endpoints;
+}
+
+Result<void> BackupController::start_job(const api::Backup& backup, const Gathered& gathered, plan::BackupPlan& plan) {
+    const auto job = plan::build_job({.backup = backup,
+                                      .storage = *gathered.storage,
+                                      .config = parts_.runner,
+                                      .attempt = plan.start->number,
+                                      .look_up = plan.start->look_up,
+                                      .endpoints = gathered.endpoints,
+                                      .now = gathered.now});
+    const std::string& name = plan.status.attempts.back().job;
+    auto created = parts_.client.create(kube::collection_path("/apis/batch/v1", backup.meta.object_namespace, "jobs"), job);
+    if (created) {
+        telemetry::info("started an attempt", {{"backup", backup.meta.key()}, {"job", name}});
+        return {};
+    }
+    const auto code = created.error().code;
+    if (code == ErrorCode::kInvalid || code == ErrorCode::kPermissionDenied) {
+        plan::end_attempt(plan.status, base::Reason::kPodRejected, created.error().message, gathered.now);
+        return {};
+    }
+    if (code != ErrorCode::kAlreadyExists) return created;
+    // Ours when an earlier life of the operator made it and could not write that down.
+    Result<api::Job> live = base::fail(ErrorCode::kInternal, "no object");
+    N4B_TRY_VOID(parts_.client.get(object_path("/apis/batch/v1", backup.meta, "jobs", name),
+                                   [&](const auto& json) { live = api::parse_job(json); }));
+    if (!live) return base::fail(live.error());
+    const auto digest = plan::spec_digest(backup, plan.start->number, plan.start->look_up);
+    if (live->meta.owner_uid == backup.meta.uid && live->meta.digest == digest) return {};
+    plan::end_attempt(plan.status, base::Reason::kJobConflict, fmt::format("a Job {} exists that is not ours", name),
+                      gathered.now);
+    return {};
+}
+
+Result<void> BackupController::apply(const api::Backup& backup, const Gathered& gathered, plan::BackupPlan& plan) {
+    if (plan.start) N4B_TRY_VOID(start_job(backup, gathered, plan));
+    if (plan.status != backup.status) {
+        const auto path = object_path(kOurs, backup.meta, "neo4jbackups", backup.meta.name) + "/status";
+        N4B_TRY_VOID(parts_.client.merge_patch(path, api::status_patch(backup.meta, plan.status)));
+    }
+    for (const auto& event : plan.events) {
+        parts_.events.record(target_of(backup.meta), {.warning = event.warning,
+                                                      .reason = event.reason,
+                                                      .note = event.note,
+                                                      .action = event.action});
+    }
+    api::Backup after = backup;
+    after.status = plan.status;
+    if (after.finished() && !backup.finished()) {
+        const auto* verdict = api::find_condition(after.status.conditions, "Succeeded");
+        parts_.metrics.backup_finished(after.succeeded(), verdict->reason);
+        if (after.succeeded() && after.status.artifact->recoverable_to) {
+            parts_.metrics.recoverable_to(backup.meta.object_namespace, backup.spec.source, backup.spec.database,
+                                          *after.status.artifact->recoverable_to);
+        }
+        telemetry::info("a backup ended", {{"backup", backup.meta.key()},
+                                           {"succeeded", verdict->status},
+                                           {"reason", verdict->reason},
+                                           {"detail", verdict->message}});
+    }
+    if (after.finished() || backup.meta.deleted) release(backup.meta.key());
+    parts_.metrics.runs_held(parts_.slots.held());
+    if (plan.delete_jobs) return delete_jobs(backup);
+    return {};
+}
+
+Result<void> BackupController::delete_jobs(const api::Backup& backup) {
+    for (const auto& job : parts_.world.jobs.all()) {
+        if (job->meta.owner_uid != backup.meta.uid || job->meta.deleted) continue;
+        N4B_TRY_VOID(parts_.client.remove(object_path("/apis/batch/v1", backup.meta, "jobs", job->meta.name), job->meta.uid));
+    }
+    return {};
+}
+
+void BackupController::release(const std::string& key) {
+    for (const auto& waiting : parts_.slots.release(key)) parts_.wake(waiting);
+}
+
+}  // namespace n4b::controllers

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "common/base/clock.hpp"
+#include "operator/controllers/run_slots.hpp"
+#include "operator/controllers/world.hpp"
+#include "operator/kube/client.hpp"
+#include "operator/kube/event_recorder.hpp"
+#include "operator/plan/backup_plan.hpp"
+#include "operator/plan/job_builder.hpp"
+#include "operator/telemetry/metrics.hpp"
+
+namespace n4b::controllers {
+
+/// Gathers what is known about a backup, asks plan_backup what to do, and does it: Job, then status, then events.
+/// Thread-safe for different keys; the work queue keeps one worker a key.
+class BackupController {
+public:
+    struct Parts {
+        World& world;
+        kube::Client& client;
+        kube::EventRecorder& events;
+        RunSlots& slots;
+        telemetry::Metrics& metrics;
+        const base::Clock& clock;
+        plan::RunnerConfig runner{};
+        std::function<void(const std::string& key)> wake{};  ///< Asks for another look at a key.
+    };
+    explicit BackupController(Parts parts) : parts_(std::move(parts)) {}
+
+    /// Holds the slots of runs that are under way, and reads the metrics off finished ones. Before the first reconcile.
+    void recover();
+
+    base::Result<std::optional<std::chrono::milliseconds>> reconcile(const std::string& key, const std::stop_token& stop);
+
+private:
+    using Requeue = std::optional<std::chrono::milliseconds>;
+    struct Gathered;
+
+    base::Result<Requeue> reconcile_object(const api::Backup& backup);
+    base::Result<Gathered> gather(const api::Backup& backup);
+    base::Result<void> gather_attempt(const api::Backup& backup, const api::Attempt& attempt, Gathered& gathered);
+    base::Result<void> gather_gate(const api::Backup& backup, Gathered& gathered);
+    base::Result<std::vector<contract::Endpoint>> endpoints_of(const api::Backup& backup);
+    std::vector<api::EventRecord> events_about(const std::string& object_namespace, const std::string& name);
+    base::Result<void> start_job(const api::Backup& backup, const Gathered& gathered, plan::BackupPlan& plan);
+    base::Result<void> apply(const api::Backup& backup, const Gathered& gathered, plan::BackupPlan& plan);
+    base::Result<void> delete_jobs(const api::Backup& backup);
+    void release(const std::string& key);
+
+    Parts parts_;
+};
+
+}  // namespace n4b::controllers
