@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Sourced: where the testbed keeps what, and the versions it pins.
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/neo4j-backup-operator
+TB=${N4B_TESTBED_STATE:-$CACHE/testbed}
+BIN=$CACHE/hyperkube-v1.34.4
+# shellcheck disable=SC2034 # read by those who source this
+COREDNS=v1.12.4 HELM=v3.19.4 KUBECONFORM=v0.7.0
+export CACHE TB BIN
+export PATH="$CACHE/gobin:$CACHE/go/bin:$BIN:$PATH"
+if [ "${N4B_TESTBED:-own}" = own ]; then export KUBECONFIG=$TB/pki/admin.conf; fi
+OPERATOR_IMAGE=${OPERATOR_IMAGE:-localhost/neo4j-backup-operator:dev}
+RUNNER_IMAGE=${RUNNER_IMAGE:-localhost/neo4j-backup-runner:dev}
+NEO4J_IMAGE=${NEO4J_IMAGE:-localhost/neo4j:3.4.10}
+export OPERATOR_IMAGE RUNNER_IMAGE NEO4J_IMAGE BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs
+
+# timed NAME COMMAND...: says what is done and how long it took
+timed() {
+    local name=$1 start=$SECONDS
+    shift
+    echo "-- $name"
+    "$@"
+    echo "-- $name: $((SECONDS - start)) s"
+}
