@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Sourced by demo and e2e: what they do with the testbed's Neo4j and the operator. The caller sets NS.
+: "${NS:?}"
+
+# cypher POD STATEMENT: the first column of the first row
+cypher() {
+    local address reply
+    address=$(kubectl get pod -n "$NS" "$1" -o jsonpath='{.status.podIP}')
+    reply=$(curl -sf -m 60 -H 'Content-Type: application/json' "http://$address:7474/db/data/transaction/commit" \
+        -d "{\"statements\":[{\"statement\":\"$2\"}]}")
+    jq -er 'if (.errors | length) > 0 then error(.errors[0].message) else (.results[0].data[0].row[0] // "" | tostring) end' <<< "$reply"
+}
+
+# leader: the name of the core that takes writes
+leader() {
+    local pod address
+    for _ in $(seq 60); do
+        for pod in core-0 core-1; do
+            address=$(kubectl get pod -n "$NS" "$pod" -o jsonpath='{.status.podIP}')
+            [ "$(curl -s -m 2 "http://$address:7474/db/manage/server/core/writable")" != true ] || { echo "$pod"; return; }
+        done
+        sleep 1
+    done
+    echo "no core takes writes" >&2
+    return 1
+}
+
+# install_operator NAMESPACE: the chart, into a namespace that enforces the restricted Pod Security Standard
+install_operator() {
+    kubectl create namespace "$1" --dry-run=client -o yaml | kubectl apply -f - > /dev/null
+    kubectl label namespace "$1" pod-security.kubernetes.io/enforce=restricted --overwrite > /dev/null
+    helm upgrade --install neo4j-backup-operator helm/neo4j-backup-operator -n "$1" --wait --timeout 120s \
+        --set image.repository="${OPERATOR_IMAGE%:*}" --set image.tag="${OPERATOR_IMAGE##*:}" --set image.pullPolicy=Never \
+        --set runnerImage.repository="${RUNNER_IMAGE%:*}" --set runnerImage.tag="${RUNNER_IMAGE##*:}" \
+        --set runnerImage.pullPolicy=Never > /dev/null || { kubectl get pods,events -n "$1"; return 1; }
+}
+
+# restored_server NAME CLAIM DATABASE SOURCE [CHAIN]: a fresh single Neo4j server that starts on what was restored
+restored_server() {
+    local args="\"restore\",\"--in\",\"/backup\",\"--source\",\"$4\",\"--database\",\"$3\",\"--to\",\"/data/databases/$3\""
+    [ -z "${5:-}" ] || args+=",\"--chain\",\"$5\""
+    kubectl delete pod -n "$NS" "$1" --ignore-not-found --grace-period=1 > /dev/null
+    kubectl apply -n "$NS" -f - > /dev/null <<Y
+apiVersion: v1
+kind: Pod
+metadata: {name: $1}
+spec:
+  restartPolicy: Never
+  automountServiceAccountToken: false
+  terminationGracePeriodSeconds: 5
+  securityContext: {runAsNonRoot: true, runAsUser: 7474, runAsGroup: 7474, fsGroup: 7474, seccompProfile: {type: RuntimeDefault}}
+  volumes:
+  - {name: backup, persistentVolumeClaim: {claimName: $2}}
+  - {name: data, emptyDir: {}}
+  - {name: conf, configMap: {name: neo4j}}
+  initContainers:
+  - name: restore
+    image: $RUNNER_IMAGE
+    imagePullPolicy: IfNotPresent
+    args: [$args]
+    securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+    resources: {limits: {memory: 128Mi}}
+    volumeMounts: [{name: backup, mountPath: /backup}, {name: data, mountPath: /data}]
+  containers:
+  - name: neo4j
+    image: $NEO4J_IMAGE
+    imagePullPolicy: IfNotPresent
+    args: [-c, dbms.mode=SINGLE, -c, "dbms.directories.data=/data"]
+    securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+    resources: {limits: {memory: 900Mi}}
+    volumeMounts: [{name: conf, mountPath: /conf}, {name: data, mountPath: /data}]
+    readinessProbe: {httpGet: {path: /, port: 7474}, periodSeconds: 1, failureThreshold: 100}
+Y
+    kubectl wait -n "$NS" --for=condition=Ready "pod/$1" --timeout=120s > /dev/null ||
+        { kubectl describe pod -n "$NS" "$1"; kubectl logs -n "$NS" "$1" --all-containers --tail=20; return 1; }
+}
