@@ -37,7 +37,7 @@ install_operator() {
 
 # restored_server NAME CLAIM DATABASE SOURCE [CHAIN]: a fresh single Neo4j server that starts on what was restored
 restored_server() {
-    local args="\"restore\",\"--in\",\"/backup\",\"--source\",\"$4\",\"--database\",\"$3\",\"--to\",\"/data/databases/$3\""
+    local args="\"restore\",\"--in\",\"/backup/neo4j\",\"--source\",\"$4\",\"--database\",\"$3\",\"--to\",\"/data/databases/$3\""
     [ -z "${5:-}" ] || args+=",\"--chain\",\"$5\""
     kubectl delete pod -n "$NS" "$1" --ignore-not-found --grace-period=1 > /dev/null
     kubectl apply -n "$NS" -f - > /dev/null <<Y

@@ -1,0 +1,263 @@
+#!/usr/bin/env bash
+# The whole path on the testbed: chart, backups, restores, and every outcome that can be provoked there, as a user sees it
+# in conditions and events. The testbed, its images and the Neo4j cluster are up (tests/e2e/setup.sh does that).
+#   tests/e2e/run.sh
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/../.."
+# shellcheck source=tests/testbed/env.sh
+. tests/testbed/env.sh
+export NS=db N4B_NAMESPACE=db
+# shellcheck source=tests/testbed/cluster.sh
+. tests/testbed/cluster.sh
+HOST=10.200.0.1 # the node as pods see it
+STATE=$(mktemp -d)
+children=()
+cleanup() {
+    for pid in "${children[@]}"; do kill "$pid" 2> /dev/null || true; done
+    kubectl delete nb,nbs,pvc -n "$NS" --all --wait=false > /dev/null 2>&1 || true
+    kubectl delete pod -n "$NS" restored --ignore-not-found --wait=false > /dev/null 2>&1 || true
+    rm -rf "$STATE"
+}
+trap cleanup EXIT
+trap 'exit 143' TERM INT
+step() { echo "-- $* ($SECONDS s)"; }
+die() {
+    echo "FAILED: $*" >&2
+    kubectl get nb,nbs,jobs,pods -n "$NS" -o wide >&2 || true
+    kubectl get events -n "$NS" --sort-by=.lastTimestamp 2> /dev/null | tail -n 15 >&2
+    kubectl logs -n neo4j-backup deploy/neo4j-backup-operator --tail=15 >&2 || true
+    exit 1
+}
+condition() { kubectl get nb -n "$NS" "$1" -o jsonpath="{.status.conditions[?(@.type=='Succeeded')].$2}"; }
+
+# storage NAME [tiny SIZE]: a volume, its claim and a Neo4jBackupStorage of that name
+storage() {
+    tests/testbed/volume.sh "$1" "${3:-1Gi}" "${2:-}"
+    kubectl apply -n "$NS" -f - > /dev/null <<Y
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: $1}
+spec: {accessModes: [ReadWriteOnce], storageClassName: local, resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: neo4jbackup.dev/v1alpha1
+kind: Neo4jBackupStorage
+metadata: {name: $1}
+spec: {type: PersistentVolumeClaim, persistentVolumeClaim: {claimName: $1, path: neo4j}}
+Y
+}
+# backup NAME STORAGE SOURCE [FIELDS]: source as flow YAML without its name; FIELDS are lines of spec
+backup() {
+    kubectl apply -n "$NS" -f - > /dev/null <<Y
+apiVersion: neo4jbackup.dev/v1alpha1
+kind: Neo4jBackup
+metadata: {name: $1}
+spec:
+  source: {name: ${5:-$1}, $3}
+  databases: [graph.db]
+  storageRef: {name: $2}
+${4:-  retry: {limit: 0\}}
+Y
+}
+# expect NAME STATUS REASON [SECONDS]: the condition Succeeded gets there, and an event tells the reason
+expect() {
+    local end=$((SECONDS + ${4:-60}))
+    until [ "$(condition "$1" status)/$(condition "$1" reason)" = "$2/$3" ]; do
+        [ $SECONDS -lt $end ] || die "$1: expected $2/$3, got $(condition "$1" status)/$(condition "$1" reason): $(condition "$1" message)"
+        sleep 0.5
+    done
+    [ "$2" = Unknown ] || kubectl events -n "$NS" --for "neo4jbackup/$1" 2> /dev/null | grep -q "$3" || die "$1: no event says $3"
+    echo "   $1: $2 $3: $(condition "$1" message)"
+}
+running() { # NAME: its attempt copies
+    local end=$((SECONDS + 60))
+    until [ "$(kubectl get pods -n "$NS" -l "neo4jbackup.dev/backup=$1" -o jsonpath='{.items[*].status.phase}' | grep -c Running)" = 1 ]; do
+        [ $SECONDS -lt $end ] || die "$1 does not run"
+        sleep 0.3
+    done
+}
+endpoint() { echo "type: Endpoints, endpoints: [{host: $1, port: $2}]"; }
+service='type: Service, service: {name: neo4j-read-replicas, port: backup}'
+peer() { # COMMAND...: a process of ours in the background
+    "$@" > /dev/null 2>&1 &
+    children+=($!)
+}
+
+step "install"
+install_operator neo4j-backup
+kubectl delete nb,nbs,pvc -n "$NS" --all > /dev/null 2>&1 || true
+core=$(leader)
+cypher "$core" "MATCH (n) DETACH DELETE n" > /dev/null
+cypher "$core" "UNWIND range(1,20000) AS i CREATE (:Person {id:i, name:'person ' + i})" > /dev/null
+(for i in $(seq 5000); do cypher "$core" "CREATE (:Marker {n: $i})" > /dev/null || exit 0; done) &
+writer=$!
+children+=($writer)
+sleep 2
+
+step "full backups from a Service of two replicas while clients write, restored and counted"
+storage main
+kubectl get nbs -n "$NS" main > /dev/null
+for compression in None Zstd; do
+    name=good-$(tr '[:upper:]' '[:lower:]' <<< "$compression")
+    before=$(cypher replica-0 "MATCH (n) RETURN count(n)")
+    other=$(cypher replica-1 "MATCH (n) RETURN count(n)")
+    backup "$name" main "$service" "  compression: $compression" prod
+    expect "$name" True Completed
+    chain=$(kubectl get nb -n "$NS" "$name" -o jsonpath='{.status.databases[0].chain}')
+    restored_server restored main graph.db prod "$chain"
+    nodes=$(cypher restored "MATCH (n) RETURN count(n)")
+    markers=$(cypher restored "MATCH (n:Marker) RETURN count(n)")
+    last=$(cypher restored "MATCH (n:Marker) RETURN coalesce(max(n.n), 0)")
+    [ "$nodes" -ge "$((before < other ? before : other))" ] || die "$nodes restored, $before and $other before"
+    [ "$markers" = "$last" ] || die "a marker is missing: $markers of $last"
+    echo "   $nodes nodes restored, at least $((before < other ? before : other)) before the backup"
+    kubectl delete pod -n "$NS" restored --grace-period=1 > /dev/null
+done
+kill $writer 2> /dev/null || true
+[ -z "$(kubectl get jobs -n "$NS" -o name)" ] || sleep 3
+[ -z "$(kubectl get jobs -n "$NS" -o name)" ] || die "Jobs of succeeded backups are still there"
+[ "$(kubectl get pvc -n "$NS" main -o jsonpath='{.status.phase}')" = Bound ] || die "the claim is not bound"
+
+step "the API server refuses what is wrong"
+refused() { # TEXT FIELDS...: a backup whose spec is wrong
+    local out
+    out=$(printf 'apiVersion: neo4jbackup.dev/v1alpha1\nkind: Neo4jBackup\nmetadata: {name: wrong}\nspec: %s\n' "$2" |
+        kubectl apply -n "$NS" --dry-run=server -f - 2>&1) && die "not refused: $2"
+    grep -qF "$1" <<< "$out" || die "expected '$1', got: $out"
+}
+ok='source: {name: a, type: Endpoints, endpoints: [{host: h}]}, databases: [graph.db], storageRef: {name: s}'
+refused "endpoints must be set exactly when type is Endpoints" '{source: {name: a, type: Service, service: {name: s, port: p}, endpoints: [{host: h}]}, databases: [d], storageRef: {name: s}}'
+refused "service must be set exactly when type is Service" '{source: {name: a, type: Service}, databases: [d], storageRef: {name: s}}'
+refused "must be a duration above 0" "{$ok, deadline: 0s}"
+refused "must be at least 32Mi" "{$ok, runner: {resources: {limits: {memory: 8Mi}}}}"
+refused "are reserved" "{$ok, runner: {labels: {argocd.argoproj.io/instance: x}}}"
+refused 'Unsupported value: "Gzip"' "{$ok, compression: Gzip}"
+refused "spec.databases: Too many" '{source: {name: a, type: Endpoints, endpoints: [{host: h}]}, databases: [a, b], storageRef: {name: s}}'
+refused 'unknown field "spec.storge"' "{$ok, storge: 1}"
+kubectl patch nb -n "$NS" good-none --type=merge -p '{"spec":{"compression":"Zstd"}}' > "$STATE/out" 2>&1 && die "spec changed"
+grep -q "spec is immutable" "$STATE/out" || die "$(cat "$STATE/out")"
+kubectl patch nb -n "$NS" good-none --subresource=status --type=merge -p '{"status":{"conditions":[]}}' > "$STATE/out" 2>&1 && die "the verdict changed"
+grep -q "never changes again" "$STATE/out" || die "$(cat "$STATE/out")"
+kubectl patch nbs -n "$NS" main --type=merge -p '{"spec":{"persistentVolumeClaim":{"path":"x"}}}' > "$STATE/out" 2>&1 && die "path changed"
+grep -q "claimName and path are immutable" "$STATE/out" || die "$(cat "$STATE/out")"
+
+step "outcomes"
+storage tiny tiny 64k
+storage readonly tiny 1m
+mount -o remount,ro "$TB/volumes/readonly"
+storage unmountable
+rmdir "$TB/volumes/unmountable"
+peer socat "TCP-LISTEN:27501,bind=$HOST,fork,reuseaddr" EXEC:'sleep 600'
+peer socat "TCP-LISTEN:27502,bind=$HOST,fork,reuseaddr" EXEC:true
+quick=$'  startTimeout: 12s\n  retry: {limit: 0}'
+backup unreachable main "$(endpoint $HOST 1)"
+backup no-name main "$(endpoint no-such-host.invalid 6362)"
+backup not-catchup main "$(endpoint core-0.neo4j 7474)"
+backup closed main "$(endpoint $HOST 27502)"
+backup stalled main "$(endpoint $HOST 27501)" $'  prepareTimeout: 5s\n  stallTimeout: 5s\n  connectTimeout: 5s\n  retry: {limit: 0}'
+backup late main "$(endpoint $HOST 27501)" $'  attemptDeadline: 6s\n  retry: {limit: 0}'
+backup full tiny "$service" $'  compression: None\n  retry: {limit: 0}'
+backup read-only readonly "$service"
+backup no-storage nowhere "$service"
+kubectl apply -n "$NS" -f - > /dev/null <<'Y'
+apiVersion: neo4jbackup.dev/v1alpha1
+kind: Neo4jBackupStorage
+metadata: {name: no-claim}
+spec: {type: PersistentVolumeClaim, persistentVolumeClaim: {claimName: nothing}}
+Y
+backup no-claim no-claim "$service"
+backup no-endpoints main 'type: Service, service: {name: neo4j-read-replicas, port: bolt}'
+backup unmountable unmountable "$service" "$quick"
+backup unschedulable main "$service" $'  runner: {nodeSelector: {disk: none}}\n'"$quick"
+backup rejected main "$service" $'  runner: {priorityClassName: none}\n'"$quick"
+backup skipped nowhere "$service" $'  startDeadline: 3s\n  retry: {limit: 0}'
+expect unreachable False SourceUnreachable
+expect no-name False SourceNameNotResolved
+expect not-catchup False NotCatchupServer
+expect closed False SourceConnectionLost
+expect stalled False SourceStalled
+expect late False AttemptDeadlineExceeded
+expect full False StorageFull
+expect read-only False StorageReadOnly
+expect no-storage Unknown StorageNotFound
+expect no-claim Unknown StorageNotReady
+[ "$(kubectl get nbs -n "$NS" no-claim -o jsonpath='{.status.conditions[0].reason}')" = ClaimNotFound ] || die "storage no-claim"
+expect no-endpoints Unknown ServiceHasNoEndpoints
+expect unmountable False VolumeNotMountable 90
+expect unschedulable False Unschedulable
+expect rejected False PodRejected
+expect skipped False StartDeadlineExceeded
+
+step "a gate opens: the storage is made later"
+kubectl apply -n "$NS" -f - > /dev/null <<'Y'
+apiVersion: neo4jbackup.dev/v1alpha1
+kind: Neo4jBackupStorage
+metadata: {name: nowhere}
+spec: {type: PersistentVolumeClaim, persistentVolumeClaim: {claimName: main, path: neo4j}}
+Y
+expect no-storage True Completed
+
+step "half-way: eviction, a lost runner, a deleted Job, a second backup of the same source"
+hold() { backup "$1" main "$(endpoint $HOST 27501)" "${2:-  retry: {limit: 0\}}"; }
+hold evicted
+hold killed
+hold deleted
+running evicted
+running killed
+running deleted
+backup queued main "$(endpoint $HOST 27501)" "  retry: {limit: 0}" deleted
+expect queued Unknown Queued
+pod=$(kubectl get pod -n "$NS" -l neo4jbackup.dev/backup=evicted -o jsonpath='{.items[0].metadata.name}')
+kubectl create --raw "/api/v1/namespaces/$NS/pods/$pod/eviction" -f - > /dev/null <<< "{\"apiVersion\":\"policy/v1\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"$pod\"}}"
+id=$(kubectl get pod -n "$NS" -l neo4jbackup.dev/backup=killed -o jsonpath='{.items[0].status.containerStatuses[0].containerID}')
+ctr -a "$TB/run/containerd.sock" -n k8s.io tasks kill -s KILL "${id#containerd://}"
+kubectl delete job -n "$NS" -l neo4jbackup.dev/backup=deleted > /dev/null
+expect evicted False Evicted
+expect killed False NoReport
+expect deleted False JobDeleted
+expect queued Unknown Running
+kubectl delete nb -n "$NS" queued > /dev/null
+
+step "half-way: the runner's pod is deleted, and the retry succeeds"
+replica=$(kubectl get pod -n "$NS" replica-0 -o jsonpath='{.status.podIP}')
+peer python3 tests/e2e/paused_proxy.py "$HOST:27510" "$replica:6362" 300000 "$STATE/gate1"
+backup half-way main "$(endpoint $HOST 27510)" "  retry: {limit: 2, backoff: 1s}"
+running half-way
+sleep 2
+kubectl delete pod -n "$NS" -l neo4jbackup.dev/backup=half-way > /dev/null
+touch "$STATE/gate1"
+expect half-way True Completed
+[ "$(kubectl get nb -n "$NS" half-way -o jsonpath='{.status.attempts[*].reason}')" = "JobDeleted Completed" ] || die "attempts of half-way"
+
+step "half-way: the operator is killed, and its successor finishes with the same Job"
+peer python3 tests/e2e/paused_proxy.py "$HOST:27511" "$replica:6362" 300000 "$STATE/gate2"
+backup orphan main "$(endpoint $HOST 27511)"
+running orphan
+job=$(kubectl get job -n "$NS" -l neo4jbackup.dev/backup=orphan -o jsonpath='{.items[*].metadata.uid}')
+kubectl delete pod -n neo4j-backup --all --force --grace-period=0 > /dev/null 2>&1
+[ "$(kubectl get job -n "$NS" -l neo4jbackup.dev/backup=orphan -o jsonpath='{.items[*].metadata.uid}')" = "$job" ] || die "another Job"
+touch "$STATE/gate2"
+expect orphan True Completed 90
+[ "$(kubectl get nb -n "$NS" orphan -o jsonpath='{.status.attempts[*].number}')" = 1 ] || die "more than one attempt"
+
+step "half-way: the object is deleted, Job and pod go, and nothing looks finished"
+heads=$(find "$TB/volumes/main" -path '*/heads/*.json' | wc -l)
+peer python3 tests/e2e/paused_proxy.py "$HOST:27512" "$replica:6362" 300000 "$STATE/gate3"
+backup gone main "$(endpoint $HOST 27512)"
+running gone
+kubectl delete nb -n "$NS" gone > /dev/null
+for _ in $(seq 120); do [ -n "$(kubectl get jobs,pods -n "$NS" -l neo4jbackup.dev/backup=gone -o name)" ] || break; sleep 0.5; done
+[ -z "$(kubectl get jobs,pods -n "$NS" -l neo4jbackup.dev/backup=gone -o name)" ] || die "Job or pod is still there"
+[ "$(find "$TB/volumes/main" -path '*/heads/*.json' | wc -l)" = "$heads" ] || die "a head appeared"
+
+step "the runner image cannot be pulled"
+helm upgrade neo4j-backup-operator helm/neo4j-backup-operator -n neo4j-backup --reuse-values --set runnerImage.tag=none --wait > /dev/null 2>&1
+backup no-image main "$service" "$quick"
+expect no-image False ImageNotPullable
+helm rollback neo4j-backup-operator -n neo4j-backup --wait > /dev/null 2>&1
+
+step "metrics"
+address=$(kubectl get pod -n neo4j-backup -o jsonpath='{.items[0].status.podIP}')
+curl -sf "http://$address:8080/metrics" > "$STATE/metrics"
+grep -q 'neo4jbackup_last_recoverable_timestamp_seconds{.*source="prod"} [1-9]' "$STATE/metrics" || die "no recoverable time: $(cat "$STATE/metrics")"
+step "done"
