@@ -43,9 +43,9 @@ enum class Reason {
     kStartTimeout,
     kOutOfMemory,
     kEvicted,
-    kPodLost,     ///< The pod went away with its node.
-    kJobDeleted,  ///< Somebody deleted the Job or its pod.
-    kNoReport,    ///< The container ended without a readable report.
+    kPodLost,      ///< The pod went away with its node.
+    kJobDeleted,   ///< Somebody deleted the Job or its pod.
+    kNoReport,     ///< The container ended without a readable report.
     kJobConflict,  ///< A Job of the attempt's name belongs to somebody else.
     kServiceHasNoEndpoints,
     kInvalidSpec,

@@ -6,8 +6,8 @@
 
 namespace n4b::process {
 
-/// Turns SIGTERM and SIGINT into a stop request; a second one ends the process at once. Blocks both in the calling thread
-/// and in all that come later, so it is made before the first thread. SIGPIPE is ignored from then on.
+/// Turns SIGTERM and SIGINT into a stop request; a second one ends the process at once. Blocks both in the calling
+/// thread and in all that come later, so it is made before the first thread. SIGPIPE is ignored from then on.
 class SignalWatch {
 public:
     SignalWatch();

@@ -70,7 +70,7 @@ void read_spec(JsonObject& object, BackupSpec& spec) {
     if (!databases.empty()) spec.database = databases[0];
     object.object("storageRef", [&](JsonObject& ref) { spec.storage = ref.required<std::string>("name"); });
     spec.compression = object.value_or<std::string>("compression", "Zstd") == "None" ? contract::Compression::kNone
-                                                                                    : contract::Compression::kZstd;
+                                                                                     : contract::Compression::kZstd;
     read_duration(object, "startDeadline", spec.start_deadline);
     read_duration(object, "startTimeout", spec.start_timeout);
     read_duration(object, "attemptDeadline", spec.attempt_deadline);
@@ -180,7 +180,8 @@ Result<Backup> parse_backup(const Json& json) {
     JsonObject object(json, "");
     Backup backup;
     backup.meta = read_meta(object);
-    if (!object.object("spec", [&](JsonObject& spec) { read_spec(spec, backup.spec); })) object.reject("spec", "missing");
+    if (!object.object("spec", [&](JsonObject& spec) { read_spec(spec, backup.spec); }))
+        object.reject("spec", "missing");
     if (const auto runner = json.value("/spec/runner"_json_pointer, Json()); runner.is_object()) {
         read_runner(runner, backup.spec.runner);
     }
@@ -244,7 +245,8 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
         if (parsed.ec != std::errc{} || !std::isfinite(number) || number < 0) return invalid();
         rest.remove_prefix(static_cast<std::size_t>(parsed.ptr - rest.data()));
         double unit = 0;
-        for (const auto& [name, ms] : {std::pair<std::string_view, double>{"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 3.6e6}}) {
+        for (const auto& [name, ms] :
+             {std::pair<std::string_view, double>{"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 3.6e6}}) {
             if (!rest.starts_with(name)) continue;
             unit = ms;
             rest.remove_prefix(name.size());

@@ -10,7 +10,8 @@ using base::Json;
 using base::JsonObject;
 
 const Condition* find_condition(const std::vector<Condition>& conditions, std::string_view type) {
-    const auto found = std::find_if(conditions.begin(), conditions.end(), [&](const auto& c) { return c.type == type; });
+    const auto found =
+        std::find_if(conditions.begin(), conditions.end(), [&](const auto& c) { return c.type == type; });
     return found == conditions.end() ? nullptr : &*found;
 }
 
@@ -61,13 +62,12 @@ Meta read_meta(JsonObject& document) {
 std::vector<Condition> read_conditions(JsonObject& status) {
     std::vector<Condition> conditions;
     status.each("conditions", [&](JsonObject& object) {
-        conditions.push_back(
-            {.type = object.required<std::string>("type"),
-             .status = object.required<std::string>("status"),
-             .reason = object.value_or<std::string>("reason", ""),
-             .message = object.value_or<std::string>("message", ""),
-             .last_transition = read_time(object, "lastTransitionTime").value_or(base::SystemTime{}),
-             .observed_generation = object.value_or<std::int64_t>("observedGeneration", 0)});
+        conditions.push_back({.type = object.required<std::string>("type"),
+                              .status = object.required<std::string>("status"),
+                              .reason = object.value_or<std::string>("reason", ""),
+                              .message = object.value_or<std::string>("message", ""),
+                              .last_transition = read_time(object, "lastTransitionTime").value_or(base::SystemTime{}),
+                              .observed_generation = object.value_or<std::int64_t>("observedGeneration", 0)});
     });
     return conditions;
 }

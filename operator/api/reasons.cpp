@@ -6,7 +6,8 @@ std::string_view advice(base::Reason reason) {
     using base::Reason;
     switch (reason) {
         case Reason::kSourceUnreachable:
-            return "Check that the server runs, that dbms.backup.enabled is true, and that the port (6362) is open to runner pods.";
+            return "Check that the server runs, that dbms.backup.enabled is true, and that the port (6362) is open to "
+                   "runner pods.";
         case Reason::kSourceNameNotResolved:
             return "Check the host names in spec.source.endpoints.";
         case Reason::kNotCatchupServer:

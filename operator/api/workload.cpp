@@ -94,7 +94,7 @@ Result<std::string> parse_claim_phase(const Json& json) {
 }
 
 Result<std::vector<std::pair<std::string, std::uint16_t>>> parse_ready_addresses(const Json& slice,
-                                                                                const std::string& port_name) {
+                                                                                 const std::string& port_name) {
     JsonObject object(slice, "EndpointSlice");
     std::vector<std::pair<std::string, std::uint16_t>> result;
     std::optional<std::uint16_t> port;

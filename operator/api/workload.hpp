@@ -35,8 +35,8 @@ struct Pod {
     std::string reason{};  ///< "Evicted", "NodeLost", ...
     std::string message{};
     std::string node{};
-    std::string unschedulable{};       ///< The scheduler's message while it finds no node.
-    std::string disruption{};          ///< Reason of the DisruptionTarget condition.
+    std::string unschedulable{};  ///< The scheduler's message while it finds no node.
+    std::string disruption{};     ///< Reason of the DisruptionTarget condition.
     std::string disruption_message{};
     std::optional<RunnerContainer> runner{};
 };
@@ -57,6 +57,6 @@ base::Result<std::string> parse_claim_phase(const nlohmann::json& json);
 
 /// Ready addresses of an EndpointSlice for the port of that name, as "address" and port.
 base::Result<std::vector<std::pair<std::string, std::uint16_t>>> parse_ready_addresses(const nlohmann::json& slice,
-                                                                                      const std::string& port_name);
+                                                                                       const std::string& port_name);
 
 }  // namespace n4b::api

@@ -27,9 +27,9 @@ namespace {
 using base::ErrorCode;
 using base::Result;
 
-constexpr auto kCacheSync = std::chrono::minutes(2);      // controller-runtime
-constexpr auto kTokenReread = std::chrono::seconds(60);   // client-go
-constexpr auto kResync = std::chrono::minutes(55);        // Every object is looked at again about once an hour.
+constexpr auto kCacheSync = std::chrono::minutes(2);     // controller-runtime
+constexpr auto kTokenReread = std::chrono::seconds(60);  // client-go
+constexpr auto kResync = std::chrono::minutes(55);       // Every object is looked at again about once an hour.
 constexpr char kOurSelector[] = "labelSelector=neo4jbackup.dev%2Fbackup-uid";
 
 /// The bearer token, read again from its file every minute. Thread-safe.
@@ -57,7 +57,8 @@ private:
 };
 
 Result<std::unique_ptr<http::Transport>> connect(const Options& options) {
-    N4B_TRY(const auto config, options.kubeconfig.empty() ? kube::in_cluster_config() : kube::load_kubeconfig(options.kubeconfig));
+    N4B_TRY(const auto config,
+            options.kubeconfig.empty() ? kube::in_cluster_config() : kube::load_kubeconfig(options.kubeconfig));
     std::function<std::string()> bearer;
     if (!config.token_file.empty()) {
         bearer = [file = std::make_shared<TokenFile>(config.token_file)] { return (*file)(); };
@@ -179,11 +180,12 @@ private:
         if (scopes.empty()) scopes.emplace_back();
         const std::string ours = "/apis/neo4jbackup.dev/v1alpha1";
         for (const auto& scope : scopes) {
-            watch(world_.backups, scope, {.path = kube::collection_path(ours, scope, "neo4jbackups")}, &api::parse_backup,
-                  "Neo4jBackup");
+            watch(world_.backups, scope, {.path = kube::collection_path(ours, scope, "neo4jbackups")},
+                  &api::parse_backup, "Neo4jBackup");
             watch(world_.storages, scope, {.path = kube::collection_path(ours, scope, "neo4jbackupstorages")},
                   &api::parse_storage, "Neo4jBackupStorage");
-            watch(world_.jobs, scope, {.path = kube::collection_path("/apis/batch/v1", scope, "jobs"), .query = kOurSelector},
+            watch(world_.jobs, scope,
+                  {.path = kube::collection_path("/apis/batch/v1", scope, "jobs"), .query = kOurSelector},
                   &api::parse_job, "Job");
             watch(world_.pods, scope, {.path = kube::collection_path("/api/v1", scope, "pods"), .query = kOurSelector},
                   &api::parse_pod, "Pod");
@@ -196,8 +198,9 @@ private:
         while (!std::all_of(reflectors_.begin(), reflectors_.end(), [](const auto& r) { return r->ready(); })) {
             if (stop.stop_requested()) return {};
             if (deadline.passed()) {
-                return base::fail(ErrorCode::kUnavailable,
-                                  "the API server did not list all our objects within two minutes; see the warnings above");
+                return base::fail(
+                    ErrorCode::kUnavailable,
+                    "the API server did not list all our objects within two minutes; see the warnings above");
             }
             wake_.wait_for(lock, stop, std::chrono::milliseconds(50), [] { return false; });
         }

@@ -20,7 +20,8 @@ constexpr char kOurs[] = "/apis/neo4jbackup.dev/v1alpha1";
 constexpr std::array kConflictWaits{milliseconds(10), milliseconds(50), milliseconds(250)};
 constexpr auto kLateStart = std::chrono::seconds(4);  // Events are read only when a start takes longer than this.
 
-std::string object_path(const std::string& api, const api::Meta& meta, const std::string& plural, const std::string& name) {
+std::string object_path(const std::string& api, const api::Meta& meta, const std::string& plural,
+                        const std::string& name) {
     return kube::collection_path(api, meta.object_namespace, plural) + "/" + name;
 }
 
@@ -109,7 +110,8 @@ Result<BackupController::Gathered> BackupController::gather(const api::Backup& b
     return gathered;
 }
 
-Result<void> BackupController::gather_attempt(const api::Backup& backup, const api::Attempt& attempt, Gathered& gathered) {
+Result<void> BackupController::gather_attempt(const api::Backup& backup, const api::Attempt& attempt,
+                                              Gathered& gathered) {
     auto job = parts_.world.jobs.get(backup.meta.object_namespace + "/" + attempt.job);
     if (!job || job->meta.owner_uid != backup.meta.uid) {
         // The store may not have seen the Job yet, so its absence is looked at before it counts.
@@ -123,8 +125,8 @@ Result<void> BackupController::gather_attempt(const api::Backup& backup, const a
     }
     std::shared_ptr<const api::Pod> pod;
     for (const auto& candidate : parts_.world.pods.all()) {
-        const bool of_attempt = candidate->meta.backup_uid == backup.meta.uid &&
-                                candidate->meta.name.starts_with(attempt.job + "-");
+        const bool of_attempt =
+            candidate->meta.backup_uid == backup.meta.uid && candidate->meta.name.starts_with(attempt.job + "-");
         if (of_attempt && (!pod || candidate->meta.created > pod->meta.created)) pod = candidate;
     }
     std::vector<api::EventRecord> events;
@@ -141,12 +143,14 @@ Result<void> BackupController::gather_attempt(const api::Backup& backup, const a
     return {};
 }
 
-std::vector<api::EventRecord> BackupController::events_about(const std::string& object_namespace, const std::string& name) {
+std::vector<api::EventRecord> BackupController::events_about(const std::string& object_namespace,
+                                                             const std::string& name) {
     std::vector<api::EventRecord> events;
-    const auto listed = parts_.client.list(kube::collection_path("/api/v1", object_namespace, "events"),
-                                           "limit=100&fieldSelector=involvedObject.name%3D" + name, [&](const auto& json) {
-                                               if (auto event = api::parse_event(json)) events.push_back(std::move(*event));
-                                           });
+    const auto listed =
+        parts_.client.list(kube::collection_path("/api/v1", object_namespace, "events"),
+                           "limit=100&fieldSelector=involvedObject.name%3D" + name, [&](const auto& json) {
+                               if (auto event = api::parse_event(json)) events.push_back(std::move(*event));
+                           });
     if (!listed) telemetry::warn("events can't be read", {{"object", name}, {"error", listed.error().message}});
     return events;
 }
@@ -159,7 +163,8 @@ Result<void> BackupController::gather_gate(const api::Backup& backup, Gathered& 
     };
     gathered.storage = parts_.world.storages.get(backup.meta.object_namespace + "/" + backup.spec.storage);
     if (!gathered.storage) {
-        close(plan::Gate::kStorageNotFound, fmt::format("no Neo4jBackupStorage \"{}\" in this namespace", backup.spec.storage));
+        close(plan::Gate::kStorageNotFound,
+              fmt::format("no Neo4jBackupStorage \"{}\" in this namespace", backup.spec.storage));
         return {};
     }
     if (const auto blocked = parts_.slots.acquire(backup.meta.key(), group_of(backup))) {
@@ -171,7 +176,8 @@ Result<void> BackupController::gather_gate(const api::Backup& backup, Gathered& 
         object_path("/api/v1", backup.meta, "persistentvolumeclaims", gathered.storage->claim), [](const auto&) {});
     if (!claim && claim.error().code != ErrorCode::kNotFound) return base::fail(claim.error());
     if (!claim) {
-        close(plan::Gate::kClaimNotFound, fmt::format("no PersistentVolumeClaim \"{}\" in this namespace", gathered.storage->claim));
+        close(plan::Gate::kClaimNotFound,
+              fmt::format("no PersistentVolumeClaim \"{}\" in this namespace", gathered.storage->claim));
         return {};
     }
     N4B_TRY(gathered.endpoints, endpoints_of(backup));
@@ -212,7 +218,8 @@ Result<void> BackupController::start_job(const api::Backup& backup, const Gather
                                       .endpoints = gathered.endpoints,
                                       .now = gathered.now});
     const std::string& name = plan.status.attempts.back().job;
-    auto created = parts_.client.create(kube::collection_path("/apis/batch/v1", backup.meta.object_namespace, "jobs"), job);
+    auto created =
+        parts_.client.create(kube::collection_path("/apis/batch/v1", backup.meta.object_namespace, "jobs"), job);
     if (created) {
         telemetry::info("started an attempt", {{"backup", backup.meta.key()}, {"job", name}});
         return {};
@@ -242,10 +249,9 @@ Result<void> BackupController::apply(const api::Backup& backup, const Gathered& 
         N4B_TRY_VOID(parts_.client.merge_patch(path, api::status_patch(backup.meta, plan.status)));
     }
     for (const auto& event : plan.events) {
-        parts_.events.record(target_of(backup.meta), {.warning = event.warning,
-                                                      .reason = event.reason,
-                                                      .note = event.note,
-                                                      .action = event.action});
+        parts_.events.record(
+            target_of(backup.meta),
+            {.warning = event.warning, .reason = event.reason, .note = event.note, .action = event.action});
     }
     api::Backup after = backup;
     after.status = plan.status;
@@ -263,14 +269,18 @@ Result<void> BackupController::apply(const api::Backup& backup, const Gathered& 
     }
     if (after.finished() || backup.meta.deleted) release(backup.meta.key());
     parts_.metrics.runs_held(parts_.slots.held());
-    if (plan.delete_jobs) return delete_jobs(backup);
-    return {};
+    return clean_up(after, plan.cleanup);
 }
 
-Result<void> BackupController::delete_jobs(const api::Backup& backup) {
+Result<void> BackupController::clean_up(const api::Backup& backup, plan::JobCleanup cleanup) {
+    if (cleanup == plan::JobCleanup::kNone) return {};
+    const auto* open = plan::open_attempt(backup.status);
     for (const auto& job : parts_.world.jobs.all()) {
         if (job->meta.owner_uid != backup.meta.uid || job->meta.deleted) continue;
-        N4B_TRY_VOID(parts_.client.remove(object_path("/apis/batch/v1", backup.meta, "jobs", job->meta.name), job->meta.uid));
+        if (open != nullptr && job->meta.name == open->job) continue;
+        if (cleanup == plan::JobCleanup::kUnfinished && (job->complete || job->failed)) continue;
+        N4B_TRY_VOID(
+            parts_.client.remove(object_path("/apis/batch/v1", backup.meta, "jobs", job->meta.name), job->meta.uid));
     }
     return {};
 }

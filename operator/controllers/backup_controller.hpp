@@ -35,7 +35,8 @@ public:
     /// Holds the slots of runs that are under way, and reads the metrics off finished ones. Before the first reconcile.
     void recover();
 
-    base::Result<std::optional<std::chrono::milliseconds>> reconcile(const std::string& key, const std::stop_token& stop);
+    base::Result<std::optional<std::chrono::milliseconds>> reconcile(const std::string& key,
+                                                                     const std::stop_token& stop);
 
 private:
     using Requeue = std::optional<std::chrono::milliseconds>;
@@ -49,7 +50,7 @@ private:
     std::vector<api::EventRecord> events_about(const std::string& object_namespace, const std::string& name);
     base::Result<void> start_job(const api::Backup& backup, const Gathered& gathered, plan::BackupPlan& plan);
     base::Result<void> apply(const api::Backup& backup, const Gathered& gathered, plan::BackupPlan& plan);
-    base::Result<void> delete_jobs(const api::Backup& backup);
+    base::Result<void> clean_up(const api::Backup& backup, plan::JobCleanup cleanup);
     void release(const std::string& key);
 
     Parts parts_;

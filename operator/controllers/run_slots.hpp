@@ -11,8 +11,8 @@
 namespace n4b::controllers {
 
 /// Which backups may run: one at a time for each group (namespace, source and database), and a limit over all. Lives in
-/// memory; after a restart the runs that are under way are held again before anything starts. Two operators at once could
-/// exceed it, which costs load but no data: writers never share a key. Thread-safe.
+/// memory; after a restart the runs that are under way are held again before anything starts. Two operators at once
+/// could exceed it, which costs load but no data: writers never share a key. Thread-safe.
 class RunSlots {
 public:
     explicit RunSlots(std::size_t limit) : limit_(limit) {}

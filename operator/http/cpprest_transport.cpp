@@ -139,7 +139,8 @@ private:
         http_client_config config;
         config.set_timeout(gap);
         config.set_max_redirects(0);  // A redirect would take the Authorization header to another host.
-        config.set_ssl_context_callback([this](boost::asio::ssl::context& context) { configure_tls(context, options_); });
+        config.set_ssl_context_callback(
+            [this](boost::asio::ssl::context& context) { configure_tls(context, options_); });
         return config;
     }
 
@@ -198,7 +199,8 @@ private:
             if (cancellation.late()) return base::fail(ErrorCode::kDeadline, where + ": no answer in time");
             return base::fail(translate(error, where));
         } catch (const pplx::task_canceled&) {
-            return base::fail(cancellation.late() ? ErrorCode::kDeadline : ErrorCode::kCancelled, where + ": cancelled");
+            return base::fail(cancellation.late() ? ErrorCode::kDeadline : ErrorCode::kCancelled,
+                              where + ": cancelled");
         } catch (const std::exception& error) {
             return base::fail(ErrorCode::kInternal, where + ": " + error.what());
         }
@@ -213,7 +215,8 @@ private:
 /// Fails here with a clear text rather than at each connection.
 Result<void> check_pem(const TransportOptions& options) {
     if (options.base_url.starts_with("https://") && !roots_of(options.ca_pem)) {
-        return base::fail(ErrorCode::kInvalid, "certificate authority of the API server: no certificate in the PEM text");
+        return base::fail(ErrorCode::kInvalid,
+                          "certificate authority of the API server: no certificate in the PEM text");
     }
     if (options.client_certificate.empty() != options.client_key.empty()) {
         return base::fail(ErrorCode::kInvalid, "a client certificate needs its key, and a key its certificate");

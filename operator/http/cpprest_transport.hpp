@@ -10,10 +10,10 @@
 namespace n4b::http {
 
 struct TransportOptions {
-    std::string base_url{};            ///< "https://kubernetes.default.svc"; no IPv6 literal (cpprestsdk can't resolve it).
-    std::string ca_pem{};              ///< The only trusted roots.
-    std::string client_certificate{};  ///< PEM chain; empty: none.
-    std::string client_key{};          ///< PEM.
+    std::string base_url{};  ///< "https://kubernetes.default.svc"; no IPv6 literal (cpprestsdk can't resolve it).
+    std::string ca_pem{};    ///< The only trusted roots.
+    std::string client_certificate{};             ///< PEM chain; empty: none.
+    std::string client_key{};                     ///< PEM.
     std::function<std::string()> bearer_token{};  ///< Asked for each request; may be empty.
 };
 

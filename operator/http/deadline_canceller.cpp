@@ -23,8 +23,9 @@ void DeadlineCanceller::remove(std::uint64_t id) {
 void DeadlineCanceller::run(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     while (!stop.stop_requested()) {
-        const auto soonest = std::min_element(
-            entries_.begin(), entries_.end(), [](const auto& a, const auto& b) { return a.second.when < b.second.when; });
+        const auto soonest = std::min_element(entries_.begin(), entries_.end(), [](const auto& a, const auto& b) {
+            return a.second.when < b.second.when;
+        });
         if (soonest == entries_.end()) {
             changed_.wait(lock, stop, [this] { return !entries_.empty(); });
             continue;

@@ -30,8 +30,8 @@ using LineSink = std::function<bool(std::string_view line)>;
 
 /// HTTP to one server. Thread-safe; calls block.
 ///
-/// Errors of both calls: Unavailable (no connection, or it broke), Deadline, Cancelled (by the stop token), Invalid (the
-/// answer is longer than allowed), Internal (the library failed in another way). Any HTTP status is a Response.
+/// Errors of both calls: Unavailable (no connection, or it broke), Deadline, Cancelled (by the stop token), Invalid
+/// (the answer is longer than allowed), Internal (the library failed in another way). Any HTTP status is a Response.
 class Transport {
 public:
     virtual ~Transport() = default;

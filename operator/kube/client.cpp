@@ -86,15 +86,15 @@ Result<void> Client::remove(const std::string& path, const std::string& uid) {
                        {"apiVersion", "v1"},
                        {"propagationPolicy", "Background"},
                        {"preconditions", {{"uid", uid}}}};
-    const auto done = call({.method = "DELETE", .path = path, .content_type = "application/json", .body = options.dump()});
+    const auto done =
+        call({.method = "DELETE", .path = path, .content_type = "application/json", .body = options.dump()});
     // Conflict: the uid differs, so the object that was meant is gone.
     if (done || done.error().code == ErrorCode::kNotFound || done.error().code == ErrorCode::kConflict) return {};
     return base::fail(done.error());
 }
 
 Result<void> Client::merge_patch(const std::string& path, const std::string& json) {
-    N4B_TRY_VOID(
-        call({.method = "PATCH", .path = path, .content_type = "application/merge-patch+json", .body = json}));
+    N4B_TRY_VOID(call({.method = "PATCH", .path = path, .content_type = "application/merge-patch+json", .body = json}));
     return {};
 }
 

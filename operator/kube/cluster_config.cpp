@@ -23,14 +23,16 @@ Result<std::string> read_file(const std::string& path, const std::string& what) 
     std::string text(kMaxFileBytes + 1, '\0');
     file.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<std::size_t>(file.gcount()));
-    if (text.size() > kMaxFileBytes) return base::fail(ErrorCode::kInvalid, fmt::format("{}: {} is too long", what, path));
+    if (text.size() > kMaxFileBytes)
+        return base::fail(ErrorCode::kInvalid, fmt::format("{}: {} is too long", what, path));
     return text;
 }
 
 Result<std::string> decode_base64(const std::string& text, const std::string& field) {
     std::string plain(text.size() / 4 * 3 + 3, '\0');
-    const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(plain.data()),
-                                     reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+    const int size =
+        EVP_DecodeBlock(reinterpret_cast<unsigned char*>(plain.data()),
+                        reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
     if (size < 0) return base::fail(ErrorCode::kInvalid, field + ": not base64");
     std::size_t length = static_cast<std::size_t>(size);
     for (std::size_t i = text.size(); i > 0 && text[i - 1] == '=' && length > 0; --i) --length;
@@ -39,7 +41,8 @@ Result<std::string> decode_base64(const std::string& text, const std::string& fi
 }
 
 /// The element of that name in a list of {name, <kind>: {...}}.
-Result<YAML::Node> named(const YAML::Node& root, const std::string& list, const std::string& kind, const std::string& name) {
+Result<YAML::Node> named(const YAML::Node& root, const std::string& list, const std::string& kind,
+                         const std::string& name) {
     for (const auto& element : root[list]) {
         if (element["name"].as<std::string>("") == name && element[kind].IsMap()) return element[kind];
     }
@@ -51,8 +54,9 @@ Result<void> allow_only(const YAML::Node& node, const std::string& path, const s
         const auto key = member.first.as<std::string>("");
         if (known.contains(key)) continue;
         if (key == "exec" || key == "auth-provider") {
-            return base::fail(ErrorCode::kInvalid,
-                              fmt::format("{}.{}: plug-ins are not supported; use a client certificate or a token", path, key));
+            return base::fail(
+                ErrorCode::kInvalid,
+                fmt::format("{}.{}: plug-ins are not supported; use a client certificate or a token", path, key));
         }
         return base::fail(ErrorCode::kInvalid, fmt::format("{}.{}: not supported", path, key));
     }
@@ -87,7 +91,8 @@ Result<ClusterConfig> read_config(const YAML::Node& root, const std::string& dir
     N4B_TRY(config.client_certificate, data_or_file(user, "user", "client-certificate", directory));
     N4B_TRY(config.client_key, data_or_file(user, "user", "client-key", directory));
     config.token = user["token"].as<std::string>("");
-    if (const auto file = user["tokenFile"]) config.token_file = std::filesystem::path(directory) / file.as<std::string>();
+    if (const auto file = user["tokenFile"])
+        config.token_file = std::filesystem::path(directory) / file.as<std::string>();
     return config;
 }
 
@@ -100,7 +105,8 @@ Result<ClusterConfig> in_cluster_config() {
     config.server = "https://kubernetes.default.svc";
     auto ca = read_file(directory + "ca.crt", "service account");
     if (!ca) {
-        return base::fail(ErrorCode::kFailedPrecondition, "not in a cluster and no --kubeconfig given: " + ca.error().message);
+        return base::fail(ErrorCode::kFailedPrecondition,
+                          "not in a cluster and no --kubeconfig given: " + ca.error().message);
     }
     config.ca_pem = std::move(*ca);
     config.token_file = directory + "token";

@@ -19,7 +19,8 @@ using base::ErrorCode;
 
 constexpr int kPageSize = 500;  // client-go
 // client-go: 0.8 s, doubled, jitter 1, at most 30 s.
-constexpr base::Backoff kBackoff{.base = std::chrono::milliseconds(800), .cap = std::chrono::seconds(30), .jitter = 1.0};
+constexpr base::Backoff kBackoff{
+    .base = std::chrono::milliseconds(800), .cap = std::chrono::seconds(30), .jitter = 1.0};
 
 void wait(std::chrono::milliseconds span, const std::stop_token& stop) {
     std::mutex mutex;
@@ -81,8 +82,8 @@ void Reflector::run(const std::stop_token& stop) {
     const auto watch = [&](const Watching& watching) -> WatchStep {
         // Spread over 300 to 600 s, as client-go does, so that watches don't end all at once.
         const auto seconds = std::uniform_int_distribution<int>(300, 590)(progress.random);
-        std::string query = fmt::format("watch=1&allowWatchBookmarks=true&timeoutSeconds={}&resourceVersion={}", seconds,
-                                        watching.resource_version);
+        std::string query = fmt::format("watch=1&allowWatchBookmarks=true&timeoutSeconds={}&resourceVersion={}",
+                                        seconds, watching.resource_version);
         if (!resource_.query.empty()) query += "&" + resource_.query;
         Watching at = watching;
         WatchEnd end;
@@ -112,13 +113,15 @@ void Reflector::run(const std::stop_token& stop) {
         return on_watch_end(at, end);
     };
     while (!stop.stop_requested()) {
-        const WatchStep step = std::holds_alternative<Listing>(progress.state) ? list(std::get<Listing>(progress.state))
-                                                                              : watch(std::get<Watching>(progress.state));
+        const WatchStep step = std::holds_alternative<Listing>(progress.state)
+                                   ? list(std::get<Listing>(progress.state))
+                                   : watch(std::get<Watching>(progress.state));
         progress.state = step.next;
         progress.failures = step.backoff ? std::min(progress.failures + 1, 16U) : 0;
         if (!step.backoff) continue;
         const double random = std::uniform_real_distribution<double>(0, 1)(progress.random);
-        wait(std::max(kBackoff.wait(progress.failures, random), progress.retry_after.value_or(std::chrono::milliseconds(0))),
+        wait(std::max(kBackoff.wait(progress.failures, random),
+                      progress.retry_after.value_or(std::chrono::milliseconds(0))),
              stop);
         progress.retry_after.reset();
     }

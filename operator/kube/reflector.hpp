@@ -22,7 +22,8 @@ struct Resource {
 
 /// Where its objects go. Called from the reflector's thread only.
 struct ObjectSink {
-    /// Stores one object and returns its key; an empty key when it can't be read (the object is skipped, the rest goes on).
+    /// Stores one object and returns its key; an empty key when it can't be read (the object is skipped, the rest goes
+    /// on).
     std::function<std::string(const nlohmann::json&)> apply;
     std::function<void(const nlohmann::json&)> remove;
     std::function<void(const std::set<std::string>& keep)> retain;
@@ -54,8 +55,7 @@ private:
 template <typename T>
 ObjectSink sink_of(Store<T>& store, std::string scope, std::function<base::Result<T>(const nlohmann::json&)> parse,
                    std::function<void(const base::Error&)> unreadable) {
-    return {.apply =
-                [&store, parse, unreadable](const nlohmann::json& json) -> std::string {
+    return {.apply = [&store, parse, unreadable](const nlohmann::json& json) -> std::string {
                 auto object = parse(json);
                 if (!object) {
                     unreadable(object.error());

@@ -24,15 +24,15 @@ bool one_of(std::string_view text, std::initializer_list<std::string_view> list)
 /// Why Kubernetes itself ended the pod, if it did.
 std::optional<AttemptState> disrupted(const api::Pod& pod) {
     if (pod.reason == "Evicted" || one_of(pod.disruption, {"EvictionByEvictionAPI", "PreemptionByScheduler"})) {
-        return ended(Reason::kEvicted, "the pod was evicted: " + (pod.message.empty() ? pod.disruption_message : pod.message));
+        return ended(Reason::kEvicted,
+                     "the pod was evicted: " + (pod.message.empty() ? pod.disruption_message : pod.message));
     }
     if (pod.disruption == "TerminationByKubelet") {
         return ended(Reason::kEvicted, "the kubelet ended the pod: " + pod.disruption_message);
     }
     if (!pod.disruption.empty() || one_of(pod.reason, {"NodeLost", "NodeShutdown", "Terminated", "Shutdown"})) {
-        return ended(Reason::kPodLost,
-                     fmt::format("the pod was lost with its node {}: {}", pod.node,
-                                 pod.message.empty() ? pod.disruption_message : pod.message));
+        return ended(Reason::kPodLost, fmt::format("the pod was lost with its node {}: {}", pod.node,
+                                                   pod.message.empty() ? pod.disruption_message : pod.message));
     }
     return std::nullopt;
 }
@@ -50,12 +50,13 @@ AttemptState from_terminated(const AttemptInputs& in, const api::RunnerContainer
         return state;
     }
     if (runner.reason == "OOMKilled") {
-        return ended(Reason::kOutOfMemory,
-                     fmt::format("the runner was killed at its memory limit of {}", in.backup.spec.runner.memory_limit));
+        return ended(Reason::kOutOfMemory, fmt::format("the runner was killed at its memory limit of {}",
+                                                       in.backup.spec.runner.memory_limit));
     }
     if (auto state = disrupted(*in.pod)) return *state;
-    return ended(Reason::kNoReport, fmt::format("the runner ended with exit code {} ({}) and no report; see the pod's log",
-                                                runner.exit_code, runner.reason));
+    return ended(Reason::kNoReport,
+                 fmt::format("the runner ended with exit code {} ({}) and no report; see the pod's log",
+                             runner.exit_code, runner.reason));
 }
 
 const api::EventRecord* last_event(const AttemptInputs& in, std::initializer_list<std::string_view> reasons) {
@@ -67,7 +68,8 @@ const api::EventRecord* last_event(const AttemptInputs& in, std::initializer_lis
 
 /// What a pod that does not run yet is waiting for.
 AttemptState waiting(const AttemptInputs& in) {
-    AttemptState state{.phase = Phase::kStarting, .reason = Reason::kStartTimeout, .message = "the container has not started"};
+    AttemptState state{
+        .phase = Phase::kStarting, .reason = Reason::kStartTimeout, .message = "the container has not started"};
     if (in.pod == nullptr) {
         state.message = "the Job has no pod yet";
         if (const auto* event = last_event(in, {"FailedCreate"})) {
@@ -84,8 +86,8 @@ AttemptState waiting(const AttemptInputs& in) {
                 .reason = Reason::kImageNotPullable,
                 .message = in.pod->runner->reason + ": " + in.pod->runner->message};
     }
-    if (in.pod->runner && one_of(in.pod->runner->reason, {"CreateContainerConfigError", "CreateContainerError",
-                                                          "RunContainerError"})) {
+    if (in.pod->runner &&
+        one_of(in.pod->runner->reason, {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})) {
         return {.phase = Phase::kStarting,
                 .reason = Reason::kPodRejected,
                 .message = in.pod->runner->reason + ": " + in.pod->runner->message};
@@ -100,21 +102,26 @@ AttemptState without_container_end(const AttemptInputs& in) {
     const auto& spec = in.backup.spec;
     if (in.pod != nullptr && in.pod->phase == "Failed") {
         if (auto state = disrupted(*in.pod)) return *state;
-        return ended(Reason::kPodRejected, fmt::format("the node refused the pod: {}: {}", in.pod->reason, in.pod->message));
+        return ended(Reason::kPodRejected,
+                     fmt::format("the node refused the pod: {}: {}", in.pod->reason, in.pod->message));
     }
     if (in.job == nullptr) return ended(Reason::kJobDeleted, "somebody deleted the Job " + in.attempt.job);
     if (in.job->failed && in.job->failed_reason == "DeadlineExceeded") {
         return ended(Reason::kAttemptDeadlineExceeded, "the attempt took longer than attemptDeadline");
     }
-    if (in.job->failed && in.pod == nullptr) return ended(Reason::kJobDeleted, "somebody deleted the pod of Job " + in.attempt.job);
-    if (in.job->complete && in.pod == nullptr) return ended(Reason::kNoReport, "the pod was gone before its report was read");
+    if (in.job->failed && in.pod == nullptr)
+        return ended(Reason::kJobDeleted, "somebody deleted the pod of Job " + in.attempt.job);
+    if (in.job->complete && in.pod == nullptr)
+        return ended(Reason::kNoReport, "the pod was gone before its report was read");
     if (in.pod != nullptr && in.pod->meta.deleted && in.now > *in.pod->meta.deleted + kNodeGrace) {
-        return ended(Reason::kPodLost, fmt::format("the pod is being deleted and node {} doesn't answer", in.pod->node));
+        return ended(Reason::kPodLost,
+                     fmt::format("the pod is being deleted and node {} doesn't answer", in.pod->node));
     }
     if (in.now > in.attempt.started + spec.attempt_deadline + kLostGrace) {
         return ended(Reason::kLost, "no word from the attempt after its deadline");
     }
-    if (in.pod != nullptr && in.pod->runner && in.pod->runner->running) return {.phase = Phase::kRunning, .reason = Reason::kRunning};
+    if (in.pod != nullptr && in.pod->runner && in.pod->runner->running)
+        return {.phase = Phase::kRunning, .reason = Reason::kRunning};
     AttemptState state = waiting(in);
     if (in.now > in.attempt.started + spec.start_timeout) state.phase = Phase::kEnded;
     return state;

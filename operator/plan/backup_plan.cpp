@@ -25,11 +25,13 @@ constexpr auto kKeepFailedJobs = std::chrono::hours(1);  // For their logs.
 
 std::string with_advice(Reason reason, const std::string& message) {
     const auto what_to_do = api::advice(reason);
-    return what_to_do.empty() ? message : fmt::format("{}. {}", message, what_to_do);
+    if (what_to_do.empty()) return message;
+    return fmt::format("{}{} {}", message, message.ends_with('.') ? "" : ".", what_to_do);
 }
 
 /// The verdict on the whole run: Succeeded, and what kstatus reads.
-void set_verdict(BackupPlan& plan, const BackupInputs& in, std::string_view succeeded, Reason reason, const std::string& message) {
+void set_verdict(BackupPlan& plan, const BackupInputs& in, std::string_view succeeded, Reason reason,
+                 const std::string& message) {
     const auto set = [&](const char* type, std::string_view status, std::string_view why, const std::string& text) {
         api::set_condition(plan.status.conditions, {.type = type,
                                                     .status = std::string(status),
@@ -49,16 +51,17 @@ void set_verdict(BackupPlan& plan, const BackupInputs& in, std::string_view succ
 void fail(BackupPlan& plan, const BackupInputs& in, Reason reason, const std::string& message) {
     const std::string text = with_advice(reason, message);
     set_verdict(plan, in, "False", reason, text);
-    plan.events.push_back({.warning = true, .reason = std::string(to_string(reason)), .note = "The backup failed: " + text});
-    plan.requeue = kKeepFailedJobs;
+    plan.events.push_back(
+        {.warning = true, .reason = std::string(to_string(reason)), .note = "The backup failed: " + text});
+    plan.requeue = milliseconds(0);  // Its Jobs may still wait to start.
 }
 
 void succeed(BackupPlan& plan, const BackupInputs& in, const contract::RunReport& report) {
     plan.status.source = report.source;
     plan.status.artifact = report.artifact;
-    const std::string text =
-        fmt::format("{} up to transaction {} in chain {}{}", report.artifact->kind, report.artifact->highest_transaction,
-                    report.artifact->chain, report.adopted ? " (found finished)" : "");
+    const std::string text = fmt::format("{} up to transaction {} in chain {}{}", report.artifact->kind,
+                                         report.artifact->highest_transaction, report.artifact->chain,
+                                         report.adopted ? " (found finished)" : "");
     set_verdict(plan, in, "True", Reason::kCompleted, text);
     plan.events.push_back({.reason = "Completed", .note = text});
     plan.requeue = milliseconds(0);
@@ -84,7 +87,8 @@ bool may_have_finished(std::string_view name) {
 }
 
 const api::Attempt* last_copy(const api::BackupStatus& status) {
-    const auto found = std::find_if(status.attempts.rbegin(), status.attempts.rend(), [](const auto& a) { return !a.look_up; });
+    const auto found =
+        std::find_if(status.attempts.rbegin(), status.attempts.rend(), [](const auto& a) { return !a.look_up; });
     return found == status.attempts.rend() ? nullptr : &*found;
 }
 
@@ -99,7 +103,8 @@ struct Next {
 Next next_after(const api::Backup& backup, base::SystemTime now) {
     const auto& last = backup.status.attempts.back();
     const auto* copy = last_copy(backup.status);
-    const Reason reason = base::parse_reason(copy != nullptr ? copy->reason : last.reason).value_or(Reason::kInternalError);
+    const Reason reason =
+        base::parse_reason(copy != nullptr ? copy->reason : last.reason).value_or(Reason::kInternalError);
     Next next{.reason = reason, .message = copy != nullptr ? copy->message : last.message};
     if (last.look_up) return next;
     const bool retryable = contract::exit_code_of(reason) == contract::ExitCode::kRetry || reason == Reason::kCancelled;
@@ -143,7 +148,8 @@ void plan_gate(BackupPlan& plan, const BackupInputs& in) {
     const auto* before = api::find_condition(in.backup.status.conditions, "Succeeded");
     const std::string text = with_advice(reason, in.gate_message);
     if (before == nullptr || before->reason != to_string(reason)) {
-        plan.events.push_back({.warning = in.gate != Gate::kQueued, .reason = std::string(to_string(reason)), .note = text});
+        plan.events.push_back(
+            {.warning = in.gate != Gate::kQueued, .reason = std::string(to_string(reason)), .note = text});
     }
     set_verdict(plan, in, "Unknown", reason, text);
     plan.requeue = kGateRecheck;
@@ -155,13 +161,15 @@ bool plan_lateness(BackupPlan& plan, const BackupInputs& in) {
     const auto* before = api::find_condition(backup.status.conditions, "Succeeded");
     if (backup.status.attempts.empty()) {
         if (in.now <= backup.meta.created + backup.spec.start_deadline) return false;
-        const std::string last = before == nullptr ? "" : fmt::format("; last: {}: {}", before->reason, before->message);
+        const std::string last =
+            before == nullptr ? "" : fmt::format("; last: {}: {}", before->reason, before->message);
         fail(plan, in, Reason::kStartDeadlineExceeded, "skipped: not started within startDeadline" + last);
         return true;
     }
     if (!backup.status.started || in.now <= *backup.status.started + backup.spec.deadline) return false;
     if (in.gate == Gate::kOpen || before == nullptr) return false;
-    fail(plan, in, Reason::kDeadlineExceeded, fmt::format("the deadline passed; last: {}: {}", before->reason, before->message));
+    fail(plan, in, Reason::kDeadlineExceeded,
+         fmt::format("the deadline passed; last: {}: {}", before->reason, before->message));
     return true;
 }
 
@@ -178,8 +186,9 @@ void plan_start(BackupPlan& plan, const BackupInputs& in, const StartAttempt& st
                                .look_up = start.look_up,
                                .started = in.now});
     if (status.attempts.size() > kMaxAttempts) status.attempts.erase(status.attempts.begin());
-    const auto text = start.look_up ? fmt::format("looking for a finished artifact with Job {}", status.attempts.back().job)
-                                    : fmt::format("attempt {} with Job {}", start.number, status.attempts.back().job);
+    const auto text = start.look_up
+                          ? fmt::format("looking for a finished artifact with Job {}", status.attempts.back().job)
+                          : fmt::format("attempt {} with Job {}", start.number, status.attempts.back().job);
     set_verdict(plan, in, "Unknown", Reason::kPending, text);
     plan.events.push_back({.reason = start.look_up ? "LookUpStarted" : "AttemptStarted", .note = text});
     plan.requeue = kStartRecheck;
@@ -215,9 +224,10 @@ void plan_open_attempt(BackupPlan& plan, const BackupInputs& in, const AttemptSt
     if (state.reason == Reason::kCompleted && state.report && state.report->artifact) {
         return succeed(plan, in, *state.report);
     }
-    plan.events.push_back({.warning = !attempt.look_up,
-                           .reason = std::string(to_string(state.reason)),
-                           .note = fmt::format("{} {}: {}", attempt.look_up ? "look-up" : "attempt", attempt.number, state.message)});
+    plan.events.push_back(
+        {.warning = !attempt.look_up,
+         .reason = std::string(to_string(state.reason)),
+         .note = fmt::format("{} {}: {}", attempt.look_up ? "look-up" : "attempt", attempt.number, state.message)});
     api::Backup after = in.backup;
     after.status = plan.status;
     const Next next = next_after(after, in.now);
@@ -252,13 +262,15 @@ BackupPlan plan_backup(const BackupInputs& in) {
     if (in.backup.meta.deleted) return plan;
     if (in.backup.finished()) {
         const auto completed = in.backup.status.completed.value_or(in.now);
-        plan.delete_jobs = in.backup.succeeded() || in.now >= completed + kKeepFailedJobs;
-        if (!plan.delete_jobs) plan.requeue = completed + kKeepFailedJobs - in.now;
+        const bool all = in.backup.succeeded() || in.now >= completed + kKeepFailedJobs;
+        plan.cleanup = all ? JobCleanup::kAll : JobCleanup::kUnfinished;
+        if (!all) plan.requeue = completed + kKeepFailedJobs - in.now;
         return plan;
     }
     if (open_attempt(in.backup.status) != nullptr && in.attempt) {
         plan_open_attempt(plan, in, *in.attempt);
     } else {
+        plan.cleanup = JobCleanup::kUnfinished;
         plan_between(plan, in);
     }
     return plan;

@@ -34,12 +34,19 @@ struct PlannedEvent {
     std::string action = "Backup";
 };
 
+/// Which Jobs of the backup may go; the one of an open attempt never does.
+enum class JobCleanup {
+    kNone,
+    kUnfinished,  ///< Those whose attempt has ended without them: they must not start late.
+    kAll,         ///< The result is stored, and logs are of no use or old.
+};
+
 struct BackupPlan {
     std::optional<StartAttempt> start{};  ///< Create the Job before the status is written: a lost write finds it again.
     api::BackupStatus status{};
     std::vector<PlannedEvent> events{};
     std::optional<std::chrono::milliseconds> requeue{};
-    bool delete_jobs = false;  ///< The result is stored, so the Jobs may go.
+    JobCleanup cleanup = JobCleanup::kNone;
 };
 
 /// The attempt that has not ended, or null.

@@ -25,7 +25,10 @@ Json parsed(const std::string& text, Json fallback) {
 contract::RunSpec run_spec(const JobRequest& request) {
     const auto& [meta, spec, status] = request.backup;
     return {.command = request.look_up ? contract::Command::kLookUp : contract::Command::kBackup,
-            .run = {.uid = meta.uid, .object_namespace = meta.object_namespace, .name = meta.name, .attempt = request.attempt},
+            .run = {.uid = meta.uid,
+                    .object_namespace = meta.object_namespace,
+                    .name = meta.name,
+                    .attempt = request.attempt},
             .source = spec.source,
             .endpoints = request.look_up ? std::vector<contract::Endpoint>{} : request.endpoints,
             .database = spec.database,
@@ -38,36 +41,38 @@ contract::RunSpec run_spec(const JobRequest& request) {
 }
 
 Json container(const JobRequest& request) {
-    return {{"name", "runner"},
-            {"image", request.config.image},
-            {"imagePullPolicy", request.config.pull_policy},
-            {"env", Json::array({{{"name", contract::kRunSpecVariable}, {"value", contract::to_json(run_spec(request))}}})},
-            {"ports", Json::array({{{"name", "http"}, {"containerPort", kHttpPort}}})},
-            {"resources", Json::parse(request.backup.spec.runner.resources)},
-            {"terminationMessagePolicy", "File"},
-            {"securityContext",
-             {{"allowPrivilegeEscalation", false},
-              {"readOnlyRootFilesystem", true},
-              {"capabilities", {{"drop", Json::array({"ALL"})}}}}},
-            {"volumeMounts", Json::array({{{"name", "backups"}, {"mountPath", kMount}}})}};
+    return {
+        {"name", "runner"},
+        {"image", request.config.image},
+        {"imagePullPolicy", request.config.pull_policy},
+        {"env", Json::array({{{"name", contract::kRunSpecVariable}, {"value", contract::to_json(run_spec(request))}}})},
+        {"ports", Json::array({{{"name", "http"}, {"containerPort", kHttpPort}}})},
+        {"resources", Json::parse(request.backup.spec.runner.resources)},
+        {"terminationMessagePolicy", "File"},
+        {"securityContext",
+         {{"allowPrivilegeEscalation", false},
+          {"readOnlyRootFilesystem", true},
+          {"capabilities", {{"drop", Json::array({"ALL"})}}}}},
+        {"volumeMounts", Json::array({{{"name", "backups"}, {"mountPath", kMount}}})}};
 }
 
 Json pod_spec(const JobRequest& request) {
     const auto& runner = request.backup.spec.runner;
-    Json spec{{"restartPolicy", "Never"},
-              {"automountServiceAccountToken", false},
-              {"enableServiceLinks", false},
-              {"terminationGracePeriodSeconds", 30},
-              {"securityContext",
-               {{"runAsNonRoot", true},
-                {"runAsUser", runner.run_as_user},
-                {"runAsGroup", runner.run_as_group},
-                {"fsGroup", runner.fs_group},
-                {"fsGroupChangePolicy", runner.fs_group_change_policy},
-                {"seccompProfile", {{"type", "RuntimeDefault"}}}}},
-              {"containers", Json::array({container(request)})},
-              {"volumes", Json::array({{{"name", "backups"},
-                                        {"persistentVolumeClaim", {{"claimName", request.storage.claim}}}}})}};
+    Json spec{
+        {"restartPolicy", "Never"},
+        {"automountServiceAccountToken", false},
+        {"enableServiceLinks", false},
+        {"terminationGracePeriodSeconds", 30},
+        {"securityContext",
+         {{"runAsNonRoot", true},
+          {"runAsUser", runner.run_as_user},
+          {"runAsGroup", runner.run_as_group},
+          {"fsGroup", runner.fs_group},
+          {"fsGroupChangePolicy", runner.fs_group_change_policy},
+          {"seccompProfile", {{"type", "RuntimeDefault"}}}}},
+        {"containers", Json::array({container(request)})},
+        {"volumes",
+         Json::array({{{"name", "backups"}, {"persistentVolumeClaim", {{"claimName", request.storage.claim}}}}})}};
     if (!runner.node_selector.empty()) spec["nodeSelector"] = Json::parse(runner.node_selector);
     if (!runner.tolerations.empty()) spec["tolerations"] = Json::parse(runner.tolerations);
     if (!runner.affinity.empty()) spec["affinity"] = Json::parse(runner.affinity);
@@ -86,8 +91,8 @@ std::string job_name(const api::Meta& backup, std::int64_t attempt) {
 
 std::string spec_digest(const api::Backup& backup, std::int64_t attempt, bool look_up) {
     const auto& spec = backup.spec;
-    return fmt::format("{:016x}", fnv1a(fmt::format("{}/{}/{}/{}/{}/{}/{}", backup.meta.uid, backup.meta.generation, attempt,
-                                                    look_up, spec.source, spec.database, spec.storage)));
+    return fmt::format("{:016x}", fnv1a(fmt::format("{}/{}/{}/{}/{}/{}/{}", backup.meta.uid, backup.meta.generation,
+                                                    attempt, look_up, spec.source, spec.database, spec.storage)));
 }
 
 std::string build_job(const JobRequest& request) {
@@ -101,24 +106,25 @@ std::string build_job(const JobRequest& request) {
     Json annotations = parsed(backup.spec.runner.annotations, Json::object());
     annotations["neo4jbackup.dev/spec-digest"] = spec_digest(backup, request.attempt, request.look_up);
     const auto limit = std::chrono::ceil<std::chrono::seconds>(backup.spec.attempt_deadline + kDeadlineGrace);
-    const Json job{{"apiVersion", "batch/v1"},
-                   {"kind", "Job"},
-                   {"metadata",
-                    {{"name", job_name(backup.meta, request.attempt)},
-                     {"namespace", backup.meta.object_namespace},
-                     {"labels", labels},
-                     {"annotations", annotations},
-                     {"ownerReferences", Json::array({{{"apiVersion", api::kApiVersion},
-                                                       {"kind", "Neo4jBackup"},
-                                                       {"name", backup.meta.name},
-                                                       {"uid", backup.meta.uid},
-                                                       {"controller", true},
-                                                       {"blockOwnerDeletion", true}}})}}},
-                   {"spec",
-                    {{"backoffLimit", 0},
-                     {"activeDeadlineSeconds", limit.count()},
-                     {"template",
-                      {{"metadata", {{"labels", labels}, {"annotations", annotations}}}, {"spec", pod_spec(request)}}}}}};
+    const Json job{
+        {"apiVersion", "batch/v1"},
+        {"kind", "Job"},
+        {"metadata",
+         {{"name", job_name(backup.meta, request.attempt)},
+          {"namespace", backup.meta.object_namespace},
+          {"labels", labels},
+          {"annotations", annotations},
+          {"ownerReferences", Json::array({{{"apiVersion", api::kApiVersion},
+                                            {"kind", "Neo4jBackup"},
+                                            {"name", backup.meta.name},
+                                            {"uid", backup.meta.uid},
+                                            {"controller", true},
+                                            {"blockOwnerDeletion", true}}})}}},
+        {"spec",
+         {{"backoffLimit", 0},
+          {"activeDeadlineSeconds", limit.count()},
+          {"template",
+           {{"metadata", {{"labels", labels}, {"annotations", annotations}}}, {"spec", pod_spec(request)}}}}}};
     return job.dump();
 }
 

@@ -22,7 +22,8 @@ api::Condition storage_ready(const api::Storage& storage, const ClaimInputs& cla
         message = fmt::format("claim {} is {}", storage.claim, *claim.phase);
         if (!claim.events.empty()) {
             const auto& last = claim.events.back();
-            if (last.reason == "WaitForFirstConsumer" || last.reason == "WaitForPodScheduled") reason = Reason::kWaitingForFirstConsumer;
+            if (last.reason == "WaitForFirstConsumer" || last.reason == "WaitForPodScheduled")
+                reason = Reason::kWaitingForFirstConsumer;
             message += ": " + last.message;
         }
     }

@@ -14,8 +14,8 @@
 namespace n4b::runtime {
 
 /// Looks at one key; returns when to look again, if ever. An error is tried again with backoff (250 ms to 5 min).
-using Reconcile =
-    std::function<base::Result<std::optional<std::chrono::milliseconds>>(const std::string& key, const std::stop_token&)>;
+using Reconcile = std::function<base::Result<std::optional<std::chrono::milliseconds>>(const std::string& key,
+                                                                                       const std::stop_token&)>;
 
 /// How a reconcile ended, for metrics.
 struct Outcome {

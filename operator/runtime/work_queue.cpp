@@ -49,7 +49,8 @@ void WorkQueue::add(const std::string& key) {
 }
 
 void WorkQueue::add_after(const std::string& key, std::chrono::milliseconds delay) {
-    const auto bounded = std::clamp(delay, std::chrono::milliseconds(0), std::chrono::milliseconds(std::chrono::hours(1)));
+    const auto bounded =
+        std::clamp(delay, std::chrono::milliseconds(0), std::chrono::milliseconds(std::chrono::hours(1)));
     const std::scoped_lock lock(mutex_);
     queue_.add_at(key, std::chrono::steady_clock::now() + bounded);
     changed_.notify_one();

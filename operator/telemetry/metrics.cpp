@@ -38,10 +38,11 @@ struct Metrics::Impl {
             .Name("neo4jbackup_last_recoverable_timestamp_seconds")
             .Help("Commit time up to which the newest succeeded backup restores, by source and database.")
             .Register(registry);
-    prometheus::Family<prometheus::Counter>& unreadable = BuildCounter()
-                                                              .Name("neo4jbackup_unreadable_objects_total")
-                                                              .Help("Objects from the API server that could not be read.")
-                                                              .Register(registry);
+    prometheus::Family<prometheus::Counter>& unreadable =
+        BuildCounter()
+            .Name("neo4jbackup_unreadable_objects_total")
+            .Help("Objects from the API server that could not be read.")
+            .Register(registry);
     std::mutex newest{};
 };
 
@@ -75,8 +76,8 @@ void Metrics::runs_held(std::size_t count) {
     impl_->running.Add({}).Set(static_cast<double>(count));
 }
 
-void Metrics::recoverable_to(const std::string& object_namespace, const std::string& source, const std::string& database,
-                             base::SystemTime time) {
+void Metrics::recoverable_to(const std::string& object_namespace, const std::string& source,
+                             const std::string& database, base::SystemTime time) {
     const std::scoped_lock lock(impl_->newest);
     auto& gauge = impl_->recoverable.Add({{"namespace", object_namespace}, {"source", source}, {"database", database}});
     const auto seconds = std::chrono::duration<double>(time.time_since_epoch()).count();

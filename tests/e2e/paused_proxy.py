@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Forwards TCP to a real server, and stops passing bytes from the server at byte BYTES (counted over all connections)
-until the file GATE exists: makes "half-way" certain.  paused_proxy.py LISTEN_HOST:PORT TARGET_HOST:PORT BYTES GATE
+until the file GATE exists: makes "half-way" certain. A GATE that holds "cut" closes the connections there instead.  paused_proxy.py LISTEN_HOST:PORT TARGET_HOST:PORT BYTES GATE
 """
 import os
 import socket
@@ -26,6 +26,8 @@ def pump(source, sink, counted):
                     passed += len(data)
                 while passed > limit and not os.path.exists(gate):
                     time.sleep(0.05)
+                if passed > limit and open(gate).read() == "cut":
+                    break
             sink.sendall(data)
     except OSError:
         pass

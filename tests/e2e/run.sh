@@ -147,13 +147,17 @@ storage readonly tiny 1m
 mount -o remount,ro "$TB/volumes/readonly"
 storage unmountable
 rmdir "$TB/volumes/unmountable"
-peer socat "TCP-LISTEN:27501,bind=$HOST,fork,reuseaddr" EXEC:'sleep 600'
-peer socat "TCP-LISTEN:27502,bind=$HOST,fork,reuseaddr" EXEC:true
+replica=$(kubectl get pod -n "$NS" replica-0 -o jsonpath='{.status.podIP}')
+printf cut > "$STATE/cut"
+peer python3 tests/e2e/paused_proxy.py "$HOST:27501" "$replica:6362" 300000 "$STATE/never"
+peer python3 tests/e2e/paused_proxy.py "$HOST:27502" "$replica:6362" 300000 "$STATE/cut"
+peer socat "TCP-LISTEN:27503,bind=$HOST,fork,reuseaddr" EXEC:true
 quick=$'  startTimeout: 12s\n  retry: {limit: 0}'
 backup unreachable main "$(endpoint $HOST 1)"
 backup no-name main "$(endpoint no-such-host.invalid 6362)"
 backup not-catchup main "$(endpoint core-0.neo4j 7474)"
 backup closed main "$(endpoint $HOST 27502)"
+backup other-service main "$(endpoint $HOST 27503)"
 backup stalled main "$(endpoint $HOST 27501)" $'  prepareTimeout: 5s\n  stallTimeout: 5s\n  connectTimeout: 5s\n  retry: {limit: 0}'
 backup late main "$(endpoint $HOST 27501)" $'  attemptDeadline: 6s\n  retry: {limit: 0}'
 backup full tiny "$service" $'  compression: None\n  retry: {limit: 0}'
@@ -174,6 +178,7 @@ backup skipped nowhere "$service" $'  startDeadline: 3s\n  retry: {limit: 0}'
 expect unreachable False SourceUnreachable
 expect no-name False SourceNameNotResolved
 expect not-catchup False NotCatchupServer
+expect other-service False NotCatchupServer
 expect closed False SourceConnectionLost
 expect stalled False SourceStalled
 expect late False AttemptDeadlineExceeded
@@ -187,6 +192,10 @@ expect unmountable False VolumeNotMountable 90
 expect unschedulable False Unschedulable
 expect rejected False PodRejected
 expect skipped False StartDeadlineExceeded
+sleep 2
+for name in unmountable unschedulable rejected; do
+    [ -z "$(kubectl get jobs -n "$NS" -l "neo4jbackup.dev/backup=$name" -o name)" ] || die "the Job of $name still waits to start"
+done
 
 step "a gate opens: the storage is made later"
 kubectl apply -n "$NS" -f - > /dev/null <<'Y'
@@ -219,7 +228,6 @@ expect queued Unknown Running
 kubectl delete nb -n "$NS" queued > /dev/null
 
 step "half-way: the runner's pod is deleted, and the retry succeeds"
-replica=$(kubectl get pod -n "$NS" replica-0 -o jsonpath='{.status.podIP}')
 peer python3 tests/e2e/paused_proxy.py "$HOST:27510" "$replica:6362" 300000 "$STATE/gate1"
 backup half-way main "$(endpoint $HOST 27510)" "  retry: {limit: 2, backoff: 1s}"
 running half-way
