@@ -7,7 +7,7 @@ SOURCES = $(shell git ls-files '*.hpp' '*.cpp')
 # $(call step,name,command): says what it does and how long it took.
 step = @echo "== $(1)"; start=$$SECONDS; $(2); echo "== $(1): $$((SECONDS - start)) s"
 
-.PHONY: help packages build test test-unit test-servers format format-check lint fuzz bench clean
+.PHONY: help packages build test test-unit test-servers test-e2e test-chart demo testbed-up testbed-down images format format-check lint fuzz bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,13 +18,14 @@ packages:
 build: packages ## build what is shipped: build/release/bin
 	$(call step,release build,cmake --preset release > /dev/null; cmake --build --preset release -j $(JOBS))
 
-test: packages format-check build ## all tests: ASan and UBSan, ThreadSanitizer, and real Neo4j servers
-	$(call step,shellcheck,shellcheck packages/*.sh tests/*/*.sh .ci/run)
+test: packages format-check build ## all tests: sanitizers, real Neo4j servers, real Kubernetes
+	$(call step,shellcheck,shellcheck -x packages/*.sh tests/*/*.sh tests/testbed/hyperkube/build.sh .ci/run)
+	$(call step,testbed,tests/e2e/setup.sh)
+	$(call step,chart,tests/chart/run.sh)
 	$(call step,ThreadSanitizer build,cmake --preset tsan > /dev/null; cmake --build --preset tsan -j $(JOBS))
 	$(call step,ThreadSanitizer tests,ctest --preset tsan)
-	$(call step,real servers,packages/install.sh servers; tests/servers/fetch.sh)
 	$(call step,debug build,cmake --preset dev -DN4B_SERVER_TESTS=ON > /dev/null; cmake --build --preset dev -j $(JOBS))
-	$(call step,tests,ctest --preset dev)
+	@trap 'tests/testbed/down.sh' EXIT; start=$$SECONDS; echo "== tests"; ctest --preset dev; echo "== tests: $$((SECONDS - start)) s" >&2
 
 test-unit: packages ## the quick loop: unit tests under ASan and UBSan
 	$(call step,debug build,cmake --preset dev > /dev/null; cmake --build --preset dev -j $(JOBS))
@@ -33,6 +34,27 @@ test-unit: packages ## the quick loop: unit tests under ASan and UBSan
 test-servers: build ## only the tests against real Neo4j servers
 	$(call step,real servers,packages/install.sh servers; tests/servers/fetch.sh)
 	$(call step,server tests,tests/servers/run.sh build/release/bin/neo4j-backup-runner)
+
+test-e2e: ## only the end-to-end tests, on the testbed
+	$(call step,testbed,tests/e2e/setup.sh)
+	$(call step,end-to-end tests,tests/e2e/run.sh)
+
+test-chart: ## only the tests of the Helm chart
+	packages/install.sh testbed
+	$(call step,chart,tests/chart/run.sh)
+
+demo: ## the main job, to watch: Kubernetes, a Neo4j cluster, a backup, and its restore
+	$(call step,testbed,tests/e2e/setup.sh)
+	@trap 'tests/testbed/down.sh' EXIT; tests/demo/run.sh
+
+testbed-up: ## bring up Kubernetes, the images and a Neo4j cluster, and leave them
+	$(call step,testbed,tests/e2e/setup.sh)
+
+testbed-down: ## stop the testbed and remove its state
+	$(call step,testbed down,tests/testbed/down.sh)
+
+images: ## build the images of operator and runner with buildah
+	$(call step,images,tests/testbed/images.sh build)
 
 format: packages ## format all sources
 	clang-format-14 -i $(SOURCES)

@@ -21,18 +21,35 @@ DOORS = {
                              "backup-runner/net", "backup-runner/archive", "backup-runner/storage"},
     "backup-runner/app": {"common/base", "common/contract", "common/httpd", "backup-runner/engine",
                           "backup-runner/storage", "backup-runner/net"},
-    "backup-runner": {"backup-runner/app", "common/contract"},
+    "backup-runner": {"backup-runner/app", "common/contract", "common/process"},
+    "common/process": set(),
+    "operator/telemetry": {"common/base"},
+    "operator/http": {"common/base"},
+    "operator/kube": {"common/base", "operator/http", "operator/telemetry"},
+    "operator/runtime": {"common/base", "operator/telemetry"},
+    "operator/api": {"common/base", "common/contract"},
+    "operator/plan": {"common/base", "common/contract", "operator/api"},
+    "operator/controllers": {"common/base", "common/contract", "operator/api", "operator/plan", "operator/kube",
+                             "operator/telemetry"},
+    "operator/app": {"common/base", "common/httpd", "operator/api", "operator/plan", "operator/controllers",
+                     "operator/kube", "operator/http", "operator/runtime", "operator/telemetry"},
+    "operator": {"operator/app", "operator/telemetry", "common/process"},
 }
 # Foreign header -> rooms that may include it.
 FOREIGN = {
     r"<boost/": {"backup-runner/net", "common/httpd"},
-    r"<CLI/": {"backup-runner/app"},
-    r"<openssl/": {"backup-runner/archive"},
+    r"<CLI/": {"backup-runner/app", "operator/app"},
+    r"<openssl/": {"backup-runner/archive", "operator/http", "operator/kube"},
     r"<zstd": {"backup-runner/archive"},
-    r"<nlohmann/": {"common/base"},
+    r"<nlohmann/(?!json_fwd)": {"common/base"},
+    r"<cpprest/": {"operator/http"},
+    r"<pplx/": {"operator/http"},
+    r"<yaml-cpp/": {"operator/kube"},
+    r"<prometheus/": {"operator/telemetry"},
+    r"<spdlog/": {"operator/telemetry"},
 }
 # Pure rooms: no thread, socket, file, environment or clock. (archive's compressor and digest only compute.)
-PURE = {"common/contract", "backup-runner/txlog", "backup-runner/archive"}
+PURE = {"common/contract", "backup-runner/txlog", "backup-runner/archive", "operator/api", "operator/plan"}
 IMPURE = re.compile(r"<(thread|mutex|fstream|filesystem|unistd\.h|sys/.*|fcntl\.h|random)>|steady_clock::now|"
                     r"system_clock::now|getenv")
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Forwards TCP to a real server, and stops passing bytes from the server at byte BYTES (counted over all connections)
-until the file GATE exists: makes "half-way" certain. A GATE that holds "cut" closes the connections there instead.  paused_proxy.py LISTEN_HOST:PORT TARGET_HOST:PORT BYTES GATE
+until the file GATE exists: makes "half-way" certain. A GATE that holds "cut" closes each
+connection at its own byte BYTES instead.  paused_proxy.py LISTEN_HOST:PORT TARGET_HOST:PORT BYTES GATE
 """
 import os
 import socket
@@ -19,14 +20,16 @@ def address(text):
 
 def pump(source, sink, counted):
     global passed
+    own = 0
     try:
         while data := source.recv(16384):
+            own += len(data)
             if counted:
                 with lock:
                     passed += len(data)
                 while passed > limit and not os.path.exists(gate):
                     time.sleep(0.05)
-                if passed > limit and open(gate).read() == "cut":
+                if own > limit and open(gate).read() == "cut":
                     break
             sink.sendall(data)
     except OSError:

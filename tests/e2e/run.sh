@@ -66,7 +66,11 @@ expect() {
         [ $SECONDS -lt $end ] || die "$1: expected $2/$3, got $(condition "$1" status)/$(condition "$1" reason): $(condition "$1" message)"
         sleep 0.5
     done
-    [ "$2" = Unknown ] || kubectl events -n "$NS" --for "neo4jbackup/$1" 2> /dev/null | grep -q "$3" || die "$1: no event says $3"
+    # The event follows the status.
+    until [ "$2" = Unknown ] || kubectl events -n "$NS" --for "neo4jbackup/$1" 2> /dev/null | grep -q "$3"; do
+        [ $SECONDS -lt $end ] || die "$1: no event says $3"
+        sleep 0.5
+    done
     echo "   $1: $2 $3: $(condition "$1" message)"
 }
 running() { # NAME: its attempt copies

@@ -1,0 +1,104 @@
+#include "operator/api/backup.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/base/json_object.hpp"
+#include "operator/api/workload.hpp"
+
+namespace n4b::api {
+namespace {
+
+using base::Json;
+using std::chrono::milliseconds;
+
+const char* const kObject = R"({
+  "metadata": {"name": "b", "namespace": "db", "uid": "u-1", "resourceVersion": "7", "generation": 2,
+               "creationTimestamp": "2026-11-24T10:00:00Z"},
+  "spec": {"source": {"name": "prod", "type": "Endpoints", "endpoints": [{"host": "h"}, {"host": "::1", "port": 6000}]},
+           "databases": ["graph.db"], "storageRef": {"name": "s"}, "compression": "None",
+           "deadline": "1h30m", "retry": {"limit": 1, "backoff": "500ms"},
+           "runner": {"resources": {"limits": {"memory": 67108864}}, "nodeSelector": {"a": "b"}}},
+  "status": {"observedGeneration": -1}})";
+
+TEST(Backup, IsReadWithItsDefaults) {
+    const auto backup = parse_backup(Json::parse(kObject));
+    ASSERT_TRUE(backup) << backup.error().message;
+    EXPECT_EQ(backup->meta.key(), "db/b");
+    EXPECT_EQ(backup->spec.endpoints, (std::vector<contract::Endpoint>{{"h", 6362}, {"::1", 6000}}));
+    EXPECT_EQ(backup->spec.deadline, std::chrono::minutes(90));
+    EXPECT_EQ(backup->spec.retry_backoff, milliseconds(500));
+    EXPECT_EQ(backup->spec.runner.memory_limit, "67108864");
+    EXPECT_EQ(backup->spec.runner.node_selector, R"({"a":"b"})");
+    EXPECT_FALSE(backup->finished());
+}
+
+TEST(Backup, NamesTheFieldOfAWrongType) {
+    auto json = Json::parse(kObject);
+    json["spec"]["retry"]["limit"] = "many";
+    const auto backup = parse_backup(json);
+    ASSERT_FALSE(backup);
+    EXPECT_THAT(backup.error().message, testing::HasSubstr("spec.retry.limit"));
+}
+
+TEST(BackupStatus, SurvivesWritingAndReading) {
+    auto json = Json::parse(kObject);
+    auto backup = *parse_backup(json);
+    const auto time = base::SystemTime(std::chrono::seconds(1'790'000'000));
+    backup.status = {
+        .observed_generation = 2,
+        .attempts = {{.number = 1, .job = "j", .started = time, .ended = time, .reason = "Evicted", .message = "m"},
+                     {.number = 2, .job = "k", .look_up = true, .started = time}},
+        .started = time,
+        .completed = time,
+        .runner_image = "i",
+        .memory_limit = "64Mi",
+        .source = contract::SourceReport{.address = "a:1", .store_id = "s", .last_transaction = 5},
+        .conditions = {{.type = "Succeeded", .status = "True", .reason = "Completed", .last_transition = time}}};
+    auto& artifact = backup.status.artifact.emplace();
+    artifact.database = "graph.db";
+    artifact.chain = "c";
+    artifact.recoverable_to = time;
+    const auto patch = Json::parse(status_patch(backup.meta, backup.status));
+    EXPECT_EQ(patch["metadata"]["resourceVersion"], "7");
+    json["status"] = patch["status"];
+    const auto again = parse_backup(json);
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_EQ(again->status, backup.status);
+    EXPECT_TRUE(again->succeeded());
+}
+
+TEST(Duration, TableOfTexts) {
+    EXPECT_EQ(*parse_duration("90s"), std::chrono::seconds(90));
+    EXPECT_EQ(*parse_duration("1h30m"), std::chrono::minutes(90));
+    EXPECT_EQ(*parse_duration("1.5h"), std::chrono::minutes(90));
+    EXPECT_EQ(*parse_duration("100ms"), milliseconds(100));
+    for (const char* wrong : {"", "10", "s", "-1s", "1d", "9000h", "1e9h", "nan", "1s "}) {
+        EXPECT_FALSE(parse_duration(wrong)) << wrong;
+    }
+}
+
+TEST(Condition, KeepsItsTransitionTimeWhileItsStatusStays) {
+    std::vector<Condition> conditions;
+    const auto first = base::SystemTime(std::chrono::seconds(1));
+    set_condition(conditions, {.type = "Ready", .status = "False", .reason = "A", .last_transition = first});
+    set_condition(conditions,
+                  {.type = "Ready", .status = "False", .reason = "B", .last_transition = first + milliseconds(5)});
+    EXPECT_EQ(find_condition(conditions, "Ready")->last_transition, first);
+    EXPECT_EQ(find_condition(conditions, "Ready")->reason, "B");
+    set_condition(conditions,
+                  {.type = "Ready", .status = "True", .reason = "C", .last_transition = first + milliseconds(5)});
+    EXPECT_EQ(find_condition(conditions, "Ready")->last_transition, first + milliseconds(5));
+}
+
+TEST(EndpointSlice, GivesReadyAddressesOfTheNamedPort) {
+    const auto slice = Json::parse(R"({"ports": [{"name": "http", "port": 7474}, {"name": "backup", "port": 6362}],
+        "endpoints": [{"addresses": ["10.0.0.1"], "conditions": {"ready": true}},
+                      {"addresses": ["10.0.0.2"], "conditions": {"ready": false}}, {"addresses": ["10.0.0.3"]}]})");
+    using Addresses = std::vector<std::pair<std::string, std::uint16_t>>;
+    EXPECT_EQ(*parse_ready_addresses(slice, "backup"), (Addresses{{"10.0.0.1", 6362}, {"10.0.0.3", 6362}}));
+    EXPECT_EQ(*parse_ready_addresses(slice, "bolt"), Addresses{});
+}
+
+}  // namespace
+}  // namespace n4b::api

@@ -1,0 +1,49 @@
+#include "operator/controllers/run_slots.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace n4b::controllers {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+TEST(RunSlots, OneRunAGroup) {
+    RunSlots slots(10);
+    EXPECT_FALSE(slots.acquire("a", "g"));
+    EXPECT_FALSE(slots.acquire("a", "g")) << "who has it keeps it";
+    EXPECT_THAT(*slots.acquire("b", "g"), HasSubstr("a runs"));
+    EXPECT_FALSE(slots.acquire("c", "h"));
+    EXPECT_THAT(slots.release("a"), ElementsAre("b"));
+    EXPECT_FALSE(slots.acquire("b", "g"));
+}
+
+TEST(RunSlots, LimitOverAll) {
+    RunSlots slots(1);
+    EXPECT_FALSE(slots.acquire("a", "g"));
+    EXPECT_THAT(*slots.acquire("b", "h"), HasSubstr("limit"));
+    EXPECT_THAT(*slots.acquire("c", "i"), HasSubstr("limit"));
+    EXPECT_THAT(slots.release("a"), ElementsAre("b", "c"));
+}
+
+TEST(RunSlots, RunsUnderWayAreHeldWhateverTheLimit) {
+    RunSlots slots(1);
+    slots.hold("a", "g");
+    slots.hold("b", "g");
+    EXPECT_EQ(slots.held(), 2U);
+    EXPECT_TRUE(slots.acquire("c", "h"));
+    EXPECT_THAT(slots.release("b"), ElementsAre("c"));
+    EXPECT_TRUE(slots.acquire("d", "g")) << "a still runs";
+}
+
+TEST(RunSlots, AWaiterThatGoesIsForgotten) {
+    RunSlots slots(1);
+    slots.acquire("a", "g");
+    slots.acquire("b", "g");
+    slots.release("b");
+    EXPECT_THAT(slots.release("a"), ElementsAre());
+}
+
+}  // namespace
+}  // namespace n4b::controllers

@@ -1,0 +1,151 @@
+#include "operator/plan/attempt.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace n4b::plan {
+namespace {
+
+using base::Reason;
+using Phase = AttemptState::Phase;
+
+const base::SystemTime kStart{std::chrono::seconds(1'790'000'000)};
+
+/// An attempt a second old, with Job and pod to be varied.
+struct World {
+    api::Backup backup{};
+    api::Attempt attempt{.job = "b-1", .started = kStart};
+    std::optional<api::Job> job = api::Job{};
+    std::optional<api::Pod> pod = api::Pod{.node = "node1"};
+    std::vector<api::EventRecord> events{};
+    base::SystemTime now = kStart + std::chrono::seconds(1);
+
+    World() { backup.meta.uid = "u-1"; }
+    [[nodiscard]] AttemptState observe() const {
+        return observe_attempt({.backup = backup,
+                                .attempt = attempt,
+                                .job = job ? &*job : nullptr,
+                                .pod = pod ? &*pod : nullptr,
+                                .events = events,
+                                .now = now});
+    }
+    void terminated(std::string reason, std::int64_t code, std::string message = "") {
+        pod->runner = api::RunnerContainer{
+            .terminated = true, .reason = std::move(reason), .message = std::move(message), .exit_code = code};
+    }
+    [[nodiscard]] static std::string report(Reason reason, std::string uid = "u-1") {
+        return contract::to_json({.reason = reason, .message = "told", .run_uid = std::move(uid), .attempt = 1});
+    }
+    void expect(Phase phase, Reason reason) const {
+        const auto state = observe();
+        EXPECT_EQ(state.phase, phase) << state.message;
+        EXPECT_EQ(to_string(state.reason), to_string(reason)) << state.message;
+    }
+};
+
+TEST(Attempt, EndsWithTheReportOfItsContainer) {
+    World w;
+    w.terminated("Error", 20, World::report(Reason::kSourceUnreachable));
+    w.expect(Phase::kEnded, Reason::kSourceUnreachable);
+    EXPECT_EQ(w.observe().message, "told");
+}
+
+TEST(Attempt, DoesNotBelieveTheReportOfAnotherRun) {
+    World w;
+    w.terminated("Completed", 0, World::report(Reason::kCompleted, "u-2"));
+    w.expect(Phase::kEnded, Reason::kNoReport);
+}
+
+TEST(Attempt, TellsDeathsWithoutReportApart) {
+    World w;
+    w.terminated("Error", 1, "not JSON");
+    w.expect(Phase::kEnded, Reason::kNoReport);
+    w.terminated("OOMKilled", 137);
+    w.expect(Phase::kEnded, Reason::kOutOfMemory);
+    w.terminated("Error", 137);
+    w.pod->disruption = "EvictionByEvictionAPI";
+    w.expect(Phase::kEnded, Reason::kEvicted);
+    w.pod->disruption = "DeletionByTaintManager";
+    w.expect(Phase::kEnded, Reason::kPodLost);
+}
+
+TEST(Attempt, CancelledByADeletionIsADeletion) {
+    World w;
+    w.terminated("Error", 50, World::report(Reason::kCancelled));
+    w.expect(Phase::kEnded, Reason::kCancelled);
+    w.pod->meta.deleted = w.now;
+    w.expect(Phase::kEnded, Reason::kJobDeleted);
+    w.pod->disruption = "EvictionByEvictionAPI";
+    w.expect(Phase::kEnded, Reason::kEvicted);
+}
+
+TEST(Attempt, MissingJobOrPodIsToldApart) {
+    World w;
+    w.pod.reset();
+    w.expect(Phase::kStarting, Reason::kStartTimeout);
+    w.job->failed = true;
+    w.expect(Phase::kEnded, Reason::kJobDeleted);
+    w.job->failed_reason = "DeadlineExceeded";
+    w.expect(Phase::kEnded, Reason::kAttemptDeadlineExceeded);
+    w.job.reset();
+    w.expect(Phase::kEnded, Reason::kJobDeleted);
+    w.job = api::Job{.complete = true};
+    w.expect(Phase::kEnded, Reason::kNoReport);
+}
+
+TEST(Attempt, WaitsWithTheReasonAndEndsWithItAtStartTimeout) {
+    const auto cases = std::vector<std::pair<Reason, std::function<void(World&)>>>{
+        {Reason::kUnschedulable, [](World& w) { w.pod->unschedulable = "no node"; }},
+        {Reason::kImageNotPullable,
+         [](World& w) { w.pod->runner = api::RunnerContainer{.reason = "ImagePullBackOff"}; }},
+        {Reason::kPodRejected,
+         [](World& w) { w.pod->runner = api::RunnerContainer{.reason = "CreateContainerConfigError"}; }},
+        {Reason::kVolumeNotMountable,
+         [](World& w) {
+             w.events = {{"Warning", "FailedMount", "no path"}};
+         }},
+        {Reason::kPodRejected,
+         [](World& w) {
+             w.pod.reset();
+             w.events = {{"Warning", "FailedCreate", "exceeded quota"}};
+         }},
+        {Reason::kStartTimeout, [](World&) {}},
+    };
+    for (const auto& [reason, arrange] : cases) {
+        World w;
+        arrange(w);
+        w.expect(Phase::kStarting, reason);
+        w.now = kStart + w.backup.spec.start_timeout + std::chrono::seconds(1);
+        w.expect(Phase::kEnded, reason);
+    }
+}
+
+TEST(Attempt, RunsUntilItsDeadlineAndThenIsLost) {
+    World w;
+    w.pod->runner = api::RunnerContainer{.running = true};
+    w.now = kStart + w.backup.spec.attempt_deadline;
+    w.expect(Phase::kRunning, Reason::kRunning);
+    w.now += std::chrono::minutes(3);
+    w.expect(Phase::kEnded, Reason::kLost);
+}
+
+TEST(Attempt, IsLostWithANodeThatDoesNotAnswer) {
+    World w;
+    w.pod->runner = api::RunnerContainer{.running = true};
+    w.pod->meta.deleted = w.now;
+    w.expect(Phase::kRunning, Reason::kRunning);
+    w.now += std::chrono::minutes(2);
+    w.expect(Phase::kEnded, Reason::kPodLost);
+}
+
+TEST(Attempt, FailedPodWithoutContainerWasRefusedOrEvicted) {
+    World w;
+    w.pod->phase = "Failed";
+    w.pod->reason = "OutOfmemory";
+    w.expect(Phase::kEnded, Reason::kPodRejected);
+    w.pod->reason = "Evicted";
+    w.expect(Phase::kEnded, Reason::kEvicted);
+}
+
+}  // namespace
+}  // namespace n4b::plan

@@ -1,0 +1,169 @@
+#include "operator/plan/backup_plan.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "operator/plan/job_builder.hpp"
+
+namespace n4b::plan {
+namespace {
+
+using base::Reason;
+using std::chrono::seconds;
+using Phase = AttemptState::Phase;
+
+const base::SystemTime kCreated{seconds(1'790'000'000)};
+
+/// A backup that lives: each step plans, and takes the planned status over.
+struct Life {
+    api::Backup backup{};
+    base::SystemTime now = kCreated + seconds(1);
+    BackupPlan plan{};
+
+    Life() {
+        backup.meta = {
+            .object_namespace = "db", .name = "b", .uid = "0123456789ab", .generation = 1, .created = kCreated};
+        backup.spec.retry_limit = 1;
+        backup.spec.retry_backoff = seconds(10);
+    }
+    Life& step(std::optional<AttemptState> attempt = std::nullopt, Gate gate = Gate::kOpen) {
+        plan = plan_backup(
+            {.backup = backup, .attempt = std::move(attempt), .gate = gate, .gate_message = "gate", .now = now});
+        backup.status = plan.status;
+        return *this;
+    }
+    Life& ends(Reason reason) { return step(AttemptState{.phase = Phase::kEnded, .reason = reason, .message = "why"}); }
+    Life& completes() {
+        contract::RunReport report{.reason = Reason::kCompleted};
+        report.artifact.emplace();
+        return step(AttemptState{.phase = Phase::kEnded, .reason = Reason::kCompleted, .report = report});
+    }
+    [[nodiscard]] std::string verdict() const {
+        const auto* c = api::find_condition(backup.status.conditions, "Succeeded");
+        return c == nullptr ? "none" : c->status + "/" + c->reason;
+    }
+    [[nodiscard]] std::string stalled() const {
+        return api::find_condition(backup.status.conditions, "Stalled")->status;
+    }
+};
+
+TEST(BackupPlan, StartsRunsAndSucceeds) {
+    Life life;
+    life.step();
+    ASSERT_TRUE(life.plan.start);
+    EXPECT_EQ(life.backup.status.attempts.back().job, "b-01234567-1");
+    EXPECT_EQ(life.verdict(), "Unknown/Pending");
+    life.step(AttemptState{.phase = Phase::kRunning, .reason = Reason::kRunning});
+    EXPECT_FALSE(life.plan.start);
+    EXPECT_EQ(life.verdict(), "Unknown/Running");
+    life.completes();
+    EXPECT_EQ(life.verdict(), "True/Completed");
+    EXPECT_EQ(life.stalled(), "False");
+    EXPECT_EQ(life.plan.cleanup, JobCleanup::kNone) << "a Job goes only after the result is stored";
+    life.step();
+    EXPECT_EQ(life.plan.cleanup, JobCleanup::kAll);
+}
+
+TEST(BackupPlan, WaitsForTheBackoffAndThenTriesAgain) {
+    Life life;
+    life.step().ends(Reason::kSourceUnreachable);
+    EXPECT_EQ(life.verdict(), "Unknown/Retrying");
+    life.now += seconds(9);
+    EXPECT_FALSE(life.step().plan.start);
+    life.now += seconds(1);
+    life.step();
+    ASSERT_TRUE(life.plan.start);
+    EXPECT_EQ(life.plan.start->number, 2);
+    life.ends(Reason::kSourceUnreachable);
+    EXPECT_EQ(life.verdict(), "False/SourceUnreachable");
+    EXPECT_EQ(life.stalled(), "True");
+}
+
+TEST(BackupPlan, DoesNotRetryWhatWouldEndAlike) {
+    for (const auto reason : {Reason::kStorageFull, Reason::kSourceIdentityChanged, Reason::kInvalidRunSpec}) {
+        Life life;
+        life.step().ends(reason);
+        EXPECT_EQ(life.verdict(), "False/" + std::string(to_string(reason)));
+    }
+}
+
+TEST(BackupPlan, LooksUpOnceWhenTheLastAttemptCouldNotSpeak) {
+    for (const auto reason :
+         {Reason::kNoReport, Reason::kOutOfMemory, Reason::kEvicted, Reason::kJobDeleted, Reason::kLost}) {
+        Life life;
+        life.backup.spec.retry_limit = 0;
+        life.step().ends(reason);
+        EXPECT_EQ(life.verdict(), "Unknown/Retrying");
+        life.step();
+        ASSERT_TRUE(life.plan.start);
+        EXPECT_TRUE(life.plan.start->look_up);
+        Life found = life;
+        life.ends(Reason::kArtifactNotFound);
+        EXPECT_EQ(life.verdict(), "False/" + std::string(to_string(reason)))
+            << "the attempt's own reason is the result";
+        EXPECT_EQ(found.completes().verdict(), "True/Completed");
+    }
+}
+
+TEST(BackupPlan, ShowsEachGateAndSaysItOnce) {
+    const std::pair<Gate, const char*> cases[] = {{Gate::kStorageNotFound, "StorageNotFound"},
+                                                  {Gate::kClaimNotFound, "StorageNotReady"},
+                                                  {Gate::kNoEndpoints, "ServiceHasNoEndpoints"},
+                                                  {Gate::kQueued, "Queued"}};
+    for (const auto& [gate, reason] : cases) {
+        Life life;
+        life.step(std::nullopt, gate);
+        EXPECT_EQ(life.verdict(), std::string("Unknown/") + reason);
+        EXPECT_EQ(life.plan.events.size(), 1U);
+        EXPECT_FALSE(life.plan.start);
+        const auto before = life.backup.status;
+        EXPECT_TRUE(life.step(std::nullopt, gate).plan.events.empty());
+        EXPECT_EQ(life.backup.status, before) << "an unchanged status is not written again";
+    }
+}
+
+TEST(BackupPlan, SkipsAnObjectThatIsTooOldToStart) {
+    Life life;
+    life.now = kCreated + life.backup.spec.start_deadline + seconds(1);
+    EXPECT_FALSE(wants_attempt(life.backup, life.now));
+    EXPECT_EQ(life.step().verdict(), "False/StartDeadlineExceeded");
+}
+
+TEST(BackupPlan, EndsAtTheDeadlineOfTheRun) {
+    Life life;
+    life.backup.spec.deadline = seconds(5);
+    life.step().ends(Reason::kSourceUnreachable);
+    EXPECT_EQ(life.verdict(), "False/DeadlineExceeded");
+}
+
+TEST(BackupPlan, NeverChangesAVerdict) {
+    Life life;
+    life.step().ends(Reason::kStorageFull);
+    const auto before = life.backup.status;
+    life.now += std::chrono::hours(2);
+    EXPECT_EQ(life.step().backup.status, before);
+    EXPECT_EQ(life.plan.cleanup, JobCleanup::kAll);
+}
+
+TEST(BackupPlan, LeavesADeletedObjectAlone) {
+    Life life;
+    life.backup.meta.deleted = life.now;
+    life.step();
+    EXPECT_FALSE(life.plan.start);
+    EXPECT_TRUE(life.plan.events.empty());
+}
+
+TEST(BackupPlan, KeepsTheLastTenAttempts) {
+    Life life;
+    life.backup.spec.retry_limit = 20;
+    life.backup.spec.deadline = std::chrono::hours(8000);
+    for (int i = 0; i < 14; ++i) {
+        life.step().ends(Reason::kSourceUnreachable);
+        life.now += std::chrono::hours(7);
+    }
+    EXPECT_EQ(life.backup.status.attempts.size(), 10U);
+    EXPECT_EQ(life.backup.status.attempts.back().number, 14);
+}
+
+}  // namespace
+}  // namespace n4b::plan

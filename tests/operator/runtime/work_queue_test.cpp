@@ -1,0 +1,87 @@
+#include "operator/runtime/work_queue.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+namespace n4b::runtime {
+namespace {
+
+using std::chrono::seconds;
+const base::SteadyTime kNow{};
+
+TEST(KeyQueue, CollapsesAddsOfOneKey) {
+    KeyQueue queue;
+    queue.add("a");
+    queue.add("a");
+    EXPECT_EQ(queue.take(kNow), "a");
+    EXPECT_EQ(queue.take(kNow), std::nullopt);
+}
+
+TEST(KeyQueue, GivesAKeyAddedWhileProcessingAgainAfterDone) {
+    KeyQueue queue;
+    queue.add("a");
+    ASSERT_EQ(queue.take(kNow), "a");
+    queue.add("a");
+    queue.add("a");
+    EXPECT_EQ(queue.take(kNow), std::nullopt) << "one worker a key";
+    queue.done("a");
+    EXPECT_EQ(queue.take(kNow), "a");
+    queue.done("a");
+    EXPECT_EQ(queue.take(kNow), std::nullopt);
+}
+
+TEST(KeyQueue, KeepsTheEarliestOfSeveralDelays) {
+    KeyQueue queue;
+    queue.add_at("a", kNow + seconds(5));
+    queue.add_at("a", kNow + seconds(2));
+    queue.add_at("a", kNow + seconds(9));
+    EXPECT_EQ(queue.next_due(), kNow + seconds(2));
+    EXPECT_EQ(queue.take(kNow + seconds(1)), std::nullopt);
+    EXPECT_EQ(queue.take(kNow + seconds(2)), "a");
+    EXPECT_EQ(queue.next_due(), std::nullopt);
+}
+
+TEST(KeyQueue, CountsFailuresUntilForgotten) {
+    KeyQueue queue;
+    EXPECT_EQ(queue.fail("a"), 1U);
+    EXPECT_EQ(queue.fail("a"), 2U);
+    queue.forget("a");
+    EXPECT_EQ(queue.fail("a"), 1U);
+}
+
+TEST(WorkQueue, NeverGivesOneKeyToTwoWorkers) {
+    WorkQueue queue;
+    std::atomic<int> inside = 0;
+    std::atomic<int> worked = 0;
+    std::atomic<bool> twice = false;
+    {
+        std::vector<std::jthread> workers;
+        for (int i = 0; i < 4; ++i) {
+            workers.emplace_back([&](const std::stop_token& stop) {
+                while (const auto key = queue.take(stop)) {
+                    if (++inside > 1) twice = true;
+                    ++worked;
+                    --inside;
+                    queue.done(*key);
+                }
+            });
+        }
+        for (int i = 0; i < 1000; ++i) queue.add("only");
+        queue.add_after("only", std::chrono::milliseconds(1));
+        while (worked == 0 || queue.depth() > 0) std::this_thread::yield();
+    }
+    EXPECT_FALSE(twice);
+}
+
+TEST(WorkQueue, WakesEveryWaiterWhenStopped) {
+    WorkQueue queue;
+    std::jthread waiter([&](const std::stop_token& stop) { EXPECT_EQ(queue.take(stop), std::nullopt); });
+    std::jthread delayed([&](const std::stop_token& stop) { EXPECT_EQ(queue.take(stop), std::nullopt); });
+    queue.add_after("later", std::chrono::hours(100));
+}
+
+}  // namespace
+}  // namespace n4b::runtime
