@@ -95,7 +95,7 @@ cypher "$core" "MATCH (n) DETACH DELETE n" > /dev/null
 cypher "$core" "UNWIND range(1,20000) AS i CREATE (:Person {id:i, name:'person ' + i})" > /dev/null
 (for i in $(seq 5000); do cypher "$core" "CREATE (:Marker {n: $i})" > /dev/null || exit 0; done) &
 writer=$!
-children+=($writer)
+children+=("$writer")
 sleep 2
 
 step "full backups from a Service of two replicas while clients write, restored and counted"
