@@ -233,7 +233,14 @@ Result<CopyResult> Copy::run(std::unique_ptr<catchup::Session> session, std::int
 
 Result<std::unique_ptr<catchup::Session>> Copy::connect() {
     std::optional<catchup::Family> family = source_.family;
-    return catchup::Session::open(environment_.dialer, source_.address, source_.options, stop_.get_token(), family);
+    auto session =
+        catchup::Session::open(environment_.dialer, source_.address, source_.options, stop_.get_token(), family);
+    if (!session && session.error().reason == Reason::kNotCatchupServer) {
+        // It spoke catchup a moment ago, so it is going away, or something in between is.
+        return base::fail(ErrorCode::kUnavailable, Reason::kSourceConnectionLost,
+                          "the source takes connections but no longer answers the handshake");
+    }
+    return session;
 }
 
 Result<catchup::Prepared> Copy::prepare(catchup::Session& session) {

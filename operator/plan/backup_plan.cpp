@@ -156,7 +156,7 @@ void plan_gate(BackupPlan& plan, const BackupInputs& in) {
 }
 
 /// Whether the time to start, or to start again, is over.
-bool plan_lateness(BackupPlan& plan, const BackupInputs& in) {
+bool plan_lateness(BackupPlan& plan, const BackupInputs& in, bool look_up) {
     const auto& backup = in.backup;
     const auto* before = api::find_condition(backup.status.conditions, "Succeeded");
     if (backup.status.attempts.empty()) {
@@ -166,15 +166,16 @@ bool plan_lateness(BackupPlan& plan, const BackupInputs& in) {
         fail(plan, in, Reason::kStartDeadlineExceeded, "skipped: not started within startDeadline" + last);
         return true;
     }
-    if (!backup.status.started || in.now <= *backup.status.started + backup.spec.deadline) return false;
-    if (in.gate == Gate::kOpen || before == nullptr) return false;
+    // A look-up is how a run that is over learns its result.
+    if (look_up || !backup.status.started || in.now <= *backup.status.started + backup.spec.deadline) return false;
     fail(plan, in, Reason::kDeadlineExceeded,
-         fmt::format("the deadline passed; last: {}: {}", before->reason, before->message));
+         fmt::format("the deadline passed; last: {}: {}", before != nullptr ? before->reason : "",
+                     before != nullptr ? before->message : ""));
     return true;
 }
 
 void plan_start(BackupPlan& plan, const BackupInputs& in, const StartAttempt& start) {
-    if (plan_lateness(plan, in)) return;
+    if (plan_lateness(plan, in, start.look_up)) return;
     if (in.gate != Gate::kOpen) return plan_gate(plan, in);
     plan.start = start;
     auto& status = plan.status;

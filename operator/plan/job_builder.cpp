@@ -1,5 +1,7 @@
 #include "operator/plan/job_builder.hpp"
 
+#include <algorithm>
+
 #include "common/base/json_object.hpp"
 
 namespace n4b::plan {
@@ -24,6 +26,8 @@ Json parsed(const std::string& text, Json fallback) {
 
 contract::RunSpec run_spec(const JobRequest& request) {
     const auto& [meta, spec, status] = request.backup;
+    auto deadline = request.now + spec.attempt_deadline;
+    if (status.started && !request.look_up) deadline = std::min(deadline, *status.started + spec.deadline);
     return {.command = request.look_up ? contract::Command::kLookUp : contract::Command::kBackup,
             .run = {.uid = meta.uid,
                     .object_namespace = meta.object_namespace,
@@ -35,7 +39,7 @@ contract::RunSpec run_spec(const JobRequest& request) {
             .storage_path = request.storage.path.empty() ? kMount : std::string(kMount) + "/" + request.storage.path,
             .compression = spec.compression,
             .connections = spec.runner.connections,
-            .deadline = request.now + spec.attempt_deadline,
+            .deadline = deadline,
             .timeouts = spec.timeouts,
             .http_port = kHttpPort};
 }

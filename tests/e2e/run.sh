@@ -105,7 +105,7 @@ for compression in None Zstd; do
     name=good-$(tr '[:upper:]' '[:lower:]' <<< "$compression")
     before=$(cypher replica-0 "MATCH (n) RETURN count(n)")
     other=$(cypher replica-1 "MATCH (n) RETURN count(n)")
-    backup "$name" main "$service" "  compression: $compression" prod
+    backup "$name" main "$service" $'  runner: {resources: {limits: {memory: 64Mi}}}\n  compression: '"$compression" prod
     expect "$name" True Completed
     chain=$(kubectl get nb -n "$NS" "$name" -o jsonpath='{.status.databases[0].chain}')
     restored_server restored main graph.db prod "$chain"

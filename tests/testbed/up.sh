@@ -129,6 +129,8 @@ addressType: IPv4
 ports: [{name: dns, port: 53, protocol: UDP}, {name: dns-tcp, port: 53, protocol: TCP}]
 endpoints: [{addresses: ["$NODE_IP"]}]
 Y
+# `kubectl wait` fails at once for a node that has not registered yet.
+for _ in $(seq 240); do ! kubectl get node node1 > /dev/null 2>&1 || break; sleep 0.5; done
 kubectl wait --for=condition=Ready node/node1 --timeout=120s
 kubectl apply -f - > /dev/null <<'Y'
 apiVersion: storage.k8s.io/v1

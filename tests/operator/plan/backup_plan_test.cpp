@@ -136,6 +136,22 @@ TEST(BackupPlan, EndsAtTheDeadlineOfTheRun) {
     EXPECT_EQ(life.verdict(), "False/DeadlineExceeded");
 }
 
+TEST(BackupPlan, StartsNoAttemptAfterTheDeadlineButStillLooks) {
+    Life late;
+    late.backup.spec.deadline = std::chrono::minutes(1);
+    late.step().ends(Reason::kSourceUnreachable);
+    late.now += std::chrono::hours(1);  // The operator was away.
+    EXPECT_EQ(late.step().verdict(), "False/DeadlineExceeded");
+    Life silent;
+    silent.backup.spec.retry_limit = 0;
+    silent.backup.spec.deadline = std::chrono::minutes(1);
+    silent.step().ends(Reason::kNoReport);
+    silent.now += std::chrono::hours(1);
+    silent.step();
+    ASSERT_TRUE(silent.plan.start);
+    EXPECT_TRUE(silent.plan.start->look_up);
+}
+
 TEST(BackupPlan, NeverChangesAVerdict) {
     Life life;
     life.step().ends(Reason::kStorageFull);
