@@ -20,12 +20,12 @@ build: packages ## build what is shipped: build/release/bin
 
 test: packages format-check build ## all tests: sanitizers, real Neo4j servers, real Kubernetes
 	$(call step,shellcheck,shellcheck -x packages/*.sh tests/*/*.sh tests/testbed/hyperkube/build.sh .ci/run)
-	$(call step,testbed,tests/e2e/setup.sh)
+	$(call step,what the testbed needs,tests/testbed/fetch.sh)
 	$(call step,chart,tests/chart/run.sh)
 	$(call step,ThreadSanitizer build,cmake --preset tsan > /dev/null; cmake --build --preset tsan -j $(JOBS))
 	$(call step,ThreadSanitizer tests,ctest --preset tsan)
 	$(call step,debug build,cmake --preset dev -DN4B_SERVER_TESTS=ON > /dev/null; cmake --build --preset dev -j $(JOBS))
-	@trap 'tests/testbed/down.sh' EXIT; start=$$SECONDS; echo "== tests"; ctest --preset dev; echo "== tests: $$((SECONDS - start)) s" >&2
+	@trap 'tests/testbed/down.sh' EXIT; echo "== testbed"; tests/e2e/setup.sh; echo "== tests"; ctest --preset dev
 
 test-unit: packages ## the quick loop: unit tests under ASan and UBSan
 	$(call step,debug build,cmake --preset dev > /dev/null; cmake --build --preset dev -j $(JOBS))
@@ -37,15 +37,14 @@ test-servers: build ## only the tests against real Neo4j servers
 
 test-e2e: ## only the end-to-end tests, on the testbed
 	$(call step,testbed,tests/e2e/setup.sh)
-	$(call step,end-to-end tests,tests/e2e/run.sh)
+	$(call step,end-to-end tests (the testbed stays up),tests/e2e/run.sh)
 
 test-chart: ## only the tests of the Helm chart
 	packages/install.sh testbed
 	$(call step,chart,tests/chart/run.sh)
 
 demo: ## the main job, to watch: Kubernetes, a Neo4j cluster, a backup, and its restore
-	$(call step,testbed,tests/e2e/setup.sh)
-	@trap 'tests/testbed/down.sh' EXIT; tests/demo/run.sh
+	@trap 'tests/testbed/down.sh' EXIT; tests/e2e/setup.sh; tests/demo/run.sh
 
 testbed-up: ## bring up Kubernetes, the images and a Neo4j cluster, and leave them
 	$(call step,testbed,tests/e2e/setup.sh)
