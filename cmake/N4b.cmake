@@ -9,7 +9,8 @@ find_package(nlohmann_json REQUIRED)
 
 find_program(N4B_CCACHE ccache)
 if(N4B_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${N4B_CCACHE})
+  # Paths below the checkout are hashed as relative ones, so that a fresh clone elsewhere finds what an earlier one compiled.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${N4B_CCACHE})
 endif()
 find_program(N4B_MOLD mold)
 
