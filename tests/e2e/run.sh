@@ -5,88 +5,8 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
-# shellcheck source=tests/testbed/env.sh
-. tests/testbed/env.sh
-export NS=db N4B_NAMESPACE=db
-# shellcheck source=tests/testbed/cluster.sh
-. tests/testbed/cluster.sh
-HOST=10.200.0.1 # the node as pods see it
-STATE=$(mktemp -d)
-children=()
-cleanup() {
-    for pid in "${children[@]}"; do kill "$pid" 2> /dev/null || true; done
-    kubectl delete nb,nbs,pvc -n "$NS" --all --wait=false > /dev/null 2>&1 || true
-    kubectl delete pod -n "$NS" restored --ignore-not-found --wait=false > /dev/null 2>&1 || true
-    rm -rf "$STATE"
-}
-trap cleanup EXIT
-trap 'exit 143' TERM INT
-step() { echo "-- $* ($SECONDS s)"; }
-die() {
-    echo "FAILED: $*" >&2
-    kubectl get nb,nbs,jobs,pods -n "$NS" -o wide >&2 || true
-    kubectl get events -n "$NS" --sort-by=.lastTimestamp 2> /dev/null | tail -n 15 >&2
-    kubectl logs -n neo4j-backup deploy/neo4j-backup-operator --tail=15 >&2 || true
-    exit 1
-}
-condition() { kubectl get nb -n "$NS" "$1" -o jsonpath="{.status.conditions[?(@.type=='Succeeded')].$2}"; }
-
-# storage NAME [tiny SIZE]: a volume, its claim and a Neo4jBackupStorage of that name
-storage() {
-    tests/testbed/volume.sh "$1" "${3:-1Gi}" "${2:-}"
-    kubectl apply -n "$NS" -f - > /dev/null <<Y
-apiVersion: v1
-kind: PersistentVolumeClaim
-metadata: {name: $1}
-spec: {accessModes: [ReadWriteOnce], storageClassName: local, resources: {requests: {storage: 1Gi}}}
----
-apiVersion: neo4jbackup.dev/v1alpha1
-kind: Neo4jBackupStorage
-metadata: {name: $1}
-spec: {type: PersistentVolumeClaim, persistentVolumeClaim: {claimName: $1, path: neo4j}}
-Y
-}
-# backup NAME STORAGE SOURCE [FIELDS]: source as flow YAML without its name; FIELDS are lines of spec
-backup() {
-    kubectl apply -n "$NS" -f - > /dev/null <<Y
-apiVersion: neo4jbackup.dev/v1alpha1
-kind: Neo4jBackup
-metadata: {name: $1}
-spec:
-  source: {name: ${5:-$1}, $3}
-  databases: [graph.db]
-  storageRef: {name: $2}
-${4:-  retry: {limit: 0\}}
-Y
-}
-# expect NAME STATUS REASON [SECONDS]: the condition Succeeded gets there, and an event tells the reason
-expect() {
-    local end=$((SECONDS + ${4:-60}))
-    until [ "$(condition "$1" status)/$(condition "$1" reason)" = "$2/$3" ]; do
-        [ $SECONDS -lt $end ] || die "$1: expected $2/$3, got $(condition "$1" status)/$(condition "$1" reason): $(condition "$1" message)"
-        sleep 0.5
-    done
-    # The event follows the status.
-    until [ "$2" = Unknown ] || kubectl events -n "$NS" --for "neo4jbackup/$1" 2> /dev/null | grep -q "$3"; do
-        [ $SECONDS -lt $end ] || die "$1: no event says $3"
-        sleep 0.5
-    done
-    echo "   $1: $2 $3: $(condition "$1" message)"
-}
-running() { # NAME: its attempt copies
-    local end=$((SECONDS + 60))
-    until [ "$(kubectl get pods -n "$NS" -l "neo4jbackup.dev/backup=$1" -o jsonpath='{.items[*].status.phase}' | grep -c Running)" = 1 ]; do
-        [ $SECONDS -lt $end ] || die "$1 does not run"
-        sleep 0.3
-    done
-}
-endpoint() { echo "type: Endpoints, endpoints: [{host: $1, port: $2}]"; }
-service='type: Service, service: {name: neo4j-read-replicas, port: backup}'
-peer() { # COMMAND...: a process of ours in the background
-    "$@" > /dev/null 2>&1 &
-    children+=($!)
-}
-
+# shellcheck source=tests/e2e/steps.sh
+. tests/e2e/steps.sh
 step "install"
 install_operator neo4j-backup
 kubectl delete nb,nbs,pvc -n "$NS" --all > /dev/null 2>&1 || true
@@ -101,6 +21,19 @@ sleep 2
 step "full backups from a Service of two replicas while clients write, restored and counted"
 storage main
 kubectl get nbs -n "$NS" main > /dev/null
+# check_consistency: the restored server has ended, and the official checker finds its files in order
+check_consistency() {
+    local home=$TB/volumes/restored tool=$CACHE/neo4j-3.4.10-v1
+    mkdir -p "$STATE/conf"
+    echo "dbms.directories.data=$home" > "$STATE/conf/neo4j.conf"
+    NEO4J_HOME=$STATE NEO4J_CONF=$STATE/conf "$tool/jdk/bin/java" -cp "$tool/neo4j/lib/*" \
+        org.neo4j.commandline.admin.AdminTool check-consistency --database=graph.db --report-dir="$STATE" > "$STATE/check" 2>&1 ||
+        die "check-consistency: $(tail -n 20 "$STATE/check")"
+    ! ls "$STATE"/*.report > /dev/null 2>&1 || die "check-consistency wrote a report: $(head -5 "$STATE"/*.report)"
+    rm -rf "${home:?}"/*
+}
+claim restored
+export DATA_CLAIM=restored
 for compression in None Zstd; do
     name=good-$(tr '[:upper:]' '[:lower:]' <<< "$compression")
     before=$(cypher replica-0 "MATCH (n) RETURN count(n)")
@@ -114,9 +47,11 @@ for compression in None Zstd; do
     last=$(cypher restored "MATCH (n:Marker) RETURN coalesce(max(n.n), 0)")
     [ "$nodes" -ge "$((before < other ? before : other))" ] || die "$nodes restored, $before and $other before"
     [ "$markers" = "$last" ] || die "a marker is missing: $markers of $last"
-    echo "   $nodes nodes restored, at least $((before < other ? before : other)) before the backup"
-    kubectl delete pod -n "$NS" restored --grace-period=1 > /dev/null
+    kubectl delete pod -n "$NS" restored > /dev/null
+    check_consistency
+    echo "   $nodes nodes restored, at least $((before < other ? before : other)) before the backup, and consistent"
 done
+unset DATA_CLAIM
 kill $writer 2> /dev/null || true
 [ -z "$(kubectl get jobs -n "$NS" -o name)" ] || sleep 3
 [ -z "$(kubectl get jobs -n "$NS" -o name)" ] || die "Jobs of succeeded backups are still there"
@@ -144,6 +79,32 @@ kubectl patch nb -n "$NS" good-none --subresource=status --type=merge -p '{"stat
 grep -q "never changes again" "$STATE/out" || die "$(cat "$STATE/out")"
 kubectl patch nbs -n "$NS" main --type=merge -p '{"spec":{"persistentVolumeClaim":{"path":"x"}}}' > "$STATE/out" 2>&1 && die "path changed"
 grep -q "claimName and path are immutable" "$STATE/out" || die "$(cat "$STATE/out")"
+
+step "what is applied while the operator is down shows its defaults, and runs later"
+kubectl scale -n neo4j-backup deploy/neo4j-backup-operator --replicas=0 > /dev/null
+kubectl wait -n neo4j-backup --for=delete pod --all --timeout=60s > /dev/null
+backup early main "$service" '  retry: {}' prod
+is() { # PATH TEXT: a field of the backup early, as the API server filled it in
+    [ "$(kubectl get nb -n "$NS" early -o jsonpath="{$1}")" = "$2" ] || die "early: $1 is not $2: $(kubectl get nb -n "$NS" early -o yaml)"
+}
+is .status.observedGeneration -1
+is .spec.compression Zstd
+is .spec.retry.limit 3
+is .spec.retry.backoff 1m
+is .spec.attemptDeadline 6h
+is .spec.deadline 24h
+is .spec.startDeadline 24h
+is .spec.startTimeout 10m
+is .spec.prepareTimeout 30m
+is .spec.stallTimeout 10m
+is .spec.runner.resources.limits.memory 128Mi
+is .spec.runner.securityContext.runAsUser 7474
+kubectl get nb -n "$NS" early > "$STATE/out"
+grep -qE '^NAME +SOURCE +DATABASE +SUCCEEDED +REASON +RECOVERABLE TO +AGE' "$STATE/out" || die "columns: $(cat "$STATE/out")"
+kubectl scale -n neo4j-backup deploy/neo4j-backup-operator --replicas=1 > /dev/null
+expect early True Completed
+kubectl get nb -n "$NS" early -o wide > "$STATE/out"
+grep -qE '^early +prod +graph.db +True +Completed .* main ' "$STATE/out" || die "columns: $(cat "$STATE/out")"
 
 step "outcomes"
 storage tiny tiny 64k
@@ -178,6 +139,10 @@ backup no-endpoints main 'type: Service, service: {name: neo4j-read-replicas, po
 backup unmountable unmountable "$service" "$quick"
 backup unschedulable main "$service" $'  runner: {nodeSelector: {disk: none}}\n'"$quick"
 backup rejected main "$service" $'  runner: {priorityClassName: none}\n'"$quick"
+kubectl create quota -n "$NS" none --hard=pods=0 > /dev/null
+backup over-quota main "$service" "$quick"
+expect over-quota False PodRejected
+kubectl delete quota -n "$NS" none > /dev/null
 backup skipped nowhere "$service" $'  startDeadline: 3s\n  retry: {limit: 0}'
 expect unreachable False SourceUnreachable
 expect no-name False SourceNameNotResolved
@@ -197,7 +162,7 @@ expect unschedulable False Unschedulable
 expect rejected False PodRejected
 expect skipped False StartDeadlineExceeded
 sleep 2
-for name in unmountable unschedulable rejected; do
+for name in unmountable unschedulable rejected over-quota; do
     [ -z "$(kubectl get jobs -n "$NS" -l "neo4jbackup.dev/backup=$name" -o name)" ] || die "the Job of $name still waits to start"
 done
 
@@ -222,8 +187,8 @@ backup queued main "$(endpoint $HOST 27501)" "  retry: {limit: 0}" deleted
 expect queued Unknown Queued
 pod=$(kubectl get pod -n "$NS" -l neo4jbackup.dev/backup=evicted -o jsonpath='{.items[0].metadata.name}')
 kubectl create --raw "/api/v1/namespaces/$NS/pods/$pod/eviction" -f - > /dev/null <<< "{\"apiVersion\":\"policy/v1\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"$pod\"}}"
-id=$(kubectl get pod -n "$NS" -l neo4jbackup.dev/backup=killed -o jsonpath='{.items[0].status.containerStatuses[0].containerID}')
-ctr -a "$TB/run/containerd.sock" -n k8s.io tasks kill -s KILL "${id#containerd://}"
+read -r id _ <<< "$(runner_task killed)"
+ctr -a "$TB/run/containerd.sock" -n k8s.io tasks kill -s KILL "$id"
 kubectl delete job -n "$NS" -l neo4jbackup.dev/backup=deleted > /dev/null
 expect evicted False Evicted
 expect killed False NoReport
@@ -253,14 +218,14 @@ expect orphan True Completed 90
 [ "$(kubectl get nb -n "$NS" orphan -o jsonpath='{.status.attempts[*].number}')" = 1 ] || die "more than one attempt"
 
 step "half-way: the object is deleted, Job and pod go, and nothing looks finished"
-heads=$(find "$TB/volumes/main" -path '*/heads/*.json' | wc -l)
+heads=$(heads main)
 peer python3 tests/e2e/paused_proxy.py "$HOST:27512" "$replica:6362" 300000 "$STATE/gate3"
 backup gone main "$(endpoint $HOST 27512)"
 running gone
 kubectl delete nb -n "$NS" gone > /dev/null
 for _ in $(seq 120); do [ -n "$(kubectl get jobs,pods -n "$NS" -l neo4jbackup.dev/backup=gone -o name)" ] || break; sleep 0.5; done
 [ -z "$(kubectl get jobs,pods -n "$NS" -l neo4jbackup.dev/backup=gone -o name)" ] || die "Job or pod is still there"
-[ "$(find "$TB/volumes/main" -path '*/heads/*.json' | wc -l)" = "$heads" ] || die "a head appeared"
+[ "$(heads main)" = "$heads" ] || die "a head appeared"
 
 step "the runner image cannot be pulled"
 helm upgrade neo4j-backup-operator helm/neo4j-backup-operator -n neo4j-backup --reuse-values --set runnerImage.tag=none --wait > /dev/null 2>&1

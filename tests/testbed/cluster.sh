@@ -35,8 +35,10 @@ install_operator() {
         --set runnerImage.pullPolicy=Never > /dev/null || { kubectl get pods,events -n "$1"; return 1; }
 }
 
-# restored_server NAME CLAIM DATABASE SOURCE [CHAIN]: a fresh single Neo4j server that starts on what was restored
+# restored_server NAME CLAIM DATABASE SOURCE [CHAIN]: a fresh single Neo4j server that starts on what was restored. Its data
+# lies in the claim DATA_CLAIM, or goes with the pod.
 restored_server() {
+    local data='emptyDir: {}'
     local args="\"restore\",\"--in\",\"/backup/neo4j\",\"--source\",\"$4\",\"--database\",\"$3\",\"--to\",\"/data/databases/$3\""
     [ -z "${5:-}" ] || args+=",\"--chain\",\"$5\""
     kubectl delete pod -n "$NS" "$1" --ignore-not-found --grace-period=1 > /dev/null
@@ -47,11 +49,11 @@ metadata: {name: $1}
 spec:
   restartPolicy: Never
   automountServiceAccountToken: false
-  terminationGracePeriodSeconds: 5
+  terminationGracePeriodSeconds: 30
   securityContext: {runAsNonRoot: true, runAsUser: 7474, runAsGroup: 7474, fsGroup: 7474, seccompProfile: {type: RuntimeDefault}}
   volumes:
   - {name: backup, persistentVolumeClaim: {claimName: $2}}
-  - {name: data, emptyDir: {}}
+  - {name: data, $data}
   - {name: conf, configMap: {name: neo4j}}
   initContainers:
   - name: restore

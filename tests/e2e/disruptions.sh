@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# What happens to a backup when what it stands on goes away: memory, node, volume, the pod right after the head was written, and
+# the database itself. Runs on the testbed like run.sh; the last step makes a new Neo4j cluster.
+#   tests/e2e/disruptions.sh
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/../.."
+# shellcheck source=tests/e2e/steps.sh
+. tests/e2e/steps.sh
+
+step "install"
+install_operator neo4j-backup
+kubectl delete nb,nbs,pvc -n "$NS" --all > /dev/null 2>&1 || true
+core=$(leader)
+cypher "$core" "MATCH (n) DETACH DELETE n" > /dev/null
+cypher "$core" "UNWIND range(1,20000) AS i CREATE (:Person {id:i, name:'person ' + i})" > /dev/null
+replica=$(kubectl get pod -n "$NS" replica-0 -o jsonpath='{.status.podIP}')
+storage main
+backup first main "$service" '  retry: {limit: 0}' prod
+expect first True Completed
+
+step "the pod is killed right after the head was written: a look-up finds the artifact, and nothing is copied again"
+peer python3 tests/e2e/paused_proxy.py "$HOST:27521" "$replica:6362" 300000 "$STATE/gate"
+before=$(heads main)
+backup headed main "$(endpoint $HOST 27521)" '  retry: {limit: 0}' prod
+running headed
+read -r _ pid <<< "$(runner_task headed)"
+# Each link() takes 4 s to return, and a head is linked into its place: the pod dies in between for certain.
+peer strace -f -q -p "$pid" -e trace=link -e inject=link:delay_exit=4000000
+until grep -q '^TracerPid:[[:space:]]*[1-9]' "/proc/$pid/status"; do sleep 0.1; done
+touch "$STATE/gate"
+for _ in $(seq 600); do [ "$(heads main)" = "$before" ] || break; sleep 0.05; done
+[ "$(heads main)" = $((before + 1)) ] || die "no head appeared"
+kubectl delete pod -n "$NS" -l neo4jbackup.dev/backup=headed --force --grace-period=0 > /dev/null 2>&1
+expect headed True Completed
+[ "$(kubectl get nb -n "$NS" headed -o jsonpath='{.status.attempts[*].reason}')" = "JobDeleted Completed" ] || die "attempts of headed"
+[ "$(kubectl get nb -n "$NS" headed -o jsonpath='{.status.attempts[1].lookUp}')" = true ] || die "the second attempt of headed is no look-up"
+[ "$(heads main)" = $((before + 1)) ] || die "headed was copied again"
+
+step "half-way: the repository vanishes from the volume"
+storage vanishing
+peer python3 tests/e2e/paused_proxy.py "$HOST:27522" "$replica:6362" 300000 "$STATE/gate2"
+backup vanished vanishing "$(endpoint $HOST 27522)"
+running vanished
+until [ -d "$TB/volumes/vanishing/neo4j/vanished" ]; do sleep 0.1; done
+rm -rf "$TB/volumes/vanishing/neo4j"
+touch "$STATE/gate2"
+expect vanished False StorageUnavailable
+
+step "half-way: the node stops answering"
+peer python3 tests/e2e/paused_proxy.py "$HOST:27523" "$replica:6362" 300000 "$STATE/never"
+backup node-lost main "$(endpoint $HOST 27523)"
+running node-lost
+kubelet=$(cat "$TB/run/kubelet.pid")
+kill -STOP "$kubelet"
+trap 'kill -CONT "$kubelet" 2> /dev/null; cleanup' EXIT
+# As the taint manager would after its five minutes.
+kubectl delete pod -n "$NS" -l neo4jbackup.dev/backup=node-lost --wait=false --grace-period=5 > /dev/null
+expect node-lost False PodLost 120
+kill -CONT "$kubelet"
+kubectl wait --for=condition=Ready node/node1 --timeout=60s > /dev/null
+kubectl wait -n "$NS" --for=condition=Ready pod -l app=neo4j --timeout=120s > /dev/null
+
+step "out of memory: what is written into a tmpfs volume counts against the runner's limit"
+core=$(leader)
+for i in $(seq 8); do
+    cypher "$core" "UNWIND range(1,8) AS i CREATE (b:Blob {n: $i}) SET b.data = reduce(s = 'some text', j IN range(1,17) | s + s) RETURN count(b)" > /dev/null
+done
+blobs() { [ "$(cypher replica-0 "MATCH (n:Blob) RETURN count(n)")" = 64 ]; }
+for _ in $(seq 120); do ! blobs || break; sleep 0.5; done
+blobs || die "the replica does not catch up"
+storage memory tiny 300m
+backup out-of-memory memory "$(endpoint replica-0.neo4j 6362)" $'  runner: {resources: {limits: {memory: 40Mi}}}\n  compression: None\n  retry: {limit: 0}'
+expect out-of-memory False OutOfMemory
+
+step "another database answers under the name of the source"
+kubectl delete pod -n "$NS" -l app=neo4j > /dev/null
+tests/testbed/neo4j.sh "$NS"
+backup other-database main "$service" '  retry: {limit: 0}' prod
+expect other-database False SourceIdentityChanged
+step "done"

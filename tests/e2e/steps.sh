@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# Sourced by the end-to-end tests, from the root of the checkout: the steps they are made of. Sets NS, HOST, STATE, and a
+# clean-up at exit.
+# shellcheck source=tests/testbed/env.sh
+. tests/testbed/env.sh
+export NS=db N4B_NAMESPACE=db
+# shellcheck source=tests/testbed/cluster.sh
+. tests/testbed/cluster.sh
+# shellcheck disable=SC2034 # the tests read it
+HOST=10.200.0.1 # the node as pods see it
+STATE=$(mktemp -d)
+children=()
+cleanup() {
+    for pid in "${children[@]}"; do kill "$pid" 2> /dev/null || true; done
+    kubectl delete nb,nbs,pvc -n "$NS" --all --wait=false > /dev/null 2>&1 || true
+    kubectl delete pod -n "$NS" restored --ignore-not-found --wait=false > /dev/null 2>&1 || true
+    rm -rf "$STATE"
+}
+trap cleanup EXIT
+trap 'exit 143' TERM INT
+step() { echo "-- $* ($SECONDS s)"; }
+die() {
+    echo "FAILED: $*" >&2
+    kubectl get nb,nbs,jobs,pods -n "$NS" -o wide >&2 || true
+    kubectl get events -n "$NS" --sort-by=.lastTimestamp 2> /dev/null | tail -n 15 >&2
+    kubectl logs -n neo4j-backup deploy/neo4j-backup-operator --tail=15 >&2 || true
+    exit 1
+}
+condition() { kubectl get nb -n "$NS" "$1" -o jsonpath="{.status.conditions[?(@.type=='Succeeded')].$2}"; }
+
+# claim NAME [tiny SIZE]: a volume and its claim
+claim() {
+    tests/testbed/volume.sh "$1" "${3:-1Gi}" "${2:-}"
+    kubectl apply -n "$NS" -f - > /dev/null <<Y
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: $1}
+spec: {accessModes: [ReadWriteOnce], storageClassName: local, resources: {requests: {storage: 1Gi}}}
+Y
+}
+# storage NAME [tiny SIZE]: a volume, its claim and a Neo4jBackupStorage of that name
+storage() {
+    claim "$@"
+    kubectl apply -n "$NS" -f - > /dev/null <<Y
+apiVersion: neo4jbackup.dev/v1alpha1
+kind: Neo4jBackupStorage
+metadata: {name: $1}
+spec: {type: PersistentVolumeClaim, persistentVolumeClaim: {claimName: $1, path: neo4j}}
+Y
+}
+# backup NAME STORAGE SOURCE [FIELDS]: source as flow YAML without its name; FIELDS are lines of spec
+backup() {
+    kubectl apply -n "$NS" -f - > /dev/null <<Y
+apiVersion: neo4jbackup.dev/v1alpha1
+kind: Neo4jBackup
+metadata: {name: $1}
+spec:
+  source: {name: ${5:-$1}, $3}
+  databases: [graph.db]
+  storageRef: {name: $2}
+${4:-  retry: {limit: 0\}}
+Y
+}
+# expect NAME STATUS REASON [SECONDS]: the condition Succeeded gets there, and an event tells the reason
+expect() {
+    local end=$((SECONDS + ${4:-60}))
+    until [ "$(condition "$1" status)/$(condition "$1" reason)" = "$2/$3" ]; do
+        [ $SECONDS -lt $end ] || die "$1: expected $2/$3, got $(condition "$1" status)/$(condition "$1" reason): $(condition "$1" message)"
+        sleep 0.5
+    done
+    # The event follows the status.
+    until [ "$2" = Unknown ] || kubectl events -n "$NS" --for "neo4jbackup/$1" 2> /dev/null | grep -q "$3"; do
+        [ $SECONDS -lt $end ] || die "$1: no event says $3"
+        sleep 0.5
+    done
+    echo "   $1: $2 $3: $(condition "$1" message)"
+}
+running() { # NAME: its attempt copies
+    local end=$((SECONDS + 60))
+    until [ "$(kubectl get pods -n "$NS" -l "neo4jbackup.dev/backup=$1" -o jsonpath='{.items[*].status.phase}' | grep -c Running)" = 1 ]; do
+        [ $SECONDS -lt $end ] || die "$1 does not run"
+        sleep 0.3
+    done
+}
+endpoint() { echo "type: Endpoints, endpoints: [{host: $1, port: $2}]"; }
+# shellcheck disable=SC2034 # the tests read it
+service='type: Service, service: {name: neo4j-read-replicas, port: backup}'
+peer() { # COMMAND...: a process of ours in the background
+    "$@" > /dev/null 2>&1 &
+    children+=($!)
+}
+# runner_task NAME: id and process id of the runner's container
+runner_task() {
+    local id
+    id=$(kubectl get pod -n "$NS" -l "neo4jbackup.dev/backup=$1" -o jsonpath='{.items[0].status.containerStatuses[0].containerID}')
+    ctr -a "$TB/run/containerd.sock" -n k8s.io tasks ls | awk -v id="${id#containerd://}" '$1 == id {print $1, $2}'
+}
+heads() { find "$TB/volumes/$1" -path '*/heads/*.json' ! -name '.*' | wc -l; }
