@@ -48,5 +48,14 @@ for doc in objects("namespaced"):
         groups = {g for rule in doc.get("rules", []) for g in rule["apiGroups"]}
         check(groups <= {"neo4jbackup.dev"}, f'namespaced: ClusterRole {doc["metadata"]["name"]} reaches {groups}')
     check(doc["kind"] != "ClusterRoleBinding", "namespaced: a ClusterRoleBinding")
+check(not any(d["kind"] == "NetworkPolicy" for d in objects("default")), "default: a NetworkPolicy that nobody asked for")
+policies = [d for d in objects("all") if d["kind"] == "NetworkPolicy"]
+check([p["metadata"]["namespace"] for p in policies] == ["backups", "more-backups", "db"], "all: NetworkPolicies of other namespaces")
+guarded, unguarded = {80, 6000, 6362, 65535}, set()
+for rule in policies[-1]["spec"]["ingress"] if policies else []:
+    if "from" not in rule:
+        for port in rule["ports"]:
+            unguarded |= set(range(port["port"], port["endPort"] + 1))
+check(unguarded == set(range(1, 65536)) - guarded, "all: the policy of Neo4j pods opens or closes other ports than it should")
 print("\n".join(problems) if problems else "every assertion holds")
 sys.exit(1 if problems else 0)

@@ -89,6 +89,10 @@ refused "/metrics/serviceMonitor/interval" template --set metrics.serviceMonitor
 refused "/tolerations/0" template --set tolerations[0].operater=Exists
 refused "/imagePullSecrets/0" template --set-json 'imagePullSecrets=["registry"]'
 refused "needs metrics.service.enabled" template --set metrics.serviceMonitor.enabled=true,metrics.service.enabled=false
+refused "runners.namespaces must name" template --set networkPolicies.runners.enabled=true
+refused "neo4j.namespaces must name" template --set networkPolicies.neo4j.enabled=true
+refused "podSelector must select" template --set networkPolicies.neo4j.enabled=true,networkPolicies.neo4j.namespaces[0]=db
+refused "/networkPolicies/neo4j/ports/0" template --set networkPolicies.neo4j.ports[0]=0
 refused "incompatible with Kubernetes v1.28.9" template --kube-version 1.28.9
 template --kube-version 1.29.0 > /dev/null 2>&1 || die "1.29.0 is refused"
 
