@@ -49,6 +49,7 @@ constexpr auto kNames = std::to_array<std::pair<Reason, std::string_view>>({
     {Reason::kDeadlineExceeded, "DeadlineExceeded"},
     {Reason::kStartDeadlineExceeded, "StartDeadlineExceeded"},
     {Reason::kLost, "Lost"},
+    {Reason::kCredentialsNotFound, "CredentialsNotFound"},
     {Reason::kPending, "Pending"},
     {Reason::kQueued, "Queued"},
     {Reason::kRunning, "Running"},
@@ -58,6 +59,12 @@ constexpr auto kNames = std::to_array<std::pair<Reason, std::string_view>>({
     {Reason::kClaimNotFound, "ClaimNotFound"},
     {Reason::kClaimNotBound, "ClaimNotBound"},
     {Reason::kClaimLost, "ClaimLost"},
+    {Reason::kVerified, "Verified"},
+    {Reason::kNotVerified, "NotVerified"},
+    {Reason::kClearText, "ClearText"},
+    {Reason::kClientCertificateDemanded, "ClientCertificateDemanded"},
+    {Reason::kNoClientCertificateDemanded, "NoClientCertificateDemanded"},
+    {Reason::kCertificateExpiresSoon, "CertificateExpiresSoon"},
 });
 
 }  // namespace

@@ -52,6 +52,7 @@ enum class Reason {
     kDeadlineExceeded,       ///< The deadline of the whole run.
     kStartDeadlineExceeded,  ///< Older than startDeadline before it ever started: skipped.
     kLost,                   ///< The attempt outlived its deadline and grace without any word.
+    kCredentialsNotFound,    ///< A Secret, ConfigMap or key that spec.source.tls names does not exist.
     // States on the way.
     kPending,
     kQueued,
@@ -63,6 +64,13 @@ enum class Reason {
     kClaimNotFound,
     kClaimNotBound,
     kClaimLost,
+    // How far a source can be trusted.
+    kVerified,
+    kNotVerified,  ///< spec.source.tls.verification is None.
+    kClearText,
+    kClientCertificateDemanded,
+    kNoClientCertificateDemanded,
+    kCertificateExpiresSoon,
 };
 
 /// The name as it stands in conditions and reports, e.g. "SourceUnreachable".

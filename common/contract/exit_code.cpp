@@ -51,6 +51,13 @@ ExitCode exit_code_of(base::Reason reason) {
         case Reason::kJobConflict:
         case Reason::kServiceHasNoEndpoints:
         case Reason::kLost:
+        case Reason::kCredentialsNotFound:
+        case Reason::kVerified:
+        case Reason::kNotVerified:
+        case Reason::kClearText:
+        case Reason::kClientCertificateDemanded:
+        case Reason::kNoClientCertificateDemanded:
+        case Reason::kCertificateExpiresSoon:
         case Reason::kPending:
         case Reason::kQueued:
         case Reason::kRunning:

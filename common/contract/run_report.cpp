@@ -32,6 +32,17 @@ Json artifact_json(const ArtifactReport& a) {
     return json;
 }
 
+Json tls_json(const TlsReport& tls) {
+    Json json{{"version", tls.version},
+              {"cipher", tls.cipher},
+              {"clientCertificateRequested", tls.client_certificate_requested}};
+    if (tls.certificate_expires) json["certificateExpires"] = base::format_rfc3339(*tls.certificate_expires);
+    if (tls.server_certificate_expires) {
+        json["serverCertificateExpires"] = base::format_rfc3339(*tls.server_certificate_expires);
+    }
+    return json;
+}
+
 std::string dump(const RunReport& report, std::string_view message) {
     Json json{{"schemaVersion", kRunReportVersion}, {"reason", to_string(report.reason)}, {"message", message},
               {"runUid", report.run_uid},           {"attempt", report.attempt},          {"adopted", report.adopted}};
@@ -40,8 +51,18 @@ std::string dump(const RunReport& report, std::string_view message) {
                           {"storeId", report.source->store_id},
                           {"lastTransaction", report.source->last_transaction}};
     }
+    if (report.tls) json["tls"] = tls_json(*report.tls);
     if (report.artifact) json["artifact"] = artifact_json(*report.artifact);
     return json.dump(-1, ' ', true, Json::error_handler_t::replace);
+}
+
+std::optional<base::SystemTime> read_time(JsonObject& object, const char* key) {
+    const auto text = object.optional<std::string>(key);
+    if (!text) return std::nullopt;
+    const auto time = base::parse_rfc3339(*text);
+    if (time) return *time;
+    object.reject(key, time.error().message);
+    return std::nullopt;
 }
 
 ArtifactReport read_artifact(JsonObject& object) {
@@ -60,14 +81,7 @@ ArtifactReport read_artifact(JsonObject& object) {
     a.stored_bytes = object.required<std::int64_t>("storedBytes");
     a.digest = object.required<std::string>("digest");
     a.level = object.required<std::string>("level");
-    if (const auto text = object.optional<std::string>("recoverableTo")) {
-        const auto time = base::parse_rfc3339(*text);
-        if (time) {
-            a.recoverable_to = *time;
-        } else {
-            object.reject("recoverableTo", time.error().message);
-        }
-    }
+    a.recoverable_to = read_time(object, "recoverableTo");
     return a;
 }
 
@@ -106,6 +120,13 @@ base::Result<RunReport> parse_run_report(std::string_view json) {
         report.source = SourceReport{.address = source.required<std::string>("address"),
                                      .store_id = source.required<std::string>("storeId"),
                                      .last_transaction = source.required<std::int64_t>("lastTransaction")};
+    });
+    object.object("tls", [&](JsonObject& tls) {
+        report.tls = TlsReport{.version = tls.required<std::string>("version"),
+                               .cipher = tls.required<std::string>("cipher"),
+                               .client_certificate_requested = tls.value_or("clientCertificateRequested", false),
+                               .certificate_expires = read_time(tls, "certificateExpires"),
+                               .server_certificate_expires = read_time(tls, "serverCertificateExpires")};
     });
     object.object("artifact", [&](JsonObject& artifact) { report.artifact = read_artifact(artifact); });
     if (auto done = object.finish(); !done) return base::fail(done.error().wrap("RunReport"));

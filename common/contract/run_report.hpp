@@ -22,6 +22,16 @@ struct SourceReport {
     bool operator==(const SourceReport&) const = default;
 };
 
+/// The TLS session in which a copy was made.
+struct TlsReport {
+    std::string version{};                                  ///< "TLSv1.3"
+    std::string cipher{};                                   ///< "TLS_AES_256_GCM_SHA384"
+    bool client_certificate_requested = false;              ///< The source asked for one.
+    std::optional<base::SystemTime> certificate_expires{};  ///< notAfter of ours; absent without one.
+    std::optional<base::SystemTime> server_certificate_expires{};
+    bool operator==(const TlsReport&) const = default;
+};
+
 /// A finished artifact, as its head tells.
 struct ArtifactReport {
     std::string database;
@@ -50,6 +60,7 @@ struct RunReport {
     std::int64_t attempt = 0;
     bool adopted = false;  ///< The artifact was found finished, not copied by this process.
     std::optional<SourceReport> source{};
+    std::optional<TlsReport> tls{};  ///< Absent in clear text, and when nothing was copied.
     std::optional<ArtifactReport> artifact{};
     bool operator==(const RunReport&) const = default;
 };

@@ -15,6 +15,8 @@ using base::Result;
 
 constexpr std::int64_t kMaxConnections = 8;
 constexpr std::size_t kMaxEndpoints = 32;
+constexpr std::size_t kMaxTrustFiles = 8;
+constexpr std::size_t kMaxPath = 4096;
 constexpr std::int64_t kMaxTimeoutMs = std::int64_t{30} * 24 * 3600 * 1000;
 
 bool is_uid(std::string_view text) {
@@ -47,6 +49,29 @@ void read_run(JsonObject& object, RunIdentity& run) {
     object.refuse_unknown();
 }
 
+TlsSpec read_tls(JsonObject& object) {
+    TlsSpec tls{.directory = object.value_or<std::string>("directory", ""),
+                .trust = object.optional<std::vector<std::string>>("trust").value_or(std::vector<std::string>{}),
+                .server_name = object.value_or<std::string>("serverName", "")};
+    if (tls.directory.size() > kMaxPath) object.reject("directory", "longer than 4096 characters");
+    if (tls.trust.size() > kMaxTrustFiles) object.reject("trust", "more than 8 files");
+    for (const auto& file : tls.trust) {
+        if (file.empty() || file.size() > kMaxPath) object.reject("trust", "expected paths of 1 to 4096 characters");
+    }
+    if (tls.server_name.size() > 253) object.reject("serverName", "longer than 253 characters");
+    const auto name = object.value_or<std::string>("verification", "Full");
+    if (const auto verification = parse_tls_verification(name)) {
+        tls.verification = *verification;
+    } else {
+        object.reject("verification", fmt::format("found \"{}\", expected Full, Chain or None", name.substr(0, 64)));
+    }
+    if (tls.verification != TlsVerification::kNone && tls.directory.empty() && tls.trust.empty()) {
+        object.reject("directory", "nothing to verify the source's certificate with: expected a directory or trust");
+    }
+    object.refuse_unknown();
+    return tls;
+}
+
 void read_source(JsonObject& object, RunSpec& spec) {
     read_storage_name(object, "name", spec.source);
     object.each("endpoints", [&](JsonObject& element) {
@@ -56,6 +81,7 @@ void read_source(JsonObject& object, RunSpec& spec) {
         spec.endpoints.push_back(std::move(endpoint));
     });
     if (spec.endpoints.size() > kMaxEndpoints) object.reject("endpoints", "more than 32");
+    object.object("tls", [&](JsonObject& tls) { spec.tls = read_tls(tls); });
     object.refuse_unknown();
 }
 
@@ -161,12 +187,37 @@ std::string to_json(const RunSpec& spec) {
           {"stallMs", spec.timeouts.stall.count()}}},
         {"httpPort", spec.http_port},
     };
+    if (spec.tls) {
+        json["source"]["tls"] = {{"directory", spec.tls->directory},
+                                 {"trust", spec.tls->trust},
+                                 {"verification", to_string(spec.tls->verification)},
+                                 {"serverName", spec.tls->server_name}};
+    }
     if (spec.deadline) json["deadline"] = base::format_rfc3339(*spec.deadline);
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string_view to_string(Compression compression) {
     return compression == Compression::kNone ? "None" : "Zstd";
+}
+
+std::string_view to_string(TlsVerification verification) {
+    switch (verification) {
+        case TlsVerification::kFull:
+            return "Full";
+        case TlsVerification::kChain:
+            return "Chain";
+        case TlsVerification::kNone:
+            return "None";
+    }
+    return "Full";
+}
+
+std::optional<TlsVerification> parse_tls_verification(std::string_view name) {
+    for (const auto verification : {TlsVerification::kFull, TlsVerification::kChain, TlsVerification::kNone}) {
+        if (name == to_string(verification)) return verification;
+    }
+    return std::nullopt;
 }
 
 bool is_storage_name(std::string_view name) {

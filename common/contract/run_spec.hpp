@@ -43,12 +43,29 @@ struct RunTimeouts {
     bool operator==(const RunTimeouts&) const = default;
 };
 
+/// How the source's certificate is verified.
+enum class TlsVerification {
+    kFull,   ///< It leads to a trusted one and bears the expected name.
+    kChain,  ///< It leads to a trusted one.
+    kNone,   ///< Any is taken.
+};
+
+/// How to speak TLS to the source: paths as the runner sees them, never secrets.
+struct TlsSpec {
+    std::string directory{};           ///< Certificate, key, trusted and revoked ones; empty: no client certificate.
+    std::vector<std::string> trust{};  ///< Files with further trusted certificates; at most 8.
+    TlsVerification verification = TlsVerification::kFull;
+    std::string server_name{};  ///< For kFull; empty: the endpoint's host.
+    bool operator==(const TlsSpec&) const = default;
+};
+
 /// What the operator tells the runner. Never holds secrets.
 struct RunSpec {
     Command command = Command::kBackup;
     RunIdentity run{};
     std::string source{};               ///< Identity of the database cluster in the storage.
     std::vector<Endpoint> endpoints{};  ///< In the order they are tried; at least one for kBackup.
+    std::optional<TlsSpec> tls{};       ///< Nothing: clear text.
     std::string database{};
     std::string storage_path{};  ///< The repository's directory as the runner sees it.
     Compression compression = Compression::kZstd;
@@ -67,6 +84,10 @@ base::Result<RunSpec> parse_run_spec(std::string_view json);
 std::string to_json(const RunSpec& spec);
 
 std::string_view to_string(Compression compression);
+
+/// "Full", "Chain" or "None".
+std::string_view to_string(TlsVerification verification);
+std::optional<TlsVerification> parse_tls_verification(std::string_view name);
 
 /// True for a name that may become one path component of the storage: 1 to 128 of [A-Za-z0-9._-], not starting with
 /// '.'.

@@ -30,6 +30,27 @@ std::string raw(const Json& json, const char* key) {
     return found == json.end() || found->empty() ? std::string() : found->dump();
 }
 
+KeyRef read_key_ref(JsonObject& ref, bool secret) {
+    return {.secret = secret, .name = ref.required<std::string>("name"), .key = ref.required<std::string>("key")};
+}
+
+SourceTls read_tls(JsonObject& object) {
+    SourceTls tls;
+    object.object("secretRef", [&](JsonObject& ref) { tls.secret = ref.required<std::string>("name"); });
+    object.each("trust", [&](JsonObject& element) {
+        element.object("secretRef", [&](JsonObject& ref) { tls.trust.push_back(read_key_ref(ref, true)); });
+        element.object("configMapRef", [&](JsonObject& ref) { tls.trust.push_back(read_key_ref(ref, false)); });
+    });
+    const auto verification = object.value_or<std::string>("verification", "Full");
+    if (const auto parsed = contract::parse_tls_verification(verification)) {
+        tls.verification = *parsed;
+    } else {
+        object.reject("verification", "expected Full, Chain or None");
+    }
+    tls.server_name = object.value_or<std::string>("serverName", "");
+    return tls;
+}
+
 void read_source(JsonObject& object, BackupSpec& spec) {
     spec.source = object.required<std::string>("name");
     object.each("endpoints", [&](JsonObject& element) {
@@ -40,6 +61,7 @@ void read_source(JsonObject& object, BackupSpec& spec) {
     object.object("service", [&](JsonObject& service) {
         spec.service = ServicePort{service.required<std::string>("name"), service.required<std::string>("port")};
     });
+    object.object("tls", [&](JsonObject& tls) { spec.tls = read_tls(tls); });
 }
 
 void read_runner(const Json& json, RunnerSpec& runner) {
@@ -104,6 +126,14 @@ contract::ArtifactReport read_database(JsonObject& object) {
     return a;
 }
 
+contract::TlsReport read_tls_report(JsonObject& object) {
+    return {.version = object.value_or<std::string>("version", ""),
+            .cipher = object.value_or<std::string>("cipher", ""),
+            .client_certificate_requested = object.value_or("clientCertificateDemanded", false),
+            .certificate_expires = read_time(object, "certificateExpires"),
+            .server_certificate_expires = read_time(object, "serverCertificateExpires")};
+}
+
 void read_status(JsonObject& object, BackupStatus& status) {
     status.observed_generation = object.value_or<std::int64_t>("observedGeneration", -1);
     object.each("attempts", [&](JsonObject& attempt) {
@@ -125,6 +155,7 @@ void read_status(JsonObject& object, BackupStatus& status) {
         status.source = contract::SourceReport{.address = source.value_or<std::string>("address", ""),
                                                .store_id = source.value_or<std::string>("storeId", ""),
                                                .last_transaction = source.value_or<std::int64_t>("lastTransaction", 0)};
+        source.object("tls", [&](JsonObject& tls) { status.tls = read_tls_report(tls); });
     });
     object.each("databases", [&](JsonObject& database) { status.artifact = read_database(database); });
     status.conditions = read_conditions(object);
@@ -146,6 +177,17 @@ Json artifact_json(const contract::ArtifactReport& a) {
               {"digest", a.digest},
               {"level", a.level}};
     if (a.recoverable_to) json["recoverableTo"] = base::format_rfc3339(*a.recoverable_to);
+    return json;
+}
+
+Json tls_json(const contract::TlsReport& tls) {
+    Json json{{"version", tls.version},
+              {"cipher", tls.cipher},
+              {"clientCertificateDemanded", tls.client_certificate_requested}};
+    if (tls.certificate_expires) json["certificateExpires"] = base::format_rfc3339(*tls.certificate_expires);
+    if (tls.server_certificate_expires) {
+        json["serverCertificateExpires"] = base::format_rfc3339(*tls.server_certificate_expires);
+    }
     return json;
 }
 
@@ -223,6 +265,7 @@ std::string status_patch(const Meta& meta, const BackupStatus& status) {
         json["source"] = {{"address", status.source->address},
                           {"storeId", status.source->store_id},
                           {"lastTransaction", status.source->last_transaction}};
+        if (status.tls) json["source"]["tls"] = tls_json(*status.tls);
     }
     if (status.artifact) json["databases"] = Json::array({artifact_json(*status.artifact)});
     return patch(meta, std::move(json));

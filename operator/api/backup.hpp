@@ -20,6 +20,23 @@ struct ServicePort {
     bool operator==(const ServicePort&) const = default;
 };
 
+/// A key of a Secret or ConfigMap of the backup's namespace.
+struct KeyRef {
+    bool secret = true;  ///< False: a ConfigMap.
+    std::string name{};
+    std::string key{};
+    bool operator==(const KeyRef&) const = default;
+};
+
+/// How to speak to a source that is guarded by an SSL policy. The operator reads none of what is named here.
+struct SourceTls {
+    std::string secret{};  ///< Empty: no client certificate.
+    std::vector<KeyRef> trust{};
+    contract::TlsVerification verification = contract::TlsVerification::kFull;
+    std::string server_name{};  ///< Empty: what was dialled.
+    bool operator==(const SourceTls&) const = default;
+};
+
 /// How the runner's pod is to be. JSON texts go into the pod as they are: the schema of the CRD has bounded them.
 struct RunnerSpec {
     std::string resources = "{}";
@@ -42,6 +59,7 @@ struct BackupSpec {
     std::string source{};
     std::vector<contract::Endpoint> endpoints{};
     std::optional<ServicePort> service{};
+    std::optional<SourceTls> tls{};  ///< Nothing: clear text.
     std::string database{};
     std::string storage{};
     contract::Compression compression = contract::Compression::kZstd;
@@ -75,6 +93,7 @@ struct BackupStatus {
     std::string runner_image{};
     std::string memory_limit{};
     std::optional<contract::SourceReport> source{};
+    std::optional<contract::TlsReport> tls{};  ///< Of the copy; nothing in clear text.
     std::optional<contract::ArtifactReport> artifact{};
     std::vector<Condition> conditions{};
     bool operator==(const BackupStatus&) const = default;

@@ -52,6 +52,8 @@ std::string_view advice(base::Reason reason) {
             return "Create the claim that the Neo4jBackupStorage names.";
         case Reason::kVolumeNotMountable:
             return "kubectl describe the claim and its volume.";
+        case Reason::kCredentialsNotFound:
+            return "Create the Secret, ConfigMap or key that spec.source.tls names.";
         case Reason::kImageNotPullable:
             return "Check the runner image in the operator's configuration and the node's access to it.";
         case Reason::kUnschedulable:
@@ -87,6 +89,12 @@ std::string_view advice(base::Reason reason) {
         case Reason::kRetrying:
         case Reason::kReady:
         case Reason::kWaitingForFirstConsumer:
+        case Reason::kVerified:
+        case Reason::kNotVerified:
+        case Reason::kClearText:
+        case Reason::kClientCertificateDemanded:
+        case Reason::kNoClientCertificateDemanded:
+        case Reason::kCertificateExpiresSoon:
             return "";
     }
     return "";

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <thread>
 #include <utility>
@@ -52,13 +53,32 @@ struct BackupController::Gathered {
     std::vector<contract::Endpoint> endpoints{};
 };
 
+void BackupController::tell_metrics(const api::Backup& backup) {
+    if (!backup.succeeded()) return;
+    const auto& ns = backup.meta.object_namespace;
+    const auto& source = backup.spec.source;
+    const auto& status = backup.status;
+    auto& metrics = parts_.metrics;
+    if (status.artifact && status.artifact->recoverable_to) {
+        metrics.recoverable_to(ns, source, backup.spec.database, *status.artifact->recoverable_to);
+    }
+    if (!status.tls) return;
+    if (status.tls->certificate_expires) {
+        metrics.certificate_expires(ns, source, "client", *status.tls->certificate_expires);
+    }
+    if (status.tls->server_certificate_expires) {
+        metrics.certificate_expires(ns, source, "server", *status.tls->server_certificate_expires);
+    }
+}
+
 void BackupController::recover() {
-    for (const auto& backup : parts_.world.backups.all()) {
+    auto backups = parts_.world.backups.all();
+    // Where a metric keeps one value, it is that of the run that ended last.
+    std::sort(backups.begin(), backups.end(),
+              [](const auto& a, const auto& b) { return a->status.completed < b->status.completed; });
+    for (const auto& backup : backups) {
         if (under_way(*backup)) parts_.slots.hold(backup->meta.key(), group_of(*backup));
-        if (backup->succeeded() && backup->status.artifact && backup->status.artifact->recoverable_to) {
-            parts_.metrics.recoverable_to(backup->meta.object_namespace, backup->spec.source, backup->spec.database,
-                                          *backup->status.artifact->recoverable_to);
-        }
+        tell_metrics(*backup);
     }
     parts_.metrics.runs_held(parts_.slots.held());
 }
@@ -258,10 +278,7 @@ Result<void> BackupController::apply(const api::Backup& backup, const Gathered& 
     if (after.finished() && !backup.finished()) {
         const auto* verdict = api::find_condition(after.status.conditions, "Succeeded");
         parts_.metrics.backup_finished(after.succeeded(), verdict->reason);
-        if (after.succeeded() && after.status.artifact->recoverable_to) {
-            parts_.metrics.recoverable_to(backup.meta.object_namespace, backup.spec.source, backup.spec.database,
-                                          *after.status.artifact->recoverable_to);
-        }
+        tell_metrics(after);
         telemetry::info("a backup ended", {{"backup", backup.meta.key()},
                                            {"succeeded", verdict->status},
                                            {"reason", verdict->reason},

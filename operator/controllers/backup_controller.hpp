@@ -52,6 +52,7 @@ private:
     base::Result<void> apply(const api::Backup& backup, const Gathered& gathered, plan::BackupPlan& plan);
     base::Result<void> clean_up(const api::Backup& backup, plan::JobCleanup cleanup);
     void release(const std::string& key);
+    void tell_metrics(const api::Backup& backup);
 
     Parts parts_;
 };

@@ -93,7 +93,12 @@ AttemptState waiting(const AttemptInputs& in) {
                 .message = in.pod->runner->reason + ": " + in.pod->runner->message};
     }
     if (const auto* event = last_event(in, {"FailedMount", "FailedAttachVolume", "FailedMapVolume"})) {
-        return {.phase = Phase::kStarting, .reason = Reason::kVolumeNotMountable, .message = event->message};
+        // Our own volumes apart (source_tls.cpp), a mount fails because of the claim.
+        const bool credentials = event->message.find("volume \"source-tls\"") != std::string::npos ||
+                                 event->message.find("volume \"trust-") != std::string::npos;
+        return {.phase = Phase::kStarting,
+                .reason = credentials ? Reason::kCredentialsNotFound : Reason::kVolumeNotMountable,
+                .message = event->message};
     }
     return state;
 }

@@ -7,6 +7,7 @@
 #include "common/contract/exit_code.hpp"
 #include "operator/api/reasons.hpp"
 #include "operator/plan/job_builder.hpp"
+#include "operator/plan/source_trust.hpp"
 
 namespace n4b::plan {
 namespace {
@@ -59,6 +60,8 @@ void fail(BackupPlan& plan, const BackupInputs& in, Reason reason, const std::st
 void succeed(BackupPlan& plan, const BackupInputs& in, const contract::RunReport& report) {
     plan.status.source = report.source;
     plan.status.artifact = report.artifact;
+    plan.status.tls = report.tls;
+    plan_trust_at_end(plan, in, report);
     const std::string text = fmt::format("{} up to transaction {} in chain {}{}", report.artifact->kind,
                                          report.artifact->highest_transaction, report.artifact->chain,
                                          report.adopted ? " (found finished)" : "");
@@ -191,6 +194,7 @@ void plan_start(BackupPlan& plan, const BackupInputs& in, const StartAttempt& st
                           ? fmt::format("looking for a finished artifact with Job {}", status.attempts.back().job)
                           : fmt::format("attempt {} with Job {}", start.number, status.attempts.back().job);
     set_verdict(plan, in, "Unknown", Reason::kPending, text);
+    if (!start.look_up) plan_trust_at_start(plan, in);
     plan.events.push_back({.reason = start.look_up ? "LookUpStarted" : "AttemptStarted", .note = text});
     plan.requeue = kStartRecheck;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/json_object.hpp"
+#include "operator/plan/source_tls.hpp"
 
 namespace n4b::plan {
 namespace {
@@ -35,6 +36,7 @@ contract::RunSpec run_spec(const JobRequest& request) {
                     .attempt = request.attempt},
             .source = spec.source,
             .endpoints = request.look_up ? std::vector<contract::Endpoint>{} : request.endpoints,
+            .tls = request.look_up ? std::nullopt : tls_spec(request.backup),
             .database = spec.database,
             .storage_path = request.storage.path.empty() ? kMount : std::string(kMount) + "/" + request.storage.path,
             .compression = spec.compression,
@@ -44,7 +46,11 @@ contract::RunSpec run_spec(const JobRequest& request) {
             .http_port = kHttpPort};
 }
 
-Json container(const JobRequest& request) {
+Json container(const JobRequest& request, const std::vector<TlsVolume>& tls) {
+    Json mounts = Json::array({{{"name", "backups"}, {"mountPath", kMount}}});
+    for (const auto& volume : tls) {
+        mounts.push_back({{"name", volume.name}, {"mountPath", volume.path}, {"readOnly", true}});
+    }
     return {
         {"name", "runner"},
         {"image", request.config.image},
@@ -57,26 +63,28 @@ Json container(const JobRequest& request) {
          {{"allowPrivilegeEscalation", false},
           {"readOnlyRootFilesystem", true},
           {"capabilities", {{"drop", Json::array({"ALL"})}}}}},
-        {"volumeMounts", Json::array({{{"name", "backups"}, {"mountPath", kMount}}})}};
+        {"volumeMounts", mounts}};
 }
 
 Json pod_spec(const JobRequest& request) {
     const auto& runner = request.backup.spec.runner;
-    Json spec{
-        {"restartPolicy", "Never"},
-        {"automountServiceAccountToken", false},
-        {"enableServiceLinks", false},
-        {"terminationGracePeriodSeconds", 30},
-        {"securityContext",
-         {{"runAsNonRoot", true},
-          {"runAsUser", runner.run_as_user},
-          {"runAsGroup", runner.run_as_group},
-          {"fsGroup", runner.fs_group},
-          {"fsGroupChangePolicy", runner.fs_group_change_policy},
-          {"seccompProfile", {{"type", "RuntimeDefault"}}}}},
-        {"containers", Json::array({container(request)})},
-        {"volumes",
-         Json::array({{{"name", "backups"}, {"persistentVolumeClaim", {{"claimName", request.storage.claim}}}}})}};
+    const auto tls = request.look_up ? std::vector<TlsVolume>{} : tls_volumes(request.backup);
+    Json volumes =
+        Json::array({{{"name", "backups"}, {"persistentVolumeClaim", {{"claimName", request.storage.claim}}}}});
+    for (const auto& volume : tls) volumes.push_back(Json::parse(volume.json));
+    Json spec{{"restartPolicy", "Never"},
+              {"automountServiceAccountToken", false},
+              {"enableServiceLinks", false},
+              {"terminationGracePeriodSeconds", 30},
+              {"securityContext",
+               {{"runAsNonRoot", true},
+                {"runAsUser", runner.run_as_user},
+                {"runAsGroup", runner.run_as_group},
+                {"fsGroup", runner.fs_group},
+                {"fsGroupChangePolicy", runner.fs_group_change_policy},
+                {"seccompProfile", {{"type", "RuntimeDefault"}}}}},
+              {"containers", Json::array({container(request, tls)})},
+              {"volumes", volumes}};
     if (!runner.node_selector.empty()) spec["nodeSelector"] = Json::parse(runner.node_selector);
     if (!runner.tolerations.empty()) spec["tolerations"] = Json::parse(runner.tolerations);
     if (!runner.affinity.empty()) spec["affinity"] = Json::parse(runner.affinity);

@@ -43,6 +43,11 @@ struct Metrics::Impl {
             .Name("neo4jbackup_unreadable_objects_total")
             .Help("Objects from the API server that could not be read.")
             .Register(registry);
+    prometheus::Family<prometheus::Gauge>& expiry =
+        BuildGauge()
+            .Name("neo4jbackup_source_certificate_expiry_timestamp_seconds")
+            .Help("When the certificates of the last copy expire, the runner's own (client) and the source's (server).")
+            .Register(registry);
     std::mutex newest{};
 };
 
@@ -82,6 +87,12 @@ void Metrics::recoverable_to(const std::string& object_namespace, const std::str
     auto& gauge = impl_->recoverable.Add({{"namespace", object_namespace}, {"source", source}, {"database", database}});
     const auto seconds = std::chrono::duration<double>(time.time_since_epoch()).count();
     if (seconds > gauge.Value()) gauge.Set(seconds);
+}
+
+void Metrics::certificate_expires(const std::string& object_namespace, const std::string& source,
+                                  const std::string& whose, base::SystemTime time) {
+    impl_->expiry.Add({{"namespace", object_namespace}, {"source", source}, {"certificate", whose}})
+        .Set(std::chrono::duration<double>(time.time_since_epoch()).count());
 }
 
 void Metrics::unreadable_object(const std::string& kind) {

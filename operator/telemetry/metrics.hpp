@@ -24,6 +24,9 @@ public:
     /// Keeps the newest time of each source and database.
     void recoverable_to(const std::string& object_namespace, const std::string& source, const std::string& database,
                         base::SystemTime time);
+    /// `whose`: "client" or "server".
+    void certificate_expires(const std::string& object_namespace, const std::string& source, const std::string& whose,
+                             base::SystemTime time);
     void unreadable_object(const std::string& kind);
 
     /// Prometheus text format, version 0.0.4.

@@ -11,6 +11,10 @@ RunReport example() {
     RunReport report{.reason = base::Reason::kCompleted, .message = "done", .run_uid = "u", .attempt = 1};
     report.source =
         SourceReport{.address = "10.1.2.3:6362", .store_id = std::string(64, 'a'), .last_transaction = 1000};
+    report.tls = TlsReport{.version = "TLSv1.3",
+                           .cipher = "TLS_AES_256_GCM_SHA384",
+                           .client_certificate_requested = true,
+                           .certificate_expires = base::SystemTime(std::chrono::seconds(1799384249))};
     report.artifact = ArtifactReport{.database = "graph.db",
                                      .chain = "20261122T215049Z-3f9c21",
                                      .artifact = "0-full-u",

@@ -10,6 +10,10 @@ RunSpec example() {
     spec.run = {.uid = "0b3c-1", .object_namespace = "db", .name = "nightly", .attempt = 2};
     spec.source = "prod";
     spec.endpoints = {{.host = "10.1.2.3", .port = 6362}, {.host = "fd00::1", .port = 6000}};
+    spec.tls = TlsSpec{.directory = "/tls/source",
+                       .trust = {"/tls/trust-0/ca.crt"},
+                       .verification = TlsVerification::kChain,
+                       .server_name = "neo4j"};
     spec.database = "graph.db";
     spec.storage_path = "/backup/neo4j";
     spec.compression = Compression::kNone;
@@ -40,6 +44,9 @@ TEST(RunSpec, NamesWhatIsWrong) {
         {"\"port\":6000", "\"port\":0", "RunSpec: source.endpoints[1].port: 0 is not a port"},
         {"\"command\":\"Backup\"", "\"command\":\"Format\"",
          "RunSpec: command: found \"Format\", expected Backup or LookUp"},
+        {"\"verification\":\"Chain\"", "\"verification\":\"Maybe\"",
+         "RunSpec: source.tls.verification: found \"Maybe\", expected Full, Chain or None"},
+        {"\"directory\":\"/tls/source\",", "\"dir\":\"/tls/source\",", "RunSpec: source.tls.dir: unknown field"},
         {"\"stallMs\":5000", "\"stallMs\":\"5s\"", "RunSpec: timeouts.stallMs: found string, expected a whole number"},
     };
     for (const auto& c : cases) {
@@ -51,6 +58,16 @@ TEST(RunSpec, NamesWhatIsWrong) {
         EXPECT_EQ(parsed.error().message, c.message);
         EXPECT_EQ(parsed.error().reason, base::Reason::kInvalidRunSpec);
     }
+}
+
+TEST(RunSpec, RefusesVerificationWithNothingToVerifyWith) {
+    auto spec = example();
+    spec.tls->directory.clear();
+    EXPECT_TRUE(parse_run_spec(to_json(spec))) << "further trusted certificates are enough";
+    spec.tls->trust.clear();
+    EXPECT_FALSE(parse_run_spec(to_json(spec)));
+    spec.tls->verification = TlsVerification::kNone;
+    EXPECT_TRUE(parse_run_spec(to_json(spec)));
 }
 
 TEST(RunSpec, LimitsItsSize) {

@@ -42,6 +42,14 @@ struct Life {
         const auto* c = api::find_condition(backup.status.conditions, "Succeeded");
         return c == nullptr ? "none" : c->status + "/" + c->reason;
     }
+    [[nodiscard]] std::string condition(const char* type) const {
+        const auto* c = api::find_condition(backup.status.conditions, type);
+        return c == nullptr ? "none" : c->status + "/" + c->reason;
+    }
+    [[nodiscard]] bool warned(Reason reason) const {
+        return std::any_of(plan.events.begin(), plan.events.end(),
+                           [&](const auto& e) { return e.warning && e.reason == to_string(reason); });
+    }
     [[nodiscard]] std::string stalled() const {
         return api::find_condition(backup.status.conditions, "Stalled")->status;
     }
@@ -179,6 +187,50 @@ TEST(BackupPlan, KeepsTheLastTenAttempts) {
     }
     EXPECT_EQ(life.backup.status.attempts.size(), 10U);
     EXPECT_EQ(life.backup.status.attempts.back().number, 14);
+}
+
+TEST(SourceTrust, WarnsOnceOfClearText) {
+    Life life;
+    life.step();
+    EXPECT_EQ(life.condition("SourceAuthenticated"), "False/ClearText");
+    EXPECT_EQ(life.condition("SourceGuarded"), "False/ClearText");
+    EXPECT_TRUE(life.warned(Reason::kClearText));
+    life.ends(Reason::kSourceUnreachable);
+    life.now += seconds(60);
+    life.step();
+    ASSERT_TRUE(life.plan.start);
+    EXPECT_FALSE(life.warned(Reason::kClearText)) << "one warning a backup, not one an attempt";
+}
+
+TEST(SourceTrust, TellsWhatTheCopyShowed) {
+    struct Case {
+        contract::TlsVerification verification;
+        bool demanded;
+        std::string authenticated, guarded;
+    };
+    for (const auto& c :
+         {Case{contract::TlsVerification::kFull, true, "True/Verified", "True/ClientCertificateDemanded"},
+          Case{contract::TlsVerification::kChain, false, "True/Verified", "False/NoClientCertificateDemanded"},
+          Case{contract::TlsVerification::kNone, true, "False/NotVerified", "True/ClientCertificateDemanded"}}) {
+        Life life;
+        life.backup.spec.tls = api::SourceTls{.secret = "s", .verification = c.verification};
+        life.step();
+        EXPECT_EQ(life.warned(Reason::kNotVerified), c.verification == contract::TlsVerification::kNone);
+        contract::RunReport report{.reason = Reason::kCompleted};
+        report.artifact.emplace();
+        report.tls = contract::TlsReport{.version = "TLSv1.2",
+                                         .client_certificate_requested = c.demanded,
+                                         .certificate_expires = life.now + std::chrono::hours(24 * 20),
+                                         .server_certificate_expires = life.now + std::chrono::hours(24 * 22)};
+        life.step(AttemptState{.phase = Phase::kEnded, .reason = Reason::kCompleted, .report = report});
+        EXPECT_EQ(life.condition("SourceAuthenticated"), c.authenticated);
+        EXPECT_EQ(life.condition("SourceGuarded"), c.guarded);
+        EXPECT_EQ(life.warned(Reason::kNoClientCertificateDemanded), !c.demanded);
+        EXPECT_EQ(std::count_if(life.plan.events.begin(), life.plan.events.end(),
+                                [](const auto& e) { return e.reason == "CertificateExpiresSoon"; }),
+                  1)
+            << "the one that has less than three weeks left";
+    }
 }
 
 }  // namespace

@@ -76,5 +76,39 @@ TEST(JobName, FitsALabelWhateverTheBackupIsCalled) {
     }
 }
 
+TEST(JobBuilder, MountsWhatTheSourceIsSpokenToWith) {
+    auto backup = example();
+    backup.spec.service = api::ServicePort{.name = "replicas", .port = "backup"};
+    backup.spec.tls = api::SourceTls{
+        .secret = "certificates",
+        .trust = {{.secret = false, .name = "bundle", .key = "ca.pem"}, {.secret = true, .name = "more", .key = "x"}}};
+    const auto pod = job_of(backup)["spec"]["template"]["spec"];
+    EXPECT_EQ(pod["volumes"][1]["secret"]["secretName"], "certificates");
+    EXPECT_EQ(pod["volumes"][1]["secret"]["defaultMode"], 0440) << "nobody but the runner's group reads the key";
+    EXPECT_EQ(pod["volumes"][2]["configMap"]["items"][0]["key"], "ca.pem");
+    EXPECT_EQ(pod["volumes"][3]["secret"]["items"][0]["key"], "x");
+    const auto container = pod["containers"][0];
+    for (int i = 0; i < 4; ++i) EXPECT_EQ(container["volumeMounts"][i]["name"], pod["volumes"][i]["name"]);
+    EXPECT_EQ(container["volumeMounts"][1]["readOnly"], true);
+    const auto spec = contract::parse_run_spec(container["env"][0]["value"].get<std::string>());
+    ASSERT_TRUE(spec) << spec.error().message;
+    ASSERT_TRUE(spec->tls);
+    EXPECT_EQ(spec->tls->directory, "/tls/source");
+    EXPECT_EQ(spec->tls->trust, (std::vector<std::string>{"/tls/trust-0/ca.crt", "/tls/trust-1/ca.crt"}));
+    EXPECT_EQ(spec->tls->server_name, "replicas.db.svc") << "pods are dialled by address";
+    backup.spec.tls->server_name = "neo4j";
+    EXPECT_NE(
+        build_job({.backup = backup, .storage = {}, .config = {}, .now = {}}).find("\\\"serverName\\\":\\\"neo4j"),
+        std::string::npos);
+}
+
+TEST(JobBuilder, GivesALookUpNoCredentials) {
+    auto backup = example();
+    backup.spec.tls = api::SourceTls{.secret = "certificates"};
+    const auto job =
+        Json::parse(build_job({.backup = backup, .storage = {}, .config = {}, .look_up = true, .now = {}}));
+    EXPECT_EQ(job["spec"]["template"]["spec"]["volumes"].size(), 1U);
+}
+
 }  // namespace
 }  // namespace n4b::plan
