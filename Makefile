@@ -75,7 +75,7 @@ fuzz: ## run each libFuzzer target for FUZZ_SECONDS (60)
 	  $$target -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=512 -print_final_stats=1 build/fuzz/corpus/$$name tests/fuzz/corpus/$$name; \
 	done
 
-NODES ?= 3000000
+NODES ?= 5600000
 bench: build ## time backups of a store of NODES nodes beside neo4j-admin and cp
 	packages/install.sh servers
 	tests/servers/fetch.sh

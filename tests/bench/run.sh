@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
 # Times full backups side by side from the same read replica, alternating, process start to exit, with fsync: a client that
 # only receives, our runner without compression and with zstd, the official neo4j-admin, and `cp -r` with `sync -f`.
-#   tests/bench/run.sh BUILD_DIR [NODES] [ROUNDS]      NODES 0: an almost empty store; 3000000: about 1.1 GB
+# The same again in a cgroup of 64 MiB, as a pod with limits.memory: 64Mi. Medians and ratios come last.
+#   tests/bench/run.sh BUILD_DIR [NODES] [ROUNDS]      NODES 0: an almost empty store; 5600000: about 1.1 GB
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 bin=$(realpath "${1:?usage: run.sh BUILD_DIR [NODES] [ROUNDS]}")/bin
-nodes=${2:-3000000}
+nodes=${2:-5600000}
 rounds=${3:-3}
 STATE=$(mktemp -d)
 export STATE
 # shellcheck source=tests/servers/cluster.sh
 . "$here/../servers/cluster.sh"
-trap 'stop_all; rm -rf "$STATE"' EXIT
+cgroup=
+trap 'stop_all; [ -z "$cgroup" ] || rmdir "$cgroup"; rm -rf "$STATE"' EXIT
 trap 'exit 143' TERM INT
 
 if [ "$nodes" -gt 0 ]; then
@@ -21,7 +23,7 @@ if [ "$nodes" -gt 0 ]; then
     awk -v n="$nodes" 'BEGIN {print ":ID,name,number:long"; for (i = 0; i < n; i++) print i ",person number " i "," i}' > "$STATE/nodes.csv"
     awk -v n="$nodes" 'BEGIN {print ":START_ID,:END_ID,:TYPE,since:long"; for (i = 0; i < n; i++) {print i "," (i * 7 + 1) % n ",KNOWS," i; print i "," (i * 13 + 5) % n ",LIKES," i}}' > "$STATE/relationships.csv"
     NEO4J_HOME=$STATE/import NEO4J_CONF=$STATE/import/conf "$java" -Xmx2g -cp "$cache/neo4j/lib/*" \
-        org.neo4j.commandline.admin.AdminTool import --nodes "$STATE/nodes.csv" --relationships "$STATE/relationships.csv" > "$STATE/import.log" 2>&1
+        org.neo4j.commandline.admin.AdminTool import --report-file="$STATE/import.report" --nodes "$STATE/nodes.csv" --relationships "$STATE/relationships.csv" > "$STATE/import.log" 2>&1
     for n in 1 2; do
         mkdir -p "$STATE/$n/data/databases"
         cp -r "$STATE/import/data/databases/graph.db" "$STATE/$n/data/databases/"
@@ -32,23 +34,25 @@ start_cluster
 mkdir -p "$STATE/admin/conf" "$STATE/admin-backups"
 : > "$STATE/admin/conf/neo4j.conf"
 
+# limited COMMAND...: in a cgroup of 64 MiB (v1 or v2), page cache and all, as a kubelet would set it
+limited() {
+    bash -c 'echo $$ > "$0/cgroup.procs"; exec "$@"' "$cgroup" "$@"
+}
+make_cgroup() {
+    local root=/sys/fs/cgroup file=memory.max
+    if [ -d /sys/fs/cgroup/memory ]; then root=/sys/fs/cgroup/memory file=memory.limit_in_bytes; fi
+    [ -w "$root" ] || { echo "no cgroup can be made here, so the rows with 64Mi are left out"; return; }
+    cgroup=$root/n4b-bench-$$
+    mkdir "$cgroup"
+    echo $((64 << 20)) > "$cgroup/$file"
+}
+export -f limited
+make_cgroup
+export cgroup
+
 # measure NAME COMMAND...: a line with wall s, CPU s and peak RSS in MiB
 measure() {
-    python3 - "$@" <<'PY'
-import os, sys, time
-name, command = sys.argv[1], sys.argv[2:]
-start = time.monotonic()
-pid = os.fork()
-if pid == 0:
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
-    os.execvp(command[0], command)
-_, status, usage = os.wait4(pid, 0)
-wall = time.monotonic() - start
-if status != 0:
-    sys.exit(f"{name}: exit status {os.waitstatus_to_exitcode(status)}")
-print(f"{name:<14} {wall:8.3f} {usage.ru_utime + usage.ru_stime:8.3f} {usage.ru_maxrss / 1024:8.1f}", flush=True)
-PY
+    python3 "$here/measure.py" "$@" | tee -a "$STATE/results"
 }
 printf '%-14s %8s %8s %8s\n' what "wall s" "CPU s" "RSS MiB"
 b=("$bin/neo4j-backup-runner" backup --from 127.0.0.1:26363 --source bench --database graph.db --connections 2)
@@ -58,6 +62,11 @@ for _ in $(seq "$rounds"); do
     measure drain "$bin/drain" 127.0.0.1 26363 2
     measure runner-none "${b[@]}" --to "$STATE/none" --compression none
     measure runner-zstd "${b[@]}" --to "$STATE/zstd" --compression zstd
+    if [ -n "$cgroup" ]; then
+        measure none-64Mi bash -c 'limited "$@"' - "${b[@]}" --to "$STATE/limited-none" --compression none
+        measure zstd-64Mi bash -c 'limited "$@"' - "${b[@]}" --to "$STATE/limited-zstd" --compression zstd
+        rm -rf "$STATE/limited-none" "$STATE/limited-zstd"
+    fi
     NEO4J_HOME=$STATE/admin NEO4J_CONF=$STATE/admin/conf measure neo4j-admin "$java" -cp "$cache/neo4j/lib/*" \
         org.neo4j.commandline.admin.AdminTool backup --from=127.0.0.1:26363 --protocol=catchup \
         --backup-dir="$STATE/admin-backups" --name=one --check-consistency=false
@@ -65,3 +74,4 @@ for _ in $(seq "$rounds"); do
     du -sm "$STATE/none" "$STATE/zstd" | sed "s|$STATE/|stored MiB: |"
     rm -rf "$STATE/none" "$STATE/zstd" "$STATE/copy" "$STATE/admin-backups/one"
 done
+python3 "$here/summary.py" "$STATE/results"
