@@ -20,6 +20,9 @@ enum class Reason {
     kSourceProtocolError,    ///< The source sent bytes that the protocol does not allow.
     kSourceLogPruned,        ///< The source pruned transactions that the copy needs.
     kSourceIdentityChanged,  ///< Store id differs from the last chain of this source and database.
+    kSourceBehind,           ///< The source is further behind than maxLag allows, or behind what it had said.
+    kNoReadReplica,          ///< policy ReplicaOnly, and no read replica answered.
+    kSourcesDisagree,        ///< The endpoints belong to different databases.
     kCopyInconsistent,       ///< The copy failed the completeness rule (log does not reach H).
     kStorageFull,
     kStorageReadOnly,

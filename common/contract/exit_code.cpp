@@ -16,6 +16,7 @@ ExitCode exit_code_of(base::Reason reason) {
             return ExitCode::kCancelled;
         case Reason::kNotCatchupServer:
         case Reason::kSourceIdentityChanged:
+        case Reason::kSourcesDisagree:
         case Reason::kStorageFull:
         case Reason::kStorageReadOnly:
         case Reason::kStoragePermission:
@@ -31,6 +32,8 @@ ExitCode exit_code_of(base::Reason reason) {
         case Reason::kSourceRefused:
         case Reason::kSourceProtocolError:
         case Reason::kSourceLogPruned:
+        case Reason::kSourceBehind:
+        case Reason::kNoReadReplica:
         case Reason::kCopyInconsistent:
         case Reason::kStorageUnavailable:
         case Reason::kArtifactConflict:

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/clock.hpp"
 #include "common/base/reason.hpp"
@@ -14,12 +16,32 @@ namespace n4b::contract {
 /// The limit of a termination message, in bytes; longer ones are cut by the kubelet, so ours never is longer.
 inline constexpr std::size_t kMaxRunReportBytes = 4096;
 
+/// What a cluster member is, as it answered.
+enum class MemberRole { kUnknown, kCore, kReadReplica };
+
 /// The server a copy came from.
 struct SourceReport {
-    std::string address;   ///< "10.1.2.3:6362"
-    std::string store_id;  ///< 64 hexadecimal digits, as four big-endian numbers.
-    std::int64_t last_transaction = 0;
+    std::string address;                ///< "10.1.2.3:6362"
+    std::string store_id;               ///< 64 hexadecimal digits, as four big-endian numbers.
+    std::int64_t last_transaction = 0;  ///< The last it had committed when it was chosen.
+    std::string member{};               ///< Its pod or host name; empty: unknown.
+    MemberRole role = MemberRole::kUnknown;
+    std::optional<std::int64_t> newest_known_transaction{};  ///< Of all members; absent when nobody else answered.
+    std::optional<std::int64_t> lag{};                       ///< Transactions behind that; absent: unknown.
+    std::string choice{};                                    ///< Why this one, in a sentence.
+    std::optional<std::chrono::milliseconds> prepare{};      ///< From the request to prepare to the end of its answer.
+    /// The part of it in which files flowed, while the server held its checkpoint lock.
+    std::optional<std::chrono::milliseconds> checkpoint_lock{};
     bool operator==(const SourceReport&) const = default;
+};
+
+/// A server that was not used although it might have been.
+struct PassedOver {
+    std::string address{};
+    std::string member{};
+    base::Reason reason = base::Reason::kInternalError;
+    std::string message{};
+    bool operator==(const PassedOver&) const = default;
 };
 
 /// The TLS session in which a copy was made.
@@ -62,11 +84,17 @@ struct RunReport {
     std::optional<SourceReport> source{};
     std::optional<TlsReport> tls{};  ///< Absent in clear text, and when nothing was copied.
     std::optional<ArtifactReport> artifact{};
+    std::vector<PassedOver> passed_over{};  ///< In the order they were given up; the first few.
     bool operator==(const RunReport&) const = default;
 };
 
-/// At most kMaxRunReportBytes; the message is shortened when it does not fit.
+/// At most kMaxRunReportBytes: passed-over sources beyond the eighth are left out, their messages cut to 160 bytes, and
+/// when it still does not fit, the last of them go, then the end of the message.
 std::string to_json(const RunReport& report);
+
+std::string_view to_string(MemberRole role);
+/// kUnknown for a name outside the list.
+MemberRole parse_member_role(std::string_view name);
 
 /// Reads a report; unknown fields are ignored, unknown reasons and wrong types are Invalid.
 base::Result<RunReport> parse_run_report(std::string_view json);

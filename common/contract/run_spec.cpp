@@ -77,10 +77,21 @@ void read_source(JsonObject& object, RunSpec& spec) {
     object.each("endpoints", [&](JsonObject& element) {
         Endpoint endpoint{.host = element.required<std::string>("host"), .port = read_port(element, "port", 1)};
         if (endpoint.host.empty() || endpoint.host.size() > 253) element.reject("host", "expected 1 to 253 characters");
+        endpoint.member = element.value_or<std::string>("member", "");
+        if (endpoint.member.size() > 253) element.reject("member", "longer than 253 characters");
         element.refuse_unknown();
         spec.endpoints.push_back(std::move(endpoint));
     });
     if (spec.endpoints.size() > kMaxEndpoints) object.reject("endpoints", "more than 32");
+    const auto policy = object.value_or<std::string>("policy", "PreferReplica");
+    if (const auto known = parse_source_policy(policy)) {
+        spec.policy = *known;
+    } else {
+        object.reject("policy",
+                      fmt::format("found \"{}\", expected ReplicaOnly, PreferReplica or Any", policy.substr(0, 64)));
+    }
+    spec.max_lag = object.optional<std::int64_t>("maxLag");
+    if (spec.max_lag && *spec.max_lag < 0) object.reject("maxLag", "negative");
     object.object("tls", [&](JsonObject& tls) { spec.tls = read_tls(tls); });
     object.refuse_unknown();
 }
@@ -142,6 +153,10 @@ void read_body(JsonObject& object, RunSpec& spec) {
         read_timeout(timeouts, "stallMs", spec.timeouts.stall);
         timeouts.refuse_unknown();
     });
+    spec.bandwidth_limit = object.value_or<std::int64_t>("bandwidthLimit", 0);
+    if (spec.bandwidth_limit != 0 && (spec.bandwidth_limit < kMinBandwidth || spec.bandwidth_limit > kMaxBandwidth)) {
+        object.reject("bandwidthLimit", "expected 0 (none), or 64 KiB to 1 TiB a second");
+    }
     if (object.has("httpPort")) spec.http_port = read_port(object, "httpPort", 0);
 }
 
@@ -167,7 +182,10 @@ Result<RunSpec> parse_run_spec(std::string_view json) {
 
 std::string to_json(const RunSpec& spec) {
     Json endpoints = Json::array();
-    for (const auto& endpoint : spec.endpoints) endpoints.push_back({{"host", endpoint.host}, {"port", endpoint.port}});
+    for (const auto& endpoint : spec.endpoints) {
+        endpoints.push_back({{"host", endpoint.host}, {"port", endpoint.port}});
+        if (!endpoint.member.empty()) endpoints.back()["member"] = endpoint.member;
+    }
     Json json{
         {"schemaVersion", kRunSpecVersion},
         {"command", spec.command == Command::kBackup ? "Backup" : "LookUp"},
@@ -176,7 +194,7 @@ std::string to_json(const RunSpec& spec) {
           {"namespace", spec.run.object_namespace},
           {"name", spec.run.name},
           {"attempt", spec.run.attempt}}},
-        {"source", {{"name", spec.source}, {"endpoints", endpoints}}},
+        {"source", {{"name", spec.source}, {"endpoints", endpoints}, {"policy", to_string(spec.policy)}}},
         {"database", spec.database},
         {"storage", {{"type", "PersistentVolumeClaim"}, {"path", spec.storage_path}}},
         {"compression", to_string(spec.compression)},
@@ -185,8 +203,10 @@ std::string to_json(const RunSpec& spec) {
          {{"connectMs", spec.timeouts.connect.count()},
           {"prepareMs", spec.timeouts.prepare.count()},
           {"stallMs", spec.timeouts.stall.count()}}},
+        {"bandwidthLimit", spec.bandwidth_limit},
         {"httpPort", spec.http_port},
     };
+    if (spec.max_lag) json["source"]["maxLag"] = *spec.max_lag;
     if (spec.tls) {
         json["source"]["tls"] = {{"directory", spec.tls->directory},
                                  {"trust", spec.tls->trust},
@@ -199,6 +219,25 @@ std::string to_json(const RunSpec& spec) {
 
 std::string_view to_string(Compression compression) {
     return compression == Compression::kNone ? "None" : "Zstd";
+}
+
+std::string_view to_string(SourcePolicy policy) {
+    switch (policy) {
+        case SourcePolicy::kReplicaOnly:
+            return "ReplicaOnly";
+        case SourcePolicy::kPreferReplica:
+            return "PreferReplica";
+        case SourcePolicy::kAny:
+            return "Any";
+    }
+    return "Any";
+}
+
+std::optional<SourcePolicy> parse_source_policy(std::string_view name) {
+    for (const auto policy : {SourcePolicy::kReplicaOnly, SourcePolicy::kPreferReplica, SourcePolicy::kAny}) {
+        if (name == to_string(policy)) return policy;
+    }
+    return std::nullopt;
 }
 
 std::string_view to_string(TlsVerification verification) {

@@ -19,11 +19,18 @@ inline constexpr std::int64_t kRunSpecVersion = 1;
 
 enum class Command { kBackup, kLookUp };
 enum class Compression { kNone, kZstd };
+/// Which members may be copied from: read replicas only; read replicas first; the first in order that answers.
+enum class SourcePolicy { kReplicaOnly, kPreferReplica, kAny };
+
+/// The least a bandwidth limit can be, in bytes per second: below, a copy would never end.
+inline constexpr std::int64_t kMinBandwidth = 64 * 1024;
+inline constexpr std::int64_t kMaxBandwidth = std::int64_t{1} << 40;
 
 /// A server to copy from; host is a DNS name or an address, IPv6 without brackets.
 struct Endpoint {
     std::string host;
     std::uint16_t port = 6362;
+    std::string member{};  ///< What the server is called (its pod), for people only; empty: unknown.
     bool operator==(const Endpoint&) const = default;
 };
 
@@ -66,13 +73,16 @@ struct RunSpec {
     std::string source{};               ///< Identity of the database cluster in the storage.
     std::vector<Endpoint> endpoints{};  ///< In the order they are tried; at least one for kBackup.
     std::optional<TlsSpec> tls{};       ///< Nothing: clear text.
+    SourcePolicy policy = SourcePolicy::kPreferReplica;
+    std::optional<std::int64_t> max_lag{};  ///< Transactions behind the newest known member; nothing: any.
     std::string database{};
     std::string storage_path{};  ///< The repository's directory as the runner sees it.
     Compression compression = Compression::kZstd;
     std::int64_t connections = 2;                ///< 1 to 8.
     std::optional<base::SystemTime> deadline{};  ///< No head is created after it.
     RunTimeouts timeouts{};
-    std::uint16_t http_port = 0;  ///< /progress and /healthz; 0: none.
+    std::int64_t bandwidth_limit = 0;  ///< Bytes per second over all connections; 0: none.
+    std::uint16_t http_port = 0;       ///< /progress and /healthz; 0: none.
     bool operator==(const RunSpec&) const = default;
 };
 
@@ -84,6 +94,10 @@ base::Result<RunSpec> parse_run_spec(std::string_view json);
 std::string to_json(const RunSpec& spec);
 
 std::string_view to_string(Compression compression);
+
+/// "ReplicaOnly", "PreferReplica", "Any", as in JSON and in the API.
+std::string_view to_string(SourcePolicy policy);
+std::optional<SourcePolicy> parse_source_policy(std::string_view name);
 
 /// "Full", "Chain" or "None".
 std::string_view to_string(TlsVerification verification);

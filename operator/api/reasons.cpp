@@ -23,6 +23,12 @@ std::string_view advice(base::Reason reason) {
             return "Let the source keep its transaction logs longer (dbms.tx_log.rotation.retention_policy).";
         case Reason::kSourceIdentityChanged:
             return "This source name belongs to another database; give the new one another spec.source.name.";
+        case Reason::kSourceBehind:
+            return "Find out why the source lags behind the cluster, or raise spec.source.maxLag.";
+        case Reason::kNoReadReplica:
+            return "Bring a read replica up, or set spec.source.policy to PreferReplica.";
+        case Reason::kSourcesDisagree:
+            return "Let spec.source name members of one cluster only.";
         case Reason::kCopyInconsistent:
             return "The copy was thrown away; it is taken again.";
         case Reason::kStorageFull:

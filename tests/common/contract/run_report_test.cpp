@@ -15,6 +15,17 @@ RunReport example() {
                            .cipher = "TLS_AES_256_GCM_SHA384",
                            .client_certificate_requested = true,
                            .certificate_expires = base::SystemTime(std::chrono::seconds(1799384249))};
+    report.source->member = "replica-0";
+    report.source->role = MemberRole::kReadReplica;
+    report.source->newest_known_transaction = 1003;
+    report.source->lag = 3;
+    report.source->choice = "the first read replica in order";
+    report.source->prepare = std::chrono::milliseconds(20);
+    report.source->checkpoint_lock = std::chrono::milliseconds(15);
+    report.passed_over = {{.address = "10.1.2.4:6362",
+                           .member = "replica-1",
+                           .reason = base::Reason::kSourceBehind,
+                           .message = "4 transactions behind"}};
     report.artifact = ArtifactReport{.database = "graph.db",
                                      .chain = "20261122T215049Z-3f9c21",
                                      .artifact = "0-full-u",
@@ -36,6 +47,21 @@ TEST(RunReport, ShortensItsMessageToFit) {
     const auto text = to_json(report);
     EXPECT_LE(text.size(), kMaxRunReportBytes);
     EXPECT_TRUE(parse_run_report(text));
+}
+
+TEST(RunReport, KeepsTheFirstPassedOverSourcesThatFit) {
+    auto report = example();
+    report.passed_over.assign(40, {.address = "10.1.2.4:6362",
+                                   .member = std::string(253, 'm'),
+                                   .reason = base::Reason::kSourceUnreachable,
+                                   .message = std::string(1000, 'x')});
+    const auto text = to_json(report);
+    EXPECT_LE(text.size(), kMaxRunReportBytes);
+    const auto parsed = parse_run_report(text);
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    EXPECT_EQ(parsed->message, "done") << "the message goes last";
+    EXPECT_GE(parsed->passed_over.size(), 4U);
+    EXPECT_EQ(parsed->source, report.source);
 }
 
 TEST(RunReport, IgnoresUnknownFieldsAndRefusesUnknownReasons) {

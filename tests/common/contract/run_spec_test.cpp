@@ -9,7 +9,10 @@ RunSpec example() {
     RunSpec spec;
     spec.run = {.uid = "0b3c-1", .object_namespace = "db", .name = "nightly", .attempt = 2};
     spec.source = "prod";
-    spec.endpoints = {{.host = "10.1.2.3", .port = 6362}, {.host = "fd00::1", .port = 6000}};
+    spec.endpoints = {{.host = "10.1.2.3", .port = 6362}, {.host = "fd00::1", .port = 6000, .member = "replica-0"}};
+    spec.policy = SourcePolicy::kReplicaOnly;
+    spec.max_lag = 0;
+    spec.bandwidth_limit = 1 << 20;
     spec.tls = TlsSpec{.directory = "/tls/source",
                        .trust = {"/tls/trust-0/ca.crt"},
                        .verification = TlsVerification::kChain,
@@ -47,6 +50,11 @@ TEST(RunSpec, NamesWhatIsWrong) {
         {"\"verification\":\"Chain\"", "\"verification\":\"Maybe\"",
          "RunSpec: source.tls.verification: found \"Maybe\", expected Full, Chain or None"},
         {"\"directory\":\"/tls/source\",", "\"dir\":\"/tls/source\",", "RunSpec: source.tls.dir: unknown field"},
+        {"\"maxLag\":0", "\"maxLag\":-1", "RunSpec: source.maxLag: negative"},
+        {"ReplicaOnly", "Replicas",
+         "RunSpec: source.policy: found \"Replicas\", expected ReplicaOnly, PreferReplica or Any"},
+        {"\"bandwidthLimit\":1048576", "\"bandwidthLimit\":1",
+         "RunSpec: bandwidthLimit: expected 0 (none), or 64 KiB to 1 TiB a second"},
         {"\"stallMs\":5000", "\"stallMs\":\"5s\"", "RunSpec: timeouts.stallMs: found string, expected a whole number"},
     };
     for (const auto& c : cases) {
