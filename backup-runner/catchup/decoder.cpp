@@ -14,6 +14,8 @@ using base::Result;
 
 constexpr std::size_t kLengthBytes = 4;
 constexpr std::size_t kStoreIdBytes = 33;
+/// Status, transaction, no files, no indexes.
+constexpr std::size_t kListingFailedBytes = 20;
 constexpr std::size_t kSmallestTransaction = txlog::kStartBytes + txlog::kCommitBytes;
 
 enum ResponseType : std::uint8_t {
@@ -21,6 +23,7 @@ enum ResponseType : std::uint8_t {
     kTypeStoreId = 2,
     kTypeFile = 3,
     kTypeFileFinished = 4,
+    kTypeCoreSnapshot = 5,
     kTypePullFinished = 6,
     kTypePrepared = 7,
 };
@@ -52,7 +55,10 @@ Result<Event> Decoder::step(std::span<const std::byte>& input) {
             return chunk(input);
         case State::kTransaction:
             return transaction(input);
+        case State::kCoreSnapshot:
+            return skip(input);
         case State::kType:
+        case State::kListingFailed:
         case State::kStoreId:
         case State::kFileHeader:
         case State::kFileFinished:
@@ -72,6 +78,15 @@ Result<void> Decoder::begin_frame() {
     switch (state_) {
         case State::kType:
             least = most = 1;
+            if (length == kListingFailedBytes) {
+                state_ = State::kListingFailed;
+                least = most = kListingFailedBytes;
+            }
+            break;
+        case State::kListingFailed:
+            break;
+        case State::kCoreSnapshot:
+            most = kMaxListFrame;
             break;
         case State::kChunk:
             least = kLengthBytes;
@@ -142,11 +157,25 @@ Result<Event> Decoder::parse_frame() {
             if (!reader.done() || files < 0 || indexes < 0) return bad("a malformed list of files");
             return prepared;
         }
+        case State::kListingFailed:
+            if (reader.i32() != static_cast<std::int32_t>(PrepareStatus::kListingFailed) || reader.i64() != 0 ||
+                reader.i32() != 0 || reader.i32() != 0) {
+                return bad(fmt::format("a type frame of {} bytes", kListingFailedBytes));
+            }
+            return Prepared{.status = PrepareStatus::kListingFailed};
         case State::kChunk:
         case State::kTransaction:
+        case State::kCoreSnapshot:
             break;
     }
     return bad("unknown state");
+}
+
+Result<Event> Decoder::skip(std::span<const std::byte>& input) {
+    take(input, remaining_);
+    if (remaining_ > 0) return NeedMore{};
+    end_frame();
+    return CoreSnapshot{};
 }
 
 Result<Event> Decoder::enter(std::byte type) {
@@ -162,6 +191,9 @@ Result<Event> Decoder::enter(std::byte type) {
             return NeedMore{};
         case kTypeFileFinished:
             state_ = State::kFileFinished;
+            return NeedMore{};
+        case kTypeCoreSnapshot:
+            state_ = State::kCoreSnapshot;
             return NeedMore{};
         case kTypePullFinished:
             state_ = State::kPullFinished;

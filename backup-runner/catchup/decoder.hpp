@@ -17,7 +17,8 @@ namespace n4b::catchup {
 ///
 /// Each message is a type frame (one byte) and a body: FILE (3) has a header frame and then chunk frames (i32
 /// encodedLength: -1 means 8192 bytes and more to come, 0..8192 the last chunk); TX (1) is one frame of any length:
-/// StoreId, then the transaction; all others are one small frame.
+/// StoreId, then the transaction; CORE_SNAPSHOT (5) is one frame that is skipped; all others are one small frame. The
+/// exception (section 7): a server that fails to prepare sends the body of PREPARED without its type frame.
 class Decoder {
 public:
     static constexpr std::size_t kChunkBytes = 8192;
@@ -35,7 +36,18 @@ public:
     [[nodiscard]] bool idle() const { return state_ == State::kType && !in_frame_ && fixed_.empty(); }
 
 private:
-    enum class State { kType, kStoreId, kFileHeader, kChunk, kFileFinished, kPrepared, kTransaction, kPullFinished };
+    enum class State {
+        kType,
+        kStoreId,
+        kFileHeader,
+        kChunk,
+        kFileFinished,
+        kPrepared,
+        kTransaction,
+        kPullFinished,
+        kCoreSnapshot,
+        kListingFailed
+    };
 
     base::Result<Event> step(std::span<const std::byte>& input);
     base::Result<void> begin_frame();
@@ -43,6 +55,7 @@ private:
     base::Result<Event> chunk(std::span<const std::byte>& input);
     base::Result<Event> transaction(std::span<const std::byte>& input);
     base::Result<Event> enter(std::byte type);
+    base::Result<Event> skip(std::span<const std::byte>& input);
     bool collect(std::span<const std::byte>& input, std::size_t wanted);
     std::span<const std::byte> take(std::span<const std::byte>& input, std::size_t most);
     void end_frame();

@@ -7,6 +7,7 @@ namespace {
 
 enum class RequestType : std::uint8_t {
     kTransactionPull = 1,
+    kCoreSnapshot = 3,
     kStoreId = 4,
     kPrepareStoreCopy = 5,
     kStoreFile = 6,
@@ -72,6 +73,10 @@ Bytes store_file_request(const txlog::StoreId& id, std::int64_t required_transac
 Bytes index_snapshot_request(const txlog::StoreId& id, std::int64_t required_transaction, std::int64_t index) {
     return request(RequestType::kIndexSnapshot,
                    PayloadWriter().store_id(id).i64(required_transaction).i64(index).take());
+}
+
+Bytes core_snapshot_request() {
+    return request(RequestType::kCoreSnapshot, PayloadWriter().byte(0).take());
 }
 
 Bytes transaction_pull_request(const txlog::StoreId& id, std::int64_t previous_transaction) {

@@ -19,6 +19,8 @@ Bytes store_id_request();
 Bytes prepare_store_copy_request(const txlog::StoreId& id);
 Bytes store_file_request(const txlog::StoreId& id, std::int64_t required_transaction, std::string_view name);
 Bytes index_snapshot_request(const txlog::StoreId& id, std::int64_t required_transaction, std::int64_t index);
+/// Only cores answer it: asked on a connection of its own, it tells a core from a read replica (7.1).
+Bytes core_snapshot_request();
 Bytes transaction_pull_request(const txlog::StoreId& id, std::int64_t previous_transaction);
 
 /// Appends a frame: i32 length of the payload, then the payload.
@@ -82,10 +84,12 @@ struct PullFinished {
     PullStatus status;
     std::int64_t latest_transaction = 0;
 };
+/// A core's snapshot; what it holds is of no use here.
+struct CoreSnapshot {};
 /// Everything that was fed has been consumed.
 struct NeedMore {};
 
 using Event = std::variant<NeedMore, StoreIdMessage, FileBegin, FileData, FileEnd, FileFinished, Prepared,
-                           TransactionBegin, TransactionData, TransactionEnd, PullFinished>;
+                           TransactionBegin, TransactionData, TransactionEnd, PullFinished, CoreSnapshot>;
 
 }  // namespace n4b::catchup

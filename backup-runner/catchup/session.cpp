@@ -186,6 +186,18 @@ Result<PullFinished> Session::pull(const txlog::StoreId& id, std::int64_t previo
     }
 }
 
+Result<bool> Session::is_core() {
+    N4B_TRY_VOID(send(core_snapshot_request()));
+    const auto event = next(options_.stall);
+    if (event) {
+        if (std::holds_alternative<CoreSnapshot>(*event)) return true;
+        return unexpected_answer("the question for its role");
+    }
+    const bool closed = event.error().reason == Reason::kSourceConnectionLost;
+    if (closed && decoder_.idle()) return false;
+    return base::fail(event.error());
+}
+
 Result<std::int64_t> Session::last_committed(const txlog::StoreId& id) {
     auto foreign = id;
     foreign.random = ~foreign.random;

@@ -71,6 +71,10 @@ public:
     base::Result<PullFinished> pull(const txlog::StoreId& id, std::int64_t previous_transaction,
                                     TransactionReceiver& receiver);
 
+    /// Whether the server is a core: a core answers, a read replica closes the connection without a byte. On a session
+    /// of its own, which must be dropped afterwards.
+    base::Result<bool> is_core();
+
     /// The last transaction the server has committed: a pull with a foreign store id answers it at no cost.
     base::Result<std::int64_t> last_committed(const txlog::StoreId& id);
 

@@ -32,6 +32,7 @@ struct Log {
     void operator()(const TransactionBegin& e) { text += "transaction " + std::to_string(e.bytes) + "\n"; }
     void operator()(const TransactionData& e) { data.insert(data.end(), e.bytes.begin(), e.bytes.end()); }
     void operator()(const TransactionEnd&) { text += "end " + std::to_string(data.size()) + "\n"; }
+    void operator()(const CoreSnapshot&) { text += "core\n"; }
     void operator()(const PullFinished& e) {
         text +=
             "pulled " + std::to_string(static_cast<int>(e.status)) + " " + std::to_string(e.latest_transaction) + "\n";
@@ -109,6 +110,18 @@ TEST(Decoder, ReadsTransactionsAndTheirEnd) {
            "transaction 100\nend 100\npulled 1 606\nidle");
 }
 
+TEST(Decoder, SkipsACoreSnapshot) {
+    expect(message(5, Bytes(300)) + message(5, {}) + message(2, from_hex(kStoreIdBody)),
+           "core\ncore\nid 000001a2036e773db62f2964b31eac02000001a2036e773d0000000000000001\nidle");
+    expect(message(5, Bytes(5000)), "core\nidle");
+}
+
+TEST(Decoder, ReadsAFailedPreparationThatComesWithoutItsType) {
+    const auto log = decode(from_hex("00000014 00000002 0000000000000000 00000000 00000000"), 3);
+    ASSERT_TRUE(log) << log.error().message;
+    EXPECT_EQ(log->text, "prepared 0\nidle");
+}
+
 TEST(Decoder, RefusesWhatTheProtocolDoesNotAllow) {
     const auto header = message(3, PayloadWriter().text("a").i32(1).take());
     const struct {
@@ -118,6 +131,8 @@ TEST(Decoder, RefusesWhatTheProtocolDoesNotAllow) {
         {"unknown type", message(9, {})},
         {"type frame of two bytes", from_hex("00000002")},
         {"negative length", from_hex("80000000")},
+        {"type frame of twenty bytes", from_hex("00000014 00000000 0000000000000000 00000000 00000000")},
+        {"endless snapshot", from_hex("00000001 05 00200001")},
         {"endless header", from_hex("00000001 03 7fffffff")},
         {"endless list", from_hex("00000001 07 00200001")},
         {"chunk longer than a chunk", header + from_hex("00002005")},
@@ -147,6 +162,7 @@ TEST(Requests, MatchTheProtocol) {
     const txlog::StoreId id{.creation_time = 1, .random = 2, .upgrade_time = 3, .upgrade_transaction = 4};
     const std::string id_hex = "01 0000000000000001 0000000000000002 0000000000000003 0000000000000004";
     EXPECT_EQ(store_id_request(), from_hex("00000001 04 00000001 00"));
+    EXPECT_EQ(core_snapshot_request(), from_hex("00000001 03 00000001 00"));
     EXPECT_EQ(prepare_store_copy_request(id), from_hex("00000001 05 00000021" + id_hex));
     EXPECT_EQ(store_file_request(id, 9, "ab"),
               from_hex("00000001 06 0000002f" + id_hex + "0000000000000009 00000002 6162"));
