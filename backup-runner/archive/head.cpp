@@ -76,6 +76,8 @@ void read_body(JsonObject& object, Head& head) {
     head.sequence = read_count(object, "sequence");
     read_run(object, head);
     head.address = object.required<std::string>("address");
+    head.member = object.value_or<std::string>("member", "");
+    head.role = object.value_or<std::string>("role", "");
     head.store_id = object.required<std::string>("storeId");
     head.store_version = object.required<std::string>("storeVersion");
     head.lowest = read_point(object, "lowestTransaction");
@@ -130,6 +132,8 @@ std::string to_json(const Head& head) {
     if (!head.origin_name.empty()) {
         json["origin"] = {{"namespace", head.origin_namespace}, {"name", head.origin_name}};
     }
+    if (!head.member.empty()) json["member"] = head.member;
+    if (!head.role.empty()) json["role"] = head.role;
     return json.dump(2, ' ', true, Json::error_handler_t::replace) + "\n";
 }
 

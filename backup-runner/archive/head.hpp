@@ -43,6 +43,8 @@ struct Head {
     std::string origin_namespace{};  ///< Of the Neo4jBackup; empty when made by hand.
     std::string origin_name{};
     std::string address{};  ///< The server's.
+    std::string member{};   ///< The server's pod or host name; empty: unknown.
+    std::string role{};     ///< "Core" or "ReadReplica"; empty: unknown.
     std::string store_id{};
     std::string store_version{};
     TransactionPoint lowest{};

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "backup-runner/engine/catalogue.hpp"
+#include "backup-runner/engine/source_choice.hpp"
+#include "backup-runner/engine/source_probe.hpp"
 #include "backup-runner/engine/store_copy.hpp"
 #include "common/base/json_object.hpp"
 #include "common/base/rfc3339.hpp"
@@ -26,17 +28,20 @@ struct Found {
 class Backup {
 public:
     Backup(const contract::RunSpec& spec, const BackupEnvironment& environment, std::stop_token stop)
-        : spec_(spec), environment_(environment), stop_(std::move(stop)) {}
+        : spec_(spec),
+          environment_(environment),
+          stop_(std::move(stop)),
+          limit_(spec.bandwidth_limit, environment.clock) {}
 
     contract::RunReport run();
 
 private:
     Result<void> work(contract::RunReport& report);
-    Result<Found> find_source();
-    Result<Found> try_address(const net::Address& address);
-    Result<void> check_identity(const txlog::StoreId& id);
+    Result<void> look_at_sources();
+    Result<Artifact> copy_from_the_best(contract::RunReport& report);
+    Result<Artifact> copy_from(const Candidate& candidate, contract::SourceReport& told);
     Result<std::unique_ptr<ArtifactWriter>> begin_artifact();
-    Result<Artifact> write_artifact(Found found, ArtifactWriter& artifact);
+    Result<Artifact> write_artifact(Found found, ArtifactWriter& artifact, contract::SourceReport& told);
     Result<Artifact> publish(const archive::Head& head, const ArtifactWriter& artifact);
     Result<void> check_open(const std::string& closed);
     [[nodiscard]] std::string intent() const;
@@ -48,6 +53,9 @@ private:
     base::SystemTime start_{};
     std::string chain_{};
     archive::ArtifactName name_{};
+    BandwidthLimit limit_;
+    SourceWish wish_{};
+    std::vector<Candidate> candidates_{};
 };
 
 void tell_failure(contract::RunReport& report, const base::Error& error) {
@@ -67,10 +75,45 @@ void tell_success(contract::RunReport& report, const Artifact& artifact) {
     report.artifact = report_of(artifact);
     report.source = {.address = artifact.head.address,
                      .store_id = artifact.head.store_id,
-                     .last_transaction = artifact.head.highest.id};
+                     .last_transaction = artifact.head.highest.id,
+                     .member = artifact.head.member,
+                     .role = contract::parse_member_role(artifact.head.role)};
     report.message =
         fmt::format("{} transactions up to {}, {} files, {} bytes, {} stored", artifact.head.kind,
                     artifact.head.highest.id, artifact.head.files, artifact.head.bytes, artifact.head.stored_bytes);
+}
+
+std::string role_of(contract::MemberRole role) {
+    return role == contract::MemberRole::kUnknown ? std::string() : std::string(to_string(role));
+}
+
+contract::SourceReport report_of(const Candidate& candidate, const Choice& choice) {
+    return {.address = net::to_string(candidate.address),
+            .store_id = candidate.store_id,
+            .last_transaction = candidate.last_transaction,
+            .member = candidate.member,
+            .role = candidate.role,
+            .newest_known_transaction = choice.newest_known,
+            .lag = choice.lag,
+            .choice = choice.why};
+}
+
+/// Whether another source may do better: the error is the source's, not the storage's or our own.
+bool ends_only_the_copy(const base::Error& error) {
+    switch (error.reason.value_or(Reason::kInternalError)) {
+        case Reason::kSourceUnreachable:
+        case Reason::kNotCatchupServer:
+        case Reason::kSourceConnectionLost:
+        case Reason::kSourceStalled:
+        case Reason::kSourceRefused:
+        case Reason::kSourceProtocolError:
+        case Reason::kSourceLogPruned:
+        case Reason::kSourceBehind:
+        case Reason::kCopyInconsistent:
+            return true;
+        default:
+            return false;
+    }
 }
 
 contract::RunReport Backup::run() {
@@ -90,76 +133,69 @@ Result<void> Backup::work(contract::RunReport& report) {
         return {};
     }
     if (earlier.error().reason != Reason::kArtifactNotFound) return base::fail(earlier.error());
-    N4B_TRY(auto found, find_source());
-    report.source = {.address = net::to_string(found.source.address),
-                     .store_id = txlog::to_string(found.source.store_id)};
-    N4B_TRY_VOID(check_identity(found.source.store_id));
+    N4B_TRY_VOID(look_at_sources());
+    N4B_TRY(const auto written, copy_from_the_best(report));
+    const auto source = report.source;
+    tell_success(report, written);
+    report.source = source;
+    return {};
+}
+
+Result<void> Backup::look_at_sources() {
+    N4B_TRY(const auto newest, newest_artifact(environment_.storage, spec_.source, spec_.database));
+    wish_ = {.policy = spec_.policy, .max_lag = spec_.max_lag};
+    if (newest) {
+        wish_.store_id = newest->head.store_id;
+        wish_.earlier = fmt::format("{}/{} (chain {})", spec_.source, spec_.database, newest->head.chain);
+    }
+    candidates_ = observe_candidates(spec_, environment_, stop_);
+    if (stop_.stop_requested()) return base::fail(ErrorCode::kCancelled, Reason::kCancelled, "cancelled");
+    return {};
+}
+
+/// Copies from the best source; one that goes away, refuses or falls behind is given up with what it sent, and the next
+/// best one starts clean. Each is tried once.
+Result<Artifact> Backup::copy_from_the_best(contract::RunReport& report) {
+    for (;;) {
+        const auto choice = choose(candidates_, wish_);
+        report.passed_over = passed_over(candidates_, wish_);
+        if (!choice) return base::fail(choice.error());
+        auto& candidate = candidates_[choice->candidate];
+        report.source = report_of(candidate, *choice);
+        auto copied = copy_from(candidate, *report.source);
+        if (copied || !ends_only_the_copy(copied.error()) || stop_.stop_requested()) return copied;
+        candidate.tried = true;
+        candidate.error = copied.error();
+        N4B_TRY_VOID(check_deadline());
+    }
+}
+
+Result<Artifact> Backup::copy_from(const Candidate& candidate, contract::SourceReport& told) {
+    Found found{.source = {.address = candidate.address,
+                           .family = candidate.family,
+                           .store_id = {},
+                           .options = session_options(spec_, environment_),
+                           .limit = limit_},
+                .session = {}};
+    auto& source = found.source;
+    N4B_TRY(found.session,
+            catchup::Session::open(environment_.dialer, source.address, source.options, stop_, source.family));
+    auto id = found.session->store_id();
+    if (!id) return base::fail(id.error().wrap(net::to_string(source.address)));
+    source.store_id = *id;
+    if (const auto text = txlog::to_string(*id); text != candidate.store_id) {
+        return base::fail(ErrorCode::kUnavailable, Reason::kSourceRefused,
+                          fmt::format("{} changed its store id from {} to {} between two connections",
+                                      net::to_string(source.address), candidate.store_id, text));
+    }
     N4B_TRY(const auto artifact, begin_artifact());
-    auto written = write_artifact(std::move(found), *artifact);
+    auto written = write_artifact(std::move(found), *artifact, told);
     if (!written) {
         // After a failed publish() the head may exist all the same: then everything stays, and a look-up decides.
         const auto head = environment_.storage.exists(artifact->keys().head);
         if (head && !*head) artifact->discard();
-        return base::fail(written.error());
     }
-    tell_success(report, *written);
-    return {};
-}
-
-Result<Found> Backup::find_source() {
-    std::optional<base::Error> first;
-    const auto remember = [&](base::Error error) {
-        // A server that answers wrongly says more than one that does not answer, and that more than an unknown name.
-        const auto weight = [](const base::Error& e) {
-            return e.reason == Reason::kSourceNameNotResolved ? 0 : e.reason == Reason::kSourceUnreachable ? 1 : 2;
-        };
-        if (!first || weight(error) > weight(*first)) first = std::move(error);
-    };
-    for (const auto& endpoint : spec_.endpoints) {
-        const auto addresses = environment_.dialer.resolve(endpoint.host, endpoint.port,
-                                                           base::Deadline::after(spec_.timeouts.connect), stop_);
-        if (!addresses) {
-            remember(addresses.error());
-            continue;
-        }
-        for (const auto& address : *addresses) {
-            if (stop_.stop_requested()) return base::fail(ErrorCode::kCancelled, Reason::kCancelled, "cancelled");
-            auto found = try_address(address);
-            if (found) return found;
-            remember(found.error());
-        }
-    }
-    return base::fail(first.value_or(base::Error{
-        .code = ErrorCode::kInvalid, .message = "no endpoint was given", .reason = Reason::kInvalidRunSpec}));
-}
-
-Result<Found> Backup::try_address(const net::Address& address) {
-    Found found{.source = {.address = address, .family = {}, .store_id = {}, .options = {}}, .session = {}};
-    auto& options = found.source.options;
-    options.connect = spec_.timeouts.connect;
-    options.prepare = spec_.timeouts.prepare;
-    options.stall = spec_.timeouts.stall;
-    options.buffer_bytes = environment_.buffers.receive;
-    if (spec_.deadline) {
-        options.deadline = base::Deadline::after(
-            std::max(*spec_.deadline - environment_.clock.system_now(), std::chrono::milliseconds(0)));
-    }
-    N4B_TRY(found.session, catchup::Session::open(environment_.dialer, address, options, stop_, found.source.family));
-    auto id = found.session->store_id();
-    if (!id) return base::fail(id.error().wrap(net::to_string(address)));
-    found.source.store_id = *id;
-    return found;
-}
-
-Result<void> Backup::check_identity(const txlog::StoreId& id) {
-    N4B_TRY(const auto newest, newest_artifact(environment_.storage, spec_.source, spec_.database));
-    const auto text = txlog::to_string(id);
-    if (!newest || newest->head.store_id == text) return {};
-    return base::fail(
-        ErrorCode::kFailedPrecondition, Reason::kSourceIdentityChanged,
-        fmt::format("the source has store id {}, but the last backup of {}/{} (chain {}) is of {}: this is another "
-                    "database; give it another source name",
-                    text, spec_.source, spec_.database, newest->head.chain, newest->head.store_id));
+    return written;
 }
 
 Result<std::unique_ptr<ArtifactWriter>> Backup::begin_artifact() {
@@ -178,10 +214,12 @@ std::string Backup::intent() const {
     return json.dump(2, ' ', true, base::Json::error_handler_t::replace) + "\n";
 }
 
-Result<Artifact> Backup::write_artifact(Found found, ArtifactWriter& artifact) {
+Result<Artifact> Backup::write_artifact(Found found, ArtifactWriter& artifact, contract::SourceReport& told) {
     const auto source = found.source;
     N4B_TRY(const auto copy,
             copy_store(std::move(found.session), source, spec_.connections, artifact, environment_, stop_));
+    told.prepare = copy.prepare;
+    told.checkpoint_lock = copy.checkpoint_lock;
     N4B_TRY(const auto totals, artifact.seal());
     const archive::Head head{.source = spec_.source,
                              .database = spec_.database,
@@ -192,6 +230,8 @@ Result<Artifact> Backup::write_artifact(Found found, ArtifactWriter& artifact) {
                              .origin_namespace = spec_.run.object_namespace,
                              .origin_name = spec_.run.name,
                              .address = net::to_string(source.address),
+                             .member = told.member,
+                             .role = role_of(told.role),
                              .store_id = txlog::to_string(source.store_id),
                              .store_version = copy.store_version,
                              .lowest = copy.lowest,

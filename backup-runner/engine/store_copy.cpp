@@ -11,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "backup-runner/engine/file_receivers.hpp"
 #include "backup-runner/engine/transaction_sink.hpp"
 #include "backup-runner/txlog/neostore.hpp"
 #include "common/base/backoff.hpp"
@@ -22,14 +23,10 @@ using base::ErrorCode;
 using base::Reason;
 using base::Result;
 
-constexpr std::string_view kNeostore = "neostore";
-/// A page is 8 KiB; what is much longer is no metadata store.
-constexpr std::size_t kMaxNeostoreBytes = 64 * 1024;
-/// All names that came with PREPARE, together: they are remembered to tell a second copy of a file from a first.
-constexpr std::size_t kMaxAtomicNameBytes = 2 * 1024 * 1024;
 /// A broken connection or a member that is just checkpointing is tried again this often for one file.
 constexpr std::uint32_t kTriesPerRequest = 5;
-constexpr base::Backoff kRequestBackoff{.base = std::chrono::milliseconds(200), .cap = std::chrono::seconds(5)};
+constexpr base::Backoff kRequestBackoff{
+    .base = std::chrono::milliseconds(200), .cap = std::chrono::seconds(5), .jitter = 0.5};
 
 /// The largest files of a typical store: begun first, so that the last connection does not end alone.
 constexpr std::array<std::string_view, 5> kLargestFirst{"neostore.propertystore.db", "neostore.relationshipstore.db",
@@ -39,6 +36,10 @@ constexpr std::array<std::string_view, 5> kLargestFirst{"neostore.propertystore.
 std::size_t rank(const std::string& name) {
     return static_cast<std::size_t>(std::find(kLargestFirst.begin(), kLargestFirst.end(), name) -
                                     kLargestFirst.begin());
+}
+
+tl::unexpected<base::Error> behind(std::string text) {
+    return base::fail(ErrorCode::kUnavailable, Reason::kSourceBehind, std::move(text));
 }
 
 tl::unexpected<base::Error> refused(std::string text) {
@@ -57,89 +58,6 @@ bool pause(std::chrono::milliseconds span, const std::stop_token& stop) {
     std::unique_lock lock(mutex);
     return !wake.wait_for(lock, stop, span, [] { return false; }) && !stop.stop_requested();
 }
-
-/// Receives files into the artifact; one thread.
-class ArtifactReceiver final : public catchup::FileReceiver {
-public:
-    /// `expected`: the one name that may come; empty: any.
-    ArtifactReceiver(ArtifactWriter& artifact, ProgressCounters& progress, std::string expected = {})
-        : artifact_(artifact), progress_(progress), expected_(std::move(expected)) {}
-
-    Result<void> begin(const std::string& name) override {
-        if (!expected_.empty() && (name != expected_ || count_ > 0)) {
-            return base::fail(
-                ErrorCode::kInvalid, Reason::kSourceProtocolError,
-                fmt::format("the source sent the file {} when {} was asked for", name.substr(0, 200), expected_));
-        }
-        name_ = name;
-        N4B_TRY(sink_, artifact_.open_file(name));
-        return {};
-    }
-    Result<void> data(std::span<const std::byte> bytes) override {
-        progress_.bytes += static_cast<std::int64_t>(bytes.size());
-        return sink_->write(bytes);
-    }
-    Result<void> end() override {
-        N4B_TRY(auto stored, sink_->finish());
-        sink_.reset();
-        ++count_;
-        ++progress_.files;
-        if (expected_.empty()) {
-            name_bytes_ += name_.size();
-            if (name_bytes_ > kMaxAtomicNameBytes) {
-                return base::fail(ErrorCode::kInvalid, Reason::kSourceProtocolError,
-                                  "the source sends more files than a store can have");
-            }
-            names_.insert(name_);
-        }
-        return artifact_.add_file(name_, std::move(stored));
-    }
-
-    [[nodiscard]] std::size_t count() const { return count_; }
-    [[nodiscard]] const std::set<std::string>& names() const { return names_; }
-
-private:
-    ArtifactWriter& artifact_;
-    ProgressCounters& progress_;
-    const std::string expected_;
-    std::string name_{};
-    std::unique_ptr<ObjectSink> sink_{};
-    std::size_t count_ = 0;
-    std::set<std::string> names_{};
-    std::size_t name_bytes_ = 0;
-};
-
-/// Keeps `neostore` in memory: it is small, and what it says changes before it is stored.
-class NeostoreReceiver final : public catchup::FileReceiver {
-public:
-    Result<void> begin(const std::string& name) override {
-        if (name != kNeostore || complete_) {
-            return base::fail(
-                ErrorCode::kInvalid, Reason::kSourceProtocolError,
-                fmt::format("the source sent the file {} when neostore was asked for", name.substr(0, 200)));
-        }
-        return {};
-    }
-    Result<void> data(std::span<const std::byte> bytes) override {
-        if (contents_.size() + bytes.size() > kMaxNeostoreBytes) {
-            return base::fail(ErrorCode::kInvalid, Reason::kSourceProtocolError,
-                              fmt::format("the source's neostore is longer than {} bytes", kMaxNeostoreBytes));
-        }
-        contents_.insert(contents_.end(), bytes.begin(), bytes.end());
-        return {};
-    }
-    Result<void> end() override {
-        complete_ = true;
-        return {};
-    }
-
-    [[nodiscard]] bool complete() const { return complete_; }
-    catchup::Bytes& contents() { return contents_; }
-
-private:
-    catchup::Bytes contents_{};
-    bool complete_ = false;
-};
 
 /// The state that the threads of one copy share.
 class Copy {
@@ -163,8 +81,7 @@ private:
                 auto result = attempt(run);
                 if (result) return result;
                 session_.reset();
-                if (!is_break(result.error()) || tries == most ||
-                    !pause(kRequestBackoff.wait(tries, 0), copy_.stop_.get_token())) {
+                if (!is_break(result.error()) || tries == most || !copy_.wait_before(tries)) {
                     return result;
                 }
             }
@@ -184,6 +101,7 @@ private:
     };
 
     Result<std::unique_ptr<catchup::Session>> connect();
+    bool wait_before(std::uint32_t tries);
     Result<catchup::Prepared> prepare(catchup::Session& session);
     void schedule(std::vector<std::string> files, const std::set<std::string>& received);
     void work(std::unique_ptr<catchup::Session> session);
@@ -193,6 +111,12 @@ private:
     Result<catchup::Bytes> fetch_neostore(Line& line);
     Result<CopyResult> complete(Line& line, TransactionSink& sink);
     Result<std::string> store_neostore(catchup::Bytes contents, const TransactionSink& sink);
+    FileTarget target() {
+        return {.artifact = artifact_,
+                .progress = environment_.progress,
+                .limit = &source_.limit,
+                .stop = stop_.get_token()};
+    }
     void note(const base::Error& error);
 
     const CopySource& source_;
@@ -201,6 +125,8 @@ private:
     std::stop_token outer_;
     std::stop_source stop_{};  ///< Ends all threads of this copy: asked from outside, or after the first error.
     std::int64_t checkpoint_ = 0;
+    std::chrono::milliseconds prepare_{};
+    std::chrono::milliseconds checkpoint_lock_{};
 
     std::mutex mutex_{};  ///< Guards all below.
     std::deque<std::string> files_{};
@@ -243,16 +169,32 @@ Result<std::unique_ptr<catchup::Session>> Copy::connect() {
     return session;
 }
 
+/// Waits before another try, each connection a little differently; false when stopped meanwhile.
+bool Copy::wait_before(std::uint32_t tries) {
+    double random = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        random = environment_.random() / 4294967296.0;
+    }
+    return pause(kRequestBackoff.wait(tries, random), stop_.get_token());
+}
+
 Result<catchup::Prepared> Copy::prepare(catchup::Session& session) {
-    ArtifactReceiver receiver(artifact_, environment_.progress);
+    const auto start = std::chrono::steady_clock::now();
+    ArtifactReceiver receiver({.artifact = artifact_, .progress = environment_.progress});
     N4B_TRY(auto prepared, session.prepare(source_.store_id, receiver));
+    const auto end = std::chrono::steady_clock::now();
+    prepare_ = std::chrono::duration_cast<std::chrono::milliseconds>(end - start);
+    checkpoint_lock_ = std::chrono::duration_cast<std::chrono::milliseconds>(end - receiver.begun().value_or(end));
     switch (prepared.status) {
         case catchup::PrepareStatus::kSuccess:
             break;
         case catchup::PrepareStatus::kStoreIdMismatch:
             return refused("the source changed its store id between two requests");
         case catchup::PrepareStatus::kListingFailed:
-            return refused("the source could not list its store files; see its debug.log");
+            return refused(
+                "the source could not prepare a copy: its checkpoint or the listing of its store files "
+                "failed; see its debug.log");
     }
     if (prepared.last_transaction < 1 ||
         std::find(prepared.files.begin(), prepared.files.end(), kNeostore) == prepared.files.end()) {
@@ -302,7 +244,7 @@ Result<void> Copy::copy_file(Line& line, const std::string& name) {
     for (std::uint32_t tries = 1;; ++tries) {
         std::size_t received = 0;
         N4B_TRY(const auto status, line.request([&](catchup::Session& session) {
-            ArtifactReceiver receiver(artifact_, environment_.progress, name);
+            ArtifactReceiver receiver(target(), name);
             auto result = session.file(source_.store_id, checkpoint_, name, receiver);
             received = receiver.count();
             return result;
@@ -316,8 +258,8 @@ Result<void> Copy::copy_file(Line& line, const std::string& name) {
                 return refused("the source changed its store id during the copy");
             case catchup::FileStatus::kTooFarBehind:
                 // The refusal starts a checkpoint there; a moment later the same request succeeds.
-                if (tries == kTriesPerRequest || !pause(kRequestBackoff.wait(tries, 0), stop_.get_token())) {
-                    return refused(fmt::format("the source is behind its own checkpoint {}", checkpoint_));
+                if (tries == kTriesPerRequest || !wait_before(tries)) {
+                    return behind(fmt::format("the source is behind its own checkpoint {}", checkpoint_));
                 }
                 break;
             case catchup::FileStatus::kUnknown:
@@ -330,7 +272,7 @@ Result<void> Copy::copy_index(Line& line, std::int64_t index) {
     // One try: a second would meet the files of the first.
     N4B_TRY(const auto status, line.request(
                                    [&](catchup::Session& session) {
-                                       ArtifactReceiver receiver(artifact_, environment_.progress);
+                                       ArtifactReceiver receiver(target());
                                        return session.index(source_.store_id, checkpoint_, index, receiver);
                                    },
                                    1));
@@ -341,12 +283,17 @@ Result<void> Copy::copy_index(Line& line, std::int64_t index) {
 }
 
 Result<void> Copy::pull(Line& line, TransactionSink& sink) {
-    N4B_TRY(const auto finished,
-            line.request([&](catchup::Session& session) { return session.pull(source_.store_id, sink.last(), sink); }));
+    LimitedTransactions limited(sink, source_.limit, stop_.get_token());
+    N4B_TRY(const auto finished, line.request([&](catchup::Session& session) {
+        return session.pull(source_.store_id, sink.last(), limited);
+    }));
     switch (finished.status) {
         case catchup::PullStatus::kEndOfBatch:
         case catchup::PullStatus::kEndOfStream:
-            return {};
+            // A server answers so, and not with an error, when it is asked for what lies in its future (6.9).
+            if (finished.latest_transaction >= sink.last()) return {};
+            return behind(fmt::format("the source has committed only up to transaction {}, but sent {} before",
+                                      finished.latest_transaction, sink.last()));
         case catchup::PullStatus::kStoreIdMismatch:
             return refused("the source changed its store id during the copy");
         case catchup::PullStatus::kStoreUnavailable:
@@ -389,7 +336,11 @@ Result<CopyResult> Copy::complete(Line& line, TransactionSink& sink) {
     N4B_TRY(auto version, store_neostore(std::move(neostore), sink));
     N4B_TRY_VOID(sink.finish());
     environment_.progress.phase = "Finishing";
-    return CopyResult{.lowest = sink.first_point(), .highest = sink.last_point(), .store_version = std::move(version)};
+    return CopyResult{.lowest = sink.first_point(),
+                      .highest = sink.last_point(),
+                      .store_version = std::move(version),
+                      .prepare = prepare_,
+                      .checkpoint_lock = checkpoint_lock_};
 }
 
 /// Checks `neostore`, makes it match the log that lies beside it, and stores it. Returns the store version.

@@ -7,6 +7,7 @@
 #include "backup-runner/catchup/session.hpp"
 #include "backup-runner/engine/artifact_writer.hpp"
 #include "backup-runner/engine/backup.hpp"
+#include "backup-runner/engine/bandwidth.hpp"
 
 namespace n4b::engine {
 
@@ -16,6 +17,7 @@ struct CopySource {
     std::optional<catchup::Family> family;
     txlog::StoreId store_id;
     catchup::SessionOptions options;
+    BandwidthLimit& limit;  ///< Shared by all copies of a run.
 };
 
 /// What a head needs to know of a copy.
@@ -23,12 +25,15 @@ struct CopyResult {
     archive::TransactionPoint lowest;
     archive::TransactionPoint highest;
     std::string store_version;
+    std::chrono::milliseconds prepare{};          ///< From the request to prepare to the end of its answer.
+    std::chrono::milliseconds checkpoint_lock{};  ///< The part of it in which files flowed, under the server's lock.
 };
 
 /// Copies the store files over several connections side by side, and the transactions that make them consistent, into
 /// an artifact. `session` is open and becomes the first of the connections. Correctness: PREPARE first; the pull of
-/// transactions starts right after it; `neostore` is requested last; then the server is asked for its last committed
-/// transaction H and the log must reach it.
+/// transactions starts right after it; what comes with its answer is not held back by the bandwidth limit, since the
+/// server keeps its checkpoint lock so long; `neostore` is requested last; then the server is asked for its last
+/// committed transaction H and the log must reach it.
 base::Result<CopyResult> copy_store(std::unique_ptr<catchup::Session> session, const CopySource& source,
                                     std::int64_t connections, ArtifactWriter& artifact,
                                     const BackupEnvironment& environment, const std::stop_token& stop);

@@ -73,6 +73,8 @@ private:
             append_frame(out_, PayloadWriter().i32(2).i32(0).take());
         } else if (frames_ % 2 == 0) {
             type_ = std::to_integer<std::uint8_t>(payload[0]);
+        } else if (type_ == 3 && server_.role == Role::kReadReplica) {
+            ended_ = true;  // It has no handler for a core's snapshot.
         } else {
             auto reply = server_.answer(type_, payload);
             if (server_.tamper) server_.tamper(reply);
@@ -143,10 +145,21 @@ Bytes FakeCatchupServer::answer(std::uint8_t type, std::span<const std::byte> bo
     switch (type) {
         case 1:
             return answer_pull(body);
+        case 3:
+            add_message(out, 5, Bytes(300));
+            return out;
         case 4:
             add_message(out, 2, PayloadWriter().store_id(id).take());
             return out;
         case 5: {
+            if (prepare_status == 1) {
+                add_message(out, 7, PayloadWriter().i32(1).i64(0).i32(0).i32(0).take());
+                return out;
+            }
+            if (prepare_status == 2) {
+                append_frame(out, PayloadWriter().i32(2).i64(0).i32(0).i32(0).take());
+                return out;
+            }
             for (const auto& [name, contents] : atomic_files) add_file(out, name, contents);
             auto list = PayloadWriter().i32(0).i64(checkpoint).i32(static_cast<std::int32_t>(store_files.size()));
             for (const auto& file : store_files) list.text(file.first);
@@ -184,6 +197,10 @@ Bytes FakeCatchupServer::answer_file(std::span<const std::byte> body) {
     }
     if (on_file) on_file(name);
     Bytes out;
+    if (file_status != 0) {
+        add_message(out, 4, PayloadWriter().i32(file_status).take());
+        return out;
+    }
     const auto file =
         std::find_if(store_files.begin(), store_files.end(), [&](const auto& f) { return f.first == name; });
     if (file != store_files.end()) add_file(out, name, file->second);
@@ -197,7 +214,7 @@ Bytes FakeCatchupServer::answer_pull(std::span<const std::byte> body) {
     const bool ours = reader.store_id() == id;
     const std::int64_t committed = last_committed;
     Bytes out;
-    if (ours) {
+    if (ours && pull_status == 1) {
         for (auto i = previous + 1; i <= std::min(committed, pulled_to); ++i) {
             auto frame = PayloadWriter().store_id(id).take();
             const auto entries = transaction(i);
@@ -205,7 +222,7 @@ Bytes FakeCatchupServer::answer_pull(std::span<const std::byte> body) {
             add_message(out, 1, frame);
         }
     }
-    add_message(out, 6, PayloadWriter().i32(ours ? 1 : 2).i64(committed).take());
+    add_message(out, 6, PayloadWriter().i32(ours ? pull_status : 2).i64(committed).take());
     return out;
 }
 

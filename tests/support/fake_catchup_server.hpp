@@ -27,6 +27,12 @@ public:
     std::atomic<std::int64_t> last_committed = 9;
     std::int64_t pulled_to = INT64_MAX;  ///< The log it sends ends here, whatever it has committed.
 
+    enum class Role { kCore, kReadReplica } role = Role::kReadReplica;
+    std::int32_t prepare_status =
+        0;  ///< What PREPARE, STORE_FILE and a pull with the right store id are answered with.
+    std::int32_t file_status = 0;
+    std::int32_t pull_status = 1;
+
     /// Ends every connection for good after this many bytes were sent in all.
     std::atomic<std::int64_t> cut_after = INT64_MAX;
     /// Ends one connection, once, after this many bytes were sent in all.

@@ -16,6 +16,8 @@ Head example() {
     head.origin_namespace = "db";
     head.origin_name = "nightly";
     head.address = "10.0.0.1:6362";
+    head.member = "replica-0";
+    head.role = "ReadReplica";
     head.store_id = std::string(64, '0');
     head.lowest = {.id = 5, .checksum = INT64_MIN};
     head.highest = {.id = 9, .time = base::SystemTime(std::chrono::milliseconds(1234)), .checksum = -1};

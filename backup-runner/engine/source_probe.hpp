@@ -1,0 +1,25 @@
+#pragma once
+
+#include <stop_token>
+#include <vector>
+
+#include "backup-runner/catchup/session.hpp"
+#include "backup-runner/engine/backup.hpp"
+#include "backup-runner/engine/source_choice.hpp"
+
+namespace n4b::engine {
+
+/// No more servers are asked, however many addresses the names have.
+inline constexpr std::size_t kMaxCandidates = 32;
+
+/// How a run talks to its source.
+catchup::SessionOptions session_options(const contract::RunSpec& spec, const BackupEnvironment& environment);
+
+/// Resolves the endpoints and asks every address, all side by side: its store id and last committed transaction on one
+/// connection, its role on another. In the order of the endpoints, an address twice only once. Names take at
+/// most the connect timeout, servers at most twice that, whoever doesn't answer; blocks; threads of its own. Never
+/// empty, and never fails: what went wrong stands in the candidate.
+std::vector<Candidate> observe_candidates(const contract::RunSpec& spec, const BackupEnvironment& environment,
+                                          const std::stop_token& stop);
+
+}  // namespace n4b::engine
