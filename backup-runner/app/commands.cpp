@@ -12,6 +12,7 @@
 #include <random>
 #include <thread>
 
+#include "backup-runner/app/rate_meter.hpp"
 #include "backup-runner/app/version.hpp"
 #include "backup-runner/engine/artifact_reader.hpp"
 #include "backup-runner/engine/backup.hpp"
@@ -33,6 +34,7 @@ using contract::RunReport;
 /// Where a kubelet reads the termination message; the file exists only in a container.
 constexpr char kTerminationLog[] = "/dev/termination-log";
 constexpr char kTerminationLogVariable[] = "N4B_TERMINATION_LOG";
+constexpr double kMiB = 1024.0 * 1024.0;
 constexpr auto kProgressInterval = std::chrono::milliseconds(500);
 
 void write_termination_log(const RunReport& report) {
@@ -51,6 +53,9 @@ void write_termination_log(const RunReport& report) {
 int conclude(const RunReport& report) {
     write_termination_log(report);
     const auto code = static_cast<int>(contract::exit_code_of(report.reason));
+    for (const auto& other : report.passed_over) {
+        fmt::print(stderr, "passed over {}: {}: {}\n", other.address, to_string(other.reason), other.message);
+    }
     if (report.reason != base::Reason::kCompleted) {
         fmt::print(stderr, "error: {}: {}\n", to_string(report.reason), report.message);
         return code;
@@ -71,9 +76,12 @@ private:
         std::mutex mutex;
         std::condition_variable_any wake;
         std::unique_lock lock(mutex);
+        RateMeter meter(std::chrono::steady_clock::now());
         while (!wake.wait_for(lock, stop, kProgressInterval, [&] { return stop.stop_requested(); })) {
-            fmt::print(stderr, "\r\033[K{}: {} files, {:.1f} MiB", counters_.phase.load(), counters_.files.load(),
-                       static_cast<double>(counters_.bytes.load()) / (1024.0 * 1024.0));
+            const auto bytes = counters_.bytes.load();
+            fmt::print(stderr, "\r\033[K{}: {} files, {:.1f} MiB, {:.1f} MiB/s", counters_.phase.load(),
+                       counters_.files.load(), static_cast<double>(bytes) / kMiB,
+                       static_cast<double>(meter.look(bytes, std::chrono::steady_clock::now())) / kMiB);
         }
         fmt::print(stderr, "\r\033[K");
     }
@@ -89,17 +97,19 @@ std::string read_text(const char* path) {
 
 Result<std::unique_ptr<httpd::Server>> serve(const contract::RunSpec& spec, const engine::ProgressCounters& counters) {
     if (spec.http_port == 0) return nullptr;
+    auto progress = [&spec, &counters, meter = RateMeter(std::chrono::steady_clock::now())]() mutable {
+        const auto bytes = counters.bytes.load();
+        const contract::Progress now{.run_uid = spec.run.uid,
+                                     .attempt = spec.run.attempt,
+                                     .phase = counters.phase.load(),
+                                     .files = counters.files.load(),
+                                     .bytes = bytes,
+                                     .rate = meter.look(bytes, std::chrono::steady_clock::now())};
+        return httpd::Response{.content_type = "application/json", .body = to_json(now)};
+    };
     return httpd::Server::start({.port = spec.http_port,
                                  .handlers = {{"/healthz", [] { return httpd::Response{.body = "ok\n"}; }},
-                                              {"/progress", [&spec, &counters] {
-                                                   const contract::Progress progress{.run_uid = spec.run.uid,
-                                                                                     .attempt = spec.run.attempt,
-                                                                                     .phase = counters.phase.load(),
-                                                                                     .files = counters.files.load(),
-                                                                                     .bytes = counters.bytes.load()};
-                                                   return httpd::Response{.content_type = "application/json",
-                                                                          .body = to_json(progress)};
-                                               }}}});
+                                              {"/progress", std::move(progress)}}});
 }
 
 Result<RunReport> back_up(contract::RunSpec spec, std::stop_token stop) {

@@ -10,6 +10,7 @@
 #include <random>
 
 #include "backup-runner/app/version.hpp"
+#include "common/base/quantity.hpp"
 #include "common/contract/exit_code.hpp"
 
 namespace n4b::runner {
@@ -112,14 +113,20 @@ Result<Options> parse_options(int argc, char** argv) {
     std::vector<std::string> from;
     std::string spec_file;
     std::string compression = "zstd";
+    std::string policy = "PreferReplica";
+    std::string bandwidth = "0";
     auto* backup = app.add_subcommand("backup", "Make a full backup of one database");
     auto* from_flag =
-        backup->add_option("--from", from, "Servers, tried in this order: HOST[:PORT],...")->delimiter(',');
+        backup->add_option("--from", from, "Servers, in order of preference: HOST[:PORT],...")->delimiter(',');
     backup->add_option("--source", spec.source, "Name of the database cluster in the storage; stays when hosts change");
     backup->add_option("--database", spec.database, "Name of the database in the storage, e.g. graph.db");
     backup->add_option("--to", spec.storage_path, "Directory of the repository; made where it is missing");
     backup->add_option("--compression", compression, "none or zstd")->check(CLI::IsMember({"none", "zstd"}));
     backup->add_option("--connections", spec.connections, "Connections side by side, 1 to 8");
+    backup->add_option("--policy", policy, "ReplicaOnly, PreferReplica or Any: which members may be copied from")
+        ->check(CLI::IsMember({"ReplicaOnly", "PreferReplica", "Any"}));
+    backup->add_option("--max-lag", spec.max_lag, "Transactions that a source may be behind the newest known member");
+    backup->add_option("--bandwidth-limit", bandwidth, "Bytes per second over all connections, such as 100Mi");
     backup->add_option("--spec", spec_file, "A RunSpec file in place of all other flags")->excludes(from_flag);
 
     ListOptions list;
@@ -153,6 +160,10 @@ Result<Options> parse_options(int argc, char** argv) {
         return by_command(std::move(read));
     }
     if (backup->parsed()) {
+        spec.policy = contract::parse_source_policy(policy).value_or(spec.policy);
+        const auto limit = base::parse_quantity(bandwidth);
+        if (!limit) return bad("--bandwidth-limit: " + limit.error().message);
+        spec.bandwidth_limit = *limit;
         N4B_TRY(auto made, spec_from_flags(std::move(spec), from, compression == "zstd"));
         return BackupOptions{std::move(made)};
     }

@@ -10,11 +10,8 @@ constexpr std::size_t kMaxProgressBytes = 4096;
 }  // namespace
 
 std::string to_json(const Progress& progress) {
-    const base::Json json{{"runUid", progress.run_uid},
-                          {"attempt", progress.attempt},
-                          {"phase", progress.phase},
-                          {"files", progress.files},
-                          {"bytes", progress.bytes}};
+    const base::Json json{{"runUid", progress.run_uid}, {"attempt", progress.attempt}, {"phase", progress.phase},
+                          {"files", progress.files},    {"bytes", progress.bytes},     {"rate", progress.rate}};
     return json.dump();
 }
 
@@ -25,7 +22,8 @@ base::Result<Progress> parse_progress(std::string_view json) {
                       .attempt = object.required<std::int64_t>("attempt"),
                       .phase = object.required<std::string>("phase"),
                       .files = object.required<std::int64_t>("files"),
-                      .bytes = object.required<std::int64_t>("bytes")};
+                      .bytes = object.required<std::int64_t>("bytes"),
+                      .rate = object.value_or<std::int64_t>("rate", 0)};
     if (auto done = object.finish(); !done) return base::fail(done.error().wrap("progress"));
     return progress;
 }

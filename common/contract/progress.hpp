@@ -15,6 +15,7 @@ struct Progress {
     std::string phase;  ///< "Connecting", "Preparing", "Copying", "Pulling", "Finishing".
     std::int64_t files = 0;
     std::int64_t bytes = 0;
+    std::int64_t rate = 0;  ///< Bytes per second, since the last time somebody asked.
     bool operator==(const Progress&) const = default;
 };
 
