@@ -16,7 +16,8 @@ namespace n4b::engine {
 /// What is known about one server that could be copied from.
 struct Candidate {
     net::Address address{};
-    std::string member{};
+    std::string host{};                  ///< As it was given.
+    std::string member{};                ///< Its pod, or the name that was given; empty: unknown.
     std::optional<base::Error> error{};  ///< Why it can't be used; the rest may be known all the same.
     bool tried = false;                  ///< A copy from it was begun and given up.
     bool answered = false;               ///< store_id and last_transaction are known.

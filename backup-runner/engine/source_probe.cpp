@@ -68,8 +68,10 @@ void ask(Candidate& candidate, const catchup::SessionOptions& options, net::Dial
 }
 
 Candidate unresolved(const contract::Endpoint& endpoint, base::Error error) {
-    return {
-        .address = {.ip = endpoint.host, .port = endpoint.port}, .member = endpoint.member, .error = std::move(error)};
+    return {.address = {.ip = endpoint.host, .port = endpoint.port},
+            .host = endpoint.host,
+            .member = endpoint.member,
+            .error = std::move(error)};
 }
 
 std::vector<Candidate> resolve_all(const contract::RunSpec& spec, net::Dialer& dialer, const std::stop_token& stop) {
@@ -94,8 +96,9 @@ std::vector<Candidate> resolve_all(const contract::RunSpec& spec, net::Dialer& d
             const bool known =
                 std::any_of(candidates.begin(), candidates.end(), [&](const auto& c) { return c.address == address; });
             if (known) continue;
-            const auto& host = endpoint.host == address.ip ? endpoint.member : endpoint.host;
-            candidates.push_back({.address = address, .member = endpoint.member.empty() ? host : endpoint.member});
+            const bool named = endpoint.member.empty() && endpoint.host != address.ip;
+            candidates.push_back(
+                {.address = address, .host = endpoint.host, .member = named ? endpoint.host : endpoint.member});
         }
     }
     if (candidates.size() > kMaxCandidates) candidates.resize(kMaxCandidates);

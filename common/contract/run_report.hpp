@@ -21,8 +21,8 @@ enum class MemberRole { kUnknown, kCore, kReadReplica };
 
 /// The server a copy came from.
 struct SourceReport {
-    std::string address;                ///< "10.1.2.3:6362"
-    std::string store_id;               ///< 64 hexadecimal digits, as four big-endian numbers.
+    std::string address{};              ///< "10.1.2.3:6362"
+    std::string store_id{};             ///< 64 hexadecimal digits, as four big-endian numbers.
     std::int64_t last_transaction = 0;  ///< The last it had committed when it was chosen.
     std::string member{};               ///< Its pod or host name; empty: unknown.
     MemberRole role = MemberRole::kUnknown;
