@@ -3,7 +3,9 @@
 #include <charconv>
 #include <cmath>
 
+#include "common/base/quantity.hpp"
 #include "operator/api/read_meta.hpp"
+#include "operator/api/source_status.hpp"
 
 namespace n4b::api {
 namespace {
@@ -56,16 +58,31 @@ void read_source(JsonObject& object, BackupSpec& spec) {
     object.each("endpoints", [&](JsonObject& element) {
         const auto port = element.value_or<std::int64_t>("port", 6362);
         if (port < 1 || port > 65535) element.reject("port", "not a port");
-        spec.endpoints.push_back({element.required<std::string>("host"), static_cast<std::uint16_t>(port)});
+        spec.endpoints.push_back(
+            {.host = element.required<std::string>("host"), .port = static_cast<std::uint16_t>(port)});
     });
     object.object("service", [&](JsonObject& service) {
         spec.service = ServicePort{service.required<std::string>("name"), service.required<std::string>("port")};
     });
+    const auto policy = object.value_or<std::string>("policy", "PreferReplica");
+    if (const auto known = contract::parse_source_policy(policy)) {
+        spec.policy = *known;
+    } else {
+        object.reject("policy", "not a policy");
+    }
+    spec.max_lag = object.optional<std::int64_t>("maxLag");
     object.object("tls", [&](JsonObject& tls) { spec.tls = read_tls(tls); });
 }
 
-void read_runner(const Json& json, RunnerSpec& runner) {
-    if (!json.is_object()) return;
+std::int64_t read_bandwidth(const Json& json, JsonObject& object) {
+    const auto found = json.find("bandwidthLimit");
+    if (found == json.end()) return 0;
+    const auto limit = base::parse_quantity(found->is_string() ? found->get<std::string>() : found->dump());
+    if (!limit) object.reject("bandwidthLimit", limit.error().message);
+    return limit.value_or(0);
+}
+
+Result<void> read_runner(const Json& json, RunnerSpec& runner) {
     if (auto text = raw(json, "resources"); !text.empty()) runner.resources = std::move(text);
     const Json limit = json.value("/resources/limits/memory"_json_pointer, Json("128Mi"));
     runner.memory_limit = limit.is_string() ? limit.get<std::string>() : limit.dump();
@@ -77,12 +94,14 @@ void read_runner(const Json& json, RunnerSpec& runner) {
     JsonObject object(json, "spec.runner");
     runner.priority_class = object.value_or<std::string>("priorityClassName", "");
     runner.connections = object.value_or<std::int64_t>("connections", 2);
+    runner.bandwidth_limit = read_bandwidth(json, object);
     object.object("securityContext", [&](JsonObject& context) {
         runner.run_as_user = context.value_or<std::int64_t>("runAsUser", 7474);
         runner.run_as_group = context.value_or<std::int64_t>("runAsGroup", 7474);
         runner.fs_group = context.value_or<std::int64_t>("fsGroup", 7474);
         runner.fs_group_change_policy = context.value_or<std::string>("fsGroupChangePolicy", "OnRootMismatch");
     });
+    return object.finish();
 }
 
 void read_spec(JsonObject& object, BackupSpec& spec) {
@@ -152,11 +171,10 @@ void read_status(JsonObject& object, BackupStatus& status) {
         status.memory_limit = runner.value_or<std::string>("memoryLimit", "");
     });
     object.object("source", [&](JsonObject& source) {
-        status.source = contract::SourceReport{.address = source.value_or<std::string>("address", ""),
-                                               .store_id = source.value_or<std::string>("storeId", ""),
-                                               .last_transaction = source.value_or<std::int64_t>("lastTransaction", 0)};
+        status.source = read_source_report(source);
         source.object("tls", [&](JsonObject& tls) { status.tls = read_tls_report(tls); });
     });
+    object.object("progress", [&](JsonObject& progress) { status.progress = read_progress(progress); });
     object.each("databases", [&](JsonObject& database) { status.artifact = read_database(database); });
     status.conditions = read_conditions(object);
 }
@@ -225,7 +243,7 @@ Result<Backup> parse_backup(const Json& json) {
     if (!object.object("spec", [&](JsonObject& spec) { read_spec(spec, backup.spec); }))
         object.reject("spec", "missing");
     if (const auto runner = json.value("/spec/runner"_json_pointer, Json()); runner.is_object()) {
-        read_runner(runner, backup.spec.runner);
+        N4B_TRY_VOID(read_runner(runner, backup.spec.runner));
     }
     object.object("status", [&](JsonObject& status) { read_status(status, backup.status); });
     N4B_TRY_VOID(object.finish());
@@ -262,11 +280,10 @@ std::string status_patch(const Meta& meta, const BackupStatus& status) {
         json["runner"] = {{"image", status.runner_image}, {"memoryLimit", status.memory_limit}};
     }
     if (status.source) {
-        json["source"] = {{"address", status.source->address},
-                          {"storeId", status.source->store_id},
-                          {"lastTransaction", status.source->last_transaction}};
+        json["source"] = source_json(*status.source);
         if (status.tls) json["source"]["tls"] = tls_json(*status.tls);
     }
+    json["progress"] = status.progress ? progress_json(*status.progress) : Json();  // null removes it
     if (status.artifact) json["databases"] = Json::array({artifact_json(*status.artifact)});
     return patch(meta, std::move(json));
 }

@@ -42,6 +42,7 @@ struct RunnerSpec {
     std::string resources = "{}";
     std::string memory_limit = "128Mi";
     std::int64_t connections = 2;
+    std::int64_t bandwidth_limit = 0;  ///< Bytes per second; 0: none.
     std::int64_t run_as_user = 7474;
     std::int64_t run_as_group = 7474;
     std::int64_t fs_group = 7474;
@@ -59,6 +60,8 @@ struct BackupSpec {
     std::string source{};
     std::vector<contract::Endpoint> endpoints{};
     std::optional<ServicePort> service{};
+    contract::SourcePolicy policy = contract::SourcePolicy::kPreferReplica;
+    std::optional<std::int64_t> max_lag{};
     std::optional<SourceTls> tls{};  ///< Nothing: clear text.
     std::string database{};
     std::string storage{};
@@ -85,6 +88,16 @@ struct Attempt {
     bool operator==(const Attempt&) const = default;
 };
 
+/// How far a run is, as its runner told.
+struct RunProgress {
+    std::int64_t bytes = 0;
+    std::int64_t files = 0;
+    std::int64_t rate = 0;  ///< Bytes per second.
+    std::string phase{};
+    base::SystemTime observed{};
+    bool operator==(const RunProgress&) const = default;
+};
+
 struct BackupStatus {
     std::int64_t observed_generation = -1;
     std::vector<Attempt> attempts{};  ///< The last 10, oldest first.
@@ -95,6 +108,7 @@ struct BackupStatus {
     std::optional<contract::SourceReport> source{};
     std::optional<contract::TlsReport> tls{};  ///< Of the copy; nothing in clear text.
     std::optional<contract::ArtifactReport> artifact{};
+    std::optional<RunProgress> progress{};  ///< Only while an attempt runs.
     std::vector<Condition> conditions{};
     bool operator==(const BackupStatus&) const = default;
 };

@@ -61,6 +61,7 @@ Result<Pod> parse_pod(const Json& json) {
     pod.meta = read_meta(object);
     object.object("spec", [&](JsonObject& spec) { pod.node = spec.value_or<std::string>("nodeName", ""); });
     object.object("status", [&](JsonObject& status) {
+        pod.ip = status.value_or<std::string>("podIP", "");
         pod.phase = status.value_or<std::string>("phase", "");
         pod.reason = status.value_or<std::string>("reason", "");
         pod.message = status.value_or<std::string>("message", "");
@@ -93,10 +94,9 @@ Result<std::string> parse_claim_phase(const Json& json) {
     return phase;
 }
 
-Result<std::vector<std::pair<std::string, std::uint16_t>>> parse_ready_addresses(const Json& slice,
-                                                                                 const std::string& port_name) {
+Result<std::vector<contract::Endpoint>> parse_ready_addresses(const Json& slice, const std::string& port_name) {
     JsonObject object(slice, "EndpointSlice");
-    std::vector<std::pair<std::string, std::uint16_t>> result;
+    std::vector<contract::Endpoint> result;
     std::optional<std::uint16_t> port;
     object.each("ports", [&](JsonObject& element) {
         if (element.value_or<std::string>("name", "") != port_name) return;
@@ -108,7 +108,13 @@ Result<std::vector<std::pair<std::string, std::uint16_t>>> parse_ready_addresses
         bool ready = true;  // Absent means ready (discovery/v1).
         endpoint.object("conditions", [&](JsonObject& conditions) { ready = conditions.value_or("ready", true); });
         const auto addresses = endpoint.required<std::vector<std::string>>("addresses");
-        if (ready && !addresses.empty()) result.emplace_back(addresses[0], *port);
+        std::string member;
+        endpoint.object("targetRef", [&](JsonObject& target) {
+            if (target.value_or<std::string>("kind", "") == "Pod") member = target.value_or<std::string>("name", "");
+        });
+        if (ready && !addresses.empty()) {
+            result.push_back({.host = addresses[0], .port = *port, .member = std::move(member)});
+        }
     });
     N4B_TRY_VOID(object.finish());
     return result;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/base/result.hpp"
+#include "common/contract/run_spec.hpp"
 #include "operator/api/meta.hpp"
 
 namespace n4b::api {
@@ -35,6 +36,7 @@ struct Pod {
     std::string reason{};  ///< "Evicted", "NodeLost", ...
     std::string message{};
     std::string node{};
+    std::string ip{};
     std::string unschedulable{};  ///< The scheduler's message while it finds no node.
     std::string disruption{};     ///< Reason of the DisruptionTarget condition.
     std::string disruption_message{};
@@ -55,8 +57,8 @@ base::Result<EventRecord> parse_event(const nlohmann::json& json);
 /// Phase of a claim: "Pending", "Bound", "Lost".
 base::Result<std::string> parse_claim_phase(const nlohmann::json& json);
 
-/// Ready addresses of an EndpointSlice for the port of that name, as "address" and port.
-base::Result<std::vector<std::pair<std::string, std::uint16_t>>> parse_ready_addresses(const nlohmann::json& slice,
-                                                                                       const std::string& port_name);
+/// Ready addresses of an EndpointSlice for the port of that name, each with its pod's name as member.
+base::Result<std::vector<contract::Endpoint>> parse_ready_addresses(const nlohmann::json& slice,
+                                                                    const std::string& port_name);
 
 }  // namespace n4b::api

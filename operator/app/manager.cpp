@@ -13,8 +13,10 @@
 
 #include "common/httpd/server.hpp"
 #include "operator/controllers/backup_controller.hpp"
+#include "operator/controllers/progress_poller.hpp"
 #include "operator/controllers/storage_controller.hpp"
 #include "operator/http/cpprest_transport.hpp"
+#include "operator/http/plain_get.hpp"
 #include "operator/kube/cluster_config.hpp"
 #include "operator/kube/reflector.hpp"
 #include "operator/runtime/controller.hpp"
@@ -96,7 +98,17 @@ public:
                     .metrics = metrics_,
                     .clock = clock_,
                     .runner = options.runner,
+                    .progress = [this](const std::string& key) { return progress_.latest(key); },
                     .wake = [this](const std::string& key) { backup_queue_.add(key); }}),
+          progress_({.world = world_,
+                     .metrics = metrics_,
+                     .clock = clock_,
+                     .fetch =
+                         [](const std::string& ip, const std::stop_token& stop) {
+                             return http::plain_get({.ip = ip, .port = plan::kRunnerHttpPort, .path = "/progress"},
+                                                    stop);
+                         },
+                     .wake = [this](const std::string& key) { backup_queue_.add(key); }}),
           storages_(world_, client_, clock_),
           backup_loop_(
               "Neo4jBackup", backup_queue_,
@@ -121,9 +133,11 @@ public:
         telemetry::info("ready", {{"port", std::to_string(server->port())}, {"runnerImage", options_.runner.image}});
         backup_loop_.start(options_.workers);
         storage_loop_.start(1);
+        progress_.start();
         idle(stop);
         telemetry::info("stopping");
         ready_ = false;
+        progress_.stop();
         backup_loop_.stop();
         storage_loop_.stop();
         reflectors_.clear();
@@ -231,6 +245,7 @@ private:
     controllers::World world_;
     controllers::RunSlots slots_;
     controllers::BackupController backups_;
+    controllers::ProgressPoller progress_;
     controllers::StorageController storages_;
     runtime::Controller backup_loop_;
     runtime::Controller storage_loop_;

@@ -62,6 +62,10 @@ void BackupController::tell_metrics(const api::Backup& backup) {
     if (status.artifact && status.artifact->recoverable_to) {
         metrics.recoverable_to(ns, source, backup.spec.database, *status.artifact->recoverable_to);
     }
+    if (status.source) {
+        metrics.source_lag({.object_namespace = ns, .source = source, .database = backup.spec.database},
+                           status.source->lag);
+    }
     if (!status.tls) return;
     if (status.tls->certificate_expires) {
         metrics.certificate_expires(ns, source, "client", *status.tls->certificate_expires);
@@ -114,6 +118,7 @@ Result<BackupController::Requeue> BackupController::reconcile_object(const api::
                                    .gate = gathered.gate,
                                    .gate_message = gathered.gate_message,
                                    .runner_image = parts_.runner.image,
+                                   .progress = parts_.progress(backup.meta.key()),
                                    .now = gathered.now});
     N4B_TRY_VOID(apply(backup, gathered, plan));
     return plan.requeue;
@@ -220,8 +225,8 @@ Result<std::vector<contract::Endpoint>> BackupController::endpoints_of(const api
                 read = base::fail(addresses.error());
                 return;
             }
-            for (const auto& [host, port] : *addresses) {
-                if (endpoints.size() < 32) endpoints.push_back({host, port});
+            for (const auto& address : *addresses) {
+                if (endpoints.size() < 32) endpoints.push_back(address);
             }
         });
     if (!listed) return base::fail(listed.error());

@@ -28,6 +28,8 @@ public:
         telemetry::Metrics& metrics;
         const base::Clock& clock;
         plan::RunnerConfig runner{};
+        std::function<std::optional<api::RunProgress>(const std::string& key)>
+            progress{};                                      ///< Told last by its runner.
         std::function<void(const std::string& key)> wake{};  ///< Asks for another look at a key.
     };
     explicit BackupController(Parts parts) : parts_(std::move(parts)) {}

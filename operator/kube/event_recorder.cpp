@@ -1,5 +1,6 @@
 #include "operator/kube/event_recorder.hpp"
 
+#include "common/base/fnv1a.hpp"
 #include "common/base/json_object.hpp"
 #include "common/base/rfc3339.hpp"
 #include "operator/telemetry/log.hpp"
@@ -9,17 +10,11 @@ namespace {
 
 constexpr std::size_t kMaxNote = 1000;  // The API allows 1 kB.
 
-std::uint64_t fnv1a(std::string_view text) {
-    std::uint64_t hash = 0xcbf29ce484222325U;
-    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
-    return hash;
-}
-
 }  // namespace
 
 void EventRecorder::record(const EventTarget& target, const Event& event) {
     const std::string note = event.note.substr(0, kMaxNote);
-    const auto id = fnv1a(fmt::format("{}/{}/{}", target.uid, event.reason, note));
+    const auto id = base::fnv1a(fmt::format("{}/{}/{}", target.uid, event.reason, note));
     const base::Json json{
         {"apiVersion", "events.k8s.io/v1"},
         {"kind", "Event"},

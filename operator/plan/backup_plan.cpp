@@ -4,9 +4,12 @@
 
 #include <algorithm>
 
+#include "common/base/backoff.hpp"
+#include "common/base/fnv1a.hpp"
 #include "common/contract/exit_code.hpp"
 #include "operator/api/reasons.hpp"
 #include "operator/plan/job_builder.hpp"
+#include "operator/plan/source_plan.hpp"
 #include "operator/plan/source_trust.hpp"
 
 namespace n4b::plan {
@@ -19,6 +22,8 @@ using Phase = AttemptState::Phase;
 constexpr std::size_t kMaxAttempts = 10;
 constexpr std::size_t kMaxMessage = 1000;
 constexpr auto kMaxRetryWait = std::chrono::hours(6);
+// So that backups that failed together are not tried again together.
+constexpr double kRetryJitter = 0.2;
 constexpr auto kGateRecheck = std::chrono::seconds(15);
 constexpr auto kStartRecheck = std::chrono::seconds(3);
 constexpr auto kRunRecheck = std::chrono::seconds(60);
@@ -58,7 +63,6 @@ void fail(BackupPlan& plan, const BackupInputs& in, Reason reason, const std::st
 }
 
 void succeed(BackupPlan& plan, const BackupInputs& in, const contract::RunReport& report) {
-    plan.status.source = report.source;
     plan.status.artifact = report.artifact;
     plan.status.tls = report.tls;
     plan_trust_at_end(plan, in, report);
@@ -103,6 +107,14 @@ struct Next {
     std::string message{};
 };
 
+/// In [0, 1), the same whenever an attempt of a run is looked at.
+double chance(const std::string& uid, std::int64_t attempt) {
+    auto hash = base::fnv1a(fmt::format("{}/{}", attempt, uid));
+    // The last characters hardly reach FNV's high bits: mixed as in MurmurHash3's finalizer.
+    hash = (hash ^ (hash >> 33U)) * 0xff51afd7ed558ccdU;
+    return static_cast<double>((hash ^ (hash >> 33U)) >> 32U) / 4294967296.0;
+}
+
 Next next_after(const api::Backup& backup, base::SystemTime now) {
     const auto& last = backup.status.attempts.back();
     const auto* copy = last_copy(backup.status);
@@ -112,9 +124,9 @@ Next next_after(const api::Backup& backup, base::SystemTime now) {
     if (last.look_up) return next;
     const bool retryable = contract::exit_code_of(reason) == contract::ExitCode::kRetry || reason == Reason::kCancelled;
     if (!retryable) return next;
-    const auto shift = std::min<std::int64_t>(last.number - 1, 20);
-    const auto wait = std::min<milliseconds>(backup.spec.retry_backoff * (std::int64_t{1} << shift), kMaxRetryWait);
-    next.due = last.ended.value_or(now) + wait;
+    const base::Backoff backoff{.base = backup.spec.retry_backoff, .cap = kMaxRetryWait, .jitter = kRetryJitter};
+    next.due = last.ended.value_or(now) +
+               backoff.wait(static_cast<std::uint32_t>(last.number), chance(backup.meta.uid, last.number));
     const bool late = backup.status.started && next.due > *backup.status.started + backup.spec.deadline;
     if (last.number <= backup.spec.retry_limit && !late) {
         next.start = StartAttempt{.number = last.number + 1};
@@ -213,6 +225,7 @@ void plan_between(BackupPlan& plan, const BackupInputs& in) {
 void plan_open_attempt(BackupPlan& plan, const BackupInputs& in, const AttemptState& state) {
     const auto& attempt = in.backup.status.attempts.back();
     if (state.phase == Phase::kRunning) {
+        plan.status.progress = next_progress(plan.status.progress, in.progress);
         set_verdict(plan, in, "Unknown", Reason::kRunning, fmt::format("attempt {} copies", attempt.number));
         plan.requeue = kRunRecheck;
         return;
@@ -226,6 +239,7 @@ void plan_open_attempt(BackupPlan& plan, const BackupInputs& in, const AttemptSt
         return;
     }
     end_attempt(plan.status, state.reason, state.message, in.now);
+    if (state.report) plan_source(plan, in, *state.report);
     if (state.reason == Reason::kCompleted && state.report && state.report->artifact) {
         return succeed(plan, in, *state.report);
     }
@@ -258,6 +272,7 @@ bool wants_attempt(const api::Backup& backup, base::SystemTime now) {
 void end_attempt(api::BackupStatus& status, Reason reason, const std::string& message, base::SystemTime now) {
     auto& attempt = status.attempts.back();
     attempt.ended = now;
+    status.progress.reset();
     attempt.reason = to_string(reason);
     attempt.message = message.substr(0, kMaxMessage);
 }

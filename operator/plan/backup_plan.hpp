@@ -19,6 +19,7 @@ struct BackupInputs {
     Gate gate = Gate::kOpen;                ///< Seen for a backup that wants to start an attempt.
     std::string gate_message{};
     std::string runner_image{};
+    std::optional<api::RunProgress> progress{};  ///< What the runner of the open attempt told last.
     base::SystemTime now{};
 };
 

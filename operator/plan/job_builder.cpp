@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/fnv1a.hpp"
 #include "common/base/json_object.hpp"
 #include "operator/plan/source_tls.hpp"
 
@@ -11,15 +12,8 @@ namespace {
 using base::Json;
 
 constexpr char kMount[] = "/backup";
-constexpr int kHttpPort = 8080;
 constexpr auto kDeadlineGrace = std::chrono::minutes(1);  // The runner ends itself first, with a report.
 constexpr std::size_t kMaxNamePart = 40;
-
-std::uint64_t fnv1a(std::string_view text) {
-    std::uint64_t hash = 0xcbf29ce484222325U;
-    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
-    return hash;
-}
 
 Json parsed(const std::string& text, Json fallback) {
     return text.empty() ? std::move(fallback) : Json::parse(text);  // Came from the API server as JSON.
@@ -37,13 +31,16 @@ contract::RunSpec run_spec(const JobRequest& request) {
             .source = spec.source,
             .endpoints = request.look_up ? std::vector<contract::Endpoint>{} : request.endpoints,
             .tls = request.look_up ? std::nullopt : tls_spec(request.backup),
+            .policy = spec.policy,
+            .max_lag = spec.max_lag,
             .database = spec.database,
             .storage_path = request.storage.path.empty() ? kMount : std::string(kMount) + "/" + request.storage.path,
             .compression = spec.compression,
             .connections = spec.runner.connections,
             .deadline = deadline,
             .timeouts = spec.timeouts,
-            .http_port = kHttpPort};
+            .bandwidth_limit = spec.runner.bandwidth_limit,
+            .http_port = kRunnerHttpPort};
 }
 
 Json container(const JobRequest& request, const std::vector<TlsVolume>& tls) {
@@ -56,7 +53,7 @@ Json container(const JobRequest& request, const std::vector<TlsVolume>& tls) {
         {"image", request.config.image},
         {"imagePullPolicy", request.config.pull_policy},
         {"env", Json::array({{{"name", contract::kRunSpecVariable}, {"value", contract::to_json(run_spec(request))}}})},
-        {"ports", Json::array({{{"name", "http"}, {"containerPort", kHttpPort}}})},
+        {"ports", Json::array({{{"name", "http"}, {"containerPort", kRunnerHttpPort}}})},
         {"resources", Json::parse(request.backup.spec.runner.resources)},
         {"terminationMessagePolicy", "File"},
         {"securityContext",
@@ -103,8 +100,9 @@ std::string job_name(const api::Meta& backup, std::int64_t attempt) {
 
 std::string spec_digest(const api::Backup& backup, std::int64_t attempt, bool look_up) {
     const auto& spec = backup.spec;
-    return fmt::format("{:016x}", fnv1a(fmt::format("{}/{}/{}/{}/{}/{}/{}", backup.meta.uid, backup.meta.generation,
-                                                    attempt, look_up, spec.source, spec.database, spec.storage)));
+    return fmt::format("{:016x}",
+                       base::fnv1a(fmt::format("{}/{}/{}/{}/{}/{}/{}", backup.meta.uid, backup.meta.generation, attempt,
+                                               look_up, spec.source, spec.database, spec.storage)));
 }
 
 std::string build_job(const JobRequest& request) {

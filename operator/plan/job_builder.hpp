@@ -8,6 +8,9 @@
 
 namespace n4b::plan {
 
+/// Where a runner serves /progress.
+inline constexpr std::uint16_t kRunnerHttpPort = 8080;
+
 /// What the operator's own configuration decides about runners.
 struct RunnerConfig {
     std::string image{};

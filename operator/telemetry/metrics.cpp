@@ -6,6 +6,7 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <limits>
 #include <mutex>
 
 namespace n4b::telemetry {
@@ -16,6 +17,10 @@ using prometheus::BuildGauge;
 using prometheus::BuildHistogram;
 
 const prometheus::Histogram::BucketBoundaries kSeconds{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30};
+
+prometheus::Labels labels_of(const RunLabels& run) {
+    return {{"namespace", run.object_namespace}, {"source", run.source}, {"database", run.database}};
+}
 
 }  // namespace
 
@@ -48,6 +53,15 @@ struct Metrics::Impl {
             .Name("neo4jbackup_source_certificate_expiry_timestamp_seconds")
             .Help("When the certificates of the last copy expire, the runner's own (client) and the source's (server).")
             .Register(registry);
+    prometheus::Family<prometheus::Gauge>& lag =
+        BuildGauge()
+            .Name("neo4jbackup_source_lag_transactions")
+            .Help("Transactions that the last copy's source was behind the newest known member; NaN when unknown.")
+            .Register(registry);
+    prometheus::Family<prometheus::Gauge>& bytes =
+        BuildGauge().Name("neo4jbackup_run_bytes").Help("Bytes that a run under way has received.").Register(registry);
+    prometheus::Family<prometheus::Gauge>& files =
+        BuildGauge().Name("neo4jbackup_run_files").Help("Files that a run under way has received.").Register(registry);
     std::mutex newest{};
 };
 
@@ -93,6 +107,21 @@ void Metrics::certificate_expires(const std::string& object_namespace, const std
                                   const std::string& whose, base::SystemTime time) {
     impl_->expiry.Add({{"namespace", object_namespace}, {"source", source}, {"certificate", whose}})
         .Set(std::chrono::duration<double>(time.time_since_epoch()).count());
+}
+
+void Metrics::source_lag(const RunLabels& run, std::optional<std::int64_t> transactions) {
+    impl_->lag.Add(labels_of(run))
+        .Set(transactions ? static_cast<double>(*transactions) : std::numeric_limits<double>::quiet_NaN());
+}
+
+void Metrics::run_progress(const RunLabels& run, std::int64_t bytes, std::int64_t files) {
+    impl_->bytes.Add(labels_of(run)).Set(static_cast<double>(bytes));
+    impl_->files.Add(labels_of(run)).Set(static_cast<double>(files));
+}
+
+void Metrics::run_ended(const RunLabels& run) {
+    impl_->bytes.Remove(&impl_->bytes.Add(labels_of(run)));
+    impl_->files.Remove(&impl_->files.Add(labels_of(run)));
 }
 
 void Metrics::unreadable_object(const std::string& kind) {

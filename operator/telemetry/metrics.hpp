@@ -2,12 +2,21 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/base/clock.hpp"
 
 namespace n4b::telemetry {
+
+/// What tells runs apart: one runs at a time for each.
+struct RunLabels {
+    std::string object_namespace{};
+    std::string source{};
+    std::string database{};
+};
 
 /// The operator's metrics. Thread-safe.
 class Metrics {
@@ -27,6 +36,11 @@ public:
     /// `whose`: "client" or "server".
     void certificate_expires(const std::string& object_namespace, const std::string& source, const std::string& whose,
                              base::SystemTime time);
+    /// How far the source of the last copy was behind the newest known member; nothing: unknown (NaN).
+    void source_lag(const RunLabels& run, std::optional<std::int64_t> transactions);
+    /// Of a run under way.
+    void run_progress(const RunLabels& run, std::int64_t bytes, std::int64_t files);
+    void run_ended(const RunLabels& run);
     void unreadable_object(const std::string& kind);
 
     /// Prometheus text format, version 0.0.4.

@@ -37,7 +37,7 @@ DOORS = {
 }
 # Foreign header -> rooms that may include it.
 FOREIGN = {
-    r"<boost/": {"backup-runner/net", "common/httpd"},
+    r"<boost/": {"backup-runner/net", "common/httpd", "operator/http"},
     r"<CLI/": {"backup-runner/app", "operator/app"},
     r"<openssl/": {"backup-runner/archive", "operator/http", "operator/kube"},
     r"<zstd": {"backup-runner/archive"},

@@ -15,10 +15,10 @@ using std::chrono::milliseconds;
 const char* const kObject = R"({
   "metadata": {"name": "b", "namespace": "db", "uid": "u-1", "resourceVersion": "7", "generation": 2,
                "creationTimestamp": "2026-11-24T10:00:00Z"},
-  "spec": {"source": {"name": "prod", "type": "Endpoints", "endpoints": [{"host": "h"}, {"host": "::1", "port": 6000}]},
+  "spec": {"source": {"name": "prod", "type": "Endpoints", "policy": "Any", "maxLag": 0, "endpoints": [{"host": "h"}, {"host": "::1", "port": 6000}]},
            "databases": ["graph.db"], "storageRef": {"name": "s"}, "compression": "None",
            "deadline": "1h30m", "retry": {"limit": 1, "backoff": "500ms"},
-           "runner": {"resources": {"limits": {"memory": 67108864}}, "nodeSelector": {"a": "b"}}},
+           "runner": {"resources": {"limits": {"memory": 67108864}}, "nodeSelector": {"a": "b"}, "bandwidthLimit": "100Mi"}},
   "status": {"observedGeneration": -1}})";
 
 TEST(Backup, IsReadWithItsDefaults) {
@@ -26,6 +26,9 @@ TEST(Backup, IsReadWithItsDefaults) {
     ASSERT_TRUE(backup) << backup.error().message;
     EXPECT_EQ(backup->meta.key(), "db/b");
     EXPECT_EQ(backup->spec.endpoints, (std::vector<contract::Endpoint>{{"h", 6362}, {"::1", 6000}}));
+    EXPECT_EQ(backup->spec.policy, contract::SourcePolicy::kAny);
+    EXPECT_EQ(backup->spec.max_lag, 0);
+    EXPECT_EQ(backup->spec.runner.bandwidth_limit, 100 << 20);
     EXPECT_EQ(backup->spec.deadline, std::chrono::minutes(90));
     EXPECT_EQ(backup->spec.retry_backoff, milliseconds(500));
     EXPECT_EQ(backup->spec.runner.memory_limit, "67108864");
@@ -53,7 +56,16 @@ TEST(BackupStatus, SurvivesWritingAndReading) {
         .completed = time,
         .runner_image = "i",
         .memory_limit = "64Mi",
-        .source = contract::SourceReport{.address = "a:1", .store_id = "s", .last_transaction = 5},
+        .source = contract::SourceReport{.address = "a:1",
+                                         .store_id = "s",
+                                         .last_transaction = 5,
+                                         .member = "replica-0",
+                                         .role = contract::MemberRole::kReadReplica,
+                                         .newest_known_transaction = 8,
+                                         .lag = 3,
+                                         .choice = "the first",
+                                         .prepare = milliseconds(20),
+                                         .checkpoint_lock = milliseconds(10)},
         .conditions = {{.type = "Succeeded", .status = "True", .reason = "Completed", .last_transition = time}}};
     auto& artifact = backup.status.artifact.emplace();
     artifact.database = "graph.db";
@@ -66,6 +78,23 @@ TEST(BackupStatus, SurvivesWritingAndReading) {
     ASSERT_TRUE(again) << again.error().message;
     EXPECT_EQ(again->status, backup.status);
     EXPECT_TRUE(again->succeeded());
+}
+
+TEST(BackupStatus, ShowsAnUnknownLagAsUnknownAndRemovesOldProgress) {
+    auto backup = *parse_backup(Json::parse(kObject));
+    backup.status.source = contract::SourceReport{.address = "a:1"};
+    const auto without = Json::parse(status_patch(backup.meta, backup.status))["status"];
+    EXPECT_EQ(without["source"]["lag"], "Unknown");
+    EXPECT_TRUE(without.contains("progress"));
+    EXPECT_TRUE(without["progress"].is_null()) << "a merge patch removes only what is null";
+    backup.status.source->lag = 0;
+    backup.status.progress = RunProgress{.bytes = 5, .files = 1, .rate = 3, .phase = "Copying"};
+    auto json = Json::parse(kObject);
+    json["status"] = Json::parse(status_patch(backup.meta, backup.status))["status"];
+    EXPECT_EQ(json["status"]["source"]["lag"], "0");
+    EXPECT_EQ(parse_backup(json)->status.progress, backup.status.progress);
+    json["spec"]["runner"]["bandwidthLimit"] = "fast";
+    EXPECT_FALSE(parse_backup(json));
 }
 
 TEST(Duration, TableOfTexts) {
@@ -93,10 +122,11 @@ TEST(Condition, KeepsItsTransitionTimeWhileItsStatusStays) {
 
 TEST(EndpointSlice, GivesReadyAddressesOfTheNamedPort) {
     const auto slice = Json::parse(R"({"ports": [{"name": "http", "port": 7474}, {"name": "backup", "port": 6362}],
-        "endpoints": [{"addresses": ["10.0.0.1"], "conditions": {"ready": true}},
+        "endpoints": [{"addresses": ["10.0.0.1"], "conditions": {"ready": true}, "targetRef": {"kind": "Pod", "name": "replica-0"}},
                       {"addresses": ["10.0.0.2"], "conditions": {"ready": false}}, {"addresses": ["10.0.0.3"]}]})");
-    using Addresses = std::vector<std::pair<std::string, std::uint16_t>>;
-    EXPECT_EQ(*parse_ready_addresses(slice, "backup"), (Addresses{{"10.0.0.1", 6362}, {"10.0.0.3", 6362}}));
+    using Addresses = std::vector<contract::Endpoint>;
+    EXPECT_EQ(*parse_ready_addresses(slice, "backup"),
+              (Addresses{{"10.0.0.1", 6362, "replica-0"}, {"10.0.0.3", 6362}}));
     EXPECT_EQ(*parse_ready_addresses(slice, "bolt"), Addresses{});
 }
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "operator/plan/job_builder.hpp"
 
 namespace n4b::plan {
@@ -78,13 +80,28 @@ TEST(BackupPlan, WaitsForTheBackoffAndThenTriesAgain) {
     EXPECT_EQ(life.verdict(), "Unknown/Retrying");
     life.now += seconds(9);
     EXPECT_FALSE(life.step().plan.start);
-    life.now += seconds(1);
+    life.now += seconds(3);  // At most 20 % are added.
     life.step();
     ASSERT_TRUE(life.plan.start);
     EXPECT_EQ(life.plan.start->number, 2);
     life.ends(Reason::kSourceUnreachable);
     EXPECT_EQ(life.verdict(), "False/SourceUnreachable");
     EXPECT_EQ(life.stalled(), "True");
+}
+
+TEST(BackupPlan, SpreadsTheRetriesOfBackupsThatFailedTogether) {
+    std::set<std::chrono::milliseconds> waits;
+    for (int i = 0; i < 20; ++i) {
+        Life life;
+        life.backup.meta.uid = "uid-" + std::to_string(i);
+        life.step().ends(Reason::kSourceUnreachable);
+        const auto wait = *life.plan.requeue;
+        EXPECT_GE(wait, seconds(10));
+        EXPECT_LE(wait, seconds(12));
+        EXPECT_EQ(*life.step().plan.requeue, wait) << "looking again does not move it";
+        waits.insert(wait);
+    }
+    EXPECT_GT(waits.size(), 15U);
 }
 
 TEST(BackupPlan, DoesNotRetryWhatWouldEndAlike) {

@@ -28,6 +28,9 @@ api::Backup example() {
     backup.spec.source = "prod";
     backup.spec.database = "graph.db";
     backup.spec.storage = "s";
+    backup.spec.policy = contract::SourcePolicy::kReplicaOnly;
+    backup.spec.max_lag = 7;
+    backup.spec.runner.bandwidth_limit = 1 << 20;
     backup.spec.runner.resources = R"({"limits":{"memory":"64Mi"}})";
     return backup;
 }
@@ -52,6 +55,9 @@ TEST(JobBuilder, GivesARunSpecThatTheRunnerReads) {
     EXPECT_EQ(env["name"], "N4B_RUN_SPEC");
     const auto spec = contract::parse_run_spec(env["value"].get<std::string>());
     ASSERT_TRUE(spec) << spec.error().message;
+    EXPECT_EQ(spec->policy, contract::SourcePolicy::kReplicaOnly);
+    EXPECT_EQ(spec->max_lag, 7);
+    EXPECT_EQ(spec->bandwidth_limit, 1 << 20);
     EXPECT_EQ(spec->run.uid, "0123456789ab");
     EXPECT_EQ(spec->run.attempt, 2);
     EXPECT_EQ(spec->storage_path, "/backup/a/b");

@@ -1,0 +1,16 @@
+#pragma once
+
+// Heavy: codec sources only.
+#include "common/base/json_object.hpp"
+#include "operator/api/backup.hpp"
+
+namespace n4b::api {
+
+/// status.source and status.progress. A lag is a text there, since "Unknown" must be told from 0.
+base::Json source_json(const contract::SourceReport& source);
+contract::SourceReport read_source_report(base::JsonObject& source);
+
+base::Json progress_json(const RunProgress& progress);
+RunProgress read_progress(base::JsonObject& progress);
+
+}  // namespace n4b::api
