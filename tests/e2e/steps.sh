@@ -90,9 +90,11 @@ peer() { # COMMAND...: a process of ours in the background
     children+=($!)
 }
 # runner_task NAME: id and process id of the runner's container
-runner_task() {
+runner_task() { task "$(kubectl get pod -n "$NS" -l "neo4jbackup.dev/backup=$1" -o jsonpath='{.items[0].metadata.name}')"; }
+# task POD: the same of the pod's only container
+task() {
     local id
-    id=$(kubectl get pod -n "$NS" -l "neo4jbackup.dev/backup=$1" -o jsonpath='{.items[0].status.containerStatuses[0].containerID}')
+    id=$(kubectl get pod -n "$NS" "$1" -o jsonpath='{.status.containerStatuses[0].containerID}')
     ctr -a "$TB/run/containerd.sock" -n k8s.io tasks ls | awk -v id="${id#containerd://}" '$1 == id {print $1, $2}'
 }
 heads() { find "$TB/volumes/$1" -path '*/heads/*.json' ! -name '.*' | wc -l; }

@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# Which server a backup comes from, on the testbed: the chosen one dies half-way, one lags, one is being replaced; and what is
+# seen of a run while it is held back. Runs like run.sh.
+#   tests/e2e/sources.sh
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/../.."
+# shellcheck source=tests/e2e/steps.sh
+. tests/e2e/steps.sh
+
+address() { kubectl get pod -n "$NS" "$1" -o jsonpath='{.status.podIP}'; }
+field() { kubectl get nb -n "$NS" "$1" -o jsonpath="{.status.$2}"; } # BACKUP PATH
+# told BACKUP TEXT: an event says so
+told() {
+    for _ in $(seq 20); do
+        ! kubectl events -n "$NS" --for "neo4jbackup/$1" 2> /dev/null | grep -qE "$2" || return 0
+        sleep 0.5
+    done
+    die "$1: no event says $2"
+}
+# caught_up POD COUNT: the replica holds that many nodes
+caught_up() {
+    for _ in $(seq 240); do [ "$(cypher "$1" "MATCH (n) RETURN count(n)" 2> /dev/null)" != "$2" ] || return 0; sleep 0.5; done
+    die "$1 does not catch up"
+}
+
+step "install"
+install_operator neo4j-backup
+kubectl delete nb,nbs,pvc -n "$NS" --all > /dev/null 2>&1 || true
+core=$(leader)
+cypher "$core" "MATCH (n) DETACH DELETE n" > /dev/null
+cypher "$core" "UNWIND range(1,20000) AS i CREATE (:Person {id:i, name:'person ' + i})" > /dev/null
+caught_up replica-0 20000
+caught_up replica-1 20000
+storage main
+
+step "from a Service: member, role and lag in status; progress and metrics while the bandwidth limit holds it back"
+backup slow main "$service" $'  runner: {bandwidthLimit: 128Ki}\n  retry: {limit: 0}' prod
+running slow
+for _ in $(seq 100); do [ -z "$(field slow progress.bytes)" ] || break; sleep 0.5; done
+[ "$(field slow progress.bytes)" -gt 0 ] || die "no progress is shown"
+operator=$(kubectl get pod -n neo4j-backup -o jsonpath='{.items[0].status.podIP}')
+curl -sf "http://$operator:8080/metrics" | grep -q 'neo4jbackup_run_bytes{.*source="prod"} [1-9]' || die "no metric of the run"
+expect slow True Completed 180
+[[ "$(field slow source.member)" = replica-[01] ]] || die "member: $(field slow source)"
+[ "$(field slow source.role)" = ReadReplica ] || die "role: $(field slow source)"
+[[ "$(field slow source.lag)" =~ ^[0-9]+$ ]] || die "lag: $(field slow source)"
+[ -z "$(field slow progress)" ] || die "progress is still shown: $(field slow progress)"
+told slow Completed
+! kubectl events -n "$NS" --for neo4jbackup/slow | grep -qE "SourceFallback|SourcePassedOver" || die "an event of a fallback"
+
+step "only a core answers: a fallback, with its reason; and none is taken when only replicas may be"
+backup fallback main "$(endpoint "$(address core-0)" 6362)" '  retry: {limit: 0}' prod
+expect fallback True Completed
+[ "$(field fallback source.role)/$(field fallback source.lag)" = Core/Unknown ] || die "$(field fallback source)"
+told fallback SourceFallback
+backup replica-only main "$(endpoint "$(address core-0)" 6362), policy: ReplicaOnly" '  retry: {limit: 0}' prod
+expect replica-only False NoReadReplica
+
+step "the chosen replica is killed half-way: the next one is used, an event says so, and the copy is right"
+replica=$(address replica-0)
+peer python3 tests/e2e/paused_proxy.py "$HOST:27531" "$replica:6362" 300000 "$STATE/gate"
+proxy=${children[-1]}
+backup killed main "type: Endpoints, endpoints: [{host: $HOST, port: 27531}, {host: $(address replica-1)}]" '  retry: {limit: 0}' prod
+running killed
+for _ in $(seq 100); do [ "$(find "$TB/volumes/main" -name intent.json | wc -l)" -le "$(heads main)" ] || break; sleep 0.1; done
+kubectl delete pod -n "$NS" replica-0 --force --grace-period=0 > /dev/null 2>&1
+kill "$proxy"
+expect killed True Completed 120
+[ "$(field killed source.address)" = "$(address replica-1):6362" ] || die "$(field killed source)"
+[ "$(field killed 'attempts[*].number')" = 1 ] || die "more than one attempt"
+told killed "SourcePassedOver.*$HOST:27531"
+restored_server restored main graph.db prod "$(field killed 'databases[0].chain')"
+[ "$(cypher restored "MATCH (n) RETURN count(n)")" = 20000 ] || die "not all nodes were restored"
+kubectl delete pod -n "$NS" restored > /dev/null
+kubectl wait -n "$NS" --for=condition=Ready pod/replica-0 --timeout=120s > /dev/null
+caught_up replica-0 20000
+
+step "a replica is cut off from the cores: its lag is seen, and it is passed over"
+read -r _ pid <<< "$(task replica-1)"
+cut() { for peer_pod in core-0 core-1 replica-0; do nsenter -t "$pid" -n ip route "$1" blackhole "$(address $peer_pod)/32"; done; }
+cut add
+trap 'cut del 2> /dev/null; cleanup' EXIT
+core=$(leader)
+for i in $(seq 50); do cypher "$core" "CREATE (:Late {n: $i})" > /dev/null; done
+caught_up replica-0 20050
+both="type: Endpoints, endpoints: [{host: $(address replica-1)}, {host: $(address replica-0)}, {host: $(address core-0)}]"
+backup lagging main "$both, maxLag: 20" '  retry: {limit: 0}' prod
+expect lagging True Completed
+[ "$(field lagging source.address)" = "$(address replica-0):6362" ] || die "$(field lagging source)"
+told lagging "SourcePassedOver.*$(address replica-1).*SourceBehind"
+backup any-lag main "$both" '  retry: {limit: 0}' prod
+expect any-lag True Completed
+[ "$(field any-lag source.lag)" -ge 50 ] || die "the lag is not seen: $(field any-lag source)"
+backup too-far main "type: Endpoints, endpoints: [{host: $(address replica-1)}, {host: $(address core-0)}], policy: ReplicaOnly, maxLag: 20" '  retry: {limit: 0}' prod
+expect too-far False SourceBehind
+cut del
+trap cleanup EXIT
+caught_up replica-1 20050
+
+step "two replicas behind a Service while one after the other is being replaced"
+kubectl rollout restart -n "$NS" statefulset/replica > /dev/null
+for i in $(seq 4); do
+    backup "replaced-$i" main "$service" '  retry: {limit: 3, backoff: 2s}' prod
+    expect "replaced-$i" True Completed 120
+done
+kubectl rollout status -n "$NS" statefulset/replica --timeout=240s > /dev/null
+step "done"
