@@ -47,6 +47,10 @@ TEST(RunSpec, NamesWhatIsWrong) {
         {"\"verification\":\"Chain\"", "\"verification\":\"Maybe\"",
          "RunSpec: source.tls.verification: found \"Maybe\", expected Full, Chain or None"},
         {"\"directory\":\"/tls/source\",", "\"dir\":\"/tls/source\",", "RunSpec: source.tls.dir: unknown field"},
+        {"\"/tls/source\"", "\"/tls\\u0000\"", "RunSpec: source.tls.directory: holds a zero byte"},
+        {"[\"/tls/trust-0/ca.crt\"]", "[\"\"]", "RunSpec: source.tls.trust: expected paths of 1 to 4096 characters"},
+        {"\"serverName\":\"neo4j\"", "\"serverName\":\"" + std::string(254, 'a') + "\"",
+         "RunSpec: source.tls.serverName: longer than 253 characters"},
         {"\"stallMs\":5000", "\"stallMs\":\"5s\"", "RunSpec: timeouts.stallMs: found string, expected a whole number"},
     };
     for (const auto& c : cases) {
