@@ -36,6 +36,19 @@ enum class Reason {
     kAttemptDeadlineExceeded,
     kCancelled,
     kInternalError,
+    // Outcomes of TLS that the runner reports.
+    kSourceRequiresTls,             ///< The source speaks TLS, and clear text was spoken to it.
+    kSourceSpeaksClearText,         ///< The source speaks clear text, and TLS was spoken to it.
+    kTlsMaterialInvalid,            ///< A key, certificate or revocation list can't be read.
+    kTlsKeyMismatch,                ///< The private key does not belong to the certificate.
+    kTlsClientCertificateRequired,  ///< The source demands a client certificate, and there is none.
+    kTlsClientCertificateRejected,  ///< The source refuses our client certificate.
+    kTlsNoCommonVersion,            ///< No TLS version or cipher that both sides take.
+    kServerCertificateExpired,
+    kServerCertificateNotYetValid,
+    kServerCertificateUntrusted,  ///< No trusted certificate leads to it, or it is not made for this.
+    kServerCertificateRevoked,
+    kServerNameMismatch,  ///< The source's certificate is for other names.
     // Outcomes that only the operator can see.
     kStorageNotFound,  ///< No Neo4jBackupStorage of that name.
     kStorageNotReady,  ///< The storage exists, but its claim does not.

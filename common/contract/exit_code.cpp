@@ -17,6 +17,18 @@ ExitCode exit_code_of(base::Reason reason) {
         case Reason::kNotCatchupServer:
         case Reason::kSourceIdentityChanged:
         case Reason::kSourcesDisagree:
+        case Reason::kSourceRequiresTls:
+        case Reason::kSourceSpeaksClearText:
+        case Reason::kTlsMaterialInvalid:
+        case Reason::kTlsKeyMismatch:
+        case Reason::kTlsClientCertificateRequired:
+        case Reason::kTlsClientCertificateRejected:
+        case Reason::kTlsNoCommonVersion:
+        case Reason::kServerCertificateExpired:
+        case Reason::kServerCertificateNotYetValid:
+        case Reason::kServerCertificateUntrusted:
+        case Reason::kServerCertificateRevoked:
+        case Reason::kServerNameMismatch:
         case Reason::kStorageFull:
         case Reason::kStorageReadOnly:
         case Reason::kStoragePermission:

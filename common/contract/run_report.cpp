@@ -85,6 +85,7 @@ Json artifact_json(const ArtifactReport& a) {
 Json tls_json(const TlsReport& tls) {
     Json json{{"version", tls.version},
               {"cipher", tls.cipher},
+              {"verification", tls.verification},
               {"clientCertificateRequested", tls.client_certificate_requested}};
     if (tls.certificate_expires) json["certificateExpires"] = base::format_rfc3339(*tls.certificate_expires);
     if (tls.server_certificate_expires) {
@@ -191,6 +192,7 @@ base::Result<RunReport> parse_run_report(std::string_view json) {
     object.object("tls", [&](JsonObject& tls) {
         report.tls = TlsReport{.version = tls.required<std::string>("version"),
                                .cipher = tls.required<std::string>("cipher"),
+                               .verification = tls.value_or<std::string>("verification", ""),
                                .client_certificate_requested = tls.value_or("clientCertificateRequested", false),
                                .certificate_expires = read_time(tls, "certificateExpires"),
                                .server_certificate_expires = read_time(tls, "serverCertificateExpires")};

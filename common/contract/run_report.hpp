@@ -48,6 +48,7 @@ struct PassedOver {
 struct TlsReport {
     std::string version{};                                  ///< "TLSv1.3"
     std::string cipher{};                                   ///< "TLS_AES_256_GCM_SHA384"
+    std::string verification{};                             ///< As asked for: "Full", "Chain" or "None".
     bool client_certificate_requested = false;              ///< The source asked for one.
     std::optional<base::SystemTime> certificate_expires{};  ///< notAfter of ours; absent without one.
     std::optional<base::SystemTime> server_certificate_expires{};

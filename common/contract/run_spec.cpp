@@ -49,6 +49,11 @@ void read_run(JsonObject& object, RunIdentity& run) {
     object.refuse_unknown();
 }
 
+/// Paths and host names go to C interfaces, where a zero byte would end them early.
+bool has_zero(std::string_view text) {
+    return text.find('\0') != std::string_view::npos;
+}
+
 TlsSpec read_tls(JsonObject& object) {
     TlsSpec tls{.directory = object.value_or<std::string>("directory", ""),
                 .trust = object.optional<std::vector<std::string>>("trust").value_or(std::vector<std::string>{}),
@@ -58,6 +63,9 @@ TlsSpec read_tls(JsonObject& object) {
     for (const auto& file : tls.trust) {
         if (file.empty() || file.size() > kMaxPath) object.reject("trust", "expected paths of 1 to 4096 characters");
     }
+    if (has_zero(tls.directory)) object.reject("directory", "holds a zero byte");
+    if (std::any_of(tls.trust.begin(), tls.trust.end(), has_zero)) object.reject("trust", "holds a zero byte");
+    if (has_zero(tls.server_name)) object.reject("serverName", "holds a zero byte");
     if (tls.server_name.size() > 253) object.reject("serverName", "longer than 253 characters");
     const auto name = object.value_or<std::string>("verification", "Full");
     if (const auto verification = parse_tls_verification(name)) {

@@ -12,6 +12,28 @@ std::string_view advice(base::Reason reason) {
             return "Check the host names in spec.source.endpoints.";
         case Reason::kNotCatchupServer:
             return "Point spec.source at the backup port (6362) or the transaction port (6000) of a Neo4j 3.x server.";
+        case Reason::kSourceRequiresTls:
+            return "Give spec.source.tls the Secret with the policy's key and certificates.";
+        case Reason::kSourceSpeaksClearText:
+            return "Remove spec.source.tls, or set dbms.backup.ssl_policy on the source.";
+        case Reason::kTlsMaterialInvalid:
+        case Reason::kTlsKeyMismatch:
+            return "Put a matching key and certificate in PEM into the Secret that spec.source.tls names.";
+        case Reason::kTlsClientCertificateRequired:
+            return "Put a key and a certificate that the source trusts into the Secret of spec.source.tls.";
+        case Reason::kTlsClientCertificateRejected:
+            return "Renew the certificate in the Secret of spec.source.tls, or trust its issuer on the source.";
+        case Reason::kTlsNoCommonVersion:
+            return "Let the source's policy take TLSv1.2 or TLSv1.3 (tls_versions, ciphers).";
+        case Reason::kServerCertificateExpired:
+        case Reason::kServerCertificateNotYetValid:
+            return "Renew the source's certificate; check the clocks.";
+        case Reason::kServerCertificateUntrusted:
+            return "Add the issuer of the source's certificate to the Secret or to spec.source.tls.trust.";
+        case Reason::kServerCertificateRevoked:
+            return "Give the source another certificate, or the Secret a newer revocation list.";
+        case Reason::kServerNameMismatch:
+            return "Set spec.source.tls.serverName to a name in the certificate, or verification to Chain.";
         case Reason::kSourceConnectionLost:
             return "Look at the source's log: it closed the connection.";
         case Reason::kSourceStalled:

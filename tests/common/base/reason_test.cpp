@@ -6,7 +6,7 @@ namespace n4b::base {
 namespace {
 
 TEST(Reason, EveryValueHasANameOfItsOwnThatParsesBack) {
-    for (int i = 0; i <= static_cast<int>(Reason::kRetrying); ++i) {
+    for (int i = 0; i <= static_cast<int>(Reason::kCertificateExpiresSoon); ++i) {
         const auto reason = static_cast<Reason>(i);
         EXPECT_EQ(parse_reason(to_string(reason)), reason) << i;
     }

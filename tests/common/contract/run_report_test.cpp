@@ -13,6 +13,7 @@ RunReport example() {
         SourceReport{.address = "10.1.2.3:6362", .store_id = std::string(64, 'a'), .last_transaction = 1000};
     report.tls = TlsReport{.version = "TLSv1.3",
                            .cipher = "TLS_AES_256_GCM_SHA384",
+                           .verification = "Full",
                            .client_certificate_requested = true,
                            .certificate_expires = base::SystemTime(std::chrono::seconds(1799384249))};
     report.source->member = "replica-0";

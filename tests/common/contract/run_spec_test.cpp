@@ -55,6 +55,10 @@ TEST(RunSpec, NamesWhatIsWrong) {
          "RunSpec: source.policy: found \"Replicas\", expected ReplicaOnly, PreferReplica or Any"},
         {"\"bandwidthLimit\":1048576", "\"bandwidthLimit\":1",
          "RunSpec: bandwidthLimit: expected 0 (none), or 64 KiB to 1 TiB a second"},
+        {"\"/tls/source\"", "\"/tls\\u0000\"", "RunSpec: source.tls.directory: holds a zero byte"},
+        {"[\"/tls/trust-0/ca.crt\"]", "[\"\"]", "RunSpec: source.tls.trust: expected paths of 1 to 4096 characters"},
+        {"\"serverName\":\"neo4j\"", "\"serverName\":\"" + std::string(254, 'a') + "\"",
+         "RunSpec: source.tls.serverName: longer than 253 characters"},
         {"\"stallMs\":5000", "\"stallMs\":\"5s\"", "RunSpec: timeouts.stallMs: found string, expected a whole number"},
     };
     for (const auto& c : cases) {
