@@ -26,7 +26,7 @@ constexpr auto kMaxRetryWait = std::chrono::hours(6);
 constexpr double kRetryJitter = 0.2;
 constexpr auto kGateRecheck = std::chrono::seconds(15);
 constexpr auto kStartRecheck = std::chrono::seconds(3);
-constexpr auto kRunRecheck = std::chrono::seconds(15);  // A lost node sends nothing: only time tells.
+constexpr auto kRunRecheck = std::chrono::seconds(15);   // A lost node sends nothing: only time tells.
 constexpr auto kKeepFailedJobs = std::chrono::hours(1);  // For their logs.
 
 std::string with_advice(Reason reason, const std::string& message) {
