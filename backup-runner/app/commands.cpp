@@ -53,8 +53,11 @@ void write_termination_log(const RunReport& report) {
 int conclude(const RunReport& report) {
     write_termination_log(report);
     const auto code = static_cast<int>(contract::exit_code_of(report.reason));
+    // Of a single server the error itself tells.
+    const bool several = report.passed_over.size() > 1 || report.reason == base::Reason::kCompleted;
     for (const auto& other : report.passed_over) {
-        fmt::print(stderr, "passed over {}: {}: {}\n", other.address, to_string(other.reason), other.message);
+        if (several)
+            fmt::print(stderr, "passed over {}: {}: {}\n", other.address, to_string(other.reason), other.message);
     }
     if (report.reason != base::Reason::kCompleted) {
         fmt::print(stderr, "error: {}: {}\n", to_string(report.reason), report.message);

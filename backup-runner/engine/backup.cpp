@@ -110,6 +110,17 @@ bool ends_only_the_copy(const base::Error& error) {
         case Reason::kSourceLogPruned:
         case Reason::kSourceBehind:
         case Reason::kCopyInconsistent:
+        // A certificate can change or expire while a copy runs.
+        case Reason::kSourceRequiresTls:
+        case Reason::kSourceSpeaksClearText:
+        case Reason::kTlsClientCertificateRequired:
+        case Reason::kTlsClientCertificateRejected:
+        case Reason::kTlsNoCommonVersion:
+        case Reason::kServerCertificateExpired:
+        case Reason::kServerCertificateNotYetValid:
+        case Reason::kServerCertificateUntrusted:
+        case Reason::kServerCertificateRevoked:
+        case Reason::kServerNameMismatch:
             return true;
         default:
             return false;
