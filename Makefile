@@ -63,7 +63,7 @@ format-check: packages
 
 lint: packages ## clang-tidy over all sources
 	cmake --preset dev > /dev/null
-	clang-tidy-14 -p build/dev --quiet $(filter %.cpp,$(filter-out tests/%,$(SOURCES)))
+	printf '%s\n' $(filter %.cpp,$(filter-out tests/%,$(SOURCES))) | xargs -P $(JOBS) -n 4 clang-tidy-14 -p build/dev --quiet
 
 FUZZ_SECONDS ?= 60
 fuzz: ## run each libFuzzer target for FUZZ_SECONDS (60)
