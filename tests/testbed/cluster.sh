@@ -25,14 +25,15 @@ leader() {
     return 1
 }
 
-# install_operator NAMESPACE: the chart, into a namespace that enforces the restricted Pod Security Standard
+# install_operator NAMESPACE: the chart, into a namespace that enforces the restricted Pod Security Standard. The annotation
+# makes a new pod, since the image may be another under the same tag.
 install_operator() {
     kubectl create namespace "$1" --dry-run=client -o yaml | kubectl apply -f - > /dev/null
     kubectl label namespace "$1" pod-security.kubernetes.io/enforce=restricted --overwrite > /dev/null
     helm upgrade --install neo4j-backup-operator helm/neo4j-backup-operator -n "$1" --wait --timeout 120s \
         --set image.repository="${OPERATOR_IMAGE%:*}" --set image.tag="${OPERATOR_IMAGE##*:}" --set image.pullPolicy=Never \
         --set runnerImage.repository="${RUNNER_IMAGE%:*}" --set runnerImage.tag="${RUNNER_IMAGE##*:}" \
-        --set runnerImage.pullPolicy=Never > /dev/null || { kubectl get pods,events -n "$1"; return 1; }
+        --set runnerImage.pullPolicy=Never --set-string podAnnotations.installed="$(date +%s)" > /dev/null || { kubectl get pods,events -n "$1"; return 1; }
 }
 
 # restored_server NAME CLAIM DATABASE SOURCE [CHAIN]: a fresh single Neo4j server that starts on what was restored. Its data
