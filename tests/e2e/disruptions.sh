@@ -8,12 +8,7 @@ cd "$here/../.."
 # shellcheck source=tests/e2e/steps.sh
 . tests/e2e/steps.sh
 
-step "install"
-install_operator neo4j-backup
-kubectl delete nb,nbs,pvc -n "$NS" --all > /dev/null 2>&1 || true
-core=$(leader)
-cypher "$core" "MATCH (n) DETACH DELETE n" > /dev/null
-cypher "$core" "UNWIND range(1,20000) AS i CREATE (:Person {id:i, name:'person ' + i})" > /dev/null
+begin
 replica=$(kubectl get pod -n "$NS" replica-0 -o jsonpath='{.status.podIP}')
 storage main
 backup first main "$service" '  retry: {limit: 0}' prod
@@ -56,8 +51,11 @@ kill -STOP "$kubelet"
 trap 'kill -CONT "$kubelet" 2> /dev/null; cleanup' EXIT
 # As the taint manager would after its five minutes.
 kubectl delete pod -n "$NS" -l neo4jbackup.dev/backup=node-lost --wait=false --grace-period=5 > /dev/null
-expect node-lost False PodLost 120
+for _ in $(seq 240); do [ "$(kubectl get nb -n "$NS" node-lost -o jsonpath='{.status.attempts[0].reason}')" != PodLost ] || break; sleep 0.5; done
+[ "$(kubectl get nb -n "$NS" node-lost -o jsonpath='{.status.attempts[0].reason}')" = PodLost ] || die "the attempt of node-lost goes on"
+# The node is where the volume is, so the look-up for a finished artifact waits for it.
 kill -CONT "$kubelet"
+expect node-lost False PodLost 120
 kubectl wait --for=condition=Ready node/node1 --timeout=60s > /dev/null
 kubectl wait -n "$NS" --for=condition=Ready pod -l app=neo4j --timeout=120s > /dev/null
 

@@ -7,12 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
 # shellcheck source=tests/e2e/steps.sh
 . tests/e2e/steps.sh
-step "install"
-install_operator neo4j-backup
-kubectl delete nb,nbs,pvc -n "$NS" --all > /dev/null 2>&1 || true
-core=$(leader)
-cypher "$core" "MATCH (n) DETACH DELETE n" > /dev/null
-cypher "$core" "UNWIND range(1,20000) AS i CREATE (:Person {id:i, name:'person ' + i})" > /dev/null
+begin
 (for i in $(seq 5000); do cypher "$core" "CREATE (:Marker {n: $i})" > /dev/null || exit 0; done) &
 writer=$!
 children+=("$writer")

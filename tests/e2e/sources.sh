@@ -18,20 +18,8 @@ told() {
     done
     die "$1: no event says $2"
 }
-# caught_up POD COUNT: the replica holds that many nodes
-caught_up() {
-    for _ in $(seq 240); do [ "$(cypher "$1" "MATCH (n) RETURN count(n)" 2> /dev/null)" != "$2" ] || return 0; sleep 0.5; done
-    die "$1 does not catch up"
-}
 
-step "install"
-install_operator neo4j-backup
-kubectl delete nb,nbs,pvc -n "$NS" --all > /dev/null 2>&1 || true
-core=$(leader)
-cypher "$core" "MATCH (n) DETACH DELETE n" > /dev/null
-cypher "$core" "UNWIND range(1,20000) AS i CREATE (:Person {id:i, name:'person ' + i})" > /dev/null
-caught_up replica-0 20000
-caught_up replica-1 20000
+begin
 storage main
 
 step "from a Service: member, role and lag in status; progress and metrics while the bandwidth limit holds it back"

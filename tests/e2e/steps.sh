@@ -98,3 +98,19 @@ task() {
     ctr -a "$TB/run/containerd.sock" -n k8s.io tasks ls | awk -v id="${id#containerd://}" '$1 == id {print $1, $2}'
 }
 heads() { find "$TB/volumes/$1" -path '*/heads/*.json' ! -name '.*' | wc -l; }
+# caught_up POD COUNT: the member holds that many nodes
+caught_up() {
+    for _ in $(seq 240); do [ "$(cypher "$1" "MATCH (n) RETURN count(n)" 2> /dev/null)" != "$2" ] || return 0; sleep 0.5; done
+    die "$1 does not catch up"
+}
+# begin: the operator is installed, nothing of an earlier run is left, and the database holds 20000 nodes everywhere; sets core
+begin() {
+    step "install"
+    install_operator neo4j-backup
+    kubectl delete nb,nbs,pvc -n "$NS" --all > /dev/null 2>&1 || true
+    core=$(leader)
+    cypher "$core" "MATCH (n) DETACH DELETE n" > /dev/null
+    cypher "$core" "UNWIND range(1,20000) AS i CREATE (:Person {id:i, name:'person ' + i})" > /dev/null
+    caught_up replica-0 20000
+    caught_up replica-1 20000
+}
