@@ -64,6 +64,7 @@ refused "endpoints must be set exactly when type is Endpoints" '{source: {name: 
 refused "service must be set exactly when type is Service" '{source: {name: a, type: Service}, databases: [d], storageRef: {name: s}}'
 refused "must be a duration above 0" "{$ok, deadline: 0s}"
 refused "must be at least 32Mi" "{$ok, runner: {resources: {limits: {memory: 8Mi}}}}"
+refused "requests.memory must not exceed limits.memory" "{$ok, runner: {resources: {limits: {memory: 40Mi}, requests: {memory: 64Mi}}}}"
 refused "are reserved" "{$ok, runner: {labels: {argocd.argoproj.io/instance: x}}}"
 refused 'Unsupported value: "Gzip"' "{$ok, compression: Gzip}"
 refused "spec.databases: Too many" '{source: {name: a, type: Endpoints, endpoints: [{host: h}]}, databases: [a, b], storageRef: {name: s}}'
