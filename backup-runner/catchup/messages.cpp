@@ -14,7 +14,7 @@ enum class RequestType : std::uint8_t {
     kIndexSnapshot = 7,
 };
 
-Bytes request(RequestType type, Bytes body) {
+Bytes request(RequestType type, const Bytes& body) {
     Bytes out;
     append_frame(out, Bytes{static_cast<std::byte>(type)});
     append_frame(out, body);

@@ -67,8 +67,8 @@ std::optional<std::int64_t> cgroup_limit(const std::string& root, const std::str
         if (second == std::string::npos) continue;
         const auto controllers = line.substr(first + 1, second - first - 1);
         const auto path = line.substr(second + 1);
-        if (controllers.empty()) candidates.push_back(root + path + "/memory.max");
-        if (controllers == "memory") candidates.push_back(root + "/memory" + path + "/memory.limit_in_bytes");
+        if (controllers.empty()) candidates.push_back(fmt::format("{}{}/memory.max", root, path));
+        if (controllers == "memory") candidates.push_back(fmt::format("{}/memory{}/memory.limit_in_bytes", root, path));
     }
     std::optional<std::int64_t> least;
     for (const auto& candidate : candidates) {

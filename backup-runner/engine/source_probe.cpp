@@ -134,10 +134,11 @@ std::vector<Candidate> observe_candidates(const contract::RunSpec& spec, const B
                  });
     for (auto& candidate : candidates) {
         if (!candidate.error || candidate.error->reason != Reason::kCancelled) continue;
-        candidate.error = base::Error{.code = ErrorCode::kDeadline,
-                                      .message = fmt::format("{} did not answer within {} s",
-                                                             net::to_string(candidate.address), limit.count() / 1000.0),
-                                      .reason = Reason::kSourceStalled};
+        candidate.error =
+            base::Error{.code = ErrorCode::kDeadline,
+                        .message = fmt::format("{} did not answer within {} s", net::to_string(candidate.address),
+                                               static_cast<double>(limit.count()) / 1000.0),
+                        .reason = Reason::kSourceStalled};
     }
     return candidates;
 }
