@@ -18,6 +18,7 @@
 #include "backup-runner/engine/backup.hpp"
 #include "backup-runner/engine/budget.hpp"
 #include "backup-runner/engine/restore.hpp"
+#include "backup-runner/net/tls.hpp"
 #include "common/base/json_object.hpp"
 #include "common/base/rfc3339.hpp"
 #include "common/contract/exit_code.hpp"
@@ -115,6 +116,26 @@ Result<std::unique_ptr<httpd::Server>> serve(const contract::RunSpec& spec, cons
                                               {"/progress", std::move(progress)}}});
 }
 
+net::Verification verification_of(contract::TlsVerification verification) {
+    switch (verification) {
+        case contract::TlsVerification::kFull:
+            return net::Verification::kFull;
+        case contract::TlsVerification::kChain:
+            return net::Verification::kChain;
+        case contract::TlsVerification::kNone:
+            return net::Verification::kNone;
+    }
+    return net::Verification::kFull;
+}
+
+Result<std::unique_ptr<net::Dialer>> dialer_for(const contract::RunSpec& spec) {
+    if (!spec.tls) return net::tcp_dialer();
+    return net::tls_dialer({.directory = spec.tls->directory,
+                            .trust = spec.tls->trust,
+                            .verification = verification_of(spec.tls->verification),
+                            .server_name = spec.tls->server_name});
+}
+
 Result<RunReport> back_up(contract::RunSpec spec, std::stop_token stop) {
     const auto limit = engine::cgroup_limit("/sys/fs/cgroup", read_text("/proc/self/cgroup"));
     N4B_TRY(const auto budget, engine::fit(limit, spec.connections, spec.compression));
@@ -122,8 +143,8 @@ Result<RunReport> back_up(contract::RunSpec spec, std::stop_token stop) {
     engine::ProgressCounters counters;
     N4B_TRY(const auto server, serve(spec, counters));
     const ProgressLine line(counters);
+    N4B_TRY(const auto dialer, dialer_for(spec));
     N4B_TRY(const auto storage, storage::create_volume(spec.storage_path));
-    const auto dialer = net::tcp_dialer();
     const base::RealClock clock;
     const engine::BackupEnvironment environment{.dialer = *dialer,
                                                 .storage = *storage,

@@ -82,6 +82,19 @@ Result<void> check_name(const char* flag, const std::string& name) {
     return bad(fmt::format("{}: \"{}\" is not a name of 1 to 128 letters, digits, '.', '_' and '-'", flag, name));
 }
 
+struct TlsFlags {
+    contract::TlsSpec spec{};
+    std::string verification{};
+};
+
+/// Any TLS flag asks for TLS: a forgotten --tls must not end in clear text.
+std::optional<contract::TlsSpec> tls_from_flags(TlsFlags flags) {
+    if (flags.spec == contract::TlsSpec{} && flags.verification.empty()) return std::nullopt;
+    if (flags.verification == "chain") flags.spec.verification = contract::TlsVerification::kChain;
+    if (flags.verification == "none") flags.spec.verification = contract::TlsVerification::kNone;
+    return std::move(flags.spec);
+}
+
 Result<RunSpec> spec_from_flags(RunSpec spec, const std::vector<std::string>& from, bool compress) {
     if (from.empty()) return bad("--from is required (or --spec FILE)");
     if (spec.storage_path.empty()) return bad("--to is required");
@@ -127,6 +140,19 @@ Result<Options> parse_options(int argc, char** argv) {
         ->check(CLI::IsMember({"ReplicaOnly", "PreferReplica", "Any"}));
     backup->add_option("--max-lag", spec.max_lag, "Transactions that a source may be behind the newest known member");
     backup->add_option("--bandwidth-limit", bandwidth, "Bytes per second over all connections, such as 100Mi");
+    TlsFlags tls;
+    backup->add_option(
+        "--tls", tls.spec.directory,
+        "Speak TLS with what lies in this directory: private.key, public.crt, trusted/ and revoked/ as in "
+        "Neo4j's policy directory, or trusted.* and revoked.*, or tls.key, tls.crt, ca.crt; passphrase");
+    backup->add_option("--tls-trust", tls.spec.trust, "A file of more trusted certificates; may be repeated")
+        ->allow_extra_args(false);
+    backup
+        ->add_option("--tls-verification", tls.verification,
+                     "full (default): the server's certificate is trusted and bears its name; chain: it is trusted; "
+                     "none: any will do")
+        ->check(CLI::IsMember({"full", "chain", "none"}));
+    backup->add_option("--tls-server-name", tls.spec.server_name, "The name to expect in place of the host of --from");
     backup->add_option("--spec", spec_file, "A RunSpec file in place of all other flags")->excludes(from_flag);
 
     ListOptions list;
@@ -164,6 +190,7 @@ Result<Options> parse_options(int argc, char** argv) {
         const auto limit = base::parse_quantity(bandwidth);
         if (!limit) return bad("--bandwidth-limit: " + limit.error().message);
         spec.bandwidth_limit = *limit;
+        spec.tls = tls_from_flags(std::move(tls));
         N4B_TRY(auto made, spec_from_flags(std::move(spec), from, compression == "zstd"));
         return BackupOptions{std::move(made)};
     }

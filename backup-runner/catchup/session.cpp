@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
+
+#include "backup-runner/net/tls.hpp"
 
 namespace n4b::catchup {
 namespace {
@@ -16,6 +19,31 @@ tl::unexpected<base::Error> unexpected_answer(std::string_view request) {
                       fmt::format("the source answered {} with a message of another kind", request));
 }
 
+/// What a peer speaks is found out within this time: it answers at once or never.
+constexpr auto kProbePatience = std::chrono::seconds(5);
+
+/// True for what a server in clear text does with the greeting of a TLS client: nothing, mostly.
+bool may_speak_clear_text(const base::Error& error) {
+    return error.reason == Reason::kSourceStalled || error.reason == Reason::kSourceConnectionLost ||
+           error.reason == Reason::kNotCatchupServer;
+}
+
+base::Error speaks_clear_text(const net::Address& address) {
+    return {.code = ErrorCode::kFailedPrecondition,
+            .message = fmt::format("{}: found a catchup server in clear text, expected TLS: it has no SSL policy "
+                                   "(dbms.backup.ssl_policy); set one there, or leave out TLS here",
+                                   net::to_string(address)),
+            .reason = Reason::kSourceSpeaksClearText};
+}
+
+base::Error requires_tls(const net::Address& address) {
+    return {.code = ErrorCode::kFailedPrecondition,
+            .message = fmt::format("{}: found a server that speaks TLS, but was told to speak clear text: give the key "
+                                   "and certificates of its SSL policy (spec.source.tls, or --tls DIR)",
+                                   net::to_string(address)),
+            .reason = Reason::kSourceRequiresTls};
+}
+
 }  // namespace
 
 Session::Session(std::unique_ptr<net::Stream> stream, const SessionOptions& options)
@@ -25,30 +53,64 @@ Result<std::unique_ptr<Session>> Session::open(net::Dialer& dialer, const net::A
                                                const SessionOptions& options, std::stop_token stop,
                                                std::optional<Family>& family) {
     const Family first = family.value_or(Family::kNeo4j);
-    bool silent = false;
-    auto session = open_as(dialer, address, options, stop, first, silent);
-    if (session) family = first;
-    if (session || !silent || family) return session;
+    auto stage = Stage::kConnecting;
+    auto session = open_as(dialer, address, options, stop, first, stage);
+    if (session) {
+        family = first;
+        return session;
+    }
+    if (family) return session;
+    if (stage == Stage::kConnecting && dialer.secure() && may_speak_clear_text(session.error())) {
+        N4B_TRY(const bool clear, answers_in_clear(dialer, address, options, stop));
+        if (clear) return base::fail(speaks_clear_text(address));
+        return session;
+    }
+    if (stage != Stage::kGreeted) return session;
     // A peer that closes without a byte speaks the other magic, or TLS, or something else altogether.
-    auto second = open_as(dialer, address, options, stop, Family::kOngdb, silent);
-    if (second) family = Family::kOngdb;
+    auto second = open_as(dialer, address, options, stop, Family::kOngdb, stage);
+    if (second) {
+        family = Family::kOngdb;
+    } else if (stage == Stage::kGreeted && !dialer.secure()) {
+        const auto deadline = base::Deadline::after(kProbePatience).sooner(options.deadline);
+        N4B_TRY(const bool tls, net::answers_tls(dialer, address, deadline, stop));
+        if (tls) return base::fail(requires_tls(address));
+    }
     return second;
 }
 
 Result<std::unique_ptr<Session>> Session::open_as(net::Dialer& dialer, const net::Address& address,
                                                   const SessionOptions& options, std::stop_token stop, Family family,
-                                                  bool& silent) {
-    silent = false;
+                                                  Stage& stage) {
+    stage = Stage::kConnecting;
     const auto deadline = base::Deadline::after(options.connect).sooner(options.deadline);
     N4B_TRY(auto stream, dialer.connect(address, deadline, std::move(stop)));
     std::unique_ptr<Session> session(new Session(std::move(stream), options));
-    if (auto done = session->shake_hands(family, silent); !done) {
+    if (auto done = session->shake_hands(family, stage); !done) {
         return base::fail(done.error().wrap(net::to_string(address)));
     }
     return session;
 }
 
-Result<void> Session::shake_hands(Family family, bool& silent) {
+/// Whether a peer that does not take TLS shakes hands in clear text. Cancelled.
+Result<bool> Session::answers_in_clear(net::Dialer& dialer, const net::Address& address, SessionOptions options,
+                                       const std::stop_token& stop) {
+    options.handshake = std::min<std::chrono::milliseconds>(options.handshake, kProbePatience);
+    for (const auto family : {Family::kNeo4j, Family::kOngdb}) {
+        const auto deadline = base::Deadline::after(kProbePatience).sooner(options.deadline);
+        auto stream = dialer.connect_in_clear(address, deadline, stop);
+        if (!stream) return stop.stop_requested() ? Result<bool>(base::fail(stream.error())) : Result<bool>(false);
+        Session session(std::move(*stream), options);
+        auto stage = Stage::kConnecting;
+        const auto done = session.shake_hands(family, stage);
+        if (done) return true;
+        if (done.error().code == ErrorCode::kCancelled) return base::fail(done.error());
+        if (stage != Stage::kGreeted) return false;
+    }
+    return false;
+}
+
+Result<void> Session::shake_hands(Family family, Stage& stage) {
+    stage = Stage::kHeard;
     Handshake handshake(family);
     N4B_TRY_VOID(send(handshake.opening()));
     bool heard = false;
@@ -57,18 +119,24 @@ Result<void> Session::shake_hands(Family family, bool& silent) {
         const bool quiet = !received && received.error().reason == Reason::kSourceStalled;
         const bool closed = received ? *received == 0 : received.error().reason == Reason::kSourceConnectionLost;
         if (quiet || closed) {
-            silent = closed && !heard;
-            return base::fail(ErrorCode::kInvalid, Reason::kNotCatchupServer,
-                              fmt::format("this is not a catchup server in clear text: it {} {} the handshake (a TLS "
-                                          "port, a single instance or another service look like this)",
-                                          quiet ? "did not answer" : "closed the connection", heard ? "during" : "on"));
+            if (closed && !heard) stage = Stage::kGreeted;
+            return base::fail(
+                ErrorCode::kInvalid, Reason::kNotCatchupServer,
+                fmt::format("this is not a catchup server in {}: it {} {} the handshake (a single instance "
+                            "or another service look like this)",
+                            security() == nullptr ? "clear text" : "TLS",
+                            quiet ? "did not answer" : "closed the connection", heard ? "during" : "on"));
         }
         if (!received) return base::fail(received.error());
         heard = true;
         N4B_TRY(const Bytes reply, handshake.feed(input_));
         if (!reply.empty()) N4B_TRY_VOID(send(reply));
     }
-    return {};
+    if (security() != nullptr && !input_.empty()) {
+        return base::fail(ErrorCode::kInvalid, Reason::kSourceProtocolError,
+                          "the source sent more in a TLS session that had ended");
+    }
+    return stream_->renew(options_.deadline);
 }
 
 /// Reads more once everything was decoded. 0: the peer has closed.

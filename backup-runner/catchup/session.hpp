@@ -50,11 +50,15 @@ struct SessionOptions {
 class Session {
 public:
     /// Connects and shakes hands, with Neo4j's magic first and ONgDB's when the peer closes without a word; `family` is
-    /// set to the one that worked and used first when it is set already. Errors also: SourceUnreachable,
-    /// NotCatchupServer.
+    /// set to the one that worked and used first when it is set already. Over TLS the handshake stage has a TLS session
+    /// of its own. Errors also: SourceUnreachable, NotCatchupServer, SourceRequiresTls, SourceSpeaksClearText, and
+    /// those of the dialer's TLS.
     static base::Result<std::unique_ptr<Session>> open(net::Dialer& dialer, const net::Address& address,
                                                        const SessionOptions& options, std::stop_token stop,
                                                        std::optional<Family>& family);
+
+    /// Nothing in clear text.
+    [[nodiscard]] const net::Security* security() const { return stream_->security(); }
 
     base::Result<txlog::StoreId> store_id();
 
@@ -81,10 +85,19 @@ public:
 private:
     Session(std::unique_ptr<net::Stream> stream, const SessionOptions& options);
 
+    /// How far an attempt to open a session has come.
+    enum class Stage {
+        kConnecting,
+        kGreeted,  ///< Connected, and the peer has closed without a byte.
+        kHeard,
+    };
+
     static base::Result<std::unique_ptr<Session>> open_as(net::Dialer& dialer, const net::Address& address,
                                                           const SessionOptions& options, std::stop_token stop,
-                                                          Family family, bool& silent);
-    base::Result<void> shake_hands(Family family, bool& silent);
+                                                          Family family, Stage& stage);
+    static base::Result<bool> answers_in_clear(net::Dialer& dialer, const net::Address& address, SessionOptions options,
+                                               const std::stop_token& stop);
+    base::Result<void> shake_hands(Family family, Stage& stage);
     base::Result<Event> next(std::chrono::milliseconds patience);
     base::Result<std::size_t> fill(std::chrono::milliseconds patience);
     base::Result<void> send(const Bytes& request);

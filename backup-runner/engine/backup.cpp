@@ -39,7 +39,8 @@ private:
     Result<void> work(contract::RunReport& report);
     Result<void> look_at_sources();
     Result<Artifact> copy_from_the_best(contract::RunReport& report);
-    Result<Artifact> copy_from(const Candidate& candidate, contract::SourceReport& told);
+    Result<Artifact> copy_from(const Candidate& candidate, contract::RunReport& report);
+    void note_security(contract::RunReport& report, const net::Security* security);
     Result<std::unique_ptr<ArtifactWriter>> begin_artifact();
     Result<Artifact> write_artifact(Found found, ArtifactWriter& artifact, contract::SourceReport& told);
     Result<Artifact> publish(const archive::Head& head, const ArtifactWriter& artifact);
@@ -50,6 +51,7 @@ private:
     const contract::RunSpec& spec_;
     const BackupEnvironment& environment_;
     const std::stop_token stop_;
+    std::string certificate_warning_{};
     base::SystemTime start_{};
     std::string chain_{};
     archive::ArtifactName name_{};
@@ -149,6 +151,7 @@ Result<void> Backup::work(contract::RunReport& report) {
     const auto source = report.source;
     tell_success(report, written);
     report.source = source;
+    report.message += certificate_warning_;
     return {};
 }
 
@@ -173,7 +176,7 @@ Result<Artifact> Backup::copy_from_the_best(contract::RunReport& report) {
         if (!choice) return base::fail(choice.error());
         auto& candidate = candidates_[choice->candidate];
         report.source = report_of(candidate, *choice);
-        auto copied = copy_from(candidate, *report.source);
+        auto copied = copy_from(candidate, report);
         if (copied || !ends_only_the_copy(copied.error()) || stop_.stop_requested()) return copied;
         candidate.tried = true;
         candidate.error = copied.error();
@@ -181,7 +184,7 @@ Result<Artifact> Backup::copy_from_the_best(contract::RunReport& report) {
     }
 }
 
-Result<Artifact> Backup::copy_from(const Candidate& candidate, contract::SourceReport& told) {
+Result<Artifact> Backup::copy_from(const Candidate& candidate, contract::RunReport& report) {
     Found found{.source = {.address = candidate.address,
                            .family = candidate.family,
                            .store_id = {},
@@ -191,6 +194,7 @@ Result<Artifact> Backup::copy_from(const Candidate& candidate, contract::SourceR
     auto& source = found.source;
     N4B_TRY(found.session,
             catchup::Session::open(environment_.dialer, source.address, source.options, stop_, source.family));
+    note_security(report, found.session->security());
     auto id = found.session->store_id();
     if (!id) return base::fail(id.error().wrap(net::to_string(source.address)));
     source.store_id = *id;
@@ -200,13 +204,31 @@ Result<Artifact> Backup::copy_from(const Candidate& candidate, contract::SourceR
                                       net::to_string(source.address), candidate.store_id, text));
     }
     N4B_TRY(const auto artifact, begin_artifact());
-    auto written = write_artifact(std::move(found), *artifact, told);
+    auto written = write_artifact(std::move(found), *artifact, *report.source);
     if (!written) {
         // After a failed publish() the head may exist all the same: then everything stays, and a look-up decides.
         const auto head = environment_.storage.exists(artifact->keys().head);
         if (head && !*head) artifact->discard();
     }
     return written;
+}
+
+void Backup::note_security(contract::RunReport& report, const net::Security* security) {
+    if (security == nullptr) return;
+    report.tls = {.version = security->version,
+                  .cipher = security->cipher,
+                  .verification = spec_.tls ? std::string(to_string(spec_.tls->verification)) : "",
+                  .client_certificate_requested = security->client_certificate_requested,
+                  .certificate_expires = security->certificate_expires,
+                  .server_certificate_expires = security->server_certificate_expires};
+    // Whether it still lets us in is the server's to say.
+    if (security->certificate_expires && *security->certificate_expires < start_) {
+        certificate_warning_ =
+            "; warning: our certificate expired on " + base::format_rfc3339(*security->certificate_expires);
+    } else if (security->certificate_starts && *security->certificate_starts > start_) {
+        certificate_warning_ =
+            "; warning: our certificate is not valid before " + base::format_rfc3339(*security->certificate_starts);
+    }
 }
 
 Result<std::unique_ptr<ArtifactWriter>> Backup::begin_artifact() {

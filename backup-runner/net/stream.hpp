@@ -3,9 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/clock.hpp"
@@ -17,10 +19,22 @@ namespace n4b::net {
 struct Address {
     std::string ip;
     std::uint16_t port = 0;
-    bool operator==(const Address&) const = default;
+    std::string host{};  ///< What was resolved, and so what a certificate has to name; empty: ip.
+    /// The same place, by whatever name.
+    bool operator==(const Address& other) const { return ip == other.ip && port == other.port; }
 };
 
 std::string to_string(const Address& address);
+
+/// What protects a connection once its TLS handshake is done.
+struct Security {
+    std::string version{};                                 ///< "TLSv1.2" or "TLSv1.3"
+    std::string cipher{};                                  ///< OpenSSL's name, e.g. "TLS_AES_256_GCM_SHA384"
+    bool client_certificate_requested = false;             ///< The server asked for one, whether we have it or not.
+    std::optional<base::SystemTime> certificate_starts{};  ///< Validity of our certificate; absent without one.
+    std::optional<base::SystemTime> certificate_expires{};
+    std::optional<base::SystemTime> server_certificate_expires{};
+};
 
 /// A connected byte stream. One thread, except that the stop token given at connect ends a blocked call from anywhere.
 class Stream {
@@ -32,6 +46,13 @@ public:
 
     /// Blocks until all of it was taken. Deadline, Cancelled, Unavailable.
     virtual base::Result<void> write(std::span<const std::byte> bytes, base::Deadline deadline) = 0;
+
+    /// With TLS: abandons the session without a word and shakes hands anew on the same connection, as both sides do
+    /// after the switch-over (catchup protocol section 3.1). In clear text nothing happens. Errors as connect's.
+    virtual base::Result<void> renew(base::Deadline) { return {}; }
+
+    /// Nothing in clear text.
+    [[nodiscard]] virtual const Security* security() const { return nullptr; }
 };
 
 /// How connections come to be: the seam for tests.
@@ -44,9 +65,20 @@ public:
     virtual base::Result<std::vector<Address>> resolve(const std::string& host, std::uint16_t port,
                                                        base::Deadline deadline, std::stop_token stop) = 0;
 
-    /// Unavailable (SourceUnreachable): refused or no route; Deadline (SourceUnreachable); Cancelled.
+    /// Unavailable (SourceUnreachable): refused or no route; Deadline (SourceUnreachable); Cancelled. With TLS, whose
+    /// handshake is part of it, also its own reasons, and where the peer does not seem to speak TLS: Deadline
+    /// (SourceStalled), Unavailable (SourceConnectionLost) or Invalid (NotCatchupServer).
     virtual base::Result<std::unique_ptr<Stream>> connect(const Address& address, base::Deadline deadline,
                                                           std::stop_token stop) = 0;
+
+    /// Whether connect() speaks TLS.
+    [[nodiscard]] virtual bool secure() const { return false; }
+
+    /// A connection in clear text, to find out what a peer speaks. Errors as connect's.
+    virtual base::Result<std::unique_ptr<Stream>> connect_in_clear(const Address& address, base::Deadline deadline,
+                                                                   std::stop_token stop) {
+        return connect(address, deadline, std::move(stop));
+    }
 };
 
 /// Plain TCP by Boost.Asio. Thread-safe.

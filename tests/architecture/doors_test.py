@@ -39,7 +39,7 @@ DOORS = {
 FOREIGN = {
     r"<boost/": {"backup-runner/net", "common/httpd", "operator/http"},
     r"<CLI/": {"backup-runner/app", "operator/app"},
-    r"<openssl/": {"backup-runner/archive", "operator/http", "operator/kube"},
+    r"<openssl/": {"backup-runner/archive", "backup-runner/net", "operator/http", "operator/kube"},
     r"<zstd": {"backup-runner/archive"},
     r"<nlohmann/(?!json_fwd)": {"common/base"},
     r"<cpprest/": {"operator/http"},
