@@ -136,7 +136,7 @@ Result<void> Session::shake_hands(Family family, Stage& stage) {
         return base::fail(ErrorCode::kInvalid, Reason::kSourceProtocolError,
                           "the source sent more in a TLS session that had ended");
     }
-    return stream_->renew(options_.deadline);
+    return stream_->renew(base::Deadline::after(options_.connect).sooner(options_.deadline));
 }
 
 /// Reads more once everything was decoded. 0: the peer has closed.

@@ -45,9 +45,10 @@ public:
         if (!bio) return base::fail(ErrorCode::kInternal, "out of memory");
         SSL_set_bio(session_.get(), bio.get(), bio.get());
         (void)bio.release();  // the session's now
+        const auto start = std::chrono::steady_clock::now();
         const auto until = Deadline::after(kTlsHandshakePatience).sooner(deadline);
         const auto done = drive(until, [](SSL* session) { return SSL_do_handshake(session); });
-        if (!done && done.error().code == ErrorCode::kDeadline) return silent();
+        if (!done && done.error().code == ErrorCode::kDeadline) return silent(std::chrono::steady_clock::now() - start);
         if (!done) return base::fail(done.error().wrap("TLS handshake"));
         if (*done == 0) {
             return base::fail(ErrorCode::kUnavailable, Reason::kSourceConnectionLost,
@@ -104,12 +105,12 @@ private:
         return base::fail(ErrorCode::kUnavailable, Reason::kSourceConnectionLost, "the TLS session has ended");
     }
 
-    [[nodiscard]] tl::unexpected<base::Error> silent() const {
+    [[nodiscard]] tl::unexpected<base::Error> silent(std::chrono::duration<double> waited) const {
         return base::fail(ErrorCode::kDeadline, Reason::kSourceStalled,
-                          fmt::format("the source {} within {} s",
+                          fmt::format("the source {} within {:.1f} s",
                                       wire_.notes.received == 0 ? "did not answer the TLS greeting"
                                                                 : "did not finish the TLS handshake",
-                                      std::chrono::seconds(kTlsHandshakePatience).count()));
+                                      waited.count()));
     }
 
     /// Calls step until it has done something: its result above 0, or 0 for a clean end of the session.

@@ -108,7 +108,7 @@ Result<std::vector<std::string>> names_in(const std::string& directory) {
 }
 
 Result<void> read_all(Reader& reader, const std::string& directory, const std::string& prefix, TlsFiles& files) {
-    N4B_TRY(const auto names, names_in(directory + "/" + prefix));
+    N4B_TRY(const auto names, names_in(prefix.empty() ? directory : directory + "/" + prefix));
     for (const auto& name : names) {
         const auto whole = prefix + name;
         const bool nested = prefix.empty() && (name == kTrustedDirectory || name == kRevokedDirectory);
