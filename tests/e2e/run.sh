@@ -64,6 +64,10 @@ refused "endpoints must be set exactly when type is Endpoints" '{source: {name: 
 refused "service must be set exactly when type is Service" '{source: {name: a, type: Service}, databases: [d], storageRef: {name: s}}'
 refused "must be a duration above 0" "{$ok, deadline: 0s}"
 refused "must be at least 32Mi" "{$ok, runner: {resources: {limits: {memory: 8Mi}}}}"
+tls() { echo "{source: {name: a, type: Endpoints, endpoints: [{host: h}], tls: $1}, databases: [d], storageRef: {name: s}}"; }
+refused "set secretRef or trust, or verification None" "$(tls '{}')"
+refused "serverName is only looked at when verification is Full" "$(tls '{secretRef: {name: s}, verification: Chain, serverName: x}')"
+refused "exactly one of secretRef and configMapRef must be set" "$(tls '{trust: [{}]}')"
 refused "requests.memory must not exceed limits.memory" "{$ok, runner: {resources: {limits: {memory: 40Mi}, requests: {memory: 64Mi}}}}"
 refused "are reserved" "{$ok, runner: {labels: {argocd.argoproj.io/instance: x}}}"
 refused 'Unsupported value: "Gzip"' "{$ok, compression: Gzip}"

@@ -40,6 +40,7 @@ install_operator() {
 # lies in the claim DATA_CLAIM, or goes with the pod.
 restored_server() {
     local data='emptyDir: {}'
+    [ -z "${DATA_CLAIM:-}" ] || data="persistentVolumeClaim: {claimName: $DATA_CLAIM}"
     local args="\"restore\",\"--in\",\"/backup/neo4j\",\"--source\",\"$4\",\"--database\",\"$3\",\"--to\",\"/data/databases/$3\""
     [ -z "${5:-}" ] || args+=",\"--chain\",\"$5\""
     kubectl delete pod -n "$NS" "$1" --ignore-not-found --grace-period=1 > /dev/null
