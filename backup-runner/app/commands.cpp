@@ -138,12 +138,12 @@ Result<std::unique_ptr<net::Dialer>> dialer_for(const contract::RunSpec& spec) {
 
 Result<RunReport> back_up(contract::RunSpec spec, std::stop_token stop) {
     const auto limit = engine::cgroup_limit("/sys/fs/cgroup", read_text("/proc/self/cgroup"));
-    N4B_TRY(const auto budget, engine::fit(limit, spec.connections, spec.compression));
+    N4B_TRY(const auto dialer, dialer_for(spec));
+    N4B_TRY(const auto budget, engine::fit(limit, spec.connections, spec.compression, dialer->memory_use()));
     spec.connections = budget.connections;
     engine::ProgressCounters counters;
     N4B_TRY(const auto server, serve(spec, counters));
     const ProgressLine line(counters);
-    N4B_TRY(const auto dialer, dialer_for(spec));
     N4B_TRY(const auto storage, storage::create_volume(spec.storage_path));
     const base::RealClock clock;
     const engine::BackupEnvironment environment{.dialer = *dialer,

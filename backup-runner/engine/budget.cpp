@@ -23,11 +23,12 @@ constexpr std::array<std::size_t, 3> kBufferSizes{256 * 1024, 128 * 1024, 64 * 1
 /// cgroup v1 says "no limit" with a number near 2^63.
 constexpr std::int64_t kUnlimited = std::int64_t{1} << 60;
 
-std::int64_t needed(std::int64_t connections, std::size_t buffer, contract::Compression compression) {
+std::int64_t needed(std::int64_t connections, std::size_t buffer, contract::Compression compression,
+                    net::MemoryUse network) {
     // One stream more than connections: the pull of transactions has its own.
-    const std::int64_t stream =
-        2 * static_cast<std::int64_t>(buffer) + (compression == contract::Compression::kZstd ? kCompressorBytes : 0);
-    return kProgramBytes + kSharedBytes + (connections + 1) * stream;
+    const std::int64_t stream = 2 * static_cast<std::int64_t>(buffer) + static_cast<std::int64_t>(network.each) +
+                                (compression == contract::Compression::kZstd ? kCompressorBytes : 0);
+    return kProgramBytes + kSharedBytes + static_cast<std::int64_t>(network.shared) + (connections + 1) * stream;
 }
 
 std::optional<std::int64_t> read_number(const std::string& path) {
@@ -43,15 +44,15 @@ std::optional<std::int64_t> read_number(const std::string& path) {
 }  // namespace
 
 base::Result<Budget> fit(std::optional<std::int64_t> limit, std::int64_t wanted_connections,
-                         contract::Compression compression) {
+                         contract::Compression compression, net::MemoryUse network) {
     for (const std::size_t buffer : kBufferSizes) {
         for (std::int64_t connections = wanted_connections; connections >= 1; --connections) {
-            if (!limit || needed(connections, buffer, compression) <= *limit) {
+            if (!limit || needed(connections, buffer, compression, network) <= *limit) {
                 return Budget{.connections = connections, .buffers = {.receive = buffer, .write = buffer}};
             }
         }
     }
-    const auto least = needed(1, kBufferSizes.back(), compression);
+    const auto least = needed(1, kBufferSizes.back(), compression, network);
     return base::fail(base::ErrorCode::kFailedPrecondition, base::Reason::kMemoryLimitTooSmall,
                       fmt::format("the memory limit is {} MiB, a backup with compression {} needs at least {} MiB",
                                   *limit / kMiB, contract::to_string(compression), (least + kMiB - 1) / kMiB));

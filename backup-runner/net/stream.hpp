@@ -55,6 +55,12 @@ public:
     [[nodiscard]] virtual const Security* security() const { return nullptr; }
 };
 
+/// Memory that connections take beside the caller's own buffers, at most.
+struct MemoryUse {
+    std::size_t shared = 0;
+    std::size_t each = 0;  ///< For every connection.
+};
+
 /// How connections come to be: the seam for tests.
 class Dialer {
 public:
@@ -73,6 +79,8 @@ public:
 
     /// Whether connect() speaks TLS.
     [[nodiscard]] virtual bool secure() const { return false; }
+
+    [[nodiscard]] virtual MemoryUse memory_use() const { return {}; }
 
     /// A connection in clear text, to find out what a peer speaks. Errors as connect's.
     virtual base::Result<std::unique_ptr<Stream>> connect_in_clear(const Address& address, base::Deadline deadline,

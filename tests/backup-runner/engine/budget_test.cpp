@@ -30,6 +30,14 @@ TEST(Budget, RefusesALimitThatIsTooSmall) {
               "the memory limit is 8 MiB, a backup with compression None needs at least 19 MiB");
 }
 
+TEST(Budget, CountsWhatConnectionsTakeThemselves) {
+    const net::MemoryUse tls{.shared = 2 * kMiB, .each = kMiB};
+    EXPECT_EQ(fit(28 * kMiB, 8, contract::Compression::kNone)->connections, 8);
+    EXPECT_LT(fit(28 * kMiB, 8, contract::Compression::kNone, tls)->connections, 8);
+    EXPECT_EQ(fit(19 * kMiB, 1, contract::Compression::kNone, tls).error().message,
+              "the memory limit is 19 MiB, a backup with compression None needs at least 23 MiB");
+}
+
 class CgroupTest : public ::testing::Test {
 protected:
     CgroupTest() {

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Times full backups of one server's store side by side, alternating: in clear text from its transaction port, in mutual TLS
+# from its backup port. Medians and the ratio come last; TLS may cost 1.3 times the time.
+#   tests/bench/tls.sh BUILD_DIR [NODES] [ROUNDS]      NODES 5600000: about 1.1 GB
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+bin=$(realpath "${1:?usage: tls.sh BUILD_DIR [NODES] [ROUNDS]}")/bin
+nodes=${2:-5600000}
+rounds=${3:-5}
+STATE=$(mktemp -d)
+PKI=$STATE/pki
+export STATE PKI
+mkdir "$PKI"
+# shellcheck source=tests/servers/ongdb.sh
+. "$here/../servers/ongdb.sh"
+# shellcheck source=tests/servers/certificates.sh
+. "$here/../servers/certificates.sh"
+trap 'stop_all; rm -rf "$STATE"' EXIT
+trap 'exit 143' TERM INT
+
+echo "importing $nodes nodes and $((2 * nodes)) relationships"
+mkdir -p "$STATE/import/conf"
+: > "$STATE/import/conf/neo4j.conf"
+awk -v n="$nodes" 'BEGIN {print ":ID,name,number:long"; for (i = 0; i < n; i++) print i ",person number " i "," i}' > "$STATE/nodes.csv"
+awk -v n="$nodes" 'BEGIN {print ":START_ID,:END_ID,:TYPE,since:long"; for (i = 0; i < n; i++) {print i "," (i * 7 + 1) % n ",KNOWS," i; print i "," (i * 13 + 5) % n ",LIKES," i}}' > "$STATE/relationships.csv"
+NEO4J_HOME=$STATE/import NEO4J_CONF=$STATE/import/conf "$java" -Xmx2g -cp "$cache/neo4j/lib/*" \
+    org.neo4j.commandline.admin.AdminTool import --report-file="$STATE/import.report" --nodes "$STATE/nodes.csv" --relationships "$STATE/relationships.csv" > "$STATE/import.log" 2>&1
+for n in 1 2; do
+    mkdir -p "$STATE/$n/data/databases"
+    cp -r "$STATE/import/data/databases/graph.db" "$STATE/$n/data/databases/"
+done
+rm -rf "$STATE/import" "$STATE"/*.csv
+
+authority root
+issue root member IP:127.0.0.1
+policy_directory "$STATE/policy/backup" member root
+cluster_policy=
+for n in 1 2; do
+    policy backup client_auth=REQUIRE "tls_versions=${TLS_VERSIONS:-TLSv1.2}" | write_ongdb_conf "$n" CORE backup
+    start_ongdb "$STATE/$n" CORE
+done
+for n in 1 2; do await 180 "member $n" has_started "$STATE/$n"; done
+await 60 "a leader" write 1
+
+b=("$bin/neo4j-backup-runner" backup --source bench --database graph.db)
+declare -A flags=([clear]="--from 127.0.0.1:28601" [tls]="--from 127.0.0.1:28361 --tls $STATE/policy/backup")
+# The CPU time that the server has used, in seconds.
+server_cpu() { awk -v hz="$(getconf CLK_TCK)" '{print ($14 + $15) / hz}' "/proc/$(cat "$STATE/1/pid")/stat"; }
+# back_up HOW COMPRESSION: a line with wall s, CPU s and peak RSS in MiB, and the server's CPU s
+back_up() {
+    local before line
+    before=$(server_cpu)
+    # shellcheck disable=SC2086 # flags are words
+    line=$(python3 "$here/measure.py" "$1-$2" "${b[@]}" ${flags[$1]} --compression "$2" --to "$STATE/backup")
+    echo "$line $(awk -v a="$before" -v b="$(server_cpu)" 'BEGIN {printf "%8.2f", b - a}')"
+    rm -rf "$STATE/backup"
+    sync
+}
+# The server's compiler has its say only after a while.
+for _ in 1 2 3; do
+    for how in clear tls; do back_up "$how" none > /dev/null; done
+done
+printf '%-14s %8s %8s %8s %8s\n' what "wall s" "CPU s" "RSS MiB" "server"
+for compression in zstd none; do
+    for _ in $(seq "$rounds"); do
+        for how in clear tls; do back_up "$how" "$compression" | tee -a "$STATE/results"; done
+    done
+done
+median() { awk -v name="$1" '$1 == name {print $2}' "$STATE/results" | sort -n | sed -n "$(((rounds + 1) / 2))p"; }
+for compression in zstd none; do
+    slow=$(median "tls-$compression") fast=$(median "clear-$compression")
+    echo "compression $compression: clear $fast s, TLS $slow s, ratio $(awk "BEGIN {printf \"%.2f\", $slow / $fast}")"
+done
