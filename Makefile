@@ -33,7 +33,7 @@ test-unit: packages ## the quick loop: unit tests under ASan and UBSan
 
 test-servers: build ## only the tests against real Neo4j servers
 	$(call step,real servers,packages/install.sh servers; tests/servers/fetch.sh)
-	$(call step,server tests,tests/servers/run.sh build/release/bin/neo4j-backup-runner)
+	$(call step,server tests,tests/servers/run.sh build/release/bin/neo4j-backup-runner; tests/servers/tls.sh build/release/bin/neo4j-backup-runner)
 
 test-e2e: ## only the end-to-end tests, on the testbed
 	$(call step,testbed,tests/e2e/setup.sh)

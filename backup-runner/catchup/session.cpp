@@ -72,7 +72,7 @@ Result<std::unique_ptr<Session>> Session::open(net::Dialer& dialer, const net::A
         family = Family::kOngdb;
     } else if (stage == Stage::kGreeted && !dialer.secure()) {
         const auto deadline = base::Deadline::after(kProbePatience).sooner(options.deadline);
-        N4B_TRY(const bool tls, net::answers_tls(dialer, address, deadline, stop));
+        N4B_TRY(const bool tls, net::answers_tls(dialer, address, deadline, std::move(stop)));
         if (tls) return base::fail(requires_tls(address));
     }
     return second;
@@ -147,8 +147,9 @@ Result<std::size_t> Session::fill(std::chrono::milliseconds patience) {
             return base::fail(ErrorCode::kDeadline, Reason::kAttemptDeadlineExceeded,
                               "the deadline of this attempt has passed");
         }
-        return base::fail(ErrorCode::kDeadline, Reason::kSourceStalled,
-                          fmt::format("the source sent nothing for {} s", patience.count() / 1000.0));
+        return base::fail(
+            ErrorCode::kDeadline, Reason::kSourceStalled,
+            fmt::format("the source sent nothing for {} s", static_cast<double>(patience.count()) / 1000.0));
     }
     if (received) input_ = std::span(buffer_).first(*received);
     return received;

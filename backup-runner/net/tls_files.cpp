@@ -108,14 +108,14 @@ Result<std::vector<std::string>> names_in(const std::string& directory) {
 }
 
 Result<void> read_all(Reader& reader, const std::string& directory, const std::string& prefix, TlsFiles& files) {
-    N4B_TRY(const auto names, names_in(prefix.empty() ? directory : directory + "/" + prefix));
+    N4B_TRY(const auto names, names_in(prefix.empty() ? directory : fmt::format("{}/{}", directory, prefix)));
     for (const auto& name : names) {
         const auto whole = prefix + name;
         const bool nested = prefix.empty() && (name == kTrustedDirectory || name == kRevokedDirectory);
         if (nested) {
             N4B_TRY_VOID(read_all(reader, directory, name + "/", files));
         } else if (has_meaning(whole)) {
-            N4B_TRY(auto bytes, reader.read(directory + "/" + whole));
+            N4B_TRY(auto bytes, reader.read(fmt::format("{}/{}", directory, whole)));
             files.own.push_back({.name = whole, .bytes = std::move(bytes)});
         } else if (files.ignored.size() < kMaxIgnored) {
             files.ignored.push_back(whole);
