@@ -72,7 +72,7 @@ fuzz: ## run each libFuzzer target for FUZZ_SECONDS (60)
 	cmake --build --preset fuzz -j $(JOBS)
 	for target in build/fuzz/bin/*_fuzz; do \
 	  name=$$(basename $$target); mkdir -p build/fuzz/corpus/$$name; \
-	  $$target -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=512 -print_final_stats=1 build/fuzz/corpus/$$name tests/fuzz/corpus/$$name; \
+	  ASAN_OPTIONS=quarantine_size_mb=64 $$target -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=512 -print_final_stats=1 build/fuzz/corpus/$$name tests/fuzz/corpus/$$name; \
 	done
 
 NODES ?= 5600000
