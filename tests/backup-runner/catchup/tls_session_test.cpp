@@ -163,6 +163,10 @@ TEST_F(TlsSessionTest, TellsWhatIsWrongWithTheServersCertificate) {
     revoking.trust(p.root).with("revoked.crl", p.root.revocation_list({&p.server}));
     TlsDirectory half;
     half.trust(p.root).with("revoked.crl", p.root.revocation_list({}));
+    TlsDirectory no_middle;
+    no_middle.trust(p.root).with("revoked.crl", p.root.revocation_list({&p.middle}) + p.middle.revocation_list({}));
+    TlsDirectory outdated;
+    outdated.trust(p.root).with("revoked.crl", p.root.revocation_list({}, -1));
     struct Case {
         std::vector<const Identity*> presented;
         TlsSettings tls;
@@ -186,6 +190,14 @@ TEST_F(TlsSessionTest, TellsWhatIsWrongWithTheServersCertificate) {
          {.directory = revoking.path()},
          Reason::kServerCertificateRevoked,
          {"the source's certificate is revoked", "subject CN=server, issuer CN=root"}},
+        {{&p.server_below_middle, &p.middle},
+         {.directory = no_middle.path()},
+         Reason::kServerCertificateRevoked,
+         {"certificate 1 above the source's own is revoked", "subject CN=middle, issuer CN=root"}},
+        {{&p.server},
+         {.directory = outdated.path()},
+         Reason::kServerCertificateUntrusted,
+         {"CRL has expired", "subject CN=server"}},
         {{&p.server_below_middle, &p.middle},
          {.directory = half.path()},
          Reason::kServerCertificateUntrusted,
