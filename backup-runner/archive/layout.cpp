@@ -24,15 +24,43 @@ bool is_plain(char c) {
 }
 
 tl::unexpected<base::Error> bad_name(std::string_view name, std::string_view why) {
-    std::string shown;
-    for (const char c : name.substr(0, 80)) shown += c >= 0x20 && c <= 0x7E ? std::string(1, c) : std::string("?");
     return base::fail(base::ErrorCode::kInvalid, base::Reason::kSourceProtocolError,
-                      fmt::format("the source sent a file named \"{}\": {}", shown, why));
+                      fmt::format("the source sent a file named {}: {}", quoted_name(name), why));
+}
+
+/// The bytes that the first one of a character announces behind it, and the least value they may make; -1: none.
+struct Utf8Lead {
+    int more;
+    std::uint32_t least;
+};
+Utf8Lead utf8_lead(unsigned char c) {
+    if (c < 0x80) return {.more = 0, .least = 0};
+    if (c >= 0xC0 && c < 0xE0) return {.more = 1, .least = 0x80};
+    if (c >= 0xE0 && c < 0xF0) return {.more = 2, .least = 0x800};
+    if (c >= 0xF0 && c < 0xF8) return {.more = 3, .least = 0x10000};
+    return {.more = -1, .least = 0};
+}
+
+/// RFC 3629: no overlong form, no surrogate, nothing above U+10FFFF.
+bool is_utf8(std::string_view text) {
+    for (std::size_t i = 0; i < text.size();) {
+        const auto first = static_cast<unsigned char>(text[i++]);
+        const auto lead = utf8_lead(first);
+        if (lead.more < 0) return false;
+        std::uint32_t value = first & (0x7FU >> (lead.more == 0 ? 0 : lead.more + 1));
+        for (int k = 0; k < lead.more; ++k, ++i) {
+            if (i >= text.size() || (static_cast<unsigned char>(text[i]) & 0xC0U) != 0x80U) return false;
+            value = value << 6U | (static_cast<unsigned char>(text[i]) & 0x3FU);
+        }
+        if (value < lead.least || value > 0x10FFFF || (value >= 0xD800 && value < 0xE000)) return false;
+    }
+    return true;
 }
 
 /// The checked components of a server's file name.
 Result<std::vector<std::string>> components_of(std::string_view name) {
     if (name.empty()) return bad_name(name, "empty");
+    if (!is_utf8(name)) return bad_name(name, "not UTF-8");
     std::vector<std::string> components{""};
     for (const char c : name) {
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) return bad_name(name, "a control character");
@@ -129,6 +157,13 @@ ArtifactKeys artifact_keys(std::string_view source, std::string_view database, s
     keys.data = fmt::format("{}/data/{}", keys.chain, to_string(name));
     keys.files = keys.data + "/files";
     return keys;
+}
+
+std::string quoted_name(std::string_view name) {
+    constexpr std::size_t kMost = 80;
+    std::string shown;
+    for (const char c : name.substr(0, kMost)) shown.push_back(c >= 0x20 && c <= 0x7E ? c : '?');
+    return fmt::format("\"{}{}\"", shown, name.size() > kMost ? "..." : "");
 }
 
 Result<std::string> file_key(std::string_view name) {

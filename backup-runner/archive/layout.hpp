@@ -49,10 +49,13 @@ ArtifactKeys artifact_keys(std::string_view source, std::string_view database, s
 
 /// The key, below "files/", of a store file that a server named: bytes other than [A-Za-z0-9._-] and a leading '.'
 /// become %XX; '\' counts as '/'. Invalid (SourceProtocolError): empty, absolute, with an empty component, "." or "..",
-/// control characters or NUL, more than 16 components, a component above 180 bytes once escaped.
+/// control characters or NUL, not UTF-8, more than 16 components, a component above 180 bytes once escaped.
 base::Result<std::string> file_key(std::string_view name);
 
 /// The relative path that a file of that name has in a restored store; checked like file_key, but not escaped.
 base::Result<std::string> file_path(std::string_view name);
+
+/// A name from outside as it may stand in a message or a log: in quotes, printable, at most 80 characters of it.
+std::string quoted_name(std::string_view name);
 
 }  // namespace n4b::archive

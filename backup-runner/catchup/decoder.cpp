@@ -86,7 +86,7 @@ Result<void> Decoder::begin_frame() {
         case State::kListingFailed:
             break;
         case State::kCoreSnapshot:
-            most = kMaxListFrame;
+            most = kMaxSnapshotFrame;
             break;
         case State::kChunk:
             least = kLengthBytes;
@@ -111,6 +111,7 @@ Result<void> Decoder::begin_frame() {
     in_frame_ = true;
     in_body_ = false;
     remaining_ = static_cast<std::size_t>(length);
+    if (state_ == State::kPrepared) fixed_.reserve(remaining_);
     return {};
 }
 
@@ -130,33 +131,27 @@ Result<Event> Decoder::parse_frame() {
         case State::kFileHeader: {
             auto name = reader.text(kMaxNameBytes);
             reader.i32();
-            if (!reader.done()) return bad("a malformed file header");
+            if (!reader.done()) return bad("a file header with " + reader.problem());
             state_ = State::kChunk;
             return FileBegin{std::move(name)};
         }
         case State::kFileFinished: {
-            const auto status = status_of(reader.i32(), FileStatus::kUnknown);
-            if (!reader.done() || !status) return bad("a malformed end of a store copy");
+            const auto number = reader.i32();
+            const auto status = status_of(number, FileStatus::kUnknown);
+            if (!reader.done()) return bad("an end of a file with " + reader.problem());
+            if (!status) return bad(fmt::format("the unknown status {} at the end of a file", number));
             return FileFinished{*status};
         }
         case State::kPullFinished: {
-            const auto status = status_of(reader.i32(), PullStatus::kInvalidRequest);
+            const auto number = reader.i32();
+            const auto status = status_of(number, PullStatus::kInvalidRequest);
             const auto latest = reader.i64();
-            if (!reader.done() || !status) return bad("a malformed end of a transaction stream");
+            if (!reader.done()) return bad("an end of a transaction stream with " + reader.problem());
+            if (!status) return bad(fmt::format("the unknown status {} at the end of a transaction stream", number));
             return PullFinished{*status, latest};
         }
-        case State::kPrepared: {
-            const auto status = status_of(reader.i32(), PrepareStatus::kListingFailed);
-            if (!status) return bad("an unknown status of a prepared store copy");
-            Prepared prepared{.status = *status, .last_transaction = reader.i64()};
-            const auto files = reader.i32();
-            for (std::int32_t i = 0; i < files && reader.ok(); ++i)
-                prepared.files.push_back(reader.text(kMaxNameBytes));
-            const auto indexes = reader.i32();
-            for (std::int32_t i = 0; i < indexes && reader.ok(); ++i) prepared.indexes.push_back(reader.i64());
-            if (!reader.done() || files < 0 || indexes < 0) return bad("a malformed list of files");
-            return prepared;
-        }
+        case State::kPrepared:
+            return parse_prepared(frame);
         case State::kListingFailed:
             if (reader.i32() != static_cast<std::int32_t>(PrepareStatus::kListingFailed) || reader.i64() != 0 ||
                 reader.i32() != 0 || reader.i32() != 0) {
@@ -169,6 +164,28 @@ Result<Event> Decoder::parse_frame() {
             break;
     }
     return bad("unknown state");
+}
+
+Result<Event> Decoder::parse_prepared(std::span<const std::byte> frame) {
+    PayloadReader reader(frame);
+    const auto number = reader.i32();
+    const auto last_transaction = reader.i64();
+    const auto files = reader.i32();
+    const auto count = [&](std::int32_t claimed, std::int32_t most, std::string_view what) -> Result<void> {
+        if (!reader.ok()) return bad("a list of files with " + reader.problem());
+        if (claimed >= 0 && claimed <= most) return {};
+        return bad(fmt::format("a list that claims {} {}, where 0 to {} are allowed", claimed, what, most));
+    };
+    N4B_TRY_VOID(count(files, kMaxListedFiles, "files"));
+    const auto status = status_of(number, PrepareStatus::kListingFailed);
+    if (!status) return bad(fmt::format("the unknown status {} of a prepared store copy", number));
+    Prepared prepared{.status = *status, .last_transaction = last_transaction};
+    for (std::int32_t i = 0; i < files && reader.ok(); ++i) prepared.files.push_back(reader.text(kMaxNameBytes));
+    const auto indexes = reader.i32();
+    N4B_TRY_VOID(count(indexes, kMaxListedIndexes, "indexes"));
+    for (std::int32_t i = 0; i < indexes && reader.ok(); ++i) prepared.indexes.push_back(reader.i64());
+    if (!reader.done()) return bad("a list of files with " + reader.problem());
+    return prepared;
 }
 
 Result<Event> Decoder::skip(std::span<const std::byte>& input) {

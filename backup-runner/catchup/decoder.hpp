@@ -12,8 +12,8 @@
 namespace n4b::catchup {
 
 /// Turns the byte stream of the message stage into events, incrementally and without copying file or transaction
-/// contents. Pure. Memory: one small message at most (kMaxSmallFrame, or kMaxListFrame for a file list); every length
-/// is checked before memory is taken.
+/// contents. Pure. Memory: one small message at most (kMaxSmallFrame, or kMaxListFrame for a file list and as much
+/// again for its names); every length and count is checked before memory is taken.
 ///
 /// Each message is a type frame (one byte) and a body: FILE (3) has a header frame and then chunk frames (i32
 /// encodedLength: -1 means 8192 bytes and more to come, 0..8192 the last chunk); TX (1) is one frame of any length:
@@ -24,8 +24,14 @@ public:
     static constexpr std::size_t kChunkBytes = 8192;
     static constexpr std::size_t kMaxNameBytes = 1024;
     static constexpr std::size_t kMaxSmallFrame = 4096;
-    /// The server limits its file list to 2 MiB.
-    static constexpr std::size_t kMaxListFrame = 2 * 1024 * 1024;
+    /// The list of files that change while they are copied: a store has some sixteen, whose names take 500 bytes, and
+    /// servers limit the list to 2 MiB. All others come before the list.
+    static constexpr std::size_t kMaxListFrame = 512 * 1024;
+    static constexpr std::int32_t kMaxListedFiles = 4096;
+    /// No server seen lists any.
+    static constexpr std::int32_t kMaxListedIndexes = 4096;
+    /// Not held in memory.
+    static constexpr std::size_t kMaxSnapshotFrame = 2 * 1024 * 1024;
 
     /// The next event from the front of `input`, which is moved past what was consumed. NeedMore when all of it was.
     /// Invalid (SourceProtocolError): bytes that the protocol does not allow, with their offset in the stream; the
@@ -52,6 +58,7 @@ private:
     base::Result<Event> step(std::span<const std::byte>& input);
     base::Result<void> begin_frame();
     base::Result<Event> parse_frame();
+    base::Result<Event> parse_prepared(std::span<const std::byte> frame);
     base::Result<Event> chunk(std::span<const std::byte>& input);
     base::Result<Event> transaction(std::span<const std::byte>& input);
     base::Result<Event> enter(std::byte type);

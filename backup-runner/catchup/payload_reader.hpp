@@ -1,7 +1,10 @@
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -22,8 +25,10 @@ public:
     /// A `str` of at most `most` bytes.
     std::string text(std::size_t most) {
         const auto length = i32();
+        if (!ok_) return {};
         if (length < 0 || static_cast<std::size_t>(length) > most || static_cast<std::size_t>(length) > rest_.size()) {
-            ok_ = false;
+            bad_length_ = length;
+            fail();
             return {};
         }
         const auto raw = rest_.first(static_cast<std::size_t>(length));
@@ -33,7 +38,7 @@ public:
 
     txlog::StoreId store_id() {
         if (rest_.empty() || rest_[0] != std::byte{1}) {
-            ok_ = false;
+            fail();
             return {};
         }
         rest_ = rest_.subspan(1);
@@ -49,12 +54,18 @@ public:
     /// True when every field fitted and nothing is left.
     [[nodiscard]] bool done() const { return ok_ && rest_.empty(); }
 
+    /// What is wrong, for "a message with ...", when done() is false.
+    [[nodiscard]] std::string problem() const {
+        if (ok_) return fmt::format("{} bytes too many", rest_.size());
+        if (bad_length_) return fmt::format("a string that claims {} bytes", *bad_length_);
+        return "an end in the middle of a number";
+    }
+
 private:
     template <typename T>
     T number() {
         if (rest_.size() < sizeof(T)) {
-            ok_ = false;
-            rest_ = {};
+            fail();
             return 0;
         }
         const T value = txlog::load_big_endian<T>(rest_);
@@ -62,8 +73,14 @@ private:
         return value;
     }
 
+    void fail() {
+        ok_ = false;
+        rest_ = {};
+    }
+
     std::span<const std::byte> rest_;
     bool ok_ = true;
+    std::optional<std::int32_t> bad_length_{};
 };
 
 }  // namespace n4b::catchup

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "backup-runner/net/tls.hpp"
@@ -14,9 +15,26 @@ using base::ErrorCode;
 using base::Reason;
 using base::Result;
 
-tl::unexpected<base::Error> unexpected_answer(std::string_view request) {
+/// What an event is part of, for a person.
+std::string_view kind_of(const Event& event) {
+    static constexpr std::array<std::string_view, std::variant_size_v<Event>> kKinds{"nothing",
+                                                                                     "a store id",
+                                                                                     "the beginning of a file",
+                                                                                     "the contents of a file",
+                                                                                     "the end of a file's contents",
+                                                                                     "the end of a file",
+                                                                                     "a list of files",
+                                                                                     "the beginning of a transaction",
+                                                                                     "the contents of a transaction",
+                                                                                     "the end of a transaction",
+                                                                                     "the end of a transaction stream",
+                                                                                     "a core's snapshot"};
+    return kKinds.at(event.index());
+}
+
+tl::unexpected<base::Error> unexpected_answer(std::string_view request, const Event& event) {
     return base::fail(ErrorCode::kInvalid, Reason::kSourceProtocolError,
-                      fmt::format("the source answered {} with a message of another kind", request));
+                      fmt::format("the source answered {} with {}", request, kind_of(event)));
 }
 
 /// What a peer speaks is found out within this time: it answers at once or never.
@@ -114,8 +132,10 @@ Result<void> Session::shake_hands(Family family, Stage& stage) {
     Handshake handshake(family);
     N4B_TRY_VOID(send(handshake.opening()));
     bool heard = false;
+    // For all of it: a peer that sends a byte now and then does not hold us longer.
+    const auto until = base::Deadline::after(options_.handshake);
     while (!handshake.done()) {
-        const auto received = fill(options_.handshake);
+        const auto received = fill(until.left());
         const bool quiet = !received && received.error().reason == Reason::kSourceStalled;
         const bool closed = received ? *received == 0 : received.error().reason == Reason::kSourceConnectionLost;
         if (quiet || closed) {
@@ -180,7 +200,7 @@ Result<txlog::StoreId> Session::store_id() {
     N4B_TRY_VOID(send(store_id_request()));
     N4B_TRY(const auto event, next(options_.stall));
     if (const auto* message = std::get_if<StoreIdMessage>(&event)) return message->id;
-    return unexpected_answer("the request for its store id");
+    return unexpected_answer("the request for its store id", event);
 }
 
 Result<bool> Session::pass(const Event& event, FileReceiver& receiver) {
@@ -205,7 +225,7 @@ Result<Prepared> Session::prepare(const txlog::StoreId& id, FileReceiver& receiv
         N4B_TRY(auto event, next(patience));
         if (auto* prepared = std::get_if<Prepared>(&event)) return std::move(*prepared);
         N4B_TRY(const bool passed, pass(event, receiver));
-        if (!passed) return unexpected_answer("the preparation of a store copy");
+        if (!passed) return unexpected_answer("the preparation of a store copy", event);
     }
 }
 
@@ -226,7 +246,7 @@ Result<FileStatus> Session::receive_files(FileReceiver& receiver) {
         N4B_TRY(const auto event, next(options_.stall));
         if (const auto* finished = std::get_if<FileFinished>(&event)) return finished->status;
         N4B_TRY(const bool passed, pass(event, receiver));
-        if (!passed) return unexpected_answer("the request for a file");
+        if (!passed) return unexpected_answer("the request for a file", event);
     }
 }
 
@@ -249,7 +269,7 @@ Result<PullFinished> Session::pull(const txlog::StoreId& id, std::int64_t previo
         } else if (const auto* finished = std::get_if<PullFinished>(&event)) {
             return *finished;
         } else {
-            return unexpected_answer("the pull of transactions");
+            return unexpected_answer("the pull of transactions", event);
         }
         if (!passed) return base::fail(passed.error());
     }
@@ -260,7 +280,7 @@ Result<bool> Session::is_core() {
     const auto event = next(options_.stall);
     if (event) {
         if (std::holds_alternative<CoreSnapshot>(*event)) return true;
-        return unexpected_answer("the question for its role");
+        return unexpected_answer("the question for its role", *event);
     }
     const bool closed = event.error().reason == Reason::kSourceConnectionLost;
     if (closed && decoder_.idle()) return false;
@@ -273,8 +293,21 @@ Result<std::int64_t> Session::last_committed(const txlog::StoreId& id) {
     N4B_TRY_VOID(send(transaction_pull_request(foreign, 1)));
     N4B_TRY(const auto event, next(options_.stall));
     const auto* finished = std::get_if<PullFinished>(&event);
-    if (finished == nullptr || finished->status != PullStatus::kStoreIdMismatch) {
-        return unexpected_answer("the question for its last committed transaction");
+    constexpr std::string_view kQuestion = "the question for its last committed transaction";
+    if (finished == nullptr) return unexpected_answer(kQuestion, event);
+    if (finished->status == PullStatus::kStoreUnavailable) {
+        return base::fail(ErrorCode::kUnavailable, Reason::kSourceRefused,
+                          fmt::format("the source answered {}: its database is not available", kQuestion));
+    }
+    if (finished->status != PullStatus::kStoreIdMismatch) {
+        return base::fail(
+            ErrorCode::kInvalid, Reason::kSourceProtocolError,
+            fmt::format("the source answered {} with status {}", kQuestion, static_cast<int>(finished->status)));
+    }
+    if (finished->latest_transaction < 0) {
+        return base::fail(
+            ErrorCode::kInvalid, Reason::kSourceProtocolError,
+            fmt::format("the source named {} as its last committed transaction", finished->latest_transaction));
     }
     return finished->latest_transaction;
 }

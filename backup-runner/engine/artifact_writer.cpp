@@ -14,6 +14,7 @@ using base::Result;
 constexpr std::size_t kIndexBufferBytes = 32 * 1024;
 /// Directories deeper than any key of ours end a listing: a cycle or somebody else's tree.
 constexpr int kMaxDepth = 24;
+constexpr int kMaxDiscardPasses = 8;
 
 std::span<const std::byte> bytes_of(std::string_view text) {
     return std::as_bytes(std::span(text));
@@ -33,15 +34,16 @@ Result<void> walk(storage::Storage& storage, const std::string& key, int depth,
     }
     std::vector<std::string> directories;
     N4B_TRY_VOID(storage.list(key, [&](const storage::Entry& entry) {
-        const auto member = key + "/" + entry.name;
         if (entry.directory) {
-            directories.push_back(member);
+            directories.push_back(entry.name);
         } else {
-            visit(member, entry.bytes);
+            visit(key + "/" + entry.name, entry.bytes);
         }
         return true;
     }));
-    for (const auto& directory : directories) N4B_TRY_VOID(walk(storage, directory, depth + 1, visit, leave));
+    for (const auto& directory : directories) {
+        N4B_TRY_VOID(walk(storage, fmt::format("{}/{}", key, directory), depth + 1, visit, leave));
+    }
     return leave(key);
 }
 
@@ -125,12 +127,19 @@ std::string ArtifactWriter::suffixed(std::string_view key) const {
 Result<std::unique_ptr<ObjectSink>> ArtifactWriter::open_file(const std::string& name) {
     N4B_TRY(const auto below, archive::file_key(name));
     if (const auto slash = below.rfind('/'); slash != std::string::npos) {
-        N4B_TRY_VOID(storage_.make_directories(keys_.files + "/" + below.substr(0, slash)));
+        const auto made = storage_.make_directories(keys_.files + "/" + below.substr(0, slash));
+        if (!made && made.error().code == base::ErrorCode::kAlreadyExists) {
+            return base::fail(base::ErrorCode::kInvalid, base::Reason::kSourceProtocolError,
+                              fmt::format("the source sent the file {}, but a part of that name is a file itself",
+                                          archive::quoted_name(name)));
+        }
+        if (!made) return base::fail(made.error());
     }
     auto sink = ObjectSink::create(storage_, suffixed(keys_.files + "/" + below), compress_, buffer_bytes_);
     if (!sink && sink.error().code == base::ErrorCode::kAlreadyExists) {
         return base::fail(base::ErrorCode::kInvalid, base::Reason::kSourceProtocolError,
-                          fmt::format("the source sent the file {} twice", name.substr(0, 200)));
+                          fmt::format("the source sent the file {} twice, or both as a file and as a directory",
+                                      archive::quoted_name(name)));
     }
     return sink;
 }
@@ -201,12 +210,16 @@ void ArtifactWriter::discard() {
         const std::lock_guard lock(mutex_);
         index_.reset();
     }
-    std::vector<std::string> objects;
-    // What can't be removed stays without a head: it never counts as an artifact.
-    (void)walk(
-        storage_, keys_.data, 0, [&](const std::string& key, std::int64_t) { objects.push_back(key); },
-        [](const std::string&) { return Result<void>{}; });
-    for (const auto& object : objects) (void)storage_.remove(object);
+    // In passes, since a listing may miss names when others are removed meanwhile; and not from a list of all objects,
+    // which could be long. What can't be removed stays without a head: it never counts as an artifact.
+    for (int pass = 0; pass < kMaxDiscardPasses; ++pass) {
+        bool removed = false;
+        (void)walk(
+            storage_, keys_.data, 0,
+            [&](const std::string& key, std::int64_t) { removed = storage_.remove(key).has_value() || removed; },
+            [](const std::string&) { return Result<void>{}; });
+        if (!removed) return;
+    }
 }
 
 Result<Listing> list_objects(storage::Storage& storage, const std::string& data, SyncDirectories sync) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "backup-runner/archive/layout.hpp"
+
 namespace n4b::engine {
 namespace {
 
@@ -11,8 +13,12 @@ using base::Result;
 
 /// A page is 8 KiB; what is much longer is no metadata store.
 constexpr std::size_t kMaxNeostoreBytes = 64 * 1024;
-/// All names that came with PREPARE, together: they are remembered to tell a second copy of a file from a first.
-constexpr std::size_t kMaxAtomicNameBytes = 2 * 1024 * 1024;
+/// What bounds the number of files that come without being asked for by name: the sum of their names, each with what it
+/// costs to remember one. Some 35000 files of schema indexes; a few hundred of those that are remembered, which are
+/// five in a real store.
+constexpr std::size_t kPerName = 64;
+constexpr std::size_t kMaxNameBytes = 4 * 1024 * 1024;
+constexpr std::size_t kMaxBareNameBytes = 64 * 1024;
 
 tl::unexpected<base::Error> wrong(std::string text) {
     return base::fail(ErrorCode::kInvalid, Reason::kSourceProtocolError, std::move(text));
@@ -21,9 +27,12 @@ tl::unexpected<base::Error> wrong(std::string text) {
 }  // namespace
 
 Result<void> ArtifactReceiver::begin(const std::string& name) {
-    if (!expected_.empty() && (name != expected_ || count_ > 0)) {
-        return wrong(fmt::format("the source sent the file {} when {} was asked for", name.substr(0, 200), expected_));
+    if (!expected_.empty() && (name != expected_ || complete_)) {
+        return wrong(fmt::format("the source sent the file {}{} when {} was asked for", archive::quoted_name(name),
+                                 name == expected_ ? " again" : "", expected_));
     }
+    N4B_TRY_VOID(check_store_file_name(name));
+    if (name == kNeostore) return wrong("the source sent neostore before it was asked for");
     if (!begun_) begun_ = std::chrono::steady_clock::now();
     name_ = name;
     N4B_TRY(sink_, target_.artifact.open_file(name));
@@ -37,21 +46,35 @@ Result<void> ArtifactReceiver::data(std::span<const std::byte> bytes) {
 }
 
 Result<void> ArtifactReceiver::end() {
+    if (!expected_.empty()) {
+        complete_ = true;
+        return {};
+    }
+    N4B_TRY_VOID(remember());
+    return keep();
+}
+
+Result<void> ArtifactReceiver::remember() {
+    name_bytes_ += name_.size() + kPerName;
+    const bool bare = name_.find_first_of("/\\") == std::string::npos;
+    if (bare) bare_name_bytes_ += name_.size() + kPerName;
+    if (name_bytes_ > kMaxNameBytes || bare_name_bytes_ > kMaxBareNameBytes) {
+        return wrong("the source sends more files than a store can have");
+    }
+    if (bare) names_.insert(name_);
+    return {};
+}
+
+Result<void> ArtifactReceiver::keep() {
     N4B_TRY(auto stored, sink_->finish());
     sink_.reset();
-    ++count_;
     ++target_.progress.files;
-    if (expected_.empty()) {
-        name_bytes_ += name_.size();
-        if (name_bytes_ > kMaxAtomicNameBytes) return wrong("the source sends more files than a store can have");
-        names_.insert(name_);
-    }
     return target_.artifact.add_file(name_, std::move(stored));
 }
 
 Result<void> NeostoreReceiver::begin(const std::string& name) {
     if (name == kNeostore && !complete_) return {};
-    return wrong(fmt::format("the source sent the file {} when neostore was asked for", name.substr(0, 200)));
+    return wrong(fmt::format("the source sent the file {} when neostore was asked for", archive::quoted_name(name)));
 }
 
 Result<void> NeostoreReceiver::data(std::span<const std::byte> bytes) {

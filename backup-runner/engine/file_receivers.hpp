@@ -8,10 +8,9 @@
 #include "backup-runner/catchup/session.hpp"
 #include "backup-runner/engine/artifact_writer.hpp"
 #include "backup-runner/engine/bandwidth.hpp"
+#include "backup-runner/engine/store_list.hpp"
 
 namespace n4b::engine {
-
-inline constexpr std::string_view kNeostore = "neostore";
 
 /// Where received files go, and how fast.
 struct FileTarget {
@@ -21,10 +20,12 @@ struct FileTarget {
     std::stop_token stop{};           ///< Ends a wait for the limit.
 };
 
-/// Receives files into the artifact; one thread.
+/// Receives files into the artifact; one thread. A file that was asked for by name counts only when the server has said
+/// Success behind it (catchup protocol section 1): it is kept by keep(), else it leaves nothing. Of any others each
+/// counts as soon as it has ended: their request is not made twice, and without its Success the copy fails.
 class ArtifactReceiver final : public catchup::FileReceiver {
 public:
-    /// `expected`: the one name that may come; empty: any.
+    /// `expected`: the one name that may come; empty: any but `neostore`.
     explicit ArtifactReceiver(FileTarget target, std::string expected = {})
         : target_(std::move(target)), expected_(std::move(expected)) {}
 
@@ -32,18 +33,26 @@ public:
     base::Result<void> data(std::span<const std::byte> bytes) override;
     base::Result<void> end() override;
 
-    [[nodiscard]] std::size_t count() const { return count_; }
+    /// The file that was asked for has come to its end.
+    [[nodiscard]] bool complete() const { return complete_; }
+    /// Makes that file durable and part of the artifact.
+    base::Result<void> keep();
+
+    /// The names that came, without those in directories: no list has such.
     [[nodiscard]] const std::set<std::string>& names() const { return names_; }
     /// When the first file began.
     [[nodiscard]] std::optional<base::SteadyTime> begun() const { return begun_; }
 
 private:
+    base::Result<void> remember();
+
     FileTarget target_;
     const std::string expected_;
     std::string name_{};
     std::unique_ptr<ObjectSink> sink_{};
-    std::size_t count_ = 0;
+    bool complete_ = false;
     std::set<std::string> names_{};
+    std::size_t bare_name_bytes_ = 0;
     std::size_t name_bytes_ = 0;
     std::optional<base::SteadyTime> begun_{};
 };

@@ -112,6 +112,7 @@ catchup::SessionOptions session_options(const contract::RunSpec& spec, const Bac
                                     .prepare = spec.timeouts.prepare,
                                     .stall = spec.timeouts.stall,
                                     .buffer_bytes = environment.buffers.receive};
+    options.handshake = std::min(options.handshake, options.stall);
     if (spec.deadline) {
         options.deadline = base::Deadline::after(
             std::max(*spec.deadline - environment.clock.system_now(), std::chrono::milliseconds(0)));

@@ -102,7 +102,7 @@ private:
 
     Result<std::unique_ptr<catchup::Session>> connect();
     bool wait_before(std::uint32_t tries);
-    Result<catchup::Prepared> prepare(catchup::Session& session);
+    Result<void> prepare(catchup::Session& session);
     void schedule(std::vector<std::string> files, const std::set<std::string>& received);
     void work(std::unique_ptr<catchup::Session> session);
     Result<void> copy_file(Line& line, const std::string& name);
@@ -137,7 +137,7 @@ private:
 Result<CopyResult> Copy::run(std::unique_ptr<catchup::Session> session, std::int64_t connections) {
     const std::stop_callback forward(outer_, [this] { stop_.request_stop(); });
     environment_.progress.phase = "Preparing";
-    N4B_TRY(auto prepared, prepare(*session));
+    N4B_TRY_VOID(prepare(*session));
     const std::int64_t previous = std::max<std::int64_t>(checkpoint_ - 1, 1);
     N4B_TRY(const auto sink, TransactionSink::create(artifact_, environment_.progress, previous));
     environment_.progress.phase = "Copying";
@@ -179,7 +179,7 @@ bool Copy::wait_before(std::uint32_t tries) {
     return pause(kRequestBackoff.wait(tries, random), stop_.get_token());
 }
 
-Result<catchup::Prepared> Copy::prepare(catchup::Session& session) {
+Result<void> Copy::prepare(catchup::Session& session) {
     const auto start = std::chrono::steady_clock::now();
     ArtifactReceiver receiver({.artifact = artifact_, .progress = environment_.progress});
     N4B_TRY(auto prepared, session.prepare(source_.store_id, receiver));
@@ -196,16 +196,12 @@ Result<catchup::Prepared> Copy::prepare(catchup::Session& session) {
                 "the source could not prepare a copy: its checkpoint or the listing of its store files "
                 "failed; see its debug.log");
     }
-    if (prepared.last_transaction < 1 ||
-        std::find(prepared.files.begin(), prepared.files.end(), kNeostore) == prepared.files.end()) {
-        return base::fail(ErrorCode::kInvalid, Reason::kSourceProtocolError,
-                          "the source's list of store files lacks neostore or its checkpoint");
-    }
+    N4B_TRY_VOID(check_store_list(prepared, receiver.names()));
     checkpoint_ = prepared.last_transaction;
     const std::lock_guard lock(mutex_);
     indexes_.assign(prepared.indexes.begin(), prepared.indexes.end());
-    schedule(prepared.files, receiver.names());
-    return prepared;
+    schedule(std::move(prepared.files), receiver.names());
+    return {};
 }
 
 /// Queues what is still missing. A file that came under the checkpoint lock is not asked for again: that copy is the
@@ -242,16 +238,17 @@ void Copy::work(std::unique_ptr<catchup::Session> session) {
 
 Result<void> Copy::copy_file(Line& line, const std::string& name) {
     for (std::uint32_t tries = 1;; ++tries) {
-        std::size_t received = 0;
-        N4B_TRY(const auto status, line.request([&](catchup::Session& session) {
+        bool received = false;
+        N4B_TRY(const auto status, line.request([&](catchup::Session& session) -> Result<catchup::FileStatus> {
             ArtifactReceiver receiver(target(), name);
-            auto result = session.file(source_.store_id, checkpoint_, name, receiver);
-            received = receiver.count();
-            return result;
+            N4B_TRY(const auto answer, session.file(source_.store_id, checkpoint_, name, receiver));
+            received = receiver.complete();
+            if (received && answer == catchup::FileStatus::kSuccess) N4B_TRY_VOID(receiver.keep());
+            return answer;
         }));
         switch (status) {
             case catchup::FileStatus::kSuccess:
-                if (received == 1) return {};
+                if (received) return {};
                 return base::fail(ErrorCode::kInvalid, Reason::kSourceProtocolError,
                                   fmt::format("the source answered the request for {} without a file", name));
             case catchup::FileStatus::kStoreIdMismatch:
@@ -292,8 +289,10 @@ Result<void> Copy::pull(Line& line, TransactionSink& sink) {
         case catchup::PullStatus::kEndOfStream:
             // A server answers so, and not with an error, when it is asked for what lies in its future (6.9).
             if (finished.latest_transaction >= sink.last()) return {};
-            return behind(fmt::format("the source has committed only up to transaction {}, but sent {} before",
-                                      finished.latest_transaction, sink.last()));
+            return behind(fmt::format("the source has committed only up to transaction {}, below {}",
+                                      finished.latest_transaction,
+                                      sink.empty() ? fmt::format("its own checkpoint {}", checkpoint_)
+                                                   : fmt::format("{}, which it sent before", sink.last())));
         case catchup::PullStatus::kStoreIdMismatch:
             return refused("the source changed its store id during the copy");
         case catchup::PullStatus::kStoreUnavailable:
@@ -326,6 +325,12 @@ Result<CopyResult> Copy::complete(Line& line, TransactionSink& sink) {
     N4B_TRY(auto neostore, fetch_neostore(line));
     N4B_TRY(const auto committed,
             line.request([&](catchup::Session& session) { return session.last_committed(source_.store_id); }));
+    if (committed < checkpoint_) {
+        return base::fail(
+            ErrorCode::kUnavailable, Reason::kCopyInconsistent,
+            fmt::format("the source names transaction {} as the last it has committed, below its own checkpoint {}",
+                        committed, checkpoint_));
+    }
     N4B_TRY_VOID(pull(line, sink));
     if (sink.last() < committed) {
         return base::fail(ErrorCode::kUnavailable, Reason::kCopyInconsistent,

@@ -21,6 +21,10 @@ tl::unexpected<base::Error> protocol_error(std::string text) {
     return base::fail(base::ErrorCode::kInvalid, base::Reason::kSourceProtocolError, std::move(text));
 }
 
+std::string_view text_of(std::span<const std::byte> bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<TransactionSink>> TransactionSink::create(ArtifactWriter& artifact, ProgressCounters& progress,
@@ -45,13 +49,23 @@ Result<void> TransactionSink::begin(std::size_t bytes) {
     }
     size_ = bytes;
     received_ = 0;
+    again_hash_ = base::kFnv1aStart;
     return {};
+}
+
+/// Compares what came again with what was written, once all of that has come.
+Result<void> TransactionSink::compare(std::span<const std::byte> known) {
+    again_hash_ = base::fnv1a(text_of(known), again_hash_);
+    if (received_ < written_ || again_hash_ == written_hash_) return {};
+    return protocol_error(fmt::format("transaction {} was sent again with other bytes", last_.id + 1));
 }
 
 Result<void> TransactionSink::data(std::span<const std::byte> bytes) {
     const auto known = std::min(bytes.size(), written_ - std::min(written_, received_));
     received_ += bytes.size();
+    if (known > 0) N4B_TRY_VOID(compare(bytes.first(known)));
     const auto fresh = bytes.subspan(known);
+    written_hash_ = base::fnv1a(text_of(fresh), written_hash_);
     if (head_.size() < kHeadBytes) {
         const auto part = fresh.first(std::min(fresh.size(), kHeadBytes - head_.size()));
         head_.insert(head_.end(), part.begin(), part.end());
@@ -67,11 +81,11 @@ Result<void> TransactionSink::data(std::span<const std::byte> bytes) {
 
 Result<void> TransactionSink::end() {
     const auto commit = txlog::parse_commit(tail_);
-    if (!commit) return protocol_error(fmt::format("after transaction {}: {}", last_.id, commit.error().message));
+    if (!commit) return protocol_error(fmt::format("transaction {}: {}", last_.id + 1, commit.error().message));
     if (commit->transaction != last_.id + 1) {
         return protocol_error(fmt::format("transaction {} came where {} was due", commit->transaction, last_.id + 1));
     }
-    const auto checksum = txlog::transaction_checksum(head_);
+    const auto checksum = txlog::transaction_checksum(head_, size_);
     if (!checksum)
         return protocol_error(fmt::format("transaction {}: {}", commit->transaction, checksum.error().message));
     last_ = {.id = commit->transaction, .checksum = *checksum};
@@ -87,6 +101,7 @@ Result<void> TransactionSink::end() {
     }
     latest_time_ms_ = std::max(latest_time_ms_, commit->time_ms);
     size_ = received_ = written_ = 0;
+    written_hash_ = base::kFnv1aStart;
     head_.clear();
     tail_.clear();
     return {};

@@ -8,6 +8,7 @@
 #include "backup-runner/archive/head.hpp"
 #include "backup-runner/catchup/session.hpp"
 #include "backup-runner/engine/artifact_writer.hpp"
+#include "common/base/fnv1a.hpp"
 
 namespace n4b::engine {
 
@@ -19,7 +20,7 @@ inline constexpr char kLogPath[] = "neostore.transaction.db.0";
 
 /// Writes pulled transactions to the log of an artifact and checks that ids are contiguous. Survives a broken
 /// connection in the middle of a transaction: its bytes are identical whenever they are sent, so those already written
-/// are skipped when it comes again. One thread.
+/// are skipped when it comes again, once they have proved to be the same. One thread.
 class TransactionSink final : public catchup::TransactionReceiver {
 public:
     /// The first transaction to come is `previous + 1`.
@@ -44,6 +45,7 @@ private:
         : artifact_(artifact), progress_(progress), last_{.id = previous} {}
 
     base::Result<void> write(std::span<const std::byte> bytes);
+    base::Result<void> compare(std::span<const std::byte> known);
 
     ArtifactWriter& artifact_;
     ProgressCounters& progress_;
@@ -57,6 +59,8 @@ private:
     std::size_t size_ = 0;
     std::size_t received_ = 0;  ///< Since its latest begin().
     std::size_t written_ = 0;   ///< Ever; what comes again below this is skipped.
+    std::uint64_t written_hash_ = base::kFnv1aStart;
+    std::uint64_t again_hash_ = base::kFnv1aStart;  ///< Of what came again.
     std::vector<std::byte> head_{};
     std::vector<std::byte> tail_{};
 

@@ -42,7 +42,7 @@ class Storage {
 public:
     virtual ~Storage() = default;
 
-    /// Creates a directory and its parents where they are missing; idempotent.
+    /// Creates a directory and its parents where they are missing; idempotent. AlreadyExists: one of them is a file.
     virtual base::Result<void> make_directories(std::string_view key) = 0;
     /// AlreadyExists (ArtifactConflict): somebody else has the key.
     virtual base::Result<std::unique_ptr<Writer>> create(std::string_view key) = 0;

@@ -130,10 +130,16 @@ public:
             const auto path = path_of(key.substr(0, end));
             if (::mkdir(path.c_str(), kDirectoryMode) == 0) {
                 N4B_TRY_VOID(sync_parent(key.substr(0, end)));
+            } else if (errno == ENOTDIR) {
+                return failure(EEXIST, "create the directory", path);
             } else if (errno != EEXIST) {
                 return failure(errno, "create the directory", path);
             }
         }
+        struct stat status {};
+        const auto path = path_of(key);
+        if (::stat(path.c_str(), &status) != 0) return failure(errno, "stat", path);
+        if (!S_ISDIR(status.st_mode)) return failure(EEXIST, "create the directory", path);
         return {};
     }
 

@@ -32,12 +32,14 @@ struct Commit {
     bool operator==(const Commit&) const = default;
 };
 
-/// Reads the last kCommitBytes of a transaction. Invalid: not a COMMIT entry of a known version.
+/// Reads the last kCommitBytes of a transaction. Invalid: not a COMMIT entry of a known version, or its time is not
+/// one: before the epoch (but -1), or after the year 9999.
 base::Result<Commit> parse_commit(std::span<const std::byte> tail);
 
 /// The checksum that Neo4j keeps of a transaction, from the START entry it begins with: (masterId * 37 + authorId) <<
-/// 32, or'ed with Java's array hash of the additional header. `head` holds the first bytes of the transaction, at least
-/// as many as the START entry has. Invalid: not a START entry, or cut short.
-base::Result<std::int64_t> transaction_checksum(std::span<const std::byte> head);
+/// 32, or'ed with Java's array hash of the additional header. `head` holds the first bytes of the transaction, which
+/// has `size` bytes in all: the START entry, and the first two bytes behind it. Invalid: not a START entry, cut short,
+/// or neither COMMAND nor COMMIT behind it.
+base::Result<std::int64_t> transaction_checksum(std::span<const std::byte> head, std::size_t size);
 
 }  // namespace n4b::txlog

@@ -33,6 +33,10 @@ base::Result<void> check_neostore(std::span<const std::byte> file) {
                               fmt::format("neostore: record {} is not in use", static_cast<std::size_t>(field)));
         }
     }
+    if (const auto last = get(file, NeostoreField::kLastTransaction); last < 1) {
+        return base::fail(base::ErrorCode::kInvalid,
+                          fmt::format("neostore: last transaction {}, 1 or more expected", last));
+    }
     return {};
 }
 

@@ -26,7 +26,8 @@ enum class NeostoreField : std::size_t {
 /// 15 records; servers pad the file to a page.
 inline constexpr std::size_t kNeostoreMinBytes = 135;
 
-/// Checks that `file` is a neostore: long enough, and every field above in use. Invalid otherwise.
+/// Checks that `file` is a neostore: long enough, every field above in use, a last transaction (a new store has 1).
+/// Invalid otherwise.
 base::Result<void> check_neostore(std::span<const std::byte> file);
 
 /// The value of a field of a checked neostore.

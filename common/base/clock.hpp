@@ -33,6 +33,11 @@ public:
 
     [[nodiscard]] SteadyTime when() const { return when_; }
     [[nodiscard]] bool passed() const { return std::chrono::steady_clock::now() >= when_; }
+    /// What is left until then; 0 when it has passed.
+    [[nodiscard]] std::chrono::milliseconds left() const {
+        const auto now = std::chrono::steady_clock::now();
+        return std::chrono::ceil<std::chrono::milliseconds>(when_ > now ? when_ - now : SteadyTime::duration::zero());
+    }
     /// The sooner of two.
     [[nodiscard]] Deadline sooner(const Deadline& other) const { return Deadline(std::min(when_, other.when_)); }
 

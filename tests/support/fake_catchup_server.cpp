@@ -104,6 +104,7 @@ FakeCatchupServer::FakeCatchupServer() {
     txlog::set(neostore, NeostoreField::kStoreVersion, 16094931155187206);
     store_files = {{"neostore.nodestore.db", Bytes(20000, std::byte{7})},
                    {"neostore.propertystore.db", Bytes(16384, std::byte{8})},
+                   {"neostore.relationshipstore.db", {}},
                    {"neostore.counts.db.a", Bytes(1)},
                    {"neostore", neostore}};
 }

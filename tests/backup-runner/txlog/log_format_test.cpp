@@ -35,8 +35,8 @@ TEST(Commit, RefusesOtherEntriesVersionsAndLengths) {
 
 TEST(TransactionChecksum, FollowsJavaArithmetic) {
     // masterId -1, authorId -1: -1 * 37 - 1 = -38; header 00..01: 31^8 + 1 after the leading one, modulo 2^32.
-    const auto start = from_hex("f601ffffffffffffffff000001a2036e773d0000000000000001000000080000000000000001");
-    const auto checksum = transaction_checksum(start);
+    const auto start = from_hex("f601ffffffffffffffff000001a2036e773d0000000000000001000000080000000000000001f605");
+    const auto checksum = transaction_checksum(start, 56);
     ASSERT_TRUE(checksum);
     EXPECT_EQ(*checksum >> 32, -38);
     std::uint32_t power = 1;
@@ -45,9 +45,10 @@ TEST(TransactionChecksum, FollowsJavaArithmetic) {
 }
 
 TEST(TransactionChecksum, RefusesAHeaderThatIsNotThere) {
-    EXPECT_FALSE(transaction_checksum(from_hex("f601ffffffffffffffff000001a2036e773d00000000000000010000000800")));
-    EXPECT_FALSE(transaction_checksum(from_hex("f601ffffffffffffffff000001a2036e773d0000000000000001ffffffff")));
-    EXPECT_FALSE(transaction_checksum(from_hex("f601")));
+    EXPECT_FALSE(transaction_checksum(from_hex("f601ffffffffffffffff000001a2036e773d00000000000000010000000800"), 56));
+    EXPECT_FALSE(transaction_checksum(from_hex("f601ffffffffffffffff000001a2036e773d0000000000000001ffffffff"), 56));
+    EXPECT_FALSE(transaction_checksum(from_hex("f601"), 56));
+    EXPECT_FALSE(transaction_checksum({}, 0));
 }
 
 std::vector<std::byte> neostore() {
@@ -55,6 +56,7 @@ std::vector<std::byte> neostore() {
     for (std::size_t i = 0; i < file.size(); i += 9) file[i] = std::byte{1};
     set(file, NeostoreField::kStoreVersion, 16094931155187206);
     set(file, NeostoreField::kRandom, -2);
+    set(file, NeostoreField::kLastTransaction, 1);
     return file;
 }
 

@@ -1,0 +1,158 @@
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "backup-runner/engine/artifact_reader.hpp"
+#include "backup-runner/engine/backup.hpp"
+#include "backup-runner/engine/catalogue.hpp"
+#include "tests/backup-runner/engine/hostile_cases.hpp"
+#include "tests/support/counted_memory.hpp"
+
+namespace n4b::engine {
+namespace {
+
+using base::Reason;
+using testing::CountedMemory;
+using testing::FakeCatchupServer;
+using testing::ScriptedPeer;
+using testing::Then;
+
+/// What a backup may hold at any moment, whatever the server sends: buffers, a list of files at its largest, and what
+/// Asio takes for its connections. Less than engine/budget.cpp sets aside for it.
+constexpr std::int64_t kMostMemory = std::int64_t{4} * 1024 * 1024;
+
+/// A repository, and backups over TCP from a scripted server.
+class HostilePeer : public ::testing::TestWithParam<HostileCase> {
+protected:
+    HostilePeer() {
+        char pattern[] = "/tmp/n4b-hostile-test-XXXXXX";
+        root_ = ::mkdtemp(pattern);
+        storage_ = std::move(*storage::create_volume(root_));
+    }
+    ~HostilePeer() override { std::filesystem::remove_all(root_); }
+
+    [[nodiscard]] contract::RunSpec spec(const ScriptedPeer& peer, const std::string& uid) const {
+        contract::RunSpec spec;
+        spec.run = {.uid = uid, .attempt = 1};
+        spec.source = "prod";
+        spec.database = "graph.db";
+        spec.endpoints = {{.host = "127.0.0.1", .port = peer.port()}};
+        spec.storage_path = root_;
+        spec.compression = contract::Compression::kNone;
+        spec.timeouts = {
+            .connect = std::chrono::seconds(5), .prepare = std::chrono::seconds(5), .stall = std::chrono::seconds(5)};
+        return spec;
+    }
+
+    contract::RunReport back_up(const contract::RunSpec& spec) {
+        const auto dialer = net::tcp_dialer();
+        ProgressCounters progress;
+        const base::RealClock clock;
+        std::uint32_t random = 0x1000 * ++runs_;
+        const BackupEnvironment environment{.dialer = *dialer,
+                                            .storage = *storage_,
+                                            .clock = clock,
+                                            .random = [random]() mutable { return ++random; },
+                                            .progress = progress,
+                                            .buffers = {.receive = 64 * 1024, .write = 64 * 1024},
+                                            .version = "test"};
+        return engine::back_up(spec, environment, {});
+    }
+
+    /// How many artifacts have a head; each must be sound.
+    std::size_t sound_artifacts() {
+        std::size_t count = 0;
+        const auto chains = list_chains(*storage_, "prod", "graph.db");
+        EXPECT_TRUE(chains) << chains.error().message;
+        for (const auto& chain : *chains) {
+            const auto artifacts = read_chain(*storage_, "prod", "graph.db", chain);
+            EXPECT_TRUE(artifacts) << artifacts.error().message;
+            for (const auto& artifact : *artifacts) {
+                const auto verified = verify(*storage_, artifact);
+                EXPECT_TRUE(verified) << verified.error().message;
+                ++count;
+            }
+        }
+        return count;
+    }
+
+    /// Files of failed attempts.
+    std::vector<std::string> left_behind() {
+        std::vector<std::string> files;
+        for (const auto& entry : std::filesystem::recursive_directory_iterator(root_)) {
+            if (entry.is_regular_file() && entry.path().filename() != "neo4j-backup.json") {
+                files.push_back(entry.path());
+            }
+        }
+        return files;
+    }
+
+    void honest_backup_succeeds(const std::string& uid) {
+        FakeCatchupServer content;
+        const ScriptedPeer peer(content);
+        const auto report = back_up(spec(peer, uid));
+        EXPECT_EQ(report.reason, Reason::kCompleted) << report.message;
+    }
+
+    std::string root_;
+    std::unique_ptr<storage::Storage> storage_;
+    std::uint32_t runs_ = 0;
+};
+
+TEST_P(HostilePeer, EndsInItsOwnErrorAndLeavesNothing) {
+    const auto& hostile = GetParam();
+    {
+        FakeCatchupServer content;
+        ScriptedPeer peer(content);
+        hostile.arrange(content, peer);
+        auto wanted = spec(peer, "run-1");
+        if (hostile.spec) hostile.spec(wanted);
+
+        const auto before = CountedMemory::live();
+        CountedMemory::reset_peak();
+        const auto start = std::chrono::steady_clock::now();
+        const auto report = back_up(wanted);
+        const auto took = std::chrono::steady_clock::now() - start;
+
+        EXPECT_EQ(to_string(report.reason), to_string(hostile.reason)) << report.message;
+        EXPECT_NE(report.message.find(hostile.message), std::string::npos) << report.message;
+        EXPECT_LE(took, hostile.within);
+        EXPECT_LE(CountedMemory::peak() - before, kMostMemory);
+        EXPECT_LE(to_json(report).size(), contract::kMaxRunReportBytes);
+        const auto read = contract::parse_run_report(to_json(report));
+        EXPECT_TRUE(read) << read.error().message;
+    }
+    EXPECT_EQ(sound_artifacts(), 0U);
+    EXPECT_EQ(left_behind(), std::vector<std::string>{});
+    honest_backup_succeeds("run-2");
+    EXPECT_EQ(sound_artifacts(), 1U);
+}
+
+std::string name_of(const ::testing::TestParamInfo<HostileCase>& info) {
+    return info.param.name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Handshake, HostilePeer, ::testing::ValuesIn(handshake_cases()), name_of);
+INSTANTIATE_TEST_SUITE_P(Identity, HostilePeer, ::testing::ValuesIn(identity_cases()), name_of);
+INSTANTIATE_TEST_SUITE_P(List, HostilePeer, ::testing::ValuesIn(list_cases()), name_of);
+INSTANTIATE_TEST_SUITE_P(Name, HostilePeer, ::testing::ValuesIn(name_cases()), name_of);
+INSTANTIATE_TEST_SUITE_P(File, HostilePeer, ::testing::ValuesIn(file_cases()), name_of);
+INSTANTIATE_TEST_SUITE_P(Neostore, HostilePeer, ::testing::ValuesIn(neostore_cases()), name_of);
+INSTANTIATE_TEST_SUITE_P(Log, HostilePeer, ::testing::ValuesIn(log_cases()), name_of);
+
+TEST_F(HostilePeer, NothingIsWrongWithTheHonestPeer) {
+    honest_backup_succeeds("run-1");
+    EXPECT_EQ(sound_artifacts(), 1U);
+}
+
+TEST_F(HostilePeer, BytesThatComeOneByOneAreEnough) {
+    FakeCatchupServer content;
+    ScriptedPeer peer(content);
+    peer.piece = 1;
+    const auto report = back_up(spec(peer, "run-1"));
+    EXPECT_EQ(report.reason, Reason::kCompleted) << report.message;
+}
+
+}  // namespace
+}  // namespace n4b::engine
