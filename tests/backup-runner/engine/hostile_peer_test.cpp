@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -152,6 +153,70 @@ TEST_F(HostilePeer, BytesThatComeOneByOneAreEnough) {
     peer.piece = 1;
     const auto report = back_up(spec(peer, "run-1"));
     EXPECT_EQ(report.reason, Reason::kCompleted) << report.message;
+}
+
+/// Where an honest answer can break: after each of its frames, and within each.
+std::vector<std::int64_t> places_to_break(const catchup::Bytes& answer) {
+    std::vector<std::int64_t> places;
+    std::int64_t at = 0;
+    for (const auto& payload : testing::Frames(answer).payloads) {
+        places.push_back(at + 2);
+        places.push_back(at + 4 + static_cast<std::int64_t>(payload.size()) / 2);
+        at += 4 + static_cast<std::int64_t>(payload.size());
+        places.push_back(at);
+    }
+    return places;
+}
+
+/// Breaks the first answer of a kind at each place in turn; the copy has to come out the same.
+class BreakOnce : public HostilePeer {
+protected:
+    void everywhere(const std::function<bool(const testing::Request&)>& which) {
+        const auto honest = answer_to(which);
+        ASSERT_FALSE(honest.empty());
+        auto how = Then::kReset;
+        for (const auto place : places_to_break(honest)) {
+            how = how == Then::kReset ? Then::kClose : Then::kReset;
+            FakeCatchupServer content;
+            ScriptedPeer peer(content);
+            auto broken = std::make_shared<bool>(false);
+            peer.script = [=](const testing::Request& request, testing::Answer& answer) {
+                if (*broken || !which(request)) return;
+                *broken = true;
+                answer.bytes.resize(static_cast<std::size_t>(place));
+                answer.then = how;
+            };
+            const auto report = back_up(spec(peer, fmt::format("run-{}", place)));
+            EXPECT_EQ(report.reason, Reason::kCompleted) << "broken at " << place << ": " << report.message;
+            EXPECT_TRUE(*broken);
+            if (HasFailure()) return;
+        }
+    }
+
+private:
+    catchup::Bytes answer_to(const std::function<bool(const testing::Request&)>& which) {
+        FakeCatchupServer content;
+        ScriptedPeer peer(content);
+        catchup::Bytes bytes;
+        peer.script = [&](const testing::Request& request, testing::Answer& answer) {
+            if (bytes.empty() && which(request)) bytes = answer.bytes;
+        };
+        EXPECT_EQ(back_up(spec(peer, "run-0")).reason, Reason::kCompleted);
+        return bytes;
+    }
+};
+
+TEST_F(BreakOnce, InAFileTheFileIsAskedForAgain) {
+    everywhere([](const auto& request) { return request.type == testing::Asked::kFile && request.name == kNodes; });
+}
+
+TEST_F(BreakOnce, InNeostoreItIsAskedForAgain) {
+    everywhere([](const auto& request) { return request.type == testing::Asked::kFile && request.name == "neostore"; });
+}
+
+TEST_F(BreakOnce, InTheLogItIsTakenUpWhereItBroke) {
+    everywhere([](const auto& request) { return request.type == testing::Asked::kPull && request.ours; });
+    EXPECT_GT(sound_artifacts(), 30U);
 }
 
 }  // namespace
