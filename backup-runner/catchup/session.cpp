@@ -171,6 +171,9 @@ Result<std::size_t> Session::fill(std::chrono::milliseconds patience) {
             ErrorCode::kDeadline, Reason::kSourceStalled,
             fmt::format("the source sent nothing for {} s", static_cast<double>(patience.count()) / 1000.0));
     }
+    if (!received && received.error().reason == Reason::kSourceConnectionLost) {
+        return base::fail(received.error().wrap("the connection to the source broke"));
+    }
     if (received) input_ = std::span(buffer_).first(*received);
     return received;
 }

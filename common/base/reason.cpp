@@ -84,6 +84,12 @@ constexpr auto kNames = std::to_array<std::pair<Reason, std::string_view>>({
 
 }  // namespace
 
+std::vector<Reason> all_reasons() {
+    std::vector<Reason> reasons;
+    for (const auto& [reason, name] : kNames) reasons.push_back(reason);
+    return reasons;
+}
+
 std::string_view to_string(Reason reason) {
     const auto* found = std::find_if(kNames.begin(), kNames.end(), [&](const auto& e) { return e.first == reason; });
     return found == kNames.end() ? "InternalError" : found->second;

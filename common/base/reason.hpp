@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace n4b::base {
 
@@ -88,6 +89,9 @@ enum class Reason {
     kNoClientCertificateDemanded,
     kCertificateExpiresSoon,
 };
+
+/// The whole list, in its order.
+std::vector<Reason> all_reasons();
 
 /// The name as it stands in conditions and reports, e.g. "SourceUnreachable".
 std::string_view to_string(Reason reason);

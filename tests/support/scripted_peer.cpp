@@ -21,6 +21,7 @@ using catchup::Bytes;
 
 constexpr std::size_t kMaxName = 1024 * 1024;
 constexpr std::size_t kLengthBytes = 4;
+constexpr std::int32_t kMaxRequest = 1024 * 1024;
 constexpr int kHandshakeFrames = 3;
 constexpr int kPollMs = 20;
 
@@ -35,14 +36,26 @@ Bytes drain(net::Stream& stream) {
     }
 }
 
+void wait_for_the_end(int socket) {
+    std::array<std::byte, 1024> ignored{};
+    while (::recv(socket, ignored.data(), ignored.size(), 0) > 0) {
+    }
+}
+
 /// Reads one frame's payload; false at the end of the stream.
 bool read_frame(int socket, Bytes& payload) {
     const auto read_all = [socket](std::span<std::byte> into) {
         return ::recv(socket, into.data(), into.size(), MSG_WAITALL) == static_cast<ssize_t>(into.size());
     };
-    std::array<std::byte, kLengthBytes> length{};
-    if (!read_all(length)) return false;
-    payload.resize(static_cast<std::size_t>(txlog::load_big_endian<std::int32_t>(length)));
+    std::array<std::byte, kLengthBytes> prefix{};
+    if (!read_all(prefix)) return false;
+    const auto length = txlog::load_big_endian<std::int32_t>(prefix);
+    if (length < 0 || length > kMaxRequest) {
+        // What is no request, such as the greeting of TLS, real servers wait for without a word.
+        wait_for_the_end(socket);
+        return false;
+    }
+    payload.resize(static_cast<std::size_t>(length));
     return payload.empty() || read_all(payload);
 }
 
@@ -206,11 +219,7 @@ bool ScriptedPeer::send(int socket, std::span<const std::byte> bytes, Then& then
 }
 
 void ScriptedPeer::close(int socket, Then how) {
-    if (how == Then::kStall) {
-        std::array<std::byte, 1024> ignored{};
-        while (::recv(socket, ignored.data(), ignored.size(), 0) > 0) {
-        }
-    }
+    if (how == Then::kStall) wait_for_the_end(socket);
     if (how == Then::kReset) {
         const linger at_once{.l_onoff = 1, .l_linger = 0};
         ::setsockopt(socket, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);

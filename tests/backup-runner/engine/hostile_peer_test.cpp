@@ -2,13 +2,17 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
+#include <iterator>
+#include <thread>
 
 #include "backup-runner/engine/artifact_reader.hpp"
 #include "backup-runner/engine/backup.hpp"
 #include "backup-runner/engine/catalogue.hpp"
 #include "tests/backup-runner/engine/hostile_cases.hpp"
 #include "tests/support/counted_memory.hpp"
+#include "tests/support/troubleshooting.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -16,6 +20,7 @@ namespace {
 using base::Reason;
 using testing::CountedMemory;
 using testing::FakeCatchupServer;
+using testing::has_form;
 using testing::ScriptedPeer;
 using testing::Then;
 
@@ -98,7 +103,7 @@ protected:
 
     std::string root_;
     std::unique_ptr<storage::Storage> storage_;
-    std::uint32_t runs_ = 0;
+    std::atomic<std::uint32_t> runs_ = 0;
 };
 
 TEST_P(HostilePeer, EndsInItsOwnErrorAndLeavesNothing) {
@@ -118,6 +123,7 @@ TEST_P(HostilePeer, EndsInItsOwnErrorAndLeavesNothing) {
 
         EXPECT_EQ(to_string(report.reason), to_string(hostile.reason)) << report.message;
         EXPECT_NE(report.message.find(hostile.message), std::string::npos) << report.message;
+        if (const auto row = testing::undocumented(report.reason, report.message)) ADD_FAILURE() << *row;
         EXPECT_LE(took, hostile.within);
         EXPECT_LE(CountedMemory::peak() - before, kMostMemory);
         EXPECT_LE(to_json(report).size(), contract::kMaxRunReportBytes);
@@ -141,6 +147,55 @@ INSTANTIATE_TEST_SUITE_P(Name, HostilePeer, ::testing::ValuesIn(name_cases()), n
 INSTANTIATE_TEST_SUITE_P(File, HostilePeer, ::testing::ValuesIn(file_cases()), name_of);
 INSTANTIATE_TEST_SUITE_P(Neostore, HostilePeer, ::testing::ValuesIn(neostore_cases()), name_of);
 INSTANTIATE_TEST_SUITE_P(Log, HostilePeer, ::testing::ValuesIn(log_cases()), name_of);
+
+std::vector<HostileCase> all_cases() {
+    std::vector<HostileCase> all;
+    for (auto cases : {handshake_cases(), identity_cases(), list_cases(), name_cases(), file_cases(), neostore_cases(),
+                       log_cases()}) {
+        std::move(cases.begin(), cases.end(), std::back_inserter(all));
+    }
+    return all;
+}
+
+/// What each case says, several at a time. Those that take long say what others say too.
+std::vector<std::pair<Reason, std::string>> messages_of(const std::vector<HostileCase>& cases,
+                                                        const std::function<contract::RunReport(std::size_t)>& run) {
+    std::vector<std::pair<Reason, std::string>> messages(cases.size());
+    std::atomic<std::size_t> next = 0;
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) {
+        threads.emplace_back([&] {
+            for (auto at = next++; at < cases.size(); at = next++) {
+                const auto report = run(at);
+                messages[at] = {report.reason, report.message};
+            }
+        });
+    }
+    threads.clear();
+    return messages;
+}
+
+TEST_F(HostilePeer, ProvokesEveryMessageThatIsDocumented) {
+    const auto cases = all_cases();
+    const auto messages = messages_of(cases, [&](std::size_t at) {
+        FakeCatchupServer content;
+        ScriptedPeer peer(content);
+        cases[at].arrange(content, peer);
+        auto wanted = spec(peer, fmt::format("run-{}", at));
+        wanted.database = fmt::format("{}.db", at);
+        if (cases[at].spec) cases[at].spec(wanted);
+        return back_up(wanted);
+    });
+    for (const auto& row : testing::troubleshooting().messages) {
+        const auto reason = base::parse_reason(row.reason);
+        // TLS has tests of its own.
+        const bool ours = std::any_of(cases.begin(), cases.end(), [&](const auto& c) { return c.reason == reason; });
+        if (!ours || row.message.find("TLS") != std::string::npos) continue;
+        EXPECT_TRUE(std::any_of(messages.begin(), messages.end(),
+                                [&](const auto& m) { return m.first == reason && has_form(m.second, row.message); }))
+            << "nothing says: " << row.reason << ": " << row.message;
+    }
+}
 
 TEST_F(HostilePeer, NothingIsWrongWithTheHonestPeer) {
     honest_backup_succeeds("run-1");

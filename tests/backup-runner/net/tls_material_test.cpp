@@ -9,6 +9,7 @@
 #include <map>
 
 #include "tests/support/tls_identity.hpp"
+#include "tests/support/troubleshooting.hpp"
 
 namespace n4b::net {
 namespace {
@@ -160,6 +161,9 @@ TEST(TlsMaterial, NamesWhatCannotBeRead) {
             EXPECT_NE(material.error().message.find(part), std::string::npos) << material.error().message;
         }
         EXPECT_EQ(material.error().message.find("wrong"), std::string::npos) << "a passphrase in a message";
+        if (const auto row = testing::undocumented(Reason::kTlsMaterialInvalid, material.error().message)) {
+            ADD_FAILURE() << *row;
+        }
     }
 }
 
@@ -170,11 +174,13 @@ TEST(TlsMaterial, TellsAKeyThatDoesNotFit) {
     EXPECT_EQ(material.error().message,
               "/tls: private.key (RSA key of 2048 bits) does not belong to the first certificate in public.crt "
               "(CN=client)");
+    EXPECT_EQ(testing::undocumented(Reason::kTlsKeyMismatch, material.error().message), std::nullopt);
     material = parse({{"private.key", pki().client.key_pem()},
                       {"public.crt", pki().middle.certificate_pem() + pki().client.certificate_pem()}});
     ASSERT_FALSE(material);
     EXPECT_EQ(material.error().reason, Reason::kTlsKeyMismatch);
     EXPECT_NE(material.error().message.find("but to number 2; its own must come first"), std::string::npos);
+    EXPECT_EQ(testing::undocumented(Reason::kTlsKeyMismatch, material.error().message), std::nullopt);
 }
 
 class TlsFilesTest : public ::testing::Test {
