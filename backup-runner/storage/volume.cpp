@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <system_error>
 #include <utility>
@@ -28,6 +29,7 @@ tl::unexpected<base::Error> failure(int error, std::string_view what, const std:
     switch (error) {
         case ENOSPC:
         case EDQUOT:
+        case EFBIG:
             return base::fail(ErrorCode::kFailedPrecondition, Reason::kStorageFull, text);
         case EROFS:
             return base::fail(ErrorCode::kFailedPrecondition, Reason::kStorageReadOnly, text);
@@ -42,6 +44,31 @@ tl::unexpected<base::Error> failure(int error, std::string_view what, const std:
         default:
             return base::fail(ErrorCode::kUnavailable, Reason::kStorageUnavailable, text);
     }
+}
+
+/// What file systems without hard links answer to link(): FAT, some network and FUSE ones.
+bool has_no_links(int error) {
+    return error == EPERM || error == EOPNOTSUPP || error == ENOSYS || error == EMLINK;
+}
+
+/// Exclusive like link().
+Result<void> rename_to_free_name(const std::string& source, const std::string& target) {
+    if (::renameat2(AT_FDCWD, source.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) == 0) return {};
+    const int error = errno;
+    if (error != EINVAL && error != ENOSYS) return failure(error, "rename", target);
+    return base::fail(ErrorCode::kUnavailable, Reason::kStorageUnavailable,
+                      fmt::format("give {} its name: the file system has neither hard links nor a rename that replaces "
+                                  "nothing; use another volume",
+                                  target));
+}
+
+/// fsync() that outlasts signals.
+int sync(int fd) {
+    int result = 0;
+    do {
+        result = ::fsync(fd);
+    } while (result != 0 && errno == EINTR);
+    return result;
 }
 
 /// An open file descriptor, closed with its owner.
@@ -75,7 +102,7 @@ public:
         while (!bytes.empty()) {
             const ssize_t n = ::write(fd_.get(), bytes.data(), bytes.size());
             if (n < 0 && errno == EINTR) continue;
-            if (n < 0) return failure(errno, "write", path_);
+            if (n <= 0) return failure(n < 0 ? errno : EIO, "write", path_);
             bytes = bytes.subspan(static_cast<std::size_t>(n));
             written_ += n;
         }
@@ -88,8 +115,9 @@ public:
     }
 
     Result<void> finish() override {
-        if (::fsync(fd_.get()) != 0) return failure(errno, "fsync", path_);
-        if (::close(fd_.release()) != 0) return failure(errno, "close", path_);
+        if (sync(fd_.get()) != 0) return failure(errno, "fsync", path_);
+        // Durable already; an interrupted close has closed (Linux).
+        if (::close(fd_.release()) != 0 && errno != EINTR) return failure(errno, "close", path_);
         finished_ = true;
         return {};
     }
@@ -154,7 +182,11 @@ public:
         const auto source = path_of(from);
         const auto target = path_of(to);
         // link() fails when the name is taken, where rename() would replace it.
-        if (::link(source.c_str(), target.c_str()) != 0) return failure(errno, "link", target);
+        if (::link(source.c_str(), target.c_str()) != 0) {
+            if (!has_no_links(errno)) return failure(errno, "link", target);
+            N4B_TRY_VOID(rename_to_free_name(source, target));
+            return sync_parent(to);
+        }
         N4B_TRY_VOID(sync_parent(to));
         if (::unlink(source.c_str()) != 0) return failure(errno, "unlink", source);
         return {};
@@ -164,7 +196,8 @@ public:
         const auto path = path_of(key);
         const Descriptor fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (fd.get() < 0) return failure(errno, "open", path);
-        if (::fsync(fd.get()) != 0) return failure(errno, "fsync", path);
+        // EINVAL: the file system (some network ones) has no such thing for directories; its server does it.
+        if (sync(fd.get()) != 0 && errno != EINVAL) return failure(errno, "fsync", path);
         return {};
     }
 

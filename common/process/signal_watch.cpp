@@ -12,6 +12,7 @@ SignalWatch::SignalWatch() {
     sigaddset(&set_, SIGUSR2);  // Our own, to end the thread.
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // A file beyond the limit is an error of the write, not our end.
     thread_ = std::thread([this] { run(); });
 }
 

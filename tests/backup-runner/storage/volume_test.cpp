@@ -1,0 +1,183 @@
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+#include "backup-runner/storage/storage.hpp"
+#include "tests/support/failing_calls.hpp"
+
+namespace n4b::storage {
+namespace {
+
+using base::ErrorCode;
+using base::Reason;
+using testing::with_failing_calls;
+
+#ifdef SYS_link
+const std::vector<long> kLinkCalls{SYS_link, SYS_linkat};
+#else
+const std::vector<long> kLinkCalls{SYS_linkat};
+#endif
+
+std::vector<std::pair<long, int>> failing_links(int error) {
+    std::vector<std::pair<long, int>> calls;
+    for (const auto call : kLinkCalls) calls.emplace_back(call, error);
+    return calls;
+}
+
+class VolumeTest : public ::testing::Test {
+protected:
+    VolumeTest() {
+        char pattern[] = "/tmp/n4b-volume-test-XXXXXX";
+        root_ = ::mkdtemp(pattern);
+        volume_ = std::move(*create_volume(root_));
+    }
+    ~VolumeTest() override { std::filesystem::remove_all(root_); }
+
+    base::Result<void> write(const std::string& key, std::size_t bytes = 10) {
+        N4B_TRY(auto writer, volume_->create(key));
+        N4B_TRY_VOID(writer->write(std::vector<std::byte>(bytes)));
+        return writer->finish();
+    }
+
+    /// 0: it succeeded; 1: another error than this; else this one.
+    template <typename T>
+    static int outcome(const base::Result<T>& result, Reason reason) {
+        return result ? 0 : result.error().reason == reason ? 2 : 1;
+    }
+
+    std::string root_;
+    std::unique_ptr<Storage> volume_;
+};
+
+TEST_F(VolumeTest, PublishesOnlyToAFreeName) {
+    ASSERT_TRUE(write("a"));
+    ASSERT_TRUE(write("b"));
+    ASSERT_TRUE(volume_->publish("a", "head"));
+    EXPECT_FALSE(*volume_->exists("a"));
+    const auto again = volume_->publish("b", "head");
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().code, ErrorCode::kAlreadyExists);
+    EXPECT_EQ(again.error().reason, Reason::kArtifactConflict);
+}
+
+TEST_F(VolumeTest, PublishesExclusivelyOnAFileSystemWithoutHardLinks) {
+    for (const int error : {EPERM, EOPNOTSUPP, ENOSYS, EMLINK}) {
+        ASSERT_TRUE(write("a"));
+        ASSERT_TRUE(write("b"));
+        EXPECT_EQ(with_failing_calls(failing_links(error),
+                                     [&] { return outcome(volume_->publish("a", "head"), Reason::kInternalError); }),
+                  0)
+            << error;
+        EXPECT_FALSE(*volume_->exists("a"));
+        EXPECT_EQ(with_failing_calls(failing_links(error),
+                                     [&] { return outcome(volume_->publish("b", "head"), Reason::kArtifactConflict); }),
+                  2)
+            << error;
+        ASSERT_TRUE(volume_->remove("head"));
+        ASSERT_TRUE(volume_->remove("b"));
+    }
+}
+
+TEST_F(VolumeTest, RefusesAFileSystemThatCannotPublish) {
+    ASSERT_TRUE(write("a"));
+    auto calls = failing_links(EPERM);
+    calls.emplace_back(SYS_renameat2, EINVAL);
+    EXPECT_EQ(with_failing_calls(calls,
+                                 [&] {
+                                     const auto published = volume_->publish("a", "head");
+                                     const bool told = !published && published.error().message.find(
+                                                                         "neither hard links") != std::string::npos;
+                                     return told ? outcome(published, Reason::kStorageUnavailable) : 3;
+                                 }),
+              2);
+    EXPECT_FALSE(*volume_->exists("head"));
+}
+
+TEST_F(VolumeTest, TakesADirectoryThatCannotBeSynced) {
+    const std::vector<std::pair<long, int>> calls{{SYS_fsync, EINVAL}};
+    EXPECT_EQ(with_failing_calls(calls, [&] { return outcome(volume_->sync_directory(""), Reason::kInternalError); }),
+              0);
+    // A file is another matter.
+    EXPECT_EQ(with_failing_calls(calls, [&] { return outcome(write("a"), Reason::kStorageUnavailable); }), 2);
+}
+
+TEST_F(VolumeTest, TellsWhatAFailedSyncMeans) {
+    const std::vector<std::pair<int, Reason>> cases{{EIO, Reason::kStorageUnavailable},
+                                                    {ESTALE, Reason::kStorageUnavailable},
+                                                    {ENOSPC, Reason::kStorageFull},
+                                                    {EDQUOT, Reason::kStorageFull},
+                                                    {EROFS, Reason::kStorageReadOnly}};
+    for (const auto& [error, reason] : cases) {
+        const std::vector<std::pair<long, int>> calls{{SYS_fsync, error}};
+        EXPECT_EQ(with_failing_calls(calls, [&, reason = reason] { return outcome(write("a"), reason); }), 2) << error;
+        EXPECT_FALSE(*volume_->exists("a")) << "what is not durable does not stay";
+        EXPECT_EQ(
+            with_failing_calls(calls, [&, reason = reason] { return outcome(volume_->sync_directory(""), reason); }), 2)
+            << error;
+    }
+}
+
+TEST_F(VolumeTest, TellsWhatAFailedCloseMeans) {
+    const std::vector<std::pair<int, int>> cases{{ENOSPC, 2}, {EINTR, 0}};
+    for (const auto& [error, code] : cases) {
+        EXPECT_EQ(with_failing_calls({{SYS_close, error}}, [&] { return outcome(write("a"), Reason::kStorageFull); }),
+                  code)
+            << error;
+        (void)volume_->remove("a");
+    }
+}
+
+TEST_F(VolumeTest, TellsWhatAFailedWriteMeans) {
+    const std::vector<std::pair<int, Reason>> cases{
+        {EIO, Reason::kStorageUnavailable}, {ENOSPC, Reason::kStorageFull}, {EFBIG, Reason::kStorageFull}};
+    for (const auto& [error, reason] : cases) {
+        EXPECT_EQ(
+            with_failing_calls({{SYS_write, error}}, [&, reason = reason] { return outcome(write("a"), reason); }), 2)
+            << error;
+        EXPECT_FALSE(*volume_->exists("a"));
+    }
+}
+
+TEST_F(VolumeTest, EndsAFileThatIsTooLongForTheFileSystem) {
+    // 0: as expected. The limit stands for that of a file system, such as 4 GiB.
+    EXPECT_EQ(with_failing_calls({},
+                                 [&] {
+                                     std::signal(SIGXFSZ, SIG_IGN);
+                                     const rlimit limit{.rlim_cur = 1024 * 1024, .rlim_max = 1024 * 1024};
+                                     ::setrlimit(RLIMIT_FSIZE, &limit);
+                                     return outcome(write("a", 2 * 1024 * 1024), Reason::kStorageFull);
+                                 }),
+              2);
+    EXPECT_FALSE(*volume_->exists("a"));
+}
+
+TEST_F(VolumeTest, TellsThatTheVolumeHasGone) {
+    ASSERT_TRUE(volume_->make_directories("d"));
+    std::filesystem::remove_all(root_);
+    EXPECT_EQ(outcome(write("d/a"), Reason::kStorageUnavailable), 2);
+    EXPECT_EQ(outcome(volume_->sync_directory("d"), Reason::kStorageUnavailable), 2);
+    EXPECT_EQ(outcome(volume_->publish("d/a", "d/b"), Reason::kStorageUnavailable), 2);
+    std::filesystem::create_directories(root_);
+}
+
+TEST_F(VolumeTest, RefusesADirectoryInPlaceOfWhichAFileStands) {
+    ASSERT_TRUE(volume_->make_directories("d/e"));
+    ASSERT_TRUE(volume_->make_directories("d/e"));
+    ASSERT_TRUE(write("d/f"));
+    for (const char* key : {"d/f", "d/f/g", "d/f/g/h"}) {
+        const auto made = volume_->make_directories(key);
+        ASSERT_FALSE(made) << key;
+        EXPECT_EQ(made.error().code, ErrorCode::kAlreadyExists) << key;
+    }
+}
+
+}  // namespace
+}  // namespace n4b::storage
