@@ -139,8 +139,9 @@ TEST_F(VolumeTest, TellsWhatAFailedWriteMeans) {
     const std::vector<std::pair<int, Reason>> cases{
         {EIO, Reason::kStorageUnavailable}, {ENOSPC, Reason::kStorageFull}, {EFBIG, Reason::kStorageFull}};
     for (const auto& [error, reason] : cases) {
-        EXPECT_EQ(
-            with_failing_calls({{SYS_write, error}}, [&, reason = reason] { return outcome(write("a"), reason); }), 2)
+        EXPECT_EQ(with_failing_calls({{SYS_write, error}},
+                                     [&, reason = reason] { return outcome(write("a", 4096), reason); }),
+                  2)
             << error;
         EXPECT_FALSE(*volume_->exists("a"));
     }
