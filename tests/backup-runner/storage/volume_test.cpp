@@ -125,6 +125,25 @@ TEST_F(VolumeTest, TellsWhatAFailedSyncMeans) {
     }
 }
 
+TEST_F(VolumeTest, TellsOfAFailedWriteBackAndDoesWithout) {
+    constexpr std::size_t kLong = std::size_t{32} * 1024 * 1024;
+    const std::vector<std::pair<int, int>> cases{{ENOSPC, 2}, {EINVAL, 0}, {ENOSYS, 0}};
+    for (const auto& [error, code] : cases) {
+        const std::vector<std::pair<long, int>> calls{{SYS_sync_file_range, error}};
+        const auto write_long = [&] {
+            const auto writer = volume_->create("a");
+            const std::vector<std::byte> piece(kLong / 8);
+            for (int i = 0; i < 8; ++i) {
+                if (const auto done = (*writer)->write(piece); !done) return outcome(done, Reason::kStorageFull);
+            }
+            return outcome((*writer)->finish(), Reason::kStorageFull);
+        };
+        EXPECT_EQ(with_failing_calls(calls, write_long), code) << error;
+        EXPECT_EQ(*volume_->exists("a"), code == 0) << error;
+        (void)volume_->remove("a");
+    }
+}
+
 TEST_F(VolumeTest, TellsWhatAFailedCloseMeans) {
     const std::vector<std::pair<int, int>> cases{{ENOSPC, 2}, {EINTR, 0}};
     for (const auto& [error, code] : cases) {
