@@ -37,7 +37,7 @@ test-servers: build ## only the tests against real Neo4j servers
 
 test-e2e: ## only the end-to-end tests, on the testbed
 	$(call step,testbed,tests/e2e/setup.sh)
-	$(call step,end-to-end tests (the testbed stays up),tests/e2e/run.sh && tests/e2e/disruptions.sh)
+	$(call step,end-to-end tests (the testbed stays up),tests/e2e/run.sh && tests/e2e/sources.sh && tests/e2e/tls.sh && tests/e2e/disruptions.sh)
 
 test-chart: ## only the tests of the Helm chart
 	packages/install.sh testbed

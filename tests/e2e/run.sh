@@ -52,7 +52,10 @@ kill $writer 2> /dev/null || true
 [ -z "$(kubectl get jobs -n "$NS" -o name)" ] || die "Jobs of succeeded backups are still there"
 [ "$(kubectl get pvc -n "$NS" main -o jsonpath='{.status.phase}')" = Bound ] || die "the claim is not bound"
 
-step "the API server refuses what is wrong"
+step "the API server takes the samples, and refuses what is wrong"
+for sample in docs/samples/*.yaml; do
+    kubectl apply -n "$NS" --dry-run=server -f "$sample" > /dev/null || die "$sample is refused"
+done
 refused() { # TEXT FIELDS...: a backup whose spec is wrong
     local out
     out=$(printf 'apiVersion: neo4jbackup.dev/v1alpha1\nkind: Neo4jBackup\nmetadata: {name: wrong}\nspec: %s\n' "$2" |

@@ -9,16 +9,6 @@ cd "$here/../.."
 . tests/e2e/steps.sh
 
 address() { kubectl get pod -n "$NS" "$1" -o jsonpath='{.status.podIP}'; }
-field() { kubectl get nb -n "$NS" "$1" -o jsonpath="{.status.$2}"; } # BACKUP PATH
-# told BACKUP TEXT: an event says so
-told() {
-    for _ in $(seq 20); do
-        ! kubectl events -n "$NS" --for "neo4jbackup/$1" 2> /dev/null | grep -qE "$2" || return 0
-        sleep 0.5
-    done
-    die "$1: no event says $2"
-}
-
 begin
 storage main
 

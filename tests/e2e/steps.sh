@@ -75,6 +75,15 @@ expect() {
     done
     echo "   $1: $2 $3: $(condition "$1" message)"
 }
+field() { kubectl get nb -n "$NS" "$1" -o jsonpath="{.status.$2}"; } # BACKUP PATH
+# told BACKUP TEXT: an event says so
+told() {
+    for _ in $(seq 20); do
+        ! kubectl events -n "$NS" --for "neo4jbackup/$1" 2> /dev/null | grep -qE "$2" || return 0
+        sleep 0.5
+    done
+    die "$1: no event says $2"
+}
 running() { # NAME: its attempt copies
     local end=$((SECONDS + 60))
     until [ "$(kubectl get pods -n "$NS" -l "neo4jbackup.dev/backup=$1" -o jsonpath='{.items[*].status.phase}' | grep -c Running)" = 1 ]; do

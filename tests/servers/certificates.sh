@@ -9,10 +9,10 @@ authority() {
         -keyout "$PKI/$1.key" -out "$PKI/$1.crt" 2> /dev/null
 }
 
-# issue AUTHORITY NAME [ALTERNATIVE_NAMES]
+# issue AUTHORITY NAME [ALTERNATIVE_NAMES] [DAYS]
 issue() {
     openssl req -newkey rsa:2048 -nodes -subj "/CN=$2" -keyout "$PKI/$2.key" -out "$PKI/$2.csr" 2> /dev/null
-    openssl x509 -req -in "$PKI/$2.csr" -CA "$PKI/$1.crt" -CAkey "$PKI/$1.key" -CAcreateserial -days 30 \
+    openssl x509 -req -in "$PKI/$2.csr" -CA "$PKI/$1.crt" -CAkey "$PKI/$1.key" -CAcreateserial -days "${4:-30}" \
         -extfile <(echo "subjectAltName=${3:-DNS:$2}") -out "$PKI/$2.crt" 2> /dev/null
 }
 

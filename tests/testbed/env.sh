@@ -11,7 +11,8 @@ if [ "${N4B_TESTBED:-own}" = own ]; then export KUBECONFIG=$TB/pki/admin.conf; f
 OPERATOR_IMAGE=${OPERATOR_IMAGE:-localhost/neo4j-backup-operator:dev}
 RUNNER_IMAGE=${RUNNER_IMAGE:-localhost/neo4j-backup-runner:dev}
 NEO4J_IMAGE=${NEO4J_IMAGE:-localhost/neo4j:3.4.10}
-export OPERATOR_IMAGE RUNNER_IMAGE NEO4J_IMAGE BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs
+ONGDB_IMAGE=${ONGDB_IMAGE:-localhost/ongdb:1.0.3}
+export OPERATOR_IMAGE RUNNER_IMAGE NEO4J_IMAGE ONGDB_IMAGE BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs
 
 # timed NAME COMMAND...: says what is done and how long it took
 timed() {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Images without a registry, by buildah: the base that the Dockerfile takes by build argument, pause, Neo4j, and the
+# Images without a registry, by buildah: the base that the Dockerfile takes by build argument, pause, Neo4j, ONgDB, and the
 # project's operator and runner. `images.sh build` makes them, `images.sh load` puts them into the node.
 # The first build installs compilers and compiles everything (about 6 minutes); later ones reuse layers and ccache.
 set -euo pipefail
@@ -49,6 +49,16 @@ neo4j_image() {
     "${BUILDAH[@]}" commit -q --rm "$c" localhost/neo4j:3.4.10 > /dev/null
     save localhost/neo4j:3.4.10 "$W/neo4j.tar"
 }
+ongdb_image() {
+    [ ! -f "$W/ongdb.tar" ] || return 0
+    local c
+    c=$("${BUILDAH[@]}" from localhost/debian:bookworm)
+    "${BUILDAH[@]}" copy -q "$c" "$CACHE/neo4j-3.4.10-v1/jdk" /opt/jdk > /dev/null
+    "${BUILDAH[@]}" copy -q "$c" "$CACHE/neo4j-3.4.10-v1/ongdb-1.0.3-v1" /opt/ongdb > /dev/null
+    "${BUILDAH[@]}" config --cmd '[]' "$c"
+    "${BUILDAH[@]}" commit -q --rm "$c" localhost/ongdb:1.0.3 > /dev/null
+    save localhost/ongdb:1.0.3 "$W/ongdb.tar"
+}
 project_image() { # TARGET IMAGE
     local mounts=(-v "$CACHE/image-ccache:/root/.cache/ccache")
     # The build takes packages from where this machine does.
@@ -67,7 +77,8 @@ load)
     timed "base image" base_image
     timed "image pause" pause_image
     timed "image $NEO4J_IMAGE" neo4j_image
-    for image in pause neo4j operator runner; do
+    timed "image $ONGDB_IMAGE" ongdb_image
+    for image in pause neo4j ongdb operator runner; do
         ctr -a "$TB/run/containerd.sock" -n k8s.io images import "$W/$image.tar" > /dev/null
     done
     ;;

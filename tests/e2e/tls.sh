@@ -1,0 +1,199 @@
+#!/usr/bin/env bash
+# Backups over mutual TLS on the testbed: a real cluster under SSL policies, its certificates in Secrets of each layout, renewed
+# between two runs, and every mistake that a user can make in a manifest or a Secret. Runs like run.sh.
+#   tests/e2e/tls.sh
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/../.."
+# shellcheck source=tests/e2e/steps.sh
+. tests/e2e/steps.sh
+export PKI=$STATE/pki
+mkdir "$PKI"
+# shellcheck source=tests/servers/certificates.sh
+. tests/servers/certificates.sh
+forget() {
+    kubectl delete -n "$NS" -f tests/testbed/ongdb.yaml --ignore-not-found --wait=false > /dev/null 2>&1 || true
+    kubectl delete secret,configmap -n "$NS" -l test=tls > /dev/null 2>&1 || true
+    kubectl delete pod -n "$NS" restored-ongdb --ignore-not-found --wait=false > /dev/null 2>&1 || true
+}
+trap 'forget; cleanup' EXIT
+
+# secret NAME KEY=FILE...: makes it, or puts other contents into it
+secret() {
+    local name=$1 entry args=()
+    shift
+    for entry in "$@"; do args+=(--from-file="$entry"); done
+    kubectl create secret generic -n "$NS" "$name" "${args[@]}" --dry-run=client -o yaml | kubectl apply -n "$NS" -f - > /dev/null
+    kubectl label secret -n "$NS" "$name" test=tls --overwrite > /dev/null
+}
+# flat NAME CERTIFICATE TRUSTED: a Secret with the keys of Neo4j's policy directory
+flat() { secret "$1" "private.key=$PKI/$2.key" "public.crt=$PKI/$2.crt" "trusted.root=$PKI/$3.crt"; }
+# shown BACKUP CONDITION STATUS/REASON
+shown() {
+    local got
+    got=$(kubectl get nb -n "$NS" "$1" -o jsonpath="{range .status.conditions[?(@.type=='$2')]}{.status}/{.reason}{end}")
+    [ "$got" = "$3" ] || die "$1: expected $2 $3, got $got"
+}
+# ask POD COMMAND: prints the answer's number; fails on an error
+ask() { kubectl exec -n "$NS" "$1" -- sh /start/ask "$2" | sed -nE 's/^(WROTE|COUNT) //p' | grep .; }
+write() { ask ongdb-core-0 "write $1" || ask ongdb-core-1 "write $1"; }
+# eventually SECONDS COMMAND...
+eventually() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" > /dev/null 2>&1; do
+        [ $SECONDS -lt $end ] || die "gave up on: $*"
+        sleep 0.5
+    done
+}
+counts() { [ "$(ask "$1" count)" = "$2" ]; }
+expiry() { openssl x509 -in "$PKI/$1.crt" -noout -enddate | sed 's/notAfter=//' | date -u -f - +%Y-%m-%dT%H:%M:%SZ; }
+
+step "certificates, and a cluster of two cores and a read replica that demand them of each other"
+kubectl delete nb,nbs,pvc -n "$NS" --all > /dev/null 2>&1 || true
+forget
+kubectl wait -n "$NS" --for=delete pod -l app=ongdb --timeout=60s > /dev/null 2>&1 || true
+authority root
+authority other
+issue root member "DNS:ongdb-core-0.ongdb,DNS:ongdb-core-1.ongdb,DNS:ongdb-replicas.$NS.svc"
+issue root client
+issue root renewed "" 10
+issue root leaver
+issue other stranger
+revoke root "$PKI/revoked.crl" leaver
+secret ongdb-policy "private.key=$PKI/member.key" "public.crt=$PKI/member.crt" "trusted.crt=$PKI/root.crt" "revoked.crl=$PKI/revoked.crl"
+sed "s#localhost/ongdb:1.0.3#$ONGDB_IMAGE#" tests/testbed/ongdb.yaml | kubectl apply -n "$NS" -f - > /dev/null
+install_operator neo4j-backup
+storage main
+service='type: Service, service: {name: ongdb-replicas, port: backup}'
+core='type: Endpoints, endpoints: [{host: ongdb-core-0.ongdb}]'
+open='type: Endpoints, endpoints: [{host: ongdb-core-1.ongdb}]'
+trust='trust: [{configMapRef: {name: company-ca, key: ca.crt}}]'
+kubectl create configmap -n "$NS" company-ca "--from-file=ca.crt=$PKI/root.crt" > /dev/null
+kubectl label configmap -n "$NS" company-ca test=tls > /dev/null
+
+step "what goes wrong before a server is asked"
+backup no-secret main "$service, tls: {secretRef: {name: forgotten}}" $'  startTimeout: 20s\n  retry: {limit: 0}'
+flat no-key client root
+backup no-key main "$service, tls: {secretRef: {name: no-key}, trust: [{secretRef: {name: no-key, key: absent.crt}}]}" $'  startTimeout: 20s\n  retry: {limit: 0}'
+kubectl rollout status -n "$NS" statefulset/ongdb-core --timeout=240s > /dev/null
+kubectl rollout status -n "$NS" statefulset/ongdb-replica --timeout=240s > /dev/null
+expect no-secret False CredentialsNotFound
+expect no-key False CredentialsNotFound
+eventually 60 write 5000
+eventually 60 counts ongdb-replica-0 5000
+
+step "mutual TLS through a Service, with the keys of Neo4j's policy directory"
+flat neo4j-backup-ssl client root
+backup flat main "$service, tls: {secretRef: {name: neo4j-backup-ssl}}" '  retry: {limit: 0}' prod
+expect flat True Completed
+shown flat SourceAuthenticated True/Verified
+shown flat SourceGuarded True/ClientCertificateDemanded
+[ "$(field flat source.tls.version)" = TLSv1.2 ] || die "$(field flat source)"
+[ "$(field flat source.tls.certificateExpires)" = "$(expiry client)" ] || die "$(field flat source.tls)"
+[ "$(field flat source.role)" = ReadReplica ] || die "$(field flat source)"
+! kubectl events -n "$NS" --for neo4jbackup/flat | grep Warning || die "a warning without a reason"
+operator=$(kubectl get pod -n neo4j-backup -o jsonpath='{.items[0].status.podIP}')
+metric() { curl -sf "http://$operator:8080/metrics" | sed -n "s/^neo4jbackup_source_certificate_expiry_timestamp_seconds{certificate=\"$1\",.*source=\"prod\"} //p"; }
+[ "$(printf '%.0f' "$(metric client)")" = "$(date -d "$(expiry client)" +%s)" ] || die "metric: $(metric client)"
+[ "$(printf '%.0f' "$(metric server)")" = "$(date -d "$(expiry member)" +%s)" ] || die "metric: $(metric server)"
+
+step "the Secret is renewed between two runs"
+flat neo4j-backup-ssl leaver root
+backup revoked main "$service, tls: {secretRef: {name: neo4j-backup-ssl}}" '  retry: {limit: 0}' prod
+expect revoked False TlsClientCertificateRejected
+flat neo4j-backup-ssl renewed root
+backup renewed main "$service, tls: {secretRef: {name: neo4j-backup-ssl}}" '  retry: {limit: 0}' prod
+expect renewed True Completed
+[ "$(field renewed source.tls.certificateExpires)" = "$(expiry renewed)" ] || die "$(field renewed source.tls)"
+[ "$(printf '%.0f' "$(metric client)")" = "$(date -d "$(expiry renewed)" +%s)" ] || die "metric: $(metric client)"
+told renewed "Warning.*CertificateExpiresSoon.*client"
+
+step "a Secret of cert-manager, trust from a ConfigMap, TLS 1.3 from a core; restored, started, counted and checked"
+secret tls-only "tls.key=$PKI/client.key" "tls.crt=$PKI/client.crt"
+backup bundle main "$core, policy: Any, tls: {secretRef: {name: tls-only}, $trust}" '  retry: {limit: 0}' prod
+expect bundle True Completed
+[ "$(field bundle source.tls.version)" = TLSv1.3 ] || die "$(field bundle source)"
+claim restored
+kubectl apply -n "$NS" -f - > /dev/null <<Y
+apiVersion: v1
+kind: Pod
+metadata: {name: restored-ongdb}
+spec:
+  restartPolicy: Never
+  automountServiceAccountToken: false
+  terminationGracePeriodSeconds: 0
+  securityContext: {runAsNonRoot: true, runAsUser: 7474, runAsGroup: 7474, fsGroup: 7474, seccompProfile: {type: RuntimeDefault}}
+  volumes:
+  - {name: backup, persistentVolumeClaim: {claimName: main}}
+  - {name: data, persistentVolumeClaim: {claimName: restored}}
+  - {name: start, configMap: {name: ongdb}}
+  initContainers:
+  - name: restore
+    image: $RUNNER_IMAGE
+    imagePullPolicy: IfNotPresent
+    args: [restore, --in, /backup/neo4j, --source, prod, --database, graph.db, --chain, $(field bundle 'databases[0].chain'), --to, /data/data/databases/graph.db]
+    securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+    resources: {limits: {memory: 64Mi}}
+    volumeMounts: [{name: backup, mountPath: /backup}, {name: data, mountPath: /data}]
+  containers:
+  - name: ongdb
+    image: $ONGDB_IMAGE
+    imagePullPolicy: IfNotPresent
+    env: [{name: POD, value: restored-ongdb}]
+    command: [sh, /start/start]
+    securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+    resources: {limits: {memory: 900Mi}}
+    volumeMounts: [{name: start, mountPath: /start}, {name: data, mountPath: /data}]
+    readinessProbe: {exec: {command: [grep, -q, ^STARTED, /data/out.log]}, periodSeconds: 1, failureThreshold: 100}
+Y
+kubectl wait -n "$NS" --for=condition=Ready pod/restored-ongdb --timeout=120s > /dev/null
+[ "$(ask restored-ongdb count)" = 5000 ] || die "not all nodes were restored"
+kubectl exec -n "$NS" restored-ongdb -- sh -c 'echo quit > /data/in'
+kubectl wait -n "$NS" --for=jsonpath='{.status.phase}'=Succeeded pod/restored-ongdb --timeout=60s > /dev/null
+mkdir -p "$STATE/conf"
+echo "dbms.directories.data=$TB/volumes/restored/data" > "$STATE/conf/ongdb.conf"
+ONGDB_HOME=$STATE ONGDB_CONF=$STATE/conf "$CACHE/neo4j-3.4.10-v1/jdk/bin/java" -cp "$CACHE/neo4j-3.4.10-v1/ongdb-1.0.3-v1/lib/*" \
+    org.neo4j.commandline.admin.AdminTool check-consistency --database=graph.db --report-dir="$STATE" > "$STATE/check" 2>&1 ||
+    die "check-consistency: $(tail -n 20 "$STATE/check")"
+! ls "$STATE"/*.report > /dev/null 2>&1 || die "check-consistency wrote a report: $(head -5 "$STATE"/*.report)"
+
+step "a source that asks for no client certificate, one that is not verified, and one in clear text: each with its warning"
+backup unguarded main "$open, tls: {$trust}" '  retry: {limit: 0}' prod
+expect unguarded True Completed
+shown unguarded SourceAuthenticated True/Verified
+shown unguarded SourceGuarded False/NoClientCertificateDemanded
+told unguarded "Warning.*NoClientCertificateDemanded"
+backup unverified main "$service, tls: {secretRef: {name: neo4j-backup-ssl}, verification: None}" '  retry: {limit: 0}' prod
+expect unverified True Completed
+shown unverified SourceAuthenticated False/NotVerified
+told unverified "Warning.*NotVerified"
+backup clear main "type: Service, service: {name: neo4j-read-replicas, port: backup}" '  retry: {limit: 0}' clear
+expect clear True Completed
+shown clear SourceAuthenticated False/ClearText
+shown clear SourceGuarded False/ClearText
+
+step "every mistake, with a reason of its own"
+secret no-certificate "ca.crt=$PKI/root.crt"
+flat stranger stranger root
+flat blind client other
+secret mixed "tls.key=$PKI/stranger.key" "tls.crt=$PKI/client.crt" "ca.crt=$PKI/root.crt"
+echo nothing > "$STATE/nothing"
+secret unreadable "private.key=$STATE/nothing" "public.crt=$PKI/client.crt" "trusted.root=$PKI/root.crt"
+backup m-clear main "$service" '  retry: {limit: 0}' prod
+backup m-tls main "type: Service, service: {name: neo4j-read-replicas, port: backup}, tls: {secretRef: {name: neo4j-backup-ssl}}" '  retry: {limit: 0}' clear
+expect m-clear False SourceRequiresTls
+expect m-tls False SourceSpeaksClearText
+while read -r secret reason more; do
+    backup "m-$secret" main "$service, tls: {secretRef: {name: $secret}$more}" '  retry: {limit: 0}' "m-$secret"
+    expect "m-$secret" False "$reason"
+done <<T
+no-certificate TlsClientCertificateRequired
+stranger TlsClientCertificateRejected
+blind ServerCertificateUntrusted
+mixed TlsKeyMismatch
+unreadable TlsMaterialInvalid
+neo4j-backup-ssl ServerNameMismatch , serverName: elsewhere
+T
+[ "$(heads main)" = 6 ] || die "a failed backup left something that looks finished"
+step "done"
