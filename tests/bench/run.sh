@@ -12,24 +12,13 @@ STATE=$(mktemp -d)
 export STATE
 # shellcheck source=tests/servers/cluster.sh
 . "$here/../servers/cluster.sh"
+# shellcheck source=tests/bench/store.sh
+. "$here/store.sh"
 cgroup=
 trap 'stop_all; [ -z "$cgroup" ] || rmdir "$cgroup"; rm -rf "$STATE"' EXIT
 trap 'exit 143' TERM INT
 
-if [ "$nodes" -gt 0 ]; then
-    echo "importing $nodes nodes and $((2 * nodes)) relationships"
-    mkdir -p "$STATE/import/conf"
-    : > "$STATE/import/conf/neo4j.conf"
-    awk -v n="$nodes" 'BEGIN {print ":ID,name,number:long"; for (i = 0; i < n; i++) print i ",person number " i "," i}' > "$STATE/nodes.csv"
-    awk -v n="$nodes" 'BEGIN {print ":START_ID,:END_ID,:TYPE,since:long"; for (i = 0; i < n; i++) {print i "," (i * 7 + 1) % n ",KNOWS," i; print i "," (i * 13 + 5) % n ",LIKES," i}}' > "$STATE/relationships.csv"
-    NEO4J_HOME=$STATE/import NEO4J_CONF=$STATE/import/conf "$java" -Xmx2g -cp "$cache/neo4j/lib/*" \
-        org.neo4j.commandline.admin.AdminTool import --report-file="$STATE/import.report" --nodes "$STATE/nodes.csv" --relationships "$STATE/relationships.csv" > "$STATE/import.log" 2>&1
-    for n in 1 2; do
-        mkdir -p "$STATE/$n/data/databases"
-        cp -r "$STATE/import/data/databases/graph.db" "$STATE/$n/data/databases/"
-    done
-    rm -rf "$STATE/import" "$STATE"/*.csv
-fi
+[ "$nodes" -eq 0 ] || import_store "$nodes" 1 2
 start_cluster
 mkdir -p "$STATE/admin/conf" "$STATE/admin-backups"
 : > "$STATE/admin/conf/neo4j.conf"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Times full backups of one server's store side by side, alternating: in clear text from its transaction port, in mutual TLS
-# from its backup port. Medians and the ratio come last; TLS may cost 1.3 times the time.
+# from its backup port; first with two cores that server and runner share, then with a core each, as on two machines. Medians
+# and ratios come last; TLS may cost 1.3 times the time.
 #   tests/bench/tls.sh BUILD_DIR [NODES] [ROUNDS]      NODES 5600000: about 1.1 GB
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,21 +16,12 @@ mkdir "$PKI"
 . "$here/../servers/ongdb.sh"
 # shellcheck source=tests/servers/certificates.sh
 . "$here/../servers/certificates.sh"
+# shellcheck source=tests/bench/store.sh
+. "$here/store.sh"
 trap 'stop_all; rm -rf "$STATE"' EXIT
 trap 'exit 143' TERM INT
 
-echo "importing $nodes nodes and $((2 * nodes)) relationships"
-mkdir -p "$STATE/import/conf"
-: > "$STATE/import/conf/neo4j.conf"
-awk -v n="$nodes" 'BEGIN {print ":ID,name,number:long"; for (i = 0; i < n; i++) print i ",person number " i "," i}' > "$STATE/nodes.csv"
-awk -v n="$nodes" 'BEGIN {print ":START_ID,:END_ID,:TYPE,since:long"; for (i = 0; i < n; i++) {print i "," (i * 7 + 1) % n ",KNOWS," i; print i "," (i * 13 + 5) % n ",LIKES," i}}' > "$STATE/relationships.csv"
-NEO4J_HOME=$STATE/import NEO4J_CONF=$STATE/import/conf "$java" -Xmx2g -cp "$cache/neo4j/lib/*" \
-    org.neo4j.commandline.admin.AdminTool import --report-file="$STATE/import.report" --nodes "$STATE/nodes.csv" --relationships "$STATE/relationships.csv" > "$STATE/import.log" 2>&1
-for n in 1 2; do
-    mkdir -p "$STATE/$n/data/databases"
-    cp -r "$STATE/import/data/databases/graph.db" "$STATE/$n/data/databases/"
-done
-rm -rf "$STATE/import" "$STATE"/*.csv
+import_store "$nodes" 1 2
 
 authority root
 issue root member IP:127.0.0.1
@@ -46,28 +38,37 @@ b=("$bin/neo4j-backup-runner" backup --source bench --database graph.db)
 declare -A flags=([clear]="--from 127.0.0.1:28601" [tls]="--from 127.0.0.1:28361 --tls $STATE/policy/backup")
 # The CPU time that the server has used, in seconds.
 server_cpu() { awk -v hz="$(getconf CLK_TCK)" '{print ($14 + $15) / hz}' "/proc/$(cat "$STATE/1/pid")/stat"; }
-# back_up HOW COMPRESSION: a line with wall s, CPU s and peak RSS in MiB, and the server's CPU s
+# back_up HOW COMPRESSION CORES: a line with wall s, CPU s and peak RSS in MiB, and the server's CPU s
 back_up() {
     local before line
     before=$(server_cpu)
     # shellcheck disable=SC2086 # flags are words
-    line=$(python3 "$here/measure.py" "$1-$2" "${b[@]}" ${flags[$1]} --compression "$2" --to "$STATE/backup")
+    line=$(taskset -c "$3" python3 "$here/measure.py" "$1-$2" "${b[@]}" ${flags[$1]} --compression "$2" --to "$STATE/backup")
     echo "$line $(awk -v a="$before" -v b="$(server_cpu)" 'BEGIN {printf "%8.2f", b - a}')"
     rm -rf "$STATE/backup"
     sync
 }
 # The server's compiler has its say only after a while.
 for _ in 1 2 3; do
-    for how in clear tls; do back_up "$how" none > /dev/null; done
-done
-printf '%-14s %8s %8s %8s %8s\n' what "wall s" "CPU s" "RSS MiB" "server"
-for compression in zstd none; do
-    for _ in $(seq "$rounds"); do
-        for how in clear tls; do back_up "$how" "$compression" | tee -a "$STATE/results"; done
-    done
+    for how in clear tls; do back_up "$how" none 0-1 > /dev/null; done
 done
 median() { awk -v name="$1" '$1 == name {print $2}' "$STATE/results" | sort -n | sed -n "$(((rounds + 1) / 2))p"; }
-for compression in zstd none; do
-    slow=$(median "tls-$compression") fast=$(median "clear-$compression")
-    echo "compression $compression: clear $fast s, TLS $slow s, ratio $(awk "BEGIN {printf \"%.2f\", $slow / $fast}")"
-done
+# compare WHERE CORES
+compare() {
+    local compression how slow fast
+    rm -f "$STATE/results"
+    echo "$1"
+    printf '%-14s %8s %8s %8s %8s\n' what "wall s" "CPU s" "RSS MiB" "server"
+    for compression in zstd none; do
+        for _ in $(seq "$rounds"); do
+            for how in clear tls; do back_up "$how" "$compression" "$2" | tee -a "$STATE/results"; done
+        done
+    done
+    for compression in zstd none; do
+        slow=$(median "tls-$compression") fast=$(median "clear-$compression")
+        echo "$1, compression $compression: clear $fast s, TLS $slow s, ratio $(awk "BEGIN {printf \"%.2f\", $slow / $fast}")"
+    done
+}
+compare "server and runner share two cores" 0-1
+for n in 1 2; do taskset -apc 0 "$(cat "$STATE/$n/pid")" > /dev/null; done
+compare "a core each" 1
