@@ -53,6 +53,12 @@ bool has_no_links(int error) {
     return error == EPERM || error == EOPNOTSUPP || error == ENOSYS || error == EMLINK;
 }
 
+/// What sync_file_range() answers where there is no such thing. Anything else is an error of the data itself, which
+/// fsync() may not tell again.
+bool has_no_write_back(int error) {
+    return error == EINVAL || error == ENOSYS || error == ESPIPE;
+}
+
 /// Exclusive like link().
 Result<void> rename_to_free_name(const std::string& source, const std::string& target) {
     if (::renameat2(AT_FDCWD, source.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) == 0) return {};
@@ -121,16 +127,17 @@ public:
     }
 
 private:
-    /// No proof that anything is durable: that is fsync's. But an error told here may not be told again.
+    /// No proof that anything is durable: that is fsync's.
     Result<void> write_back() {
         ::sync_file_range(fd_.get(), started_, written_ - started_, SYNC_FILE_RANGE_WRITE);
         if (started_ > dropped_) {
-            const int done =
-                ::sync_file_range(fd_.get(), dropped_, started_ - dropped_,
-                                  SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
-            if (done != 0 && (errno == EIO || errno == ENOSPC || errno == EDQUOT)) {
-                return failure(errno, "write back", path_);
-            }
+            int done = 0;
+            do {
+                done =
+                    ::sync_file_range(fd_.get(), dropped_, started_ - dropped_,
+                                      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+            } while (done != 0 && errno == EINTR);
+            if (done != 0 && !has_no_write_back(errno)) return failure(errno, "write back", path_);
             ::posix_fadvise(fd_.get(), dropped_, started_ - dropped_, POSIX_FADV_DONTNEED);
         }
         dropped_ = started_;

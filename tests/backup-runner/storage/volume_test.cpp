@@ -127,7 +127,8 @@ TEST_F(VolumeTest, TellsWhatAFailedSyncMeans) {
 
 TEST_F(VolumeTest, TellsOfAFailedWriteBackAndDoesWithout) {
     constexpr std::size_t kLong = std::size_t{32} * 1024 * 1024;
-    const std::vector<std::pair<int, int>> cases{{ENOSPC, 2}, {EINVAL, 0}, {ENOSYS, 0}};
+    // 1: another reason than StorageFull.
+    const std::vector<std::pair<int, int>> cases{{ENOSPC, 2}, {ESTALE, 1}, {EINVAL, 0}, {ENOSYS, 0}};
     for (const auto& [error, code] : cases) {
         const std::vector<std::pair<long, int>> calls{{SYS_sync_file_range, error}};
         const auto write_long = [&] {
