@@ -11,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "backup-runner/engine/copied_neostore.hpp"
 #include "backup-runner/engine/file_receivers.hpp"
 #include "backup-runner/engine/transaction_sink.hpp"
 #include "backup-runner/txlog/neostore.hpp"
@@ -27,6 +28,11 @@ using base::Result;
 constexpr std::uint32_t kTriesPerRequest = 5;
 constexpr base::Backoff kRequestBackoff{
     .base = std::chrono::milliseconds(200), .cap = std::chrono::seconds(5), .jitter = 0.5};
+
+/// While files are read, the log is asked for what is new this soon after each pull. Between two pulls the source must
+/// not prune what was committed in between: it prunes at check points, and only log files that were rotated before. A
+/// member that pulls from another does so every second.
+constexpr std::chrono::milliseconds kPullInterval{250};
 
 /// The largest files of a typical store: begun first, so that the last connection does not end alone.
 constexpr std::array<std::string_view, 5> kLargestFirst{"neostore.propertystore.db", "neostore.relationshipstore.db",
@@ -107,6 +113,7 @@ private:
     void work(std::unique_ptr<catchup::Session> session);
     Result<void> copy_file(Line& line, const std::string& name);
     Result<void> copy_index(Line& line, std::int64_t index);
+    void keep_pulling(Line& line, TransactionSink& sink, const std::stop_token& copied);
     Result<void> pull(Line& line, TransactionSink& sink);
     Result<catchup::Bytes> fetch_neostore(Line& line);
     Result<CopyResult> complete(Line& line, TransactionSink& sink);
@@ -143,12 +150,11 @@ Result<CopyResult> Copy::run(std::unique_ptr<catchup::Session> session, std::int
     environment_.progress.phase = "Copying";
     Line pull_line(*this, nullptr);
     {
-        std::vector<std::jthread> threads;
-        threads.emplace_back([&] {
-            if (auto pulled = pull(pull_line, *sink); !pulled) note(pulled.error());
-        });
-        threads.emplace_back([this, &session] { work(std::move(session)); });
-        for (std::int64_t i = 1; i < connections; ++i) threads.emplace_back([this] { work(nullptr); });
+        // Ends after the workers have: it is told to stop when they are joined.
+        const std::jthread puller([&](const std::stop_token& copied) { keep_pulling(pull_line, *sink, copied); });
+        std::vector<std::jthread> workers;
+        workers.emplace_back([this, &session] { work(std::move(session)); });
+        for (std::int64_t i = 1; i < connections; ++i) workers.emplace_back([this] { work(nullptr); });
     }
     {
         const std::lock_guard lock(mutex_);
@@ -279,6 +285,17 @@ Result<void> Copy::copy_index(Line& line, std::int64_t index) {
     return {};
 }
 
+/// Follows the log from right after PREPARE until all files have been read, so that pruning does not overtake a long
+/// copy.
+void Copy::keep_pulling(Line& line, TransactionSink& sink, const std::stop_token& copied) {
+    do {
+        if (auto pulled = pull(line, sink); !pulled) {
+            note(pulled.error());
+            return;
+        }
+    } while (pause(kPullInterval, copied));
+}
+
 Result<void> Copy::pull(Line& line, TransactionSink& sink) {
     LimitedTransactions limited(sink, source_.limit, stop_.get_token());
     N4B_TRY(const auto finished, line.request([&](catchup::Session& session) {
@@ -348,29 +365,9 @@ Result<CopyResult> Copy::complete(Line& line, TransactionSink& sink) {
                       .checkpoint_lock = checkpoint_lock_};
 }
 
-/// Checks `neostore`, makes it match the log that lies beside it, and stores it. Returns the store version.
+/// Stores `neostore` as the log needs it. Returns the store version.
 Result<std::string> Copy::store_neostore(catchup::Bytes contents, const TransactionSink& sink) {
-    using txlog::NeostoreField;
-    if (const auto good = txlog::check_neostore(contents); !good) {
-        return base::fail(ErrorCode::kInvalid, Reason::kSourceProtocolError, good.error().message);
-    }
-    if (txlog::store_id_of(contents) != source_.store_id) {
-        return base::fail(ErrorCode::kUnavailable, Reason::kCopyInconsistent,
-                          "the copied neostore has another store id than the source said");
-    }
-    if (const auto last = txlog::get(contents, NeostoreField::kLastTransaction); last > sink.last()) {
-        return base::fail(
-            ErrorCode::kUnavailable, Reason::kCopyInconsistent,
-            fmt::format("the copied neostore knows transaction {}, the log ends at {}", last, sink.last()));
-    }
-    std::vector<std::string> patched{"logVersion", "lastClosedLogVersion", "lastClosedLogOffset"};
-    txlog::set(contents, NeostoreField::kLogVersion, kLogVersion);
-    txlog::set(contents, NeostoreField::kLastClosedLogVersion, kLogVersion);
-    txlog::set(contents, NeostoreField::kLastClosedLogOffset, 16);
-    if (!sink.empty()) {
-        txlog::set(contents, NeostoreField::kLastTransaction, sink.last());
-        patched.emplace_back("lastTransaction");
-    }
+    N4B_TRY(auto patched, fit_neostore(contents, source_.store_id, sink));
     N4B_TRY(const auto file, artifact_.open_file(std::string(kNeostore)));
     N4B_TRY_VOID(file->write(contents));
     N4B_TRY(auto stored, file->finish());

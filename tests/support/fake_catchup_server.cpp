@@ -213,9 +213,11 @@ Bytes FakeCatchupServer::answer_pull(std::span<const std::byte> body) {
     PayloadReader reader(body);
     const auto previous = reader.i64();
     const bool ours = reader.store_id() == id;
+    if (ours && on_pull) on_pull(previous);
     const std::int64_t committed = last_committed;
+    const auto status = previous < pruned_to ? 4 : pull_status;
     Bytes out;
-    if (ours && pull_status == 1) {
+    if (ours && status == 1) {
         for (auto i = previous + 1; i <= std::min(committed, pulled_to); ++i) {
             auto frame = PayloadWriter().store_id(id).take();
             const auto entries = transaction(i);
@@ -223,7 +225,7 @@ Bytes FakeCatchupServer::answer_pull(std::span<const std::byte> body) {
             add_message(out, 1, frame);
         }
     }
-    add_message(out, 6, PayloadWriter().i32(ours ? pull_status : 2).i64(committed).take());
+    add_message(out, 6, PayloadWriter().i32(ours ? status : 2).i64(committed).take());
     return out;
 }
 

@@ -25,7 +25,8 @@ public:
     std::vector<std::pair<std::string, catchup::Bytes>> store_files{};  ///< As listed; `neostore` last.
     std::int64_t checkpoint = 5;
     std::atomic<std::int64_t> last_committed = 9;
-    std::int64_t pulled_to = INT64_MAX;  ///< The log it sends ends here, whatever it has committed.
+    std::int64_t pulled_to = INT64_MAX;       ///< The log it sends ends here, whatever it has committed.
+    std::atomic<std::int64_t> pruned_to = 0;  ///< Its log no longer holds these.
 
     enum class Role { kCore, kReadReplica } role = Role::kReadReplica;
     std::int32_t prepare_status =
@@ -39,6 +40,8 @@ public:
     std::atomic<std::int64_t> break_once_after = INT64_MAX;
     /// Called with the name before a file is sent.
     std::function<void(const std::string&)> on_file{};
+    /// Called before a pull is answered, with the transaction that it starts after.
+    std::function<void(std::int64_t)> on_pull{};
     /// Changes an answer before it is sent.
     std::function<void(catchup::Bytes&)> tamper{};
 

@@ -6,7 +6,9 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <iterator>
+#include <mutex>
 
 #include "backup-runner/engine/artifact_reader.hpp"
 #include "backup-runner/engine/restore.hpp"
@@ -117,6 +119,36 @@ TEST_F(BackupTest, HoldsTransactionsCommittedWhileFilesWereRead) {
     const auto report = back_up();
     ASSERT_EQ(report.reason, Reason::kCompleted) << report.message;
     EXPECT_EQ(report.artifact->highest_transaction, 12);
+}
+
+TEST_F(BackupTest, PullsOnWhileFilesAreReadSoThatPruningDoesNotOvertakeALongCopy) {
+    std::promise<void> pulled;
+    std::once_flag once;
+    server_.on_pull = [&](std::int64_t previous) {
+        if (previous == 12) std::call_once(once, [&] { pulled.set_value(); });
+    };
+    server_.on_file = [&](const std::string& name) {
+        if (name != "neostore.nodestore.db") return;
+        server_.last_committed = 12;
+        EXPECT_EQ(pulled.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready)
+            << "nobody came for what was committed while a file was read";
+        server_.pruned_to = 12;
+    };
+    const auto report = back_up();
+    ASSERT_EQ(report.reason, Reason::kCompleted) << report.message;
+    EXPECT_EQ(report.artifact->highest_transaction, 12);
+    EXPECT_EQ(sound_artifacts(), 1U);
+}
+
+TEST_F(BackupTest, SaysThatTheLogWasPruned) {
+    server_.on_file = [&](const std::string& name) {
+        if (name != "neostore") return;
+        server_.last_committed = 12;
+        server_.pruned_to = 11;
+    };
+    const auto report = back_up();
+    EXPECT_EQ(report.reason, Reason::kSourceLogPruned) << report.message;
+    EXPECT_EQ(sound_artifacts(), 0U);
 }
 
 TEST_F(BackupTest, RefusesALogThatDoesNotReachTheLastTransaction) {
