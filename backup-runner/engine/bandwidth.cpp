@@ -22,20 +22,34 @@ void BandwidthLimit::pass(std::size_t bytes, const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     const auto wait = bucket_.take(static_cast<std::int64_t>(bytes), clock_.steady_now());
     lock.unlock();
-    if (wait.count() == 0) return;
+    hold(wait, stop);
+}
+
+void BandwidthLimit::pass_urgent(std::size_t bytes, const std::stop_token& stop) {
+    if (!limited_ || bytes == 0) return;
+    std::unique_lock lock(mutex_);
+    const auto now = clock_.steady_now();
+    bucket_.take(static_cast<std::int64_t>(bytes), now);
+    const auto wait = urgent_.take(static_cast<std::int64_t>(bytes), now);
+    lock.unlock();
+    hold(wait, stop);
+}
+
+void BandwidthLimit::hold(std::chrono::nanoseconds span, const std::stop_token& stop) const {
+    if (span.count() == 0) return;
     std::mutex own;
     std::condition_variable_any wake;
     std::unique_lock waiting(own);
-    wake.wait_for(waiting, stop, wait, [] { return false; });
+    wake.wait_for(waiting, stop, span, [] { return false; });
 }
 
 base::Result<void> LimitedTransactions::begin(std::size_t bytes) {
-    limit_.pass(kTransactionFrameBytes, stop_);
+    limit_.pass_urgent(kTransactionFrameBytes, stop_);
     return next_.begin(bytes);
 }
 
 base::Result<void> LimitedTransactions::data(std::span<const std::byte> bytes) {
-    limit_.pass(bytes.size(), stop_);
+    limit_.pass_urgent(bytes.size(), stop_);
     return next_.data(bytes);
 }
 

@@ -34,19 +34,29 @@ class BandwidthLimit {
 public:
     /// `rate`: bytes per second; 0: none.
     BandwidthLimit(std::int64_t rate, const base::Clock& clock)
-        : limited_(rate > 0), clock_(clock), bucket_(std::max<std::int64_t>(rate, 1), clock.steady_now()) {}
+        : limited_(rate > 0),
+          clock_(clock),
+          bucket_(std::max<std::int64_t>(rate, 1), clock.steady_now()),
+          urgent_(std::max<std::int64_t>(rate, 1), clock.steady_now()) {}
 
-    /// Blocks until these bytes are paid for, or the stop.
+    /// Blocks until these bytes and all before them are paid for, or the stop.
     void pass(std::size_t bytes, const std::stop_token& stop);
 
+    /// The same, but waits only for what passed here: others wait for it, and it for nobody.
+    void pass_urgent(std::size_t bytes, const std::stop_token& stop);
+
 private:
+    void hold(std::chrono::nanoseconds span, const std::stop_token& stop) const;
+
     const bool limited_;
     const base::Clock& clock_;
-    std::mutex mutex_{};  ///< Guards bucket_.
-    TokenBucket bucket_;
+    std::mutex mutex_{};  ///< Guards the buckets.
+    TokenBucket bucket_;  ///< All bytes.
+    TokenBucket urgent_;  ///< The urgent ones once more.
 };
 
-/// Holds transactions back, and passes them on.
+/// Holds transactions back, and passes them on. They go before files: a log that is read slower than it grows is pruned
+/// before it has been read, and transactions are so small that waiting in turn with a file's pieces would be just that.
 class LimitedTransactions final : public catchup::TransactionReceiver {
 public:
     LimitedTransactions(catchup::TransactionReceiver& next, BandwidthLimit& limit, std::stop_token stop)

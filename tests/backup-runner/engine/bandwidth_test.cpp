@@ -76,6 +76,36 @@ TEST(BandwidthLimit, HoldsAllThreadsTogetherToTheRate) {
     EXPECT_GT(bytes, 0);
 }
 
+TEST(BandwidthLimit, TransactionsWaitForNoFile) {
+    constexpr std::int64_t kRate = 4 << 20;
+    const base::RealClock clock;
+    BandwidthLimit limit(kRate, clock);
+    std::atomic<std::int64_t> bytes = 0;
+    std::stop_source pulled;
+    const auto start = std::chrono::steady_clock::now();
+    {
+        std::vector<std::jthread> files;
+        for (int i = 0; i < 4; ++i) {
+            files.emplace_back([&, stop = pulled.get_token()] {
+                while (!stop.stop_requested()) {
+                    limit.pass(8192, stop);
+                    bytes += 8192;
+                }
+            });
+        }
+        // A third of a second's worth alone, and half a minute if each waited for a piece of every file.
+        for (int i = 0; i < 2000; ++i) {
+            limit.pass_urgent(700, {});
+            bytes += 700;
+        }
+        pulled.request_stop();
+    }
+    const auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    EXPECT_LT(took, 5);
+    // All together within the rate; the four pieces in hand at the end, and a burst, come on top.
+    EXPECT_LT(static_cast<double>(bytes) - 4 * 8192, 1.06 * kRate * (took + 0.05));
+}
+
 TEST(BandwidthLimit, LetsGoWhenStopped) {
     const base::RealClock clock;
     BandwidthLimit limit(1, clock);
