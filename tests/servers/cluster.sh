@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Sourced by the server tests: a causal cluster of two cores and a read replica on loopback, and single servers.
 # Members are numbered 1 (core), 2 (core), 3 (read replica); member n has HTTP 2747n, backup 2636n. The caller sets STATE, a
-# directory of its own; stop_all ends what was started, by process id.
+# directory of its own; stop_all ends what was started, by process id. MEMBER_SETTINGS, lines of neo4j.conf, are added to those
+# of the members.
 : "${STATE:?}"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/neo4j-backup-operator/neo4j-3.4.10-v1
 java=$cache/jdk/bin/java
@@ -68,7 +69,10 @@ start_cluster() {
     write_conf "$STATE/1" CORE 1
     write_conf "$STATE/2" CORE 2
     write_conf "$STATE/3" READ_REPLICA 3
-    for n in 1 2 3; do start_server "$STATE/$n"; done
+    for n in 1 2 3; do
+        printf '%s\n' "${MEMBER_SETTINGS:-}" >> "$STATE/$n/conf/neo4j.conf"
+        start_server "$STATE/$n"
+    done
     # shellcheck disable=SC2034 # the sourcing test reads it
     leader=
     await 180 "a leader" find_leader
@@ -90,9 +94,35 @@ cypher() {
 }
 
 stop_server() {
-    kill "$(cat "$1/pid")" 2> /dev/null || true
-    local end=$((SECONDS + 60))
-    while kill -0 "$(cat "$1/pid")" 2> /dev/null && [ $SECONDS -lt $end ]; do sleep 0.2; done
+    local pid end=$((SECONDS + 60)) others=() other
+    pid=$(cat "$1/pid")
+    kill "$pid" 2> /dev/null || true
+    while kill -0 "$pid" 2> /dev/null && [ $SECONDS -lt $end ]; do sleep 0.2; done
+    # Once it has ended, its id may become another's.
+    ! kill -0 "$pid" 2> /dev/null || return 0
+    for other in "${pids[@]}"; do [ "$other" = "$pid" ] || others+=("$other"); done
+    pids=("${others[@]}")
+}
+
+single=$STATE/single
+# start_restored RUNNER CHAIN: restores a backup of prod/graph.db out of $STATE/repository, and starts it as member 4
+start_restored() {
+    rm -rf "$single"
+    write_conf "$single" SINGLE 4
+    mkdir -p "$single/data/databases"
+    "$1" restore --in "$STATE/repository" --source prod --database graph.db --chain "$2" --to "$single/data/databases/graph.db"
+    start_server "$single"
+    await 90 "the restored server" curl -sf -m 2 http://127.0.0.1:27474/
+}
+
+# check_restored: stops it; the official consistency check must find nothing
+check_restored() {
+    stop_server "$single"
+    NEO4J_HOME=$single NEO4J_CONF=$single/conf "$java" -cp "$cache/neo4j/lib/*" org.neo4j.commandline.admin.AdminTool \
+        check-consistency --database=graph.db --report-dir="$single" > "$STATE/check.log" 2>&1 ||
+        { tail -n 30 "$STATE/check.log" >&2; echo "FAILED: check-consistency" >&2; return 1; }
+    ! ls "$single"/*.report > /dev/null 2>&1 ||
+        { echo "FAILED: check-consistency wrote a report" >&2; head -5 "$single"/*.report >&2; return 1; }
 }
 
 stop_all() {

@@ -10,6 +10,8 @@ STATE=$(mktemp -d)
 export STATE
 # shellcheck source=tests/servers/cluster.sh
 . "$here/cluster.sh"
+# shellcheck source=tests/servers/steps.sh
+. "$here/steps.sh"
 writer=
 cleanup() {
     [ -z "$writer" ] || kill "$writer" 2> /dev/null || true
@@ -18,24 +20,6 @@ cleanup() {
 }
 trap cleanup EXIT
 trap 'exit 143' TERM INT
-
-step() { echo "-- $* ($SECONDS s)"; }
-die() {
-    echo "FAILED: $*" >&2
-    exit 1
-}
-
-# expect CODE REASON COMMAND...: the runner ends with that code and names that reason
-expect() {
-    local code=$1 reason=$2 got=0
-    shift 2
-    "$@" > "$STATE/out" 2> "$STATE/err" || got=$?
-    if [ "$got" != "$code" ] || ! grep -q "error: $reason: " "$STATE/err"; then
-        cat "$STATE/out" "$STATE/err" >&2
-        die "expected exit $code and $reason, got exit $got"
-    fi
-    sed 's/^/   /' "$STATE/err"
-}
 
 step "a cluster of two cores and a read replica forms"
 start_cluster
@@ -50,16 +34,9 @@ step "clients write while backups run"
 ) &
 writer=$!
 
-single=$STATE/single
 # restore_and_check CHAIN LEAST: restores, starts, counts, and checks
 restore_and_check() {
-    rm -rf "$single"
-    write_conf "$single" SINGLE 4
-    mkdir -p "$single/data/databases"
-    "$runner" restore --in "$STATE/repository" --source prod --database graph.db --chain "$1" \
-        --to "$single/data/databases/graph.db"
-    start_server "$single"
-    await 90 "the restored server" curl -sf -m 2 http://127.0.0.1:27474/
+    start_restored "$runner" "$1"
     local nodes markers last
     nodes=$(cypher 4 "MATCH (n) RETURN count(n)")
     markers=$(cypher 4 "MATCH (n:Marker) RETURN count(n)")
@@ -68,15 +45,10 @@ restore_and_check() {
     # Markers were committed one after the other, so a gap would be a lost transaction.
     [ "$markers" = "$last" ] || die "$markers markers restored, the last one is $last"
     [ "$nodes" = $((20000 + markers)) ] || die "$nodes nodes with $markers markers"
-    stop_server "$single"
-    NEO4J_HOME=$single NEO4J_CONF=$single/conf "$java" -cp "$cache/neo4j/lib/*" org.neo4j.commandline.admin.AdminTool \
-        check-consistency --database=graph.db --report-dir="$single" > "$STATE/check.log" 2>&1 ||
-        { tail -n 30 "$STATE/check.log" >&2; die "check-consistency"; }
-    ! ls "$single"/*.report > /dev/null 2>&1 || die "check-consistency wrote a report: $(head -5 "$single"/*.report)"
+    check_restored
     echo "   restored $nodes nodes (at least $2), consistent"
 }
 
-chain_of() { sed -n 's/.*"chain":"\([^"]*\)".*/\1/p' "$1"; }
 for round in "none 1" "zstd 2" "none 4"; do
     read -r compression connections <<< "$round"
     before=$(cypher 3 "MATCH (n) RETURN count(n)")

@@ -14,30 +14,14 @@ mkdir "$PKI"
 . "$here/ongdb.sh"
 # shellcheck source=tests/servers/certificates.sh
 . "$here/certificates.sh"
+# shellcheck source=tests/servers/steps.sh
+. "$here/steps.sh"
 cleanup() {
     stop_all
     rm -rf "$STATE"
 }
 trap cleanup EXIT
 trap 'exit 143' TERM INT
-
-step() { echo "-- $* ($SECONDS s)"; }
-die() {
-    echo "FAILED: $*" >&2
-    exit 1
-}
-
-# expect CODE REASON COMMAND...: the runner ends with that code and names that reason
-expect() {
-    local code=$1 reason=$2 got=0
-    shift 2
-    "$@" > "$STATE/out" 2> "$STATE/err" || got=$?
-    if [ "$got" != "$code" ] || ! grep -q "error: $reason: " "$STATE/err"; then
-        cat "$STATE/out" "$STATE/err" >&2
-        die "expected exit $code and $reason, got exit $got"
-    fi
-    sed 's/^/   /' "$STATE/err"
-}
 
 step "certificates"
 authority root
@@ -88,7 +72,7 @@ back_up() {
     grep -q "\"version\":\"$version\"" "$STATE/report" || die "not $version: $(cat "$STATE/report")"
     grep -q "\"clientCertificateRequested\":$requested" "$STATE/report" || die "$(cat "$STATE/report")"
     grep -q '"serverCertificateExpires":"20' "$STATE/report" || die "$(cat "$STATE/report")"
-    chain=$(sed -n 's/.*"chain":"\([^"]*\)".*/\1/p' "$STATE/report")
+    chain=$(chain_of "$STATE/report")
     rm -rf "$single"
     mkdir -p "$single/conf" "$single/data/databases"
     echo dbms.udc.enabled=false > "$single/conf/ongdb.conf"
