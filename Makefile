@@ -7,7 +7,7 @@ SOURCES = $(shell git ls-files '*.hpp' '*.cpp')
 # $(call step,name,command): says what it does and how long it took.
 step = @echo "== $(1)"; start=$$SECONDS; $(2); echo "== $(1): $$((SECONDS - start)) s"
 
-.PHONY: help packages build test test-unit test-servers test-e2e test-chart demo testbed-up testbed-down images format format-check lint fuzz bench clean
+.PHONY: help packages build test test-unit test-servers test-load test-e2e test-chart demo testbed-up testbed-down images format format-check lint fuzz bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,11 @@ test-unit: packages ## the quick loop: unit tests under ASan and UBSan
 test-servers: build ## only the tests against real Neo4j servers
 	$(call step,real servers,packages/install.sh servers; tests/servers/fetch.sh)
 	$(call step,server tests,tests/servers/run.sh build/release/bin/neo4j-backup-runner; tests/servers/tls.sh build/release/bin/neo4j-backup-runner)
+
+BACKUPS ?= 30
+test-load: build ## BACKUPS (30) backups under at least 500 transactions a second, and more while logs are pruned
+	$(call step,real servers,packages/install.sh servers; tests/servers/fetch.sh)
+	$(call step,backups under load,tests/servers/load.sh build/release/bin/neo4j-backup-runner $(BACKUPS))
 
 test-e2e: ## only the end-to-end tests, on the testbed
 	$(call step,testbed,tests/e2e/setup.sh)
