@@ -38,6 +38,7 @@ public:
 private:
     Result<void> work(contract::RunReport& report);
     Result<void> look_at_sources();
+    Result<void> look_again();
     Result<Artifact> copy_from_the_best(contract::RunReport& report);
     Result<Artifact> copy_from(const Candidate& candidate, contract::RunReport& report);
     void note_security(contract::RunReport& report, const net::Security* security);
@@ -181,7 +182,28 @@ Result<Artifact> Backup::copy_from_the_best(contract::RunReport& report) {
         candidate.tried = true;
         candidate.error = copied.error();
         N4B_TRY_VOID(check_deadline());
+        N4B_TRY_VOID(look_again());
     }
+}
+
+/// A copy may have taken hours before it failed: who is behind, and who is there at all, is found out anew.
+Result<void> Backup::look_again() {
+    auto seen = observe_candidates(spec_, environment_, stop_);
+    if (stop_.stop_requested()) return base::fail(ErrorCode::kCancelled, Reason::kCancelled, "cancelled");
+    for (auto& tried : candidates_) {
+        if (!tried.tried) continue;
+        const auto same = std::find_if(seen.begin(), seen.end(), [&](const Candidate& candidate) {
+            return net::to_string(candidate.address) == net::to_string(tried.address);
+        });
+        if (same == seen.end()) {
+            seen.push_back(std::move(tried));
+        } else {
+            same->tried = true;
+            same->error = std::move(tried.error);
+        }
+    }
+    candidates_ = std::move(seen);
+    return {};
 }
 
 Result<Artifact> Backup::copy_from(const Candidate& candidate, contract::RunReport& report) {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -13,6 +12,7 @@
 
 #include "backup-runner/engine/copied_neostore.hpp"
 #include "backup-runner/engine/file_receivers.hpp"
+#include "backup-runner/engine/store_list.hpp"
 #include "backup-runner/engine/transaction_sink.hpp"
 #include "backup-runner/txlog/neostore.hpp"
 #include "common/base/backoff.hpp"
@@ -33,16 +33,6 @@ constexpr base::Backoff kRequestBackoff{
 /// not prune what was committed in between: it prunes at check points, and only log files that were rotated before. A
 /// member that pulls from another does so every second.
 constexpr std::chrono::milliseconds kPullInterval{250};
-
-/// The largest files of a typical store: begun first, so that the last connection does not end alone.
-constexpr std::array<std::string_view, 5> kLargestFirst{"neostore.propertystore.db", "neostore.relationshipstore.db",
-                                                        "neostore.propertystore.db.strings", "neostore.nodestore.db",
-                                                        "neostore.propertystore.db.arrays"};
-
-std::size_t rank(const std::string& name) {
-    return static_cast<std::size_t>(std::find(kLargestFirst.begin(), kLargestFirst.end(), name) -
-                                    kLargestFirst.begin());
-}
 
 tl::unexpected<base::Error> behind(std::string text) {
     return base::fail(ErrorCode::kUnavailable, Reason::kSourceBehind, std::move(text));
@@ -109,6 +99,7 @@ private:
     Result<std::unique_ptr<catchup::Session>> connect();
     bool wait_before(std::uint32_t tries);
     Result<void> prepare(catchup::Session& session);
+    Result<std::int64_t> witness(catchup::Session& session);
     void schedule(std::vector<std::string> files, const std::set<std::string>& received);
     void work(std::unique_ptr<catchup::Session> session);
     Result<void> copy_file(Line& line, const std::string& name);
@@ -138,6 +129,7 @@ private:
     std::mutex mutex_{};  ///< Guards all below.
     std::deque<std::string> files_{};
     std::deque<std::int64_t> indexes_{};
+    std::int64_t newest_ = 0;  ///< The newest transaction that a file may hold.
     std::optional<base::Error> error_{};
 };
 
@@ -204,18 +196,27 @@ Result<void> Copy::prepare(catchup::Session& session) {
     }
     N4B_TRY_VOID(check_store_list(prepared, receiver.names()));
     checkpoint_ = prepared.last_transaction;
+    N4B_TRY_VOID(witness(session));
     const std::lock_guard lock(mutex_);
     indexes_.assign(prepared.indexes.begin(), prepared.indexes.end());
     schedule(std::move(prepared.files), receiver.names());
     return {};
 }
 
+/// What has come on this session may hold transactions up to the last that its server has committed by now, and the log
+/// must reach it: also when the address is shared by several servers against the rules, or the server was set back.
+Result<std::int64_t> Copy::witness(catchup::Session& session) {
+    N4B_TRY(const auto committed, session.last_committed(source_.store_id));
+    const std::lock_guard lock(mutex_);
+    newest_ = std::max(newest_, committed);
+    return committed;
+}
+
 /// Queues what is still missing. A file that came under the checkpoint lock is not asked for again: that copy is the
 /// consistent one. `neostore` has its own, last turn.
 void Copy::schedule(std::vector<std::string> files, const std::set<std::string>& received) {
     std::erase_if(files, [&](const std::string& name) { return name == kNeostore || received.contains(name); });
-    std::stable_sort(files.begin(), files.end(),
-                     [](const std::string& a, const std::string& b) { return rank(a) < rank(b); });
+    sort_largest_first(files);
     files_.assign(files.begin(), files.end());
 }
 
@@ -249,7 +250,9 @@ Result<void> Copy::copy_file(Line& line, const std::string& name) {
             ArtifactReceiver receiver(target(), name);
             N4B_TRY(const auto answer, session.file(source_.store_id, checkpoint_, name, receiver));
             received = receiver.complete();
-            if (received && answer == catchup::FileStatus::kSuccess) N4B_TRY_VOID(receiver.keep());
+            if (!received || answer != catchup::FileStatus::kSuccess) return answer;
+            N4B_TRY_VOID(witness(session));
+            N4B_TRY_VOID(receiver.keep());
             return answer;
         }));
         switch (status) {
@@ -274,9 +277,12 @@ Result<void> Copy::copy_file(Line& line, const std::string& name) {
 Result<void> Copy::copy_index(Line& line, std::int64_t index) {
     // One try: a second would meet the files of the first.
     N4B_TRY(const auto status, line.request(
-                                   [&](catchup::Session& session) {
+                                   [&](catchup::Session& session) -> Result<catchup::FileStatus> {
                                        ArtifactReceiver receiver(target());
-                                       return session.index(source_.store_id, checkpoint_, index, receiver);
+                                       N4B_TRY(const auto answer,
+                                               session.index(source_.store_id, checkpoint_, index, receiver));
+                                       if (answer == catchup::FileStatus::kSuccess) N4B_TRY_VOID(witness(session));
+                                       return answer;
                                    },
                                    1));
     if (status != catchup::FileStatus::kSuccess) {
@@ -340,8 +346,7 @@ Result<catchup::Bytes> Copy::fetch_neostore(Line& line) {
 Result<CopyResult> Copy::complete(Line& line, TransactionSink& sink) {
     environment_.progress.phase = "Pulling";
     N4B_TRY(auto neostore, fetch_neostore(line));
-    N4B_TRY(const auto committed,
-            line.request([&](catchup::Session& session) { return session.last_committed(source_.store_id); }));
+    N4B_TRY(const auto committed, line.request([&](catchup::Session& session) { return witness(session); }));
     if (committed < checkpoint_) {
         return base::fail(
             ErrorCode::kUnavailable, Reason::kCopyInconsistent,
@@ -349,11 +354,11 @@ Result<CopyResult> Copy::complete(Line& line, TransactionSink& sink) {
                         committed, checkpoint_));
     }
     N4B_TRY_VOID(pull(line, sink));
-    if (sink.last() < committed) {
+    if (const std::lock_guard lock(mutex_); sink.last() < newest_) {
         return base::fail(ErrorCode::kUnavailable, Reason::kCopyInconsistent,
                           fmt::format("the source had committed transaction {} when its files had been read, but sent "
                                       "the log only to {}",
-                                      committed, sink.last()));
+                                      newest_, sink.last()));
     }
     N4B_TRY(auto version, store_neostore(std::move(neostore), sink));
     N4B_TRY_VOID(sink.finish());

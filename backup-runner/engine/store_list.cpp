@@ -18,6 +18,10 @@ constexpr std::array<std::string_view, 4> kEssential{"neostore.nodestore.db", "n
                                                      "neostore.relationshipstore.db", kNeostore};
 /// Without either, counts are taken from the stores before recovery, and stay wrong (transaction-log format 11).
 constexpr std::array<std::string_view, 2> kCounts{"neostore.counts.db.a", "neostore.counts.db.b"};
+/// The largest files of a typical store.
+constexpr std::array<std::string_view, 5> kLargest{"neostore.propertystore.db", "neostore.relationshipstore.db",
+                                                   "neostore.propertystore.db.strings", "neostore.nodestore.db",
+                                                   "neostore.propertystore.db.arrays"};
 constexpr std::string_view kLogPrefix = "neostore.transaction.db";
 constexpr std::array<std::string_view, 2> kReserved{"store_lock", kRestoreMarker};
 /// Ids beyond are no ids: a store would have to commit for 146 years at a billion transactions a second.
@@ -57,6 +61,12 @@ Result<void> check_store_list(const catchup::Prepared& prepared, const std::set<
     }
     if (std::any_of(kCounts.begin(), kCounts.end(), there)) return {};
     return wrong(fmt::format("the source's list of store files lacks {} and {}", kCounts[0], kCounts[1]));
+}
+
+void sort_largest_first(std::vector<std::string>& names) {
+    const auto rank = [](const std::string& name) { return std::find(kLargest.begin(), kLargest.end(), name); };
+    std::stable_sort(names.begin(), names.end(),
+                     [&](const std::string& a, const std::string& b) { return rank(a) < rank(b); });
 }
 
 }  // namespace n4b::engine

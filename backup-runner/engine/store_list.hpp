@@ -3,6 +3,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "backup-runner/catchup/messages.hpp"
 #include "common/base/result.hpp"
@@ -19,5 +20,8 @@ base::Result<void> check_store_file_name(std::string_view name);
 /// Whether the list that ends PREPARE can be that of a store: a checkpoint, good names, none twice, and together with
 /// the files `received` before it all that every store has. Invalid (SourceProtocolError) with what is wrong.
 base::Result<void> check_store_list(const catchup::Prepared& prepared, const std::set<std::string>& received);
+
+/// Puts what is large in a typical store first, so that the last connection does not end alone.
+void sort_largest_first(std::vector<std::string>& names);
 
 }  // namespace n4b::engine

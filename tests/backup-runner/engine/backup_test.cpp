@@ -158,6 +158,15 @@ TEST_F(BackupTest, RefusesALogThatDoesNotReachTheLastTransaction) {
     EXPECT_EQ(sound_artifacts(), 0U);
 }
 
+TEST_F(BackupTest, RefusesALogThatEndsBeforeWhatAFileMayHold) {
+    // Another server behind the same address, or one that was set back.
+    server_.pulled_to = 9;
+    server_.on_file = [&](const std::string& name) { server_.last_committed = name == "neostore" ? 9 : 12; };
+    const auto report = back_up();
+    EXPECT_EQ(report.reason, Reason::kCopyInconsistent) << report.message;
+    EXPECT_EQ(sound_artifacts(), 0U);
+}
+
 TEST_F(BackupTest, AdoptsWhatTheSameRunHasFinished) {
     ASSERT_EQ(back_up().reason, Reason::kCompleted);
     const auto sent = server_.sent();

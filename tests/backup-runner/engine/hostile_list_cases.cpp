@@ -169,7 +169,7 @@ std::vector<HostileCase> list_cases() {
              answer.bytes = parts.bytes();
              answer.then = Then::kClose;
          })},
-        {"ListBeforeItsFiles", kWrong, "the source sent the file", prepare(frames([](Frames& parts) {
+        {"ListBeforeItsFiles", kWrong, "with the beginning of a file", prepare(frames([](Frames& parts) {
              std::rotate(parts.payloads.begin(), parts.payloads.end() - 2, parts.payloads.end());
          }))},
         {"FilesForEver", kWrong, "more files than a store can have", prepare(files_for_ever("f"))},

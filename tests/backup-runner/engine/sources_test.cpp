@@ -146,6 +146,20 @@ TEST_F(SourcesTest, TheNextSourceStartsCleanWhenOneGoesAwayHalfWay) {
     EXPECT_EQ(leftovers(), 0U);
 }
 
+TEST_F(SourcesTest, LooksAnewAtTheOthersWhenASourceGoesAway) {
+    spec_.max_lag = 3;
+    first_.on_file = [&](const std::string& name) {
+        if (name != "neostore.propertystore.db") return;
+        first_.cut_after = first_.sent() + 100;
+        core_.last_committed = 20;
+        core_.checkpoint = 20;
+    };
+    const auto report = back_up();
+    ASSERT_EQ(report.reason, Reason::kCompleted) << report.message;
+    EXPECT_EQ(report.source->address, "core:6362") << "replica1 fell behind while replica0 was copied from";
+    EXPECT_EQ(report.passed_over.size(), 2U);
+}
+
 TEST_F(SourcesTest, TheNextSourceIsTakenWhateverTheFirstRefusesWith) {
     const struct {
         std::int32_t FakeCatchupServer::*field;
