@@ -62,6 +62,7 @@ fast_enough() {
 }
 resume_writer() {
     kill -CONT "$writer"
+    sleep 1 # so that the two seconds over which a short backup is measured begin at full speed
     await 180 "a rate of $spare_rate transactions a second" fast_enough ||
         { cat "$STATE/writer.out" >&2; die "the clients do not reach $spare_rate transactions a second on this machine"; }
 }

@@ -101,9 +101,10 @@ TEST(BandwidthLimit, TransactionsWaitForNoFile) {
         pulled.request_stop();
     }
     const auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    EXPECT_LT(took, 5);
-    // All together within the rate; the four pieces in hand at the end, and a burst, come on top.
-    EXPECT_LT(static_cast<double>(bytes) - 4 * 8192, 1.06 * kRate * (took + 0.05));
+    EXPECT_LT(took, 15);
+    // All together within the rate; the four pieces in hand at the end, a piece that each counted before it slept, and
+    // a burst come on top.
+    EXPECT_LT(static_cast<double>(bytes) - 8 * 8192, 1.06 * kRate * (took + 0.1));
 }
 
 TEST(BandwidthLimit, LetsGoWhenStopped) {
