@@ -86,6 +86,7 @@ constexpr auto kNames = std::to_array<std::pair<Reason, std::string_view>>({
 
 std::vector<Reason> all_reasons() {
     std::vector<Reason> reasons;
+    reasons.reserve(kNames.size());
     for (const auto& [reason, name] : kNames) reasons.push_back(reason);
     return reasons;
 }
