@@ -118,6 +118,7 @@ rmdir "$TB/volumes/unmountable"
 replica=$(kubectl get pod -n "$NS" replica-0 -o jsonpath='{.status.podIP}')
 printf cut > "$STATE/cut"
 peer python3 tests/e2e/paused_proxy.py "$HOST:27501" "$replica:6362" 300000 "$STATE/never"
+peer python3 tests/e2e/paused_proxy.py "$HOST:27504" "$replica:6362" 300000 "$STATE/never"
 peer python3 tests/e2e/paused_proxy.py "$HOST:27502" "$replica:6362" 300000 "$STATE/cut"
 peer socat "TCP-LISTEN:27503,bind=$HOST,fork,reuseaddr" EXEC:true
 quick=$'  startTimeout: 12s\n  retry: {limit: 0}'
@@ -127,7 +128,7 @@ backup not-catchup main "$(endpoint core-0.neo4j 7474)"
 backup closed main "$(endpoint $HOST 27502)"
 backup other-service main "$(endpoint $HOST 27503)"
 backup stalled main "$(endpoint $HOST 27501)" $'  prepareTimeout: 5s\n  stallTimeout: 5s\n  connectTimeout: 5s\n  retry: {limit: 0}'
-backup late main "$(endpoint $HOST 27501)" $'  attemptDeadline: 6s\n  retry: {limit: 0}'
+backup late main "$(endpoint $HOST 27504)" $'  attemptDeadline: 6s\n  retry: {limit: 0}'
 backup full tiny "$service" $'  compression: None\n  retry: {limit: 0}'
 backup read-only readonly "$service"
 backup no-storage nowhere "$service"
