@@ -38,7 +38,7 @@ public:
 private:
     Result<void> work(contract::RunReport& report);
     Result<void> look_at_sources();
-    Result<void> look_again();
+    Result<void> observe();
     Result<Artifact> copy_from_the_best(contract::RunReport& report);
     Result<Artifact> copy_from(const Candidate& candidate, contract::RunReport& report);
     void note_security(contract::RunReport& report, const net::Security* security);
@@ -163,9 +163,7 @@ Result<void> Backup::look_at_sources() {
         wish_.store_id = newest->head.store_id;
         wish_.earlier = fmt::format("{}/{} (chain {})", spec_.source, spec_.database, newest->head.chain);
     }
-    candidates_ = observe_candidates(spec_, environment_, stop_);
-    if (stop_.stop_requested()) return base::fail(ErrorCode::kCancelled, Reason::kCancelled, "cancelled");
-    return {};
+    return observe();
 }
 
 /// Copies from the best source; one that goes away, refuses or falls behind is given up with what it sent, and the next
@@ -182,12 +180,13 @@ Result<Artifact> Backup::copy_from_the_best(contract::RunReport& report) {
         candidate.tried = true;
         candidate.error = copied.error();
         N4B_TRY_VOID(check_deadline());
-        N4B_TRY_VOID(look_again());
+        N4B_TRY_VOID(observe());
     }
 }
 
-/// A copy may have taken hours before it failed: who is behind, and who is there at all, is found out anew.
-Result<void> Backup::look_again() {
+/// Who is behind, and who is there at all: found out anew for each copy, since one may take hours before it fails.
+/// Those that were tried stay tried.
+Result<void> Backup::observe() {
     auto seen = observe_candidates(spec_, environment_, stop_);
     if (stop_.stop_requested()) return base::fail(ErrorCode::kCancelled, Reason::kCancelled, "cancelled");
     for (auto& tried : candidates_) {

@@ -70,13 +70,18 @@ Result<void> rename_to_free_name(const std::string& source, const std::string& t
                                   target));
 }
 
-/// fsync() that outlasts signals.
-int sync(int fd) {
+/// Makes a call that answers 0 until no signal interrupts it.
+template <typename Call>
+int uninterrupted(Call call) {
     int result = 0;
     do {
-        result = ::fsync(fd);
+        result = call();
     } while (result != 0 && errno == EINTR);
     return result;
+}
+
+int sync(int fd) {
+    return uninterrupted([fd] { return ::fsync(fd); });
 }
 
 /// An open file descriptor, closed with its owner.
@@ -131,12 +136,11 @@ private:
     Result<void> write_back() {
         ::sync_file_range(fd_.get(), started_, written_ - started_, SYNC_FILE_RANGE_WRITE);
         if (started_ > dropped_) {
-            int done = 0;
-            do {
-                done =
-                    ::sync_file_range(fd_.get(), dropped_, started_ - dropped_,
-                                      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
-            } while (done != 0 && errno == EINTR);
+            const int done = uninterrupted([this] {
+                return ::sync_file_range(
+                    fd_.get(), dropped_, started_ - dropped_,
+                    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+            });
             if (done != 0 && !has_no_write_back(errno)) return failure(errno, "write back", path_);
             ::posix_fadvise(fd_.get(), dropped_, started_ - dropped_, POSIX_FADV_DONTNEED);
         }

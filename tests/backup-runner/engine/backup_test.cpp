@@ -12,6 +12,7 @@
 
 #include "backup-runner/engine/artifact_reader.hpp"
 #include "backup-runner/engine/restore.hpp"
+#include "tests/backup-runner/engine/sound_artifacts.hpp"
 #include "tests/support/fake_catchup_server.hpp"
 #include "tests/support/faulty_storage.hpp"
 
@@ -55,23 +56,7 @@ protected:
     }
     contract::RunReport back_up() { return back_up(*storage_); }
 
-    /// Every artifact that has a head; each must be sound.
-    std::size_t sound_artifacts() {
-        std::size_t count = 0;
-        const auto chains = list_chains(*storage_, "prod", "graph.db");
-        EXPECT_TRUE(chains) << chains.error().message;
-        for (const auto& chain : *chains) {
-            const auto artifacts = read_chain(*storage_, "prod", "graph.db", chain);
-            EXPECT_TRUE(artifacts) << artifacts.error().message;
-            if (!artifacts) continue;
-            for (const auto& artifact : *artifacts) {
-                const auto verified = verify(*storage_, artifact);
-                EXPECT_TRUE(verified) << verified.error().message;
-                ++count;
-            }
-        }
-        return count;
-    }
+    std::size_t sound_artifacts() { return count_sound_artifacts(*storage_); }
 
     std::string root_;
     std::unique_ptr<storage::Storage> storage_;

@@ -9,7 +9,7 @@ using testing::Request;
 using testing::ScriptedPeer;
 using testing::Then;
 
-std::function<void(FakeCatchupServer&, ScriptedPeer&)> on(Asked type, Change change) {
+Arrange on(Asked type, Change change) {
     return [type, change = std::move(change)](FakeCatchupServer&, ScriptedPeer& peer) {
         peer.script = [type, change](const Request& request, Answer& answer) {
             if (request.type == type) change(answer);
@@ -17,7 +17,7 @@ std::function<void(FakeCatchupServer&, ScriptedPeer&)> on(Asked type, Change cha
     };
 }
 
-std::function<void(FakeCatchupServer&, ScriptedPeer&)> on_file(std::string name, Change change) {
+Arrange on_file(std::string name, Change change) {
     return [name = std::move(name), change = std::move(change)](FakeCatchupServer&, ScriptedPeer& peer) {
         peer.script = [name, change](const Request& request, Answer& answer) {
             if (request.type == Asked::kFile && request.name == name) change(answer);
@@ -25,7 +25,7 @@ std::function<void(FakeCatchupServer&, ScriptedPeer&)> on_file(std::string name,
     };
 }
 
-std::function<void(FakeCatchupServer&, ScriptedPeer&)> on_pull(Change change) {
+Arrange on_pull(Change change) {
     return [change = std::move(change)](FakeCatchupServer&, ScriptedPeer& peer) {
         peer.script = [change](const Request& request, Answer& answer) {
             if (request.type == Asked::kPull && request.ours) change(answer);

@@ -11,12 +11,15 @@
 
 namespace n4b::engine {
 
+/// Makes a server hostile.
+using Arrange = std::function<void(testing::FakeCatchupServer&, testing::ScriptedPeer&)>;
+
 /// One thing a server may do, and how the backup has to end.
 struct HostileCase {
     std::string name;  ///< For GoogleTest: letters and digits.
     base::Reason reason;
     std::string message;  ///< Part of what the user reads.
-    std::function<void(testing::FakeCatchupServer&, testing::ScriptedPeer&)> arrange;
+    Arrange arrange;
     std::chrono::milliseconds within = std::chrono::seconds(10);
     std::function<void(contract::RunSpec&)> spec = nullptr;
 };
@@ -39,11 +42,11 @@ using Change = std::function<void(testing::Answer&)>;
 using FrameChange = std::function<void(testing::Frames&)>;
 
 /// Changes the answers to requests of a type.
-std::function<void(testing::FakeCatchupServer&, testing::ScriptedPeer&)> on(testing::Asked type, Change change);
+Arrange on(testing::Asked type, Change change);
 /// Changes the answer to the request for a file.
-std::function<void(testing::FakeCatchupServer&, testing::ScriptedPeer&)> on_file(std::string name, Change change);
+Arrange on_file(std::string name, Change change);
 /// Changes the transactions, not the question for the last one.
-std::function<void(testing::FakeCatchupServer&, testing::ScriptedPeer&)> on_pull(Change change);
+Arrange on_pull(Change change);
 
 Change frames(FrameChange change);
 /// An answer cut short after some bytes.
@@ -61,5 +64,8 @@ void short_stall(contract::RunSpec& spec);
 void short_deadline(contract::RunSpec& spec);
 
 inline constexpr char kNodes[] = "neostore.nodestore.db";
+inline constexpr auto kWrong = base::Reason::kSourceProtocolError;
+/// A line is taken up again four times before it is given up.
+inline constexpr auto kRetries = std::chrono::seconds(20);
 
 }  // namespace n4b::engine

@@ -14,12 +14,6 @@ using testing::ScriptedPeer;
 using testing::Then;
 using txlog::NeostoreField;
 
-using Arrange = std::function<void(FakeCatchupServer&, ScriptedPeer&)>;
-
-constexpr auto kWrong = Reason::kSourceProtocolError;
-/// A line is taken up again four times before it is given up.
-constexpr auto kRetries = std::chrono::seconds(20);
-
 Arrange nodes(Change change) {
     return on_file(kNodes, std::move(change));
 }

@@ -13,10 +13,6 @@ using testing::Frames;
 using testing::ScriptedPeer;
 using testing::Then;
 
-using Arrange = std::function<void(FakeCatchupServer&, ScriptedPeer&)>;
-
-constexpr auto kWrong = Reason::kSourceProtocolError;
-
 Arrange prepare(Change change) {
     return on(Asked::kPrepare, std::move(change));
 }

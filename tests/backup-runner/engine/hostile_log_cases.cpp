@@ -15,10 +15,6 @@ using testing::Request;
 using testing::ScriptedPeer;
 using testing::Then;
 
-using Arrange = std::function<void(FakeCatchupServer&, ScriptedPeer&)>;
-
-constexpr auto kWrong = Reason::kSourceProtocolError;
-constexpr auto kRetries = std::chrono::seconds(20);
 /// Of a transaction's frame: the store id before the START entry.
 constexpr std::size_t kStoreId = 33;
 

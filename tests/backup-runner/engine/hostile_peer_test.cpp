@@ -11,6 +11,7 @@
 #include "backup-runner/engine/backup.hpp"
 #include "backup-runner/engine/catalogue.hpp"
 #include "tests/backup-runner/engine/hostile_cases.hpp"
+#include "tests/backup-runner/engine/sound_artifacts.hpp"
 #include "tests/support/counted_memory.hpp"
 #include "tests/support/troubleshooting.hpp"
 
@@ -66,22 +67,7 @@ protected:
         return engine::back_up(spec, environment, {});
     }
 
-    /// How many artifacts have a head; each must be sound.
-    std::size_t sound_artifacts() {
-        std::size_t count = 0;
-        const auto chains = list_chains(*storage_, "prod", "graph.db");
-        EXPECT_TRUE(chains) << chains.error().message;
-        for (const auto& chain : *chains) {
-            const auto artifacts = read_chain(*storage_, "prod", "graph.db", chain);
-            EXPECT_TRUE(artifacts) << artifacts.error().message;
-            for (const auto& artifact : *artifacts) {
-                const auto verified = verify(*storage_, artifact);
-                EXPECT_TRUE(verified) << verified.error().message;
-                ++count;
-            }
-        }
-        return count;
-    }
+    std::size_t sound_artifacts() { return count_sound_artifacts(*storage_); }
 
     /// Files of failed attempts.
     std::vector<std::string> left_behind() {

@@ -14,8 +14,6 @@ using testing::Request;
 using testing::ScriptedPeer;
 using testing::Then;
 
-using Arrange = std::function<void(FakeCatchupServer&, ScriptedPeer&)>;
-
 Bytes text(std::string_view characters) {
     const auto raw = std::as_bytes(std::span(characters));
     return {raw.begin(), raw.end()};

@@ -7,6 +7,7 @@
 #include "backup-runner/engine/artifact_reader.hpp"
 #include "backup-runner/engine/backup.hpp"
 #include "backup-runner/engine/catalogue.hpp"
+#include "tests/backup-runner/engine/sound_artifacts.hpp"
 #include "tests/support/fake_network.hpp"
 
 namespace n4b::engine {
@@ -63,18 +64,7 @@ protected:
         }
         return count;
     }
-    std::size_t sound_artifacts() {
-        std::size_t count = 0;
-        const auto chains = list_chains(*storage_, "prod", "graph.db");
-        for (const auto& chain : chains.value_or(std::vector<std::string>{})) {
-            const auto artifacts = read_chain(*storage_, "prod", "graph.db", chain);
-            for (const auto& artifact : *artifacts) {
-                EXPECT_TRUE(verify(*storage_, artifact));
-                ++count;
-            }
-        }
-        return count;
-    }
+    std::size_t sound_artifacts() { return count_sound_artifacts(*storage_); }
 
     std::string root_;
     std::unique_ptr<storage::Storage> storage_;
