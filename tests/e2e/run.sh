@@ -16,17 +16,6 @@ sleep 2
 step "full backups from a Service of two replicas while clients write, restored and counted"
 storage main
 kubectl get nbs -n "$NS" main > /dev/null
-# check_consistency: the restored server has ended, and the official checker finds its files in order
-check_consistency() {
-    local home=$TB/volumes/restored tool=$CACHE/neo4j-3.4.10-v1
-    mkdir -p "$STATE/conf"
-    echo "dbms.directories.data=$home" > "$STATE/conf/neo4j.conf"
-    NEO4J_HOME=$STATE NEO4J_CONF=$STATE/conf "$tool/jdk/bin/java" -cp "$tool/neo4j/lib/*" \
-        org.neo4j.commandline.admin.AdminTool check-consistency --database=graph.db --report-dir="$STATE" > "$STATE/check" 2>&1 ||
-        die "check-consistency: $(tail -n 20 "$STATE/check")"
-    ! ls "$STATE"/*.report > /dev/null 2>&1 || die "check-consistency wrote a report: $(head -5 "$STATE"/*.report)"
-    rm -rf "${home:?}"/*
-}
 claim restored
 export DATA_CLAIM=restored
 for compression in None Zstd; do
@@ -43,7 +32,8 @@ for compression in None Zstd; do
     [ "$nodes" -ge "$((before < other ? before : other))" ] || die "$nodes restored, $before and $other before"
     [ "$markers" = "$last" ] || die "a marker is missing: $markers of $last"
     kubectl delete pod -n "$NS" restored > /dev/null
-    check_consistency
+    restored_is_consistent NEO4J ""
+    rm -rf "${TB:?}"/volumes/restored/*
     echo "   $nodes nodes restored, at least $((before < other ? before : other)) before the backup, and consistent"
 done
 unset DATA_CLAIM

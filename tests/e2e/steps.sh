@@ -6,6 +6,8 @@
 export NS=db N4B_NAMESPACE=db
 # shellcheck source=tests/testbed/cluster.sh
 . tests/testbed/cluster.sh
+# shellcheck source=tests/servers/consistency.sh
+. tests/servers/consistency.sh
 # shellcheck disable=SC2034 # the tests read it
 HOST=10.200.0.1 # the node as pods see it
 STATE=$(mktemp -d)
@@ -83,6 +85,12 @@ told() {
         sleep 0.5
     done
     die "$1: no event says $2"
+}
+# restored_is_consistent PRODUCT DATA: what was restored into the volume `restored`, whose server has ended. DATA: where in it
+restored_is_consistent() {
+    mkdir -p "$STATE/conf"
+    echo "dbms.directories.data=$TB/volumes/restored$2" > "$STATE/conf/${1,,}.conf"
+    check_consistency "$1" "$STATE" || die "check-consistency"
 }
 running() { # NAME: its attempt copies
     local end=$((SECONDS + 60))

@@ -151,12 +151,7 @@ kubectl wait -n "$NS" --for=condition=Ready pod/restored-ongdb --timeout=120s > 
 [ "$(ask restored-ongdb count)" = 5000 ] || die "not all nodes were restored"
 kubectl exec -n "$NS" restored-ongdb -- sh -c 'echo quit > /data/in'
 kubectl wait -n "$NS" --for=jsonpath='{.status.phase}'=Succeeded pod/restored-ongdb --timeout=60s > /dev/null
-mkdir -p "$STATE/conf"
-echo "dbms.directories.data=$TB/volumes/restored/data" > "$STATE/conf/ongdb.conf"
-ONGDB_HOME=$STATE ONGDB_CONF=$STATE/conf "$CACHE/neo4j-3.4.10-v1/jdk/bin/java" -cp "$CACHE/neo4j-3.4.10-v1/ongdb-1.0.3-v1/lib/*" \
-    org.neo4j.commandline.admin.AdminTool check-consistency --database=graph.db --report-dir="$STATE" > "$STATE/check" 2>&1 ||
-    die "check-consistency: $(tail -n 20 "$STATE/check")"
-! ls "$STATE"/*.report > /dev/null 2>&1 || die "check-consistency wrote a report: $(head -5 "$STATE"/*.report)"
+restored_is_consistent ONGDB /data
 
 step "a source that asks for no client certificate, one that is not verified, and one in clear text: each with its warning"
 backup unguarded main "$open, tls: {$trust}" '  retry: {limit: 0}' prod

@@ -4,6 +4,8 @@
 # directory of its own; stop_all ends what was started, by process id. MEMBER_SETTINGS, lines of neo4j.conf, are added to those
 # of the members.
 : "${STATE:?}"
+# shellcheck source=tests/servers/consistency.sh
+. "$(dirname "${BASH_SOURCE[0]}")/consistency.sh"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/neo4j-backup-operator/neo4j-3.4.10-v1
 java=$cache/jdk/bin/java
 classes="$cache/neo4j:$cache/neo4j/lib/*"
@@ -118,11 +120,7 @@ start_restored() {
 # check_restored: stops it; the official consistency check must find nothing
 check_restored() {
     stop_server "$single"
-    NEO4J_HOME=$single NEO4J_CONF=$single/conf "$java" -cp "$cache/neo4j/lib/*" org.neo4j.commandline.admin.AdminTool \
-        check-consistency --database=graph.db --report-dir="$single" > "$STATE/check.log" 2>&1 ||
-        { tail -n 30 "$STATE/check.log" >&2; echo "FAILED: check-consistency" >&2; return 1; }
-    ! ls "$single"/*.report > /dev/null 2>&1 ||
-        { echo "FAILED: check-consistency wrote a report" >&2; head -5 "$single"/*.report >&2; return 1; }
+    check_consistency NEO4J "$single"
 }
 
 stop_all() {

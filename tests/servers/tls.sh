@@ -12,6 +12,8 @@ export STATE PKI
 mkdir "$PKI"
 # shellcheck source=tests/servers/ongdb.sh
 . "$here/ongdb.sh"
+# shellcheck source=tests/servers/consistency.sh
+. "$here/consistency.sh"
 # shellcheck source=tests/servers/certificates.sh
 . "$here/certificates.sh"
 # shellcheck source=tests/servers/steps.sh
@@ -82,10 +84,7 @@ back_up() {
     await 90 "the restored server" has_started "$single"
     [ "$(ask "$single" count)" = "$nodes" ] || die "the restored server does not count $nodes nodes"
     stop_ongdb "$single"
-    ONGDB_HOME=$single ONGDB_CONF=$single/conf "$java" -cp "$ongdb/lib/*" org.neo4j.commandline.admin.AdminTool \
-        check-consistency --database=graph.db --report-dir="$single" > "$STATE/check.log" 2>&1 ||
-        { tail -n 30 "$STATE/check.log" >&2; die "check-consistency"; }
-    ! ls "$single"/*.report > /dev/null 2>&1 || die "check-consistency wrote a report: $(head -5 "$single"/*.report)"
+    check_consistency ONGDB "$single"
     echo "   restored $nodes nodes, consistent"
 }
 
