@@ -129,8 +129,8 @@ Result<BackupController::Gathered> BackupController::gather(const api::Backup& b
     if (backup.finished() || backup.meta.deleted) return gathered;
     if (const auto* attempt = plan::open_attempt(backup.status)) {
         N4B_TRY_VOID(gather_attempt(backup, *attempt, gathered));
-    } else if (plan::wants_attempt(backup, gathered.now)) {
-        N4B_TRY_VOID(gather_gate(backup, gathered));
+    } else if (const auto wanted = plan::wanted_attempt(backup, gathered.now)) {
+        N4B_TRY_VOID(gather_gate(backup, *wanted, gathered));
     }
     return gathered;
 }
@@ -180,7 +180,8 @@ std::vector<api::EventRecord> BackupController::events_about(const std::string& 
     return events;
 }
 
-Result<void> BackupController::gather_gate(const api::Backup& backup, Gathered& gathered) {
+Result<void> BackupController::gather_gate(const api::Backup& backup, const plan::StartAttempt& wanted,
+                                           Gathered& gathered) {
     const auto close = [&](plan::Gate gate, std::string message) {
         gathered.gate = gate;
         gathered.gate_message = std::move(message);
@@ -205,6 +206,7 @@ Result<void> BackupController::gather_gate(const api::Backup& backup, Gathered& 
               fmt::format("no PersistentVolumeClaim \"{}\" in this namespace", gathered.storage->claim));
         return {};
     }
+    if (wanted.look_up) return {};  // Looks into the storage alone.
     N4B_TRY(gathered.endpoints, endpoints_of(backup));
     if (gathered.endpoints.empty()) {
         close(plan::Gate::kNoEndpoints, fmt::format("Service \"{}\" has no ready address with a port named \"{}\"",

@@ -47,7 +47,7 @@ private:
     base::Result<Requeue> reconcile_object(const api::Backup& backup);
     base::Result<Gathered> gather(const api::Backup& backup);
     base::Result<void> gather_attempt(const api::Backup& backup, const api::Attempt& attempt, Gathered& gathered);
-    base::Result<void> gather_gate(const api::Backup& backup, Gathered& gathered);
+    base::Result<void> gather_gate(const api::Backup& backup, const plan::StartAttempt& wanted, Gathered& gathered);
     base::Result<std::vector<contract::Endpoint>> endpoints_of(const api::Backup& backup);
     std::vector<api::EventRecord> events_about(const std::string& object_namespace, const std::string& name);
     base::Result<void> start_job(const api::Backup& backup, const Gathered& gathered, plan::BackupPlan& plan);

@@ -142,24 +142,24 @@ Next next_after(const api::Backup& backup, base::SystemTime now) {
     return next;
 }
 
-void plan_gate(BackupPlan& plan, const BackupInputs& in) {
-    Reason reason = Reason::kPending;
-    switch (in.gate) {
+Reason reason_of(Gate gate) {
+    switch (gate) {
         case Gate::kOpen:
-            break;
+            return Reason::kPending;
         case Gate::kStorageNotFound:
-            reason = Reason::kStorageNotFound;
-            break;
+            return Reason::kStorageNotFound;
         case Gate::kClaimNotFound:
-            reason = Reason::kStorageNotReady;
-            break;
+            return Reason::kStorageNotReady;
         case Gate::kNoEndpoints:
-            reason = Reason::kServiceHasNoEndpoints;
-            break;
+            return Reason::kServiceHasNoEndpoints;
         case Gate::kQueued:
-            reason = Reason::kQueued;
-            break;
+            return Reason::kQueued;
     }
+    return Reason::kPending;
+}
+
+void plan_gate(BackupPlan& plan, const BackupInputs& in) {
+    const Reason reason = reason_of(in.gate);
     const auto* before = api::find_condition(in.backup.status.conditions, "Succeeded");
     const std::string text = with_advice(reason, in.gate_message);
     if (before == nullptr || before->reason != to_string(reason)) {
@@ -189,8 +189,19 @@ bool plan_lateness(BackupPlan& plan, const BackupInputs& in, bool look_up) {
     return true;
 }
 
-void plan_start(BackupPlan& plan, const BackupInputs& in, const StartAttempt& start) {
+/// A look-up waits at a closed gate for startTimeout only: its run is over, and holds back the next of its source.
+bool look_up_is_late(const BackupInputs& in, const Next& next) {
+    return next.start->look_up && in.gate != Gate::kOpen && in.now > next.due + in.backup.spec.start_timeout;
+}
+
+void plan_start(BackupPlan& plan, const BackupInputs& in, const Next& next) {
+    const auto& start = *next.start;
     if (plan_lateness(plan, in, start.look_up)) return;
+    if (look_up_is_late(in, next)) {
+        return fail(plan, in, next.reason,
+                    fmt::format("{}; could not look for a finished artifact: {}: {}", next.message,
+                                to_string(reason_of(in.gate)), in.gate_message));
+    }
     if (in.gate != Gate::kOpen) return plan_gate(plan, in);
     plan.start = start;
     auto& status = plan.status;
@@ -212,10 +223,10 @@ void plan_start(BackupPlan& plan, const BackupInputs& in, const StartAttempt& st
 }
 
 void plan_between(BackupPlan& plan, const BackupInputs& in) {
-    if (in.backup.status.attempts.empty()) return plan_start(plan, in, {.number = 1});
+    if (in.backup.status.attempts.empty()) return plan_start(plan, in, {.start = StartAttempt{}});
     const Next next = next_after(in.backup, in.now);
     if (!next.start) return fail(plan, in, next.reason, next.message);
-    if (in.now >= next.due) return plan_start(plan, in, *next.start);
+    if (in.now >= next.due) return plan_start(plan, in, next);
     set_verdict(plan, in, "Unknown", Reason::kRetrying,
                 fmt::format("attempt {} ended with {}: {}", in.backup.status.attempts.back().number,
                             in.backup.status.attempts.back().reason, in.backup.status.attempts.back().message));
@@ -262,11 +273,13 @@ const api::Attempt* open_attempt(const api::BackupStatus& status) {
     return status.attempts.empty() || status.attempts.back().ended ? nullptr : &status.attempts.back();
 }
 
-bool wants_attempt(const api::Backup& backup, base::SystemTime now) {
-    if (backup.meta.deleted || backup.finished() || open_attempt(backup.status) != nullptr) return false;
-    if (backup.status.attempts.empty()) return now <= backup.meta.created + backup.spec.start_deadline;
+std::optional<StartAttempt> wanted_attempt(const api::Backup& backup, base::SystemTime now) {
+    if (backup.meta.deleted || backup.finished() || open_attempt(backup.status) != nullptr) return std::nullopt;
+    if (backup.status.attempts.empty()) {
+        return now <= backup.meta.created + backup.spec.start_deadline ? std::optional(StartAttempt{}) : std::nullopt;
+    }
     const Next next = next_after(backup, now);
-    return next.start && now >= next.due;
+    return next.start && now >= next.due ? next.start : std::nullopt;
 }
 
 void end_attempt(api::BackupStatus& status, Reason reason, const std::string& message, base::SystemTime now) {

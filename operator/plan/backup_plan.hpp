@@ -53,8 +53,9 @@ struct BackupPlan {
 /// The attempt that has not ended, or null.
 const api::Attempt* open_attempt(const api::BackupStatus& status);
 
-/// True when the next step is a new attempt that needs a storage, endpoints and a slot (a look-up needs no endpoints).
-bool wants_attempt(const api::Backup& backup, base::SystemTime now);
+/// The attempt that is the next step, if one is: it needs a storage with its claim, a slot and, unless it only looks,
+/// endpoints.
+std::optional<StartAttempt> wanted_attempt(const api::Backup& backup, base::SystemTime now);
 
 /// What to do with a backup now. Pure and total; see docs/operator.md for the life of a backup.
 BackupPlan plan_backup(const BackupInputs& inputs);

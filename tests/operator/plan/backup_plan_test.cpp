@@ -52,6 +52,9 @@ struct Life {
         return std::any_of(plan.events.begin(), plan.events.end(),
                            [&](const auto& e) { return e.warning && e.reason == to_string(reason); });
     }
+    [[nodiscard]] std::string message() const {
+        return api::find_condition(backup.status.conditions, "Succeeded")->message;
+    }
     [[nodiscard]] std::string stalled() const {
         return api::find_condition(backup.status.conditions, "Stalled")->status;
     }
@@ -130,6 +133,22 @@ TEST(BackupPlan, LooksUpOnceWhenTheLastAttemptCouldNotSpeak) {
     }
 }
 
+TEST(BackupPlan, ALookUpWaitsAtAClosedGateOnlyForStartTimeout) {
+    for (const auto gate : {Gate::kStorageNotFound, Gate::kClaimNotFound, Gate::kNoEndpoints, Gate::kQueued}) {
+        Life life;
+        life.backup.spec.retry_limit = 0;
+        life.step().ends(Reason::kNoReport);
+        life.now += life.backup.spec.start_timeout;
+        life.step(std::nullopt, gate);
+        EXPECT_EQ(life.verdict().substr(0, 8), "Unknown/");
+        life.now += seconds(1);
+        life.step(std::nullopt, gate);
+        EXPECT_EQ(life.verdict(), "False/NoReport") << "a slot must not be held for ever";
+        EXPECT_THAT(life.message(), testing::HasSubstr("why; could not look for a finished artifact: "));
+        EXPECT_THAT(life.message(), testing::HasSubstr(": gate."));
+    }
+}
+
 TEST(BackupPlan, ShowsEachGateAndSaysItOnce) {
     const std::pair<Gate, const char*> cases[] = {{Gate::kStorageNotFound, "StorageNotFound"},
                                                   {Gate::kClaimNotFound, "StorageNotReady"},
@@ -150,7 +169,7 @@ TEST(BackupPlan, ShowsEachGateAndSaysItOnce) {
 TEST(BackupPlan, SkipsAnObjectThatIsTooOldToStart) {
     Life life;
     life.now = kCreated + life.backup.spec.start_deadline + seconds(1);
-    EXPECT_FALSE(wants_attempt(life.backup, life.now));
+    EXPECT_FALSE(wanted_attempt(life.backup, life.now));
     EXPECT_EQ(life.step().verdict(), "False/StartDeadlineExceeded");
 }
 

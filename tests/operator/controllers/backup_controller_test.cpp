@@ -1,0 +1,91 @@
+#include "operator/controllers/backup_controller.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/fake_api.hpp"
+
+namespace n4b::controllers {
+namespace {
+
+using base::Reason;
+using std::chrono::seconds;
+
+const base::SystemTime kNow{seconds(1'790'000'000)};
+constexpr char kJobs[] = "/apis/batch/v1/namespaces/db/jobs";
+
+class FixedClock final : public base::Clock {
+public:
+    [[nodiscard]] base::SystemTime system_now() const override { return kNow; }
+    [[nodiscard]] base::SteadyTime steady_now() const override { return {}; }
+};
+
+template <typename T>
+kube::Store<T> store() {
+    return kube::Store<T>([](const auto&, const auto&, const auto&) {});
+}
+
+/// A controller over an API server in memory, with a storage and its claim.
+struct Cluster {
+    testing::FakeApi api{};
+    kube::Client client{api, {}};
+    FixedClock clock{};
+    World world{store<api::Backup>(), store<api::Storage>(), store<api::Job>(), store<api::Pod>()};
+    kube::EventRecorder events{client, clock, "test"};
+    RunSlots slots{2};
+    telemetry::Metrics metrics{};
+    BackupController controller{{.world = world,
+                                 .client = client,
+                                 .events = events,
+                                 .slots = slots,
+                                 .metrics = metrics,
+                                 .clock = clock,
+                                 .runner = {.image = "image"},
+                                 .progress = [](const auto&) { return std::nullopt; },
+                                 .wake = [](const auto&) {}}};
+
+    Cluster() {
+        world.storages.apply("db/main", {.meta = {.object_namespace = "db", .name = "main"}, .claim = "claim"});
+        api.objects["/api/v1/namespaces/db/persistentvolumeclaims/claim"] = "{}";
+        api.objects["/apis/discovery.k8s.io/v1/namespaces/db/endpointslices"] = R"({"items": []})";
+        api.objects["/api/v1/namespaces/db/events"] = R"({"items": []})";
+    }
+    /// A backup a minute old, of one and the same source.
+    static api::Backup backup(const std::string& name) {
+        api::Backup backup;
+        backup.meta = {
+            .object_namespace = "db", .name = name, .uid = name + "-uid-0", .created = kNow - std::chrono::minutes(1)};
+        backup.spec.source = "prod";
+        backup.spec.database = "graph.db";
+        backup.spec.storage = "main";
+        backup.spec.service = api::ServicePort{.name = "replicas", .port = "backup"};
+        backup.spec.retry_limit = 0;
+        return backup;
+    }
+    void reconcile(const api::Backup& backup) {
+        world.backups.apply(backup.meta.key(), backup);
+        const auto done = controller.reconcile(backup.meta.key(), {});
+        EXPECT_TRUE(done) << done.error().message;
+    }
+};
+
+TEST(BackupController, ALookUpAsksForNoEndpoints) {
+    Cluster cluster;
+    auto backup = Cluster::backup("a");
+    backup.status.started = kNow - seconds(30);
+    backup.status.attempts = {
+        {.number = 1, .job = "a-1", .started = kNow - seconds(30), .ended = kNow, .reason = "NoReport"}};
+    cluster.reconcile(backup);
+    EXPECT_TRUE(cluster.api.asked("POST", kJobs)) << "a Service without pods does not keep it from looking";
+    EXPECT_FALSE(cluster.api.asked("GET", "endpointslices"));
+}
+
+TEST(BackupController, ACopyWaitsForEndpoints) {
+    Cluster cluster;
+    cluster.reconcile(Cluster::backup("a"));
+    EXPECT_FALSE(cluster.api.asked("POST", kJobs));
+    EXPECT_EQ(cluster.slots.held(), 0U) << "what waits for endpoints keeps nobody else from running";
+}
+
+}  // namespace
+}  // namespace n4b::controllers
