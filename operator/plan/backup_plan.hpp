@@ -7,6 +7,7 @@
 
 #include "operator/api/backup.hpp"
 #include "operator/plan/attempt.hpp"
+#include "operator/plan/next_attempt.hpp"
 
 namespace n4b::plan {
 
@@ -21,11 +22,6 @@ struct BackupInputs {
     std::string runner_image{};
     std::optional<api::RunProgress> progress{};  ///< What the runner of the open attempt told last.
     base::SystemTime now{};
-};
-
-struct StartAttempt {
-    std::int64_t number = 1;
-    bool look_up = false;
 };
 
 struct PlannedEvent {

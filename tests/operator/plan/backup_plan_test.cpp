@@ -225,6 +225,70 @@ TEST(BackupPlan, KeepsTheLastTenAttempts) {
     EXPECT_EQ(life.backup.status.attempts.back().number, 14);
 }
 
+TEST(BackupPlan, LooksBeforeItFailsWhenAnEarlierAttemptMayHaveFinished) {
+    for (const auto last : {Reason::kUnschedulable, Reason::kStartTimeout, Reason::kImageNotPullable,
+                            Reason::kJobConflict, Reason::kStorageUnavailable, Reason::kInvalidRunSpec}) {
+        Life life;
+        life.step().ends(Reason::kPodLost);
+        life.now += seconds(15);
+        life.step().ends(last);
+        EXPECT_EQ(life.verdict(), "Unknown/Retrying") << to_string(last);
+        life.step();
+        ASSERT_TRUE(life.plan.start);
+        EXPECT_TRUE(life.plan.start->look_up);
+        Life found = life;
+        EXPECT_EQ(life.ends(Reason::kArtifactNotFound).verdict(), "False/" + std::string(to_string(last)));
+        EXPECT_EQ(found.completes().verdict(), "True/Completed");
+    }
+}
+
+TEST(BackupPlan, DoesNotLookAgainAfterAnAttemptThatLooked) {
+    for (const auto last : {Reason::kSourceUnreachable, Reason::kCopyInconsistent, Reason::kServerNameMismatch}) {
+        Life life;
+        life.step().ends(Reason::kPodLost);
+        life.now += seconds(15);
+        EXPECT_EQ(life.step().ends(last).verdict(), "False/" + std::string(to_string(last)));
+    }
+}
+
+TEST(BackupPlan, LooksBeforeItFailsAtTheDeadline) {
+    Life life;
+    life.backup.spec.deadline = std::chrono::hours(1);
+    life.step().ends(Reason::kPodLost);
+    life.now += seconds(15);
+    EXPECT_EQ(life.step(std::nullopt, Gate::kNoEndpoints).verdict(), "Unknown/ServiceHasNoEndpoints");
+    life.now += std::chrono::hours(2);
+    const auto wanted = wanted_attempt(life.backup, life.now);
+    ASSERT_TRUE(wanted);
+    EXPECT_TRUE(wanted->look_up);
+    life.step();
+    ASSERT_TRUE(life.plan.start);
+    EXPECT_TRUE(life.plan.start->look_up);
+    EXPECT_EQ(life.ends(Reason::kArtifactNotFound).verdict(), "False/DeadlineExceeded");
+    EXPECT_THAT(life.message(), testing::HasSubstr("the last one: PodLost: why"));
+}
+
+TEST(BackupPlan, SaysThatALookUpCouldNotTell) {
+    Life life;
+    life.backup.spec.retry_limit = 0;
+    life.step().ends(Reason::kNoReport).step().ends(Reason::kEvicted);
+    EXPECT_EQ(life.verdict(), "False/NoReport");
+    EXPECT_THAT(life.message(), testing::HasSubstr("whether it finished an artifact is unknown: Evicted: why"));
+}
+
+TEST(BackupPlan, ForgetsNoAttemptThatMayHaveFinishedBeforeOneHasLooked) {
+    Life life;
+    life.backup.spec.retry_limit = 20;
+    life.backup.spec.deadline = std::chrono::hours(8000);
+    for (int i = 0; i < 14; ++i) {
+        life.step().ends(i == 0 ? Reason::kPodLost : Reason::kUnschedulable);
+        life.now += std::chrono::hours(7);
+    }
+    EXPECT_EQ(life.backup.status.attempts.size(), 10U);
+    EXPECT_EQ(life.backup.status.attempts.front().reason, "PodLost");
+    EXPECT_EQ(life.backup.status.attempts[1].number, 6);
+}
+
 TEST(SourceTrust, WarnsOnceOfClearText) {
     Life life;
     life.step();
