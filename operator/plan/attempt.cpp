@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "common/contract/exit_code.hpp"
+
 namespace n4b::plan {
 namespace {
 
@@ -37,9 +39,16 @@ std::optional<AttemptState> disrupted(const api::Pod& pod) {
     return std::nullopt;
 }
 
+/// Whether it is this run's own. A runner that could not read its RunSpec doesn't know its run, but says so in our pod.
+bool is_own(const contract::RunReport& report, const AttemptInputs& in, const api::RunnerContainer& runner) {
+    if (report.run_uid == in.backup.meta.uid) return true;
+    return report.run_uid.empty() && report.reason == Reason::kInvalidRunSpec &&
+           runner.exit_code == static_cast<int>(contract::ExitCode::kBadInput);
+}
+
 AttemptState from_terminated(const AttemptInputs& in, const api::RunnerContainer& runner) {
     auto report = contract::parse_run_report(runner.message);
-    if (report && report->run_uid == in.backup.meta.uid) {
+    if (report && is_own(*report, in, runner)) {
         const bool deleted = in.pod->meta.deleted || in.job == nullptr || in.job->meta.deleted;
         if (report->reason == Reason::kCancelled) {
             if (auto state = disrupted(*in.pod)) return *state;

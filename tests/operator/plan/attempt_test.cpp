@@ -56,6 +56,18 @@ TEST(Attempt, DoesNotBelieveTheReportOfAnotherRun) {
     w.expect(Phase::kEnded, Reason::kNoReport);
 }
 
+TEST(Attempt, TakesTheWordOfARunnerThatCouldNotReadItsSpec) {
+    World w;
+    w.terminated("Error", 10, World::report(Reason::kInvalidRunSpec, ""));
+    w.expect(Phase::kEnded, Reason::kInvalidRunSpec);
+    w.terminated("Error", 10, World::report(Reason::kInvalidRunSpec, "u-2"));
+    w.expect(Phase::kEnded, Reason::kNoReport);
+    w.terminated("Error", 20, World::report(Reason::kInternalError, ""));
+    w.expect(Phase::kEnded, Reason::kNoReport);
+    w.terminated("Completed", 0, World::report(Reason::kCompleted, ""));
+    w.expect(Phase::kEnded, Reason::kNoReport);
+}
+
 TEST(Attempt, TellsDeathsWithoutReportApart) {
     World w;
     w.terminated("Error", 1, "not JSON");
