@@ -113,7 +113,6 @@ AttemptState waiting(const AttemptInputs& in) {
 }
 
 AttemptState without_container_end(const AttemptInputs& in) {
-    const auto& spec = in.backup.spec;
     if (in.pod != nullptr && in.pod->phase == "Failed") {
         if (auto state = disrupted(*in.pod)) return *state;
         return ended(Reason::kPodRejected,
@@ -121,7 +120,8 @@ AttemptState without_container_end(const AttemptInputs& in) {
     }
     if (in.job == nullptr) return ended(Reason::kJobDeleted, "somebody deleted the Job " + in.attempt.job);
     if (in.job->failed && in.job->failed_reason == "DeadlineExceeded") {
-        return ended(Reason::kAttemptDeadlineExceeded, "the attempt took longer than attemptDeadline");
+        return ended(Reason::kAttemptDeadlineExceeded,
+                     "the attempt took longer than attemptDeadline, or the run longer than deadline");
     }
     if (in.job->failed && in.pod == nullptr)
         return ended(Reason::kJobDeleted, "somebody deleted the pod of Job " + in.attempt.job);
@@ -131,17 +131,23 @@ AttemptState without_container_end(const AttemptInputs& in) {
         return ended(Reason::kPodLost,
                      fmt::format("the pod is being deleted and node {} doesn't answer", in.pod->node));
     }
-    if (in.now > in.attempt.started + spec.attempt_deadline + kLostGrace) {
+    if (in.now > in.attempt.started + attempt_limit(in.backup, in.attempt.started, in.attempt.look_up) + kLostGrace) {
         return ended(Reason::kLost, "no word from the attempt after its deadline");
     }
     if (in.pod != nullptr && in.pod->runner && in.pod->runner->running)
         return {.phase = Phase::kRunning, .reason = Reason::kRunning};
     AttemptState state = waiting(in);
-    if (in.now > in.attempt.started + spec.start_timeout) state.phase = Phase::kEnded;
+    if (in.now > in.attempt.started + in.backup.spec.start_timeout) state.phase = Phase::kEnded;
     return state;
 }
 
 }  // namespace
+
+std::chrono::milliseconds attempt_limit(const api::Backup& backup, base::SystemTime start, bool look_up) {
+    if (look_up) return backup.spec.attempt_deadline;
+    const auto left = backup.status.started.value_or(start) + backup.spec.deadline - start;
+    return std::clamp(left, std::chrono::milliseconds(0), backup.spec.attempt_deadline);
+}
 
 AttemptState observe_attempt(const AttemptInputs& inputs) {
     if (inputs.pod != nullptr && inputs.pod->runner && inputs.pod->runner->terminated) {

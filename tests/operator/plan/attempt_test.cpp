@@ -141,6 +141,18 @@ TEST(Attempt, RunsUntilItsDeadlineAndThenIsLost) {
     w.expect(Phase::kEnded, Reason::kLost);
 }
 
+TEST(Attempt, EndsWithTheRunsDeadlineWhereThatIsSooner) {
+    World w;
+    w.backup.status.started = kStart + std::chrono::hours(1) - w.backup.spec.deadline;
+    w.pod->runner = api::RunnerContainer{.running = true};
+    w.now = kStart + std::chrono::hours(1);
+    w.expect(Phase::kRunning, Reason::kRunning);
+    w.now += std::chrono::minutes(3);
+    w.expect(Phase::kEnded, Reason::kLost);
+    w.attempt.look_up = true;
+    w.expect(Phase::kRunning, Reason::kRunning);
+}
+
 TEST(Attempt, IsLostWithANodeThatDoesNotAnswer) {
     World w;
     w.pod->runner = api::RunnerContainer{.running = true};
