@@ -60,7 +60,10 @@ void BackupController::tell_metrics(const api::Backup& backup) {
     const auto& status = backup.status;
     auto& metrics = parts_.metrics;
     if (status.artifact && status.artifact->recoverable_to) {
-        metrics.recoverable_to(ns, source, backup.spec.database, *status.artifact->recoverable_to);
+        // Commit times are the members' own: one whose clock is ahead must not keep an alert silent.
+        const auto time =
+            std::min(*status.artifact->recoverable_to, status.completed.value_or(base::SystemTime::max()));
+        metrics.recoverable_to(ns, source, backup.spec.database, time);
     }
     if (status.source) {
         metrics.source_lag({.object_namespace = ns, .source = source, .database = backup.spec.database},

@@ -87,5 +87,26 @@ TEST(BackupController, ACopyWaitsForEndpoints) {
     EXPECT_EQ(cluster.slots.held(), 0U) << "what waits for endpoints keeps nobody else from running";
 }
 
+TEST(BackupController, ShowsHowFarTheRunThatEndedLastRestoresAndNeverTheFuture) {
+    Cluster cluster;
+    const auto finished = [&](const std::string& name, base::SystemTime completed, base::SystemTime recoverable) {
+        auto backup = Cluster::backup(name);
+        backup.status.completed = completed;
+        backup.status.conditions = {{.type = "Succeeded", .status = "True", .reason = "Completed"}};
+        backup.status.artifact.emplace().recoverable_to = recoverable;
+        cluster.world.backups.apply(backup.meta.key(), backup);
+    };
+    const auto shown = [&] {
+        cluster.controller.recover();
+        const auto text = cluster.metrics.text();
+        const auto line = text.substr(text.find("neo4jbackup_last_recoverable_timestamp_seconds{"));
+        return std::stod(line.substr(line.find("} ") + 2));
+    };
+    finished("z", kNow - std::chrono::hours(2), kNow + std::chrono::hours(24 * 365));
+    EXPECT_EQ(shown(), 1'790'000'000 - 7200) << "a member's clock is ahead";
+    finished("a", kNow - std::chrono::hours(1), kNow - std::chrono::hours(3));
+    EXPECT_EQ(shown(), 1'790'000'000 - 10800);
+}
+
 }  // namespace
 }  // namespace n4b::controllers
