@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -49,6 +50,7 @@ struct BackupController::Gathered {
     std::optional<plan::AttemptState> attempt{};
     plan::Gate gate = plan::Gate::kOpen;
     std::string gate_message{};
+    std::optional<plan::StartAttempt> unrecorded{};
     std::shared_ptr<const api::Storage> storage{};
     std::vector<contract::Endpoint> endpoints{};
 };
@@ -83,8 +85,13 @@ void BackupController::recover() {
     // Where a metric keeps one value, it is that of the run that ended last.
     std::sort(backups.begin(), backups.end(),
               [](const auto& a, const auto& b) { return a->status.completed < b->status.completed; });
+    std::set<std::string> at_work;  // Uids of those with a Job that runs, recorded or not.
+    for (const auto& job : parts_.world.jobs.all()) {
+        if (!job->complete && !job->failed) at_work.insert(job->meta.owner_uid);
+    }
     for (const auto& backup : backups) {
-        if (under_way(*backup)) parts_.slots.hold(backup->meta.key(), group_of(*backup));
+        const bool works = !backup->finished() && !backup->meta.deleted && at_work.contains(backup->meta.uid);
+        if (works || under_way(*backup)) parts_.slots.hold(backup->meta.key(), group_of(*backup));
         tell_metrics(*backup);
     }
     parts_.metrics.runs_held(parts_.slots.held());
@@ -120,6 +127,7 @@ Result<BackupController::Requeue> BackupController::reconcile_object(const api::
                                    .attempt = gathered.attempt,
                                    .gate = gathered.gate,
                                    .gate_message = gathered.gate_message,
+                                   .unrecorded = gathered.unrecorded,
                                    .runner_image = parts_.runner.image,
                                    .progress = parts_.progress(backup.meta.key()),
                                    .now = gathered.now});
@@ -132,10 +140,24 @@ Result<BackupController::Gathered> BackupController::gather(const api::Backup& b
     if (backup.finished() || backup.meta.deleted) return gathered;
     if (const auto* attempt = plan::open_attempt(backup.status)) {
         N4B_TRY_VOID(gather_attempt(backup, *attempt, gathered));
+    } else if ((gathered.unrecorded = unrecorded_job(backup))) {
+        parts_.slots.hold(backup.meta.key(), group_of(backup));
     } else if (const auto wanted = plan::wanted_attempt(backup, gathered.now)) {
         N4B_TRY_VOID(gather_gate(backup, *wanted, gathered));
     }
     return gathered;
+}
+
+std::optional<plan::StartAttempt> BackupController::unrecorded_job(const api::Backup& backup) const {
+    const auto number = plan::next_number(backup.status);
+    const auto job = parts_.world.jobs.get(backup.meta.object_namespace + "/" + plan::job_name(backup.meta, number));
+    if (!job || job->meta.owner_uid != backup.meta.uid || job->meta.deleted) return std::nullopt;
+    for (const bool look_up : {false, true}) {
+        if (job->meta.digest == plan::spec_digest(backup, number, look_up)) {
+            return plan::StartAttempt{.number = number, .look_up = look_up};
+        }
+    }
+    return std::nullopt;
 }
 
 Result<void> BackupController::gather_attempt(const api::Backup& backup, const api::Attempt& attempt,
@@ -301,10 +323,10 @@ Result<void> BackupController::apply(const api::Backup& backup, const Gathered& 
 
 Result<void> BackupController::clean_up(const api::Backup& backup, plan::JobCleanup cleanup) {
     if (cleanup == plan::JobCleanup::kNone) return {};
-    const auto* open = plan::open_attempt(backup.status);
+    const auto kept = plan::job_to_keep(backup);
     for (const auto& job : parts_.world.jobs.all()) {
         if (job->meta.owner_uid != backup.meta.uid || job->meta.deleted) continue;
-        if (open != nullptr && job->meta.name == open->job) continue;
+        if (job->meta.name == kept) continue;
         if (cleanup == plan::JobCleanup::kUnfinished && (job->complete || job->failed)) continue;
         N4B_TRY_VOID(
             parts_.client.remove(object_path("/apis/batch/v1", backup.meta, "jobs", job->meta.name), job->meta.uid));

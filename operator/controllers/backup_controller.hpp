@@ -34,7 +34,8 @@ public:
     };
     explicit BackupController(Parts parts) : parts_(std::move(parts)) {}
 
-    /// Holds the slots of runs that are under way, and reads the metrics off finished ones. Before the first reconcile.
+    /// Holds the slots of runs that are under way or have a Job at work, and reads the metrics off finished ones.
+    /// Before the first reconcile.
     void recover();
 
     base::Result<std::optional<std::chrono::milliseconds>> reconcile(const std::string& key,
@@ -46,6 +47,7 @@ private:
 
     base::Result<Requeue> reconcile_object(const api::Backup& backup);
     base::Result<Gathered> gather(const api::Backup& backup);
+    [[nodiscard]] std::optional<plan::StartAttempt> unrecorded_job(const api::Backup& backup) const;
     base::Result<void> gather_attempt(const api::Backup& backup, const api::Attempt& attempt, Gathered& gathered);
     base::Result<void> gather_gate(const api::Backup& backup, const plan::StartAttempt& wanted, Gathered& gathered);
     base::Result<std::vector<contract::Endpoint>> endpoints_of(const api::Backup& backup);

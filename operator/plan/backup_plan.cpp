@@ -95,6 +95,25 @@ void plan_gate(BackupPlan& plan, const BackupInputs& in) {
     plan.requeue = kGateRecheck;
 }
 
+void record_attempt(BackupPlan& plan, const BackupInputs& in, const StartAttempt& start) {
+    auto& status = plan.status;
+    if (!status.started) status.started = in.now;
+    status.runner_image = in.runner_image;
+    status.memory_limit = in.backup.spec.runner.memory_limit;
+    status.attempts.push_back({.number = start.number,
+                               .job = job_name(in.backup.meta, start.number),
+                               .look_up = start.look_up,
+                               .started = in.now});
+    forget_oldest(status.attempts);
+    const auto text = start.look_up
+                          ? fmt::format("looking for a finished artifact with Job {}", status.attempts.back().job)
+                          : fmt::format("attempt {} with Job {}", start.number, status.attempts.back().job);
+    set_verdict(plan, in, "Unknown", Reason::kPending, text);
+    if (!start.look_up) plan_trust_at_start(plan, in);
+    plan.events.push_back({.reason = start.look_up ? "LookUpStarted" : "AttemptStarted", .note = text});
+    plan.requeue = kStartRecheck;
+}
+
 /// Whether a run that has not started never will.
 bool plan_lateness(BackupPlan& plan, const BackupInputs& in) {
     const auto& backup = in.backup;
@@ -120,25 +139,11 @@ void plan_start(BackupPlan& plan, const BackupInputs& in, const Next& next) {
     }
     if (in.gate != Gate::kOpen) return plan_gate(plan, in);
     plan.start = start;
-    auto& status = plan.status;
-    if (!status.started) status.started = in.now;
-    status.runner_image = in.runner_image;
-    status.memory_limit = in.backup.spec.runner.memory_limit;
-    status.attempts.push_back({.number = start.number,
-                               .job = job_name(in.backup.meta, start.number),
-                               .look_up = start.look_up,
-                               .started = in.now});
-    forget_oldest(status.attempts);
-    const auto text = start.look_up
-                          ? fmt::format("looking for a finished artifact with Job {}", status.attempts.back().job)
-                          : fmt::format("attempt {} with Job {}", start.number, status.attempts.back().job);
-    set_verdict(plan, in, "Unknown", Reason::kPending, text);
-    if (!start.look_up) plan_trust_at_start(plan, in);
-    plan.events.push_back({.reason = start.look_up ? "LookUpStarted" : "AttemptStarted", .note = text});
-    plan.requeue = kStartRecheck;
+    record_attempt(plan, in, start);
 }
 
 void plan_between(BackupPlan& plan, const BackupInputs& in) {
+    if (in.unrecorded) return record_attempt(plan, in, *in.unrecorded);
     if (in.backup.status.attempts.empty()) return plan_start(plan, in, {.start = StartAttempt{}});
     const Next next = next_after(in.backup, in.now);
     if (!next.start) return fail(plan, in, next.reason, next.message);
@@ -187,6 +192,15 @@ void plan_open_attempt(BackupPlan& plan, const BackupInputs& in, const AttemptSt
 
 const api::Attempt* open_attempt(const api::BackupStatus& status) {
     return status.attempts.empty() || status.attempts.back().ended ? nullptr : &status.attempts.back();
+}
+
+std::int64_t next_number(const api::BackupStatus& status) {
+    return status.attempts.empty() ? 1 : status.attempts.back().number + 1;
+}
+
+std::string job_to_keep(const api::Backup& backup) {
+    if (const auto* open = open_attempt(backup.status)) return open->job;
+    return backup.finished() ? std::string() : job_name(backup.meta, next_number(backup.status));
 }
 
 std::optional<StartAttempt> wanted_attempt(const api::Backup& backup, base::SystemTime now) {

@@ -19,6 +19,9 @@ struct BackupInputs {
     std::optional<AttemptState> attempt{};  ///< Of the open attempt, if there is one.
     Gate gate = Gate::kOpen;                ///< Seen for a backup that wants to start an attempt.
     std::string gate_message{};
+    /// A Job of the next attempt that is there already: an earlier life of the operator made it and could not record
+    /// it.
+    std::optional<StartAttempt> unrecorded{};
     std::string runner_image{};
     std::optional<api::RunProgress> progress{};  ///< What the runner of the open attempt told last.
     base::SystemTime now{};
@@ -48,6 +51,13 @@ struct BackupPlan {
 
 /// The attempt that has not ended, or null.
 const api::Attempt* open_attempt(const api::BackupStatus& status);
+
+/// Of the attempt that comes next, whatever it is to do.
+std::int64_t next_number(const api::BackupStatus& status);
+
+/// The name of the Job that must stay while others go: that of the open attempt, else that of the next one, which may
+/// run unrecorded. Empty when the backup has finished.
+std::string job_to_keep(const api::Backup& backup);
 
 /// The attempt that is the next step, if one is: it needs a storage with its claim, a slot and, unless it only looks,
 /// endpoints.

@@ -10,6 +10,7 @@ namespace {
 
 using base::Reason;
 using std::chrono::seconds;
+using ::testing::HasSubstr;
 
 const base::SystemTime kNow{seconds(1'790'000'000)};
 constexpr char kJobs[] = "/apis/batch/v1/namespaces/db/jobs";
@@ -62,6 +63,25 @@ struct Cluster {
         backup.spec.retry_limit = 0;
         return backup;
     }
+    /// A Job of its first attempt, running; without a digest, with its own.
+    void has_job(const api::Backup& backup, std::string digest) {
+        const auto name = plan::job_name(backup.meta, 1);
+        if (digest.empty()) digest = plan::spec_digest(backup, 1, false);
+        world.jobs.apply("db/" + name, {.meta = {.object_namespace = "db",
+                                                 .name = name,
+                                                 .uid = "job",
+                                                 .owner_uid = backup.meta.uid,
+                                                 .digest = std::move(digest)}});
+        api.objects[std::string(kJobs) + "/" + name] = "{}";
+    }
+    /// The last status written of a backup.
+    [[nodiscard]] std::string patched(const std::string& name) const {
+        std::string body;
+        for (const auto& request : api.requests) {
+            if (request.method == "PATCH" && request.path.ends_with("/" + name + "/status")) body = request.body;
+        }
+        return body;
+    }
     void reconcile(const api::Backup& backup) {
         world.backups.apply(backup.meta.key(), backup);
         const auto done = controller.reconcile(backup.meta.key(), {});
@@ -106,6 +126,33 @@ TEST(BackupController, ShowsHowFarTheRunThatEndedLastRestoresAndNeverTheFuture) 
     EXPECT_EQ(shown(), 1'790'000'000 - 7200) << "a member's clock is ahead";
     finished("a", kNow - std::chrono::hours(1), kNow - std::chrono::hours(3));
     EXPECT_EQ(shown(), 1'790'000'000 - 10800);
+}
+
+TEST(BackupController, TakesOverAJobThatAnEarlierLifeCouldNotRecord) {
+    Cluster cluster;
+    const auto a = Cluster::backup("a");
+    cluster.world.backups.apply(a.meta.key(), a);
+    cluster.has_job(a, {});
+    cluster.controller.recover();
+    auto b = Cluster::backup("b");
+    b.spec.service.reset();
+    b.spec.endpoints = {{"h", 6362}};
+    cluster.reconcile(b);
+    EXPECT_FALSE(cluster.api.asked("POST", kJobs)) << "the Job of a runs on the same source";
+    cluster.world.storages.remove("db/main");
+    cluster.reconcile(a);
+    EXPECT_FALSE(cluster.api.asked("DELETE", kJobs));
+    EXPECT_FALSE(cluster.api.asked("POST", kJobs));
+    EXPECT_THAT(cluster.api.requests.back().path, HasSubstr("events")) << "taken over, whatever is missing now";
+    EXPECT_THAT(cluster.patched("a"), HasSubstr(plan::job_name(a.meta, 1)));
+}
+
+TEST(BackupController, LeavesAJobOfTheNextAttemptsNameWhileAGateIsClosed) {
+    Cluster cluster;
+    const auto a = Cluster::backup("a");
+    cluster.has_job(a, "of another spec");
+    cluster.reconcile(a);
+    EXPECT_FALSE(cluster.api.asked("DELETE", kJobs));
 }
 
 }  // namespace

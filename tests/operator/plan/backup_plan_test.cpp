@@ -166,6 +166,35 @@ TEST(BackupPlan, ShowsEachGateAndSaysItOnce) {
     }
 }
 
+TEST(BackupPlan, RecordsAJobThatIsThereWhateverGatesAndDeadlinesSay) {
+    for (const bool look_up : {false, true}) {
+        Life life;
+        life.now = kCreated + life.backup.spec.start_deadline + seconds(1);
+        life.plan = plan_backup({.backup = life.backup,
+                                 .gate = Gate::kStorageNotFound,
+                                 .unrecorded = StartAttempt{.number = 1, .look_up = look_up},
+                                 .now = life.now});
+        life.backup.status = life.plan.status;
+        EXPECT_FALSE(life.plan.start) << "there is nothing to create";
+        EXPECT_EQ(life.verdict(), "Unknown/Pending");
+        ASSERT_NE(open_attempt(life.backup.status), nullptr);
+        EXPECT_EQ(life.backup.status.attempts.back().look_up, look_up);
+        EXPECT_EQ(life.backup.status.started, life.now);
+        EXPECT_EQ(life.completes().verdict(), "True/Completed");
+    }
+}
+
+TEST(BackupPlan, KeepsTheJobOfTheNextAttemptUntilTheEnd) {
+    Life life;
+    EXPECT_EQ(job_to_keep(life.backup), "b-01234567-1");
+    life.step();
+    EXPECT_EQ(job_to_keep(life.backup), "b-01234567-1");
+    life.ends(Reason::kSourceUnreachable);
+    EXPECT_EQ(job_to_keep(life.backup), "b-01234567-2");
+    life.now += seconds(15);
+    EXPECT_EQ(job_to_keep(life.step().ends(Reason::kStorageFull).backup), "");
+}
+
 TEST(BackupPlan, SkipsAnObjectThatIsTooOldToStart) {
     Life life;
     life.now = kCreated + life.backup.spec.start_deadline + seconds(1);
