@@ -37,6 +37,7 @@ struct Life {
     Life& ends(Reason reason) { return step(AttemptState{.phase = Phase::kEnded, .reason = reason, .message = "why"}); }
     Life& completes() {
         contract::RunReport report{.reason = Reason::kCompleted};
+        report.adopted = backup.status.attempts.back().look_up;
         report.artifact.emplace();
         return step(AttemptState{.phase = Phase::kEnded, .reason = Reason::kCompleted, .report = report});
     }
@@ -360,6 +361,24 @@ TEST(SourceTrust, TellsWhatTheCopyShowed) {
                   1)
             << "the one that has less than three weeks left";
     }
+}
+
+TEST(SourceTrust, TellsOfAnAdoptedArtifactThatItsSourceWasVerified) {
+    for (const auto verification : {contract::TlsVerification::kFull, contract::TlsVerification::kChain}) {
+        Life life;
+        life.backup.spec.retry_limit = 0;
+        life.backup.spec.tls = api::SourceTls{.secret = "s", .verification = verification};
+        life.step().ends(Reason::kNoReport).step();
+        EXPECT_EQ(life.condition("SourceAuthenticated"), "Unknown/Pending");
+        life.completes();
+        EXPECT_EQ(life.condition("SourceAuthenticated"), "True/Verified") << "nothing is pending after the end";
+        EXPECT_THAT(api::find_condition(life.backup.status.conditions, "SourceAuthenticated")->message,
+                    testing::HasSubstr("earlier attempt"));
+    }
+    Life clear;
+    clear.backup.spec.retry_limit = 0;
+    EXPECT_EQ(clear.step().ends(Reason::kNoReport).step().completes().condition("SourceAuthenticated"),
+              "False/ClearText");
 }
 
 }  // namespace
