@@ -43,7 +43,17 @@ bool under_way(const api::Backup& backup) {
     return !backup.finished() && !backup.meta.deleted && !backup.status.attempts.empty();
 }
 
+bool is_of(const api::Pod& pod, const api::Backup& backup, const api::Attempt& attempt) {
+    return pod.meta.backup_uid == backup.meta.uid && pod.meta.name.starts_with(attempt.job + "-");
+}
+
 }  // namespace
+
+/// What can tell how an attempt stands.
+struct BackupController::Witnesses {
+    std::shared_ptr<const api::Job> job{};
+    std::shared_ptr<const api::Pod> pod{};
+};
 
 struct BackupController::Gathered {
     base::SystemTime now{};
@@ -162,7 +172,8 @@ std::optional<plan::StartAttempt> BackupController::unrecorded_job(const api::Ba
 
 Result<void> BackupController::gather_attempt(const api::Backup& backup, const api::Attempt& attempt,
                                               Gathered& gathered) {
-    auto job = parts_.world.jobs.get(backup.meta.object_namespace + "/" + attempt.job);
+    Witnesses seen{.job = parts_.world.jobs.get(backup.meta.object_namespace + "/" + attempt.job)};
+    auto& [job, pod] = seen;
     if (!job || job->meta.owner_uid != backup.meta.uid) {
         // The store may not have seen the Job yet, so its absence is looked at before it counts.
         job = nullptr;
@@ -173,24 +184,49 @@ Result<void> BackupController::gather_attempt(const api::Backup& backup, const a
         if (got && !live) return base::fail(live.error());
         if (got && live->meta.owner_uid == backup.meta.uid) job = std::make_shared<const api::Job>(std::move(*live));
     }
-    std::shared_ptr<const api::Pod> pod;
     for (const auto& candidate : parts_.world.pods.all()) {
-        const bool of_attempt =
-            candidate->meta.backup_uid == backup.meta.uid && candidate->meta.name.starts_with(attempt.job + "-");
-        if (of_attempt && (!pod || candidate->meta.created > pod->meta.created)) pod = candidate;
+        if (is_of(*candidate, backup, attempt) && (!pod || candidate->meta.created > pod->meta.created)) {
+            pod = candidate;
+        }
     }
-    std::vector<api::EventRecord> events;
-    const bool started = pod && pod->runner && (pod->runner->running || pod->runner->terminated);
-    if (!started && gathered.now > attempt.started + kLateStart) {
-        events = events_about(backup.meta.object_namespace, pod ? pod->meta.name : attempt.job);
-    }
-    gathered.attempt = plan::observe_attempt({.backup = backup,
-                                              .attempt = attempt,
-                                              .job = job.get(),
-                                              .pod = pod.get(),
-                                              .events = std::move(events),
-                                              .now = gathered.now});
+    gathered.attempt = observe(backup, attempt, seen, gathered.now);
+    if (pod || gathered.attempt->phase != plan::AttemptState::Phase::kEnded) return {};
+    // As with the Job: the store may be behind, and with it a report.
+    N4B_TRY(pod, live_pod(backup, attempt));
+    if (pod) gathered.attempt = observe(backup, attempt, seen, gathered.now);
     return {};
+}
+
+Result<std::shared_ptr<const api::Pod>> BackupController::live_pod(const api::Backup& backup,
+                                                                   const api::Attempt& attempt) {
+    std::shared_ptr<const api::Pod> pod;
+    const auto query = fmt::format("labelSelector=neo4jbackup.dev%2Fbackup-uid%3D{}%2Cneo4jbackup.dev%2Fattempt%3D{}",
+                                   backup.meta.uid, attempt.number);
+    N4B_TRY_VOID(parts_.client.list(
+        kube::collection_path("/api/v1", backup.meta.object_namespace, "pods"), query, [&](const auto& json) {
+            auto found = api::parse_pod(json);
+            // As in the store, one that can't be read is passed over, or it would keep the attempt from ending.
+            if (!found) return telemetry::warn("a pod can't be read", {{"error", found.error().message}});
+            if (!is_of(*found, backup, attempt) || (pod && found->meta.created <= pod->meta.created)) return;
+            pod = std::make_shared<const api::Pod>(std::move(*found));
+        }));
+    return pod;
+}
+
+plan::AttemptState BackupController::observe(const api::Backup& backup, const api::Attempt& attempt,
+                                             const Witnesses& seen, base::SystemTime now) {
+    std::vector<api::EventRecord> events;
+    const auto* pod = seen.pod.get();
+    const bool started = pod != nullptr && pod->runner && (pod->runner->running || pod->runner->terminated);
+    if (!started && now > attempt.started + kLateStart) {
+        events = events_about(backup.meta.object_namespace, pod != nullptr ? pod->meta.name : attempt.job);
+    }
+    return plan::observe_attempt({.backup = backup,
+                                  .attempt = attempt,
+                                  .job = seen.job.get(),
+                                  .pod = pod,
+                                  .events = std::move(events),
+                                  .now = now});
 }
 
 std::vector<api::EventRecord> BackupController::events_about(const std::string& object_namespace,

@@ -12,7 +12,7 @@
 
 namespace n4b::plan {
 
-/// Everything that is known about the current attempt. Null: not there (and that was seen live for the Job).
+/// Everything that is known about the current attempt. Null: not there (seen live before an end is believed).
 struct AttemptInputs {
     const api::Backup& backup;
     const api::Attempt& attempt;

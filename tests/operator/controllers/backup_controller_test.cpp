@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/base/json_object.hpp"
 #include "tests/support/fake_api.hpp"
 
 namespace n4b::controllers {
@@ -153,6 +154,30 @@ TEST(BackupController, LeavesAJobOfTheNextAttemptsNameWhileAGateIsClosed) {
     cluster.has_job(a, "of another spec");
     cluster.reconcile(a);
     EXPECT_FALSE(cluster.api.asked("DELETE", kJobs));
+}
+
+TEST(BackupController, LooksForAMissingPodBeforeItsAbsenceCounts) {
+    Cluster cluster;
+    auto backup = Cluster::backup("a");
+    const auto job = plan::job_name(backup.meta, 1);
+    backup.status.started = kNow - seconds(30);
+    backup.status.attempts = {{.number = 1, .job = job, .started = kNow - seconds(30)}};
+    cluster.world.jobs.apply("db/" + job, {.meta = {.name = job, .owner_uid = backup.meta.uid}, .failed = true});
+    const auto report = contract::to_json(
+        {.reason = Reason::kStorageFull, .message = "told", .run_uid = backup.meta.uid, .attempt = 1});
+    const base::Json pod{
+        {"metadata",
+         {{"name", job + "-x"},
+          {"namespace", "db"},
+          {"uid", "pod"},
+          {"resourceVersion", "1"},
+          {"labels", {{"neo4jbackup.dev/backup-uid", backup.meta.uid}}}}},
+        {"status",
+         {{"containerStatuses", {{{"name", "runner"}, {"state", {{"terminated", {{"message", report}}}}}}}}}}};
+    cluster.api.objects["/api/v1/namespaces/db/pods"] = base::Json{{"items", {pod}}}.dump();
+    cluster.reconcile(backup);
+    EXPECT_THAT(cluster.patched("a"), HasSubstr("StorageFull"));
+    EXPECT_TRUE(cluster.api.asked("GET", "pods?labelSelector=neo4jbackup.dev%2Fbackup-uid%3D" + backup.meta.uid));
 }
 
 }  // namespace
