@@ -198,15 +198,16 @@ Json artifact_json(const contract::ArtifactReport& a) {
     return json;
 }
 
+Json time_or_null(const std::optional<base::SystemTime>& time) {
+    return time ? Json(base::format_rfc3339(*time)) : Json();  // null removes it
+}
+
 Json tls_json(const contract::TlsReport& tls) {
-    Json json{{"version", tls.version},
-              {"cipher", tls.cipher},
-              {"clientCertificateDemanded", tls.client_certificate_requested}};
-    if (tls.certificate_expires) json["certificateExpires"] = base::format_rfc3339(*tls.certificate_expires);
-    if (tls.server_certificate_expires) {
-        json["serverCertificateExpires"] = base::format_rfc3339(*tls.server_certificate_expires);
-    }
-    return json;
+    return {{"version", tls.version},
+            {"cipher", tls.cipher},
+            {"clientCertificateDemanded", tls.client_certificate_requested},
+            {"certificateExpires", time_or_null(tls.certificate_expires)},
+            {"serverCertificateExpires", time_or_null(tls.server_certificate_expires)}};
 }
 
 Json attempt_json(const Attempt& a) {
@@ -281,7 +282,7 @@ std::string status_patch(const Meta& meta, const BackupStatus& status) {
     }
     if (status.source) {
         json["source"] = source_json(*status.source);
-        if (status.tls) json["source"]["tls"] = tls_json(*status.tls);
+        json["source"]["tls"] = status.tls ? tls_json(*status.tls) : Json();
     }
     json["progress"] = status.progress ? progress_json(*status.progress) : Json();  // null removes it
     if (status.artifact) json["databases"] = Json::array({artifact_json(*status.artifact)});

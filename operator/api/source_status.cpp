@@ -36,11 +36,12 @@ Json source_json(const contract::SourceReport& s) {
               {"storeId", s.store_id},
               {"lastTransaction", s.last_transaction},
               {"lag", s.lag ? std::to_string(*s.lag) : kUnknown}};
-    if (!s.member.empty()) json["member"] = s.member;
-    if (s.newest_known_transaction) json["newestKnownTransaction"] = *s.newest_known_transaction;
-    if (!s.choice.empty()) json["choice"] = s.choice.substr(0, kMaxChoice);
-    if (s.prepare) json["prepareMs"] = s.prepare->count();
-    if (s.checkpoint_lock) json["checkpointLockMs"] = s.checkpoint_lock->count();
+    // null: a merge patch keeps what is left out, and that would be an earlier source's.
+    json["member"] = s.member.empty() ? Json() : Json(s.member);
+    json["newestKnownTransaction"] = s.newest_known_transaction ? Json(*s.newest_known_transaction) : Json();
+    json["choice"] = s.choice.empty() ? Json() : Json(s.choice.substr(0, kMaxChoice));
+    json["prepareMs"] = s.prepare ? Json(s.prepare->count()) : Json();
+    json["checkpointLockMs"] = s.checkpoint_lock ? Json(s.checkpoint_lock->count()) : Json();
     return json;
 }
 

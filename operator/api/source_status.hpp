@@ -6,7 +6,8 @@
 
 namespace n4b::api {
 
-/// status.source and status.progress. A lag is a text there, since "Unknown" must be told from 0.
+/// status.source and status.progress. A lag is a text there, since "Unknown" must be told from 0; what is
+/// not known is null, which removes it in a merge patch.
 base::Json source_json(const contract::SourceReport& source);
 contract::SourceReport read_source_report(base::JsonObject& source);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -42,13 +43,24 @@ bool under_way(const api::Backup& backup) {
     return !backup.finished() && !backup.meta.deleted && !backup.status.attempts.empty();
 }
 
+bool is_of(const api::Pod& pod, const api::Backup& backup, const api::Attempt& attempt) {
+    return pod.meta.backup_uid == backup.meta.uid && pod.meta.name.starts_with(attempt.job + "-");
+}
+
 }  // namespace
+
+/// What can tell how an attempt stands.
+struct BackupController::Witnesses {
+    std::shared_ptr<const api::Job> job{};
+    std::shared_ptr<const api::Pod> pod{};
+};
 
 struct BackupController::Gathered {
     base::SystemTime now{};
     std::optional<plan::AttemptState> attempt{};
     plan::Gate gate = plan::Gate::kOpen;
     std::string gate_message{};
+    std::optional<plan::StartAttempt> unrecorded{};
     std::shared_ptr<const api::Storage> storage{};
     std::vector<contract::Endpoint> endpoints{};
 };
@@ -60,7 +72,10 @@ void BackupController::tell_metrics(const api::Backup& backup) {
     const auto& status = backup.status;
     auto& metrics = parts_.metrics;
     if (status.artifact && status.artifact->recoverable_to) {
-        metrics.recoverable_to(ns, source, backup.spec.database, *status.artifact->recoverable_to);
+        // Commit times are the members' own: one whose clock is ahead must not keep an alert silent.
+        const auto time =
+            std::min(*status.artifact->recoverable_to, status.completed.value_or(base::SystemTime::max()));
+        metrics.recoverable_to(ns, source, backup.spec.database, time);
     }
     if (status.source) {
         metrics.source_lag({.object_namespace = ns, .source = source, .database = backup.spec.database},
@@ -80,8 +95,13 @@ void BackupController::recover() {
     // Where a metric keeps one value, it is that of the run that ended last.
     std::sort(backups.begin(), backups.end(),
               [](const auto& a, const auto& b) { return a->status.completed < b->status.completed; });
+    std::set<std::string> at_work;  // Uids of those with a Job that runs, recorded or not.
+    for (const auto& job : parts_.world.jobs.all()) {
+        if (!job->complete && !job->failed) at_work.insert(job->meta.owner_uid);
+    }
     for (const auto& backup : backups) {
-        if (under_way(*backup)) parts_.slots.hold(backup->meta.key(), group_of(*backup));
+        const bool works = !backup->finished() && !backup->meta.deleted && at_work.contains(backup->meta.uid);
+        if (works || under_way(*backup)) parts_.slots.hold(backup->meta.key(), group_of(*backup));
         tell_metrics(*backup);
     }
     parts_.metrics.runs_held(parts_.slots.held());
@@ -117,6 +137,7 @@ Result<BackupController::Requeue> BackupController::reconcile_object(const api::
                                    .attempt = gathered.attempt,
                                    .gate = gathered.gate,
                                    .gate_message = gathered.gate_message,
+                                   .unrecorded = gathered.unrecorded,
                                    .runner_image = parts_.runner.image,
                                    .progress = parts_.progress(backup.meta.key()),
                                    .now = gathered.now});
@@ -129,15 +150,30 @@ Result<BackupController::Gathered> BackupController::gather(const api::Backup& b
     if (backup.finished() || backup.meta.deleted) return gathered;
     if (const auto* attempt = plan::open_attempt(backup.status)) {
         N4B_TRY_VOID(gather_attempt(backup, *attempt, gathered));
-    } else if (plan::wants_attempt(backup, gathered.now)) {
-        N4B_TRY_VOID(gather_gate(backup, gathered));
+    } else if ((gathered.unrecorded = unrecorded_job(backup))) {
+        parts_.slots.hold(backup.meta.key(), group_of(backup));
+    } else if (const auto wanted = plan::wanted_attempt(backup, gathered.now)) {
+        N4B_TRY_VOID(gather_gate(backup, *wanted, gathered));
     }
     return gathered;
 }
 
+std::optional<plan::StartAttempt> BackupController::unrecorded_job(const api::Backup& backup) const {
+    const auto number = plan::next_number(backup.status);
+    const auto job = parts_.world.jobs.get(backup.meta.object_namespace + "/" + plan::job_name(backup.meta, number));
+    if (!job || job->meta.owner_uid != backup.meta.uid || job->meta.deleted) return std::nullopt;
+    for (const bool look_up : {false, true}) {
+        if (job->meta.digest == plan::spec_digest(backup, number, look_up)) {
+            return plan::StartAttempt{.number = number, .look_up = look_up};
+        }
+    }
+    return std::nullopt;
+}
+
 Result<void> BackupController::gather_attempt(const api::Backup& backup, const api::Attempt& attempt,
                                               Gathered& gathered) {
-    auto job = parts_.world.jobs.get(backup.meta.object_namespace + "/" + attempt.job);
+    Witnesses seen{.job = parts_.world.jobs.get(backup.meta.object_namespace + "/" + attempt.job)};
+    auto& [job, pod] = seen;
     if (!job || job->meta.owner_uid != backup.meta.uid) {
         // The store may not have seen the Job yet, so its absence is looked at before it counts.
         job = nullptr;
@@ -148,24 +184,49 @@ Result<void> BackupController::gather_attempt(const api::Backup& backup, const a
         if (got && !live) return base::fail(live.error());
         if (got && live->meta.owner_uid == backup.meta.uid) job = std::make_shared<const api::Job>(std::move(*live));
     }
-    std::shared_ptr<const api::Pod> pod;
     for (const auto& candidate : parts_.world.pods.all()) {
-        const bool of_attempt =
-            candidate->meta.backup_uid == backup.meta.uid && candidate->meta.name.starts_with(attempt.job + "-");
-        if (of_attempt && (!pod || candidate->meta.created > pod->meta.created)) pod = candidate;
+        if (is_of(*candidate, backup, attempt) && (!pod || candidate->meta.created > pod->meta.created)) {
+            pod = candidate;
+        }
     }
-    std::vector<api::EventRecord> events;
-    const bool started = pod && pod->runner && (pod->runner->running || pod->runner->terminated);
-    if (!started && gathered.now > attempt.started + kLateStart) {
-        events = events_about(backup.meta.object_namespace, pod ? pod->meta.name : attempt.job);
-    }
-    gathered.attempt = plan::observe_attempt({.backup = backup,
-                                              .attempt = attempt,
-                                              .job = job.get(),
-                                              .pod = pod.get(),
-                                              .events = std::move(events),
-                                              .now = gathered.now});
+    gathered.attempt = observe(backup, attempt, seen, gathered.now);
+    if (pod || gathered.attempt->phase != plan::AttemptState::Phase::kEnded) return {};
+    // As with the Job: the store may be behind, and with it a report.
+    N4B_TRY(pod, live_pod(backup, attempt));
+    if (pod) gathered.attempt = observe(backup, attempt, seen, gathered.now);
     return {};
+}
+
+Result<std::shared_ptr<const api::Pod>> BackupController::live_pod(const api::Backup& backup,
+                                                                   const api::Attempt& attempt) {
+    std::shared_ptr<const api::Pod> pod;
+    const auto query = fmt::format("labelSelector=neo4jbackup.dev%2Fbackup-uid%3D{}%2Cneo4jbackup.dev%2Fattempt%3D{}",
+                                   backup.meta.uid, attempt.number);
+    N4B_TRY_VOID(parts_.client.list(
+        kube::collection_path("/api/v1", backup.meta.object_namespace, "pods"), query, [&](const auto& json) {
+            auto found = api::parse_pod(json);
+            // As in the store, one that can't be read is passed over, or it would keep the attempt from ending.
+            if (!found) return telemetry::warn("a pod can't be read", {{"error", found.error().message}});
+            if (!is_of(*found, backup, attempt) || (pod && found->meta.created <= pod->meta.created)) return;
+            pod = std::make_shared<const api::Pod>(std::move(*found));
+        }));
+    return pod;
+}
+
+plan::AttemptState BackupController::observe(const api::Backup& backup, const api::Attempt& attempt,
+                                             const Witnesses& seen, base::SystemTime now) {
+    std::vector<api::EventRecord> events;
+    const auto* pod = seen.pod.get();
+    const bool started = pod != nullptr && pod->runner && (pod->runner->running || pod->runner->terminated);
+    if (!started && now > attempt.started + kLateStart) {
+        events = events_about(backup.meta.object_namespace, pod != nullptr ? pod->meta.name : attempt.job);
+    }
+    return plan::observe_attempt({.backup = backup,
+                                  .attempt = attempt,
+                                  .job = seen.job.get(),
+                                  .pod = pod,
+                                  .events = std::move(events),
+                                  .now = now});
 }
 
 std::vector<api::EventRecord> BackupController::events_about(const std::string& object_namespace,
@@ -180,7 +241,8 @@ std::vector<api::EventRecord> BackupController::events_about(const std::string& 
     return events;
 }
 
-Result<void> BackupController::gather_gate(const api::Backup& backup, Gathered& gathered) {
+Result<void> BackupController::gather_gate(const api::Backup& backup, const plan::StartAttempt& wanted,
+                                           Gathered& gathered) {
     const auto close = [&](plan::Gate gate, std::string message) {
         gathered.gate = gate;
         gathered.gate_message = std::move(message);
@@ -205,6 +267,7 @@ Result<void> BackupController::gather_gate(const api::Backup& backup, Gathered& 
               fmt::format("no PersistentVolumeClaim \"{}\" in this namespace", gathered.storage->claim));
         return {};
     }
+    if (wanted.look_up) return {};  // Looks into the storage alone.
     N4B_TRY(gathered.endpoints, endpoints_of(backup));
     if (gathered.endpoints.empty()) {
         close(plan::Gate::kNoEndpoints, fmt::format("Service \"{}\" has no ready address with a port named \"{}\"",
@@ -296,10 +359,10 @@ Result<void> BackupController::apply(const api::Backup& backup, const Gathered& 
 
 Result<void> BackupController::clean_up(const api::Backup& backup, plan::JobCleanup cleanup) {
     if (cleanup == plan::JobCleanup::kNone) return {};
-    const auto* open = plan::open_attempt(backup.status);
+    const auto kept = plan::job_to_keep(backup);
     for (const auto& job : parts_.world.jobs.all()) {
         if (job->meta.owner_uid != backup.meta.uid || job->meta.deleted) continue;
-        if (open != nullptr && job->meta.name == open->job) continue;
+        if (job->meta.name == kept) continue;
         if (cleanup == plan::JobCleanup::kUnfinished && (job->complete || job->failed)) continue;
         N4B_TRY_VOID(
             parts_.client.remove(object_path("/apis/batch/v1", backup.meta, "jobs", job->meta.name), job->meta.uid));

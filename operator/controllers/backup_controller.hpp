@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -34,7 +35,8 @@ public:
     };
     explicit BackupController(Parts parts) : parts_(std::move(parts)) {}
 
-    /// Holds the slots of runs that are under way, and reads the metrics off finished ones. Before the first reconcile.
+    /// Holds the slots of runs that are under way or have a Job at work, and reads the metrics off finished ones.
+    /// Before the first reconcile.
     void recover();
 
     base::Result<std::optional<std::chrono::milliseconds>> reconcile(const std::string& key,
@@ -43,11 +45,17 @@ public:
 private:
     using Requeue = std::optional<std::chrono::milliseconds>;
     struct Gathered;
+    struct Witnesses;
 
     base::Result<Requeue> reconcile_object(const api::Backup& backup);
     base::Result<Gathered> gather(const api::Backup& backup);
+    [[nodiscard]] std::optional<plan::StartAttempt> unrecorded_job(const api::Backup& backup) const;
     base::Result<void> gather_attempt(const api::Backup& backup, const api::Attempt& attempt, Gathered& gathered);
-    base::Result<void> gather_gate(const api::Backup& backup, Gathered& gathered);
+    /// The attempt's pod as the API server has it now; null: there is none.
+    base::Result<std::shared_ptr<const api::Pod>> live_pod(const api::Backup& backup, const api::Attempt& attempt);
+    plan::AttemptState observe(const api::Backup& backup, const api::Attempt& attempt, const Witnesses& seen,
+                               base::SystemTime now);
+    base::Result<void> gather_gate(const api::Backup& backup, const plan::StartAttempt& wanted, Gathered& gathered);
     base::Result<std::vector<contract::Endpoint>> endpoints_of(const api::Backup& backup);
     std::vector<api::EventRecord> events_about(const std::string& object_namespace, const std::string& name);
     base::Result<void> start_job(const api::Backup& backup, const Gathered& gathered, plan::BackupPlan& plan);

@@ -117,7 +117,7 @@ void Reflector::run(const std::stop_token& stop) {
                                    ? list(std::get<Listing>(progress.state))
                                    : watch(std::get<Watching>(progress.state));
         progress.state = step.next;
-        progress.failures = step.backoff ? std::min(progress.failures + 1, 16U) : 0;
+        progress.failures = failures_after(progress.failures, step);
         if (!step.backoff) continue;
         const double random = std::uniform_real_distribution<double>(0, 1)(progress.random);
         wait(std::max(kBackoff.wait(progress.failures, random),

@@ -1,6 +1,15 @@
 #include "operator/kube/watch_fsm.hpp"
 
+#include <algorithm>
+
 namespace n4b::kube {
+namespace {
+
+// A server that refuses does it at once; one that kept a watch this long works.
+constexpr auto kServed = std::chrono::seconds(5);
+constexpr std::uint32_t kMaxFailures = 16;  // The wait has long reached its cap.
+
+}  // namespace
 
 WatchStep on_page(const std::string& continue_token, const std::string& resource_version) {
     if (!continue_token.empty()) return {.next = Listing{continue_token}};
@@ -13,9 +22,20 @@ WatchStep on_list_failure(const Listing& state, base::ErrorCode code) {
 }
 
 WatchStep on_watch_end(const Watching& state, const WatchEnd& end) {
-    if (end.clean) return {.next = state, .backoff = end.lasted < std::chrono::seconds(1) && !end.brought_events};
-    if (end.code == base::ErrorCode::kDataLoss) return {.next = Listing{}, .backoff = !end.brought_events};
-    return {.next = state, .backoff = true};
+    const bool served = end.brought_events || end.lasted >= kServed;
+    if (end.clean) {
+        const bool hot = end.lasted < std::chrono::seconds(1) && !end.brought_events;
+        return {.next = state, .backoff = hot, .served = served};
+    }
+    if (end.code == base::ErrorCode::kDataLoss) {
+        return {.next = Listing{}, .backoff = !end.brought_events, .served = served};
+    }
+    return {.next = state, .backoff = true, .served = served};
+}
+
+std::uint32_t failures_after(std::uint32_t failures, const WatchStep& step) {
+    if (!step.backoff) return 0;
+    return step.served ? 1 : std::min(failures + 1, kMaxFailures);
 }
 
 }  // namespace n4b::kube

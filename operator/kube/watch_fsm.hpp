@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <variant>
 
@@ -22,6 +23,7 @@ using WatchState = std::variant<Listing, Watching>;
 struct WatchStep {
     WatchState next{};
     bool backoff = false;  ///< Wait before it; the wait grows with each step in a row that says so.
+    bool served = false;   ///< A watch that brought events, or lasted, ended: what failed before is over.
     bool operator==(const WatchStep&) const = default;
 };
 
@@ -42,5 +44,8 @@ struct WatchEnd {
     bool brought_events = false;
 };
 WatchStep on_watch_end(const Watching& state, const WatchEnd& end);
+
+/// How many failures in a row there are after a step; the wait is theirs. Bounded.
+std::uint32_t failures_after(std::uint32_t failures, const WatchStep& step);
 
 }  // namespace n4b::kube

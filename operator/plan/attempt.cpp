@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "common/contract/exit_code.hpp"
+
 namespace n4b::plan {
 namespace {
 
@@ -37,9 +39,16 @@ std::optional<AttemptState> disrupted(const api::Pod& pod) {
     return std::nullopt;
 }
 
+/// Whether it is this run's own. A runner that could not read its RunSpec doesn't know its run, but says so in our pod.
+bool is_own(const contract::RunReport& report, const AttemptInputs& in, const api::RunnerContainer& runner) {
+    if (report.run_uid == in.backup.meta.uid) return true;
+    return report.run_uid.empty() && report.reason == Reason::kInvalidRunSpec &&
+           runner.exit_code == static_cast<int>(contract::ExitCode::kBadInput);
+}
+
 AttemptState from_terminated(const AttemptInputs& in, const api::RunnerContainer& runner) {
     auto report = contract::parse_run_report(runner.message);
-    if (report && report->run_uid == in.backup.meta.uid) {
+    if (report && is_own(*report, in, runner)) {
         const bool deleted = in.pod->meta.deleted || in.job == nullptr || in.job->meta.deleted;
         if (report->reason == Reason::kCancelled) {
             if (auto state = disrupted(*in.pod)) return *state;
@@ -104,7 +113,6 @@ AttemptState waiting(const AttemptInputs& in) {
 }
 
 AttemptState without_container_end(const AttemptInputs& in) {
-    const auto& spec = in.backup.spec;
     if (in.pod != nullptr && in.pod->phase == "Failed") {
         if (auto state = disrupted(*in.pod)) return *state;
         return ended(Reason::kPodRejected,
@@ -112,7 +120,8 @@ AttemptState without_container_end(const AttemptInputs& in) {
     }
     if (in.job == nullptr) return ended(Reason::kJobDeleted, "somebody deleted the Job " + in.attempt.job);
     if (in.job->failed && in.job->failed_reason == "DeadlineExceeded") {
-        return ended(Reason::kAttemptDeadlineExceeded, "the attempt took longer than attemptDeadline");
+        return ended(Reason::kAttemptDeadlineExceeded,
+                     "the attempt took longer than attemptDeadline, or the run longer than deadline");
     }
     if (in.job->failed && in.pod == nullptr)
         return ended(Reason::kJobDeleted, "somebody deleted the pod of Job " + in.attempt.job);
@@ -122,17 +131,23 @@ AttemptState without_container_end(const AttemptInputs& in) {
         return ended(Reason::kPodLost,
                      fmt::format("the pod is being deleted and node {} doesn't answer", in.pod->node));
     }
-    if (in.now > in.attempt.started + spec.attempt_deadline + kLostGrace) {
+    if (in.now > in.attempt.started + attempt_limit(in.backup, in.attempt.started, in.attempt.look_up) + kLostGrace) {
         return ended(Reason::kLost, "no word from the attempt after its deadline");
     }
     if (in.pod != nullptr && in.pod->runner && in.pod->runner->running)
         return {.phase = Phase::kRunning, .reason = Reason::kRunning};
     AttemptState state = waiting(in);
-    if (in.now > in.attempt.started + spec.start_timeout) state.phase = Phase::kEnded;
+    if (in.now > in.attempt.started + in.backup.spec.start_timeout) state.phase = Phase::kEnded;
     return state;
 }
 
 }  // namespace
+
+std::chrono::milliseconds attempt_limit(const api::Backup& backup, base::SystemTime start, bool look_up) {
+    if (look_up) return backup.spec.attempt_deadline;
+    const auto left = backup.status.started.value_or(start) + backup.spec.deadline - start;
+    return std::clamp(left, std::chrono::milliseconds(0), backup.spec.attempt_deadline);
+}
 
 AttemptState observe_attempt(const AttemptInputs& inputs) {
     if (inputs.pod != nullptr && inputs.pod->runner && inputs.pod->runner->terminated) {

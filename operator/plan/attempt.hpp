@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,7 +12,7 @@
 
 namespace n4b::plan {
 
-/// Everything that is known about the current attempt. Null: not there (and that was seen live for the Job).
+/// Everything that is known about the current attempt. Null: not there (seen live before an end is believed).
 struct AttemptInputs {
     const api::Backup& backup;
     const api::Attempt& attempt;
@@ -28,8 +29,12 @@ struct AttemptState {
     std::optional<contract::RunReport> report{};  ///< Of an ended one that could still speak.
 };
 
+/// How long an attempt that starts then may take: attemptDeadline, or what is left of the run's deadline (never below
+/// 0). A look-up is how a run that is over learns its result, so the run's deadline does not bound it.
+std::chrono::milliseconds attempt_limit(const api::Backup& backup, base::SystemTime start, bool look_up);
+
 /// How the attempt stands. Total: every combination of what can be missing ends in a state, and time alone ends any
-/// attempt (startTimeout, then attemptDeadline and a grace).
+/// attempt (startTimeout, then attempt_limit and a grace).
 AttemptState observe_attempt(const AttemptInputs& inputs);
 
 }  // namespace n4b::plan

@@ -4,9 +4,6 @@
 
 #include <algorithm>
 
-#include "common/base/backoff.hpp"
-#include "common/base/fnv1a.hpp"
-#include "common/contract/exit_code.hpp"
 #include "operator/api/reasons.hpp"
 #include "operator/plan/job_builder.hpp"
 #include "operator/plan/source_plan.hpp"
@@ -19,11 +16,7 @@ using base::Reason;
 using std::chrono::milliseconds;
 using Phase = AttemptState::Phase;
 
-constexpr std::size_t kMaxAttempts = 10;
 constexpr std::size_t kMaxMessage = 1000;
-constexpr auto kMaxRetryWait = std::chrono::hours(6);
-// So that backups that failed together are not tried again together.
-constexpr double kRetryJitter = 0.2;
 constexpr auto kGateRecheck = std::chrono::seconds(15);
 constexpr auto kStartRecheck = std::chrono::seconds(3);
 constexpr auto kRunRecheck = std::chrono::seconds(15);   // A lost node sends nothing: only time tells.
@@ -74,92 +67,24 @@ void succeed(BackupPlan& plan, const BackupInputs& in, const contract::RunReport
     plan.requeue = milliseconds(0);
 }
 
-/// Whether an attempt that ended so may have finished its artifact without being able to say so.
-bool may_have_finished(std::string_view name) {
-    const auto reason = base::parse_reason(name);
-    if (!reason) return false;
-    switch (*reason) {
-        case Reason::kOutOfMemory:
-        case Reason::kEvicted:
-        case Reason::kPodLost:
-        case Reason::kJobDeleted:
-        case Reason::kNoReport:
-        case Reason::kLost:
-        case Reason::kAttemptDeadlineExceeded:
-        case Reason::kCancelled:
-            return true;
-        default:
-            return false;
+Reason reason_of(Gate gate) {
+    switch (gate) {
+        case Gate::kOpen:
+            return Reason::kPending;
+        case Gate::kStorageNotFound:
+            return Reason::kStorageNotFound;
+        case Gate::kClaimNotFound:
+            return Reason::kStorageNotReady;
+        case Gate::kNoEndpoints:
+            return Reason::kServiceHasNoEndpoints;
+        case Gate::kQueued:
+            return Reason::kQueued;
     }
-}
-
-const api::Attempt* last_copy(const api::BackupStatus& status) {
-    const auto found =
-        std::find_if(status.attempts.rbegin(), status.attempts.rend(), [](const auto& a) { return !a.look_up; });
-    return found == status.attempts.rend() ? nullptr : &*found;
-}
-
-/// What follows when the last attempt has ended: another, a look-up, or nothing (the run has failed).
-struct Next {
-    std::optional<StartAttempt> start{};
-    base::SystemTime due{};
-    Reason reason = Reason::kRetrying;  ///< Of the failure, when nothing follows.
-    std::string message{};
-};
-
-/// In [0, 1), the same whenever an attempt of a run is looked at.
-double chance(const std::string& uid, std::int64_t attempt) {
-    auto hash = base::fnv1a(fmt::format("{}/{}", attempt, uid));
-    // The last characters hardly reach FNV's high bits: mixed as in MurmurHash3's finalizer.
-    hash = (hash ^ (hash >> 33U)) * 0xff51afd7ed558ccdU;
-    return static_cast<double>((hash ^ (hash >> 33U)) >> 32U) / 4294967296.0;
-}
-
-Next next_after(const api::Backup& backup, base::SystemTime now) {
-    const auto& last = backup.status.attempts.back();
-    const auto* copy = last_copy(backup.status);
-    const Reason reason =
-        base::parse_reason(copy != nullptr ? copy->reason : last.reason).value_or(Reason::kInternalError);
-    Next next{.reason = reason, .message = copy != nullptr ? copy->message : last.message};
-    if (last.look_up) return next;
-    const bool retryable = contract::exit_code_of(reason) == contract::ExitCode::kRetry || reason == Reason::kCancelled;
-    if (!retryable) return next;
-    const base::Backoff backoff{.base = backup.spec.retry_backoff, .cap = kMaxRetryWait, .jitter = kRetryJitter};
-    next.due = last.ended.value_or(now) +
-               backoff.wait(static_cast<std::uint32_t>(last.number), chance(backup.meta.uid, last.number));
-    const bool late = backup.status.started && next.due > *backup.status.started + backup.spec.deadline;
-    if (last.number <= backup.spec.retry_limit && !late) {
-        next.start = StartAttempt{.number = last.number + 1};
-        return next;
-    }
-    if (may_have_finished(last.reason)) {
-        next.start = StartAttempt{.number = last.number + 1, .look_up = true};
-        next.due = last.ended.value_or(now);
-    } else if (late && last.number <= backup.spec.retry_limit) {
-        next.reason = Reason::kDeadlineExceeded;
-        next.message = fmt::format("no time for another attempt; the last one: {}: {}", last.reason, last.message);
-    }
-    return next;
+    return Reason::kPending;
 }
 
 void plan_gate(BackupPlan& plan, const BackupInputs& in) {
-    Reason reason = Reason::kPending;
-    switch (in.gate) {
-        case Gate::kOpen:
-            break;
-        case Gate::kStorageNotFound:
-            reason = Reason::kStorageNotFound;
-            break;
-        case Gate::kClaimNotFound:
-            reason = Reason::kStorageNotReady;
-            break;
-        case Gate::kNoEndpoints:
-            reason = Reason::kServiceHasNoEndpoints;
-            break;
-        case Gate::kQueued:
-            reason = Reason::kQueued;
-            break;
-    }
+    const Reason reason = reason_of(in.gate);
     const auto* before = api::find_condition(in.backup.status.conditions, "Succeeded");
     const std::string text = with_advice(reason, in.gate_message);
     if (before == nullptr || before->reason != to_string(reason)) {
@@ -170,29 +95,7 @@ void plan_gate(BackupPlan& plan, const BackupInputs& in) {
     plan.requeue = kGateRecheck;
 }
 
-/// Whether the time to start, or to start again, is over.
-bool plan_lateness(BackupPlan& plan, const BackupInputs& in, bool look_up) {
-    const auto& backup = in.backup;
-    const auto* before = api::find_condition(backup.status.conditions, "Succeeded");
-    if (backup.status.attempts.empty()) {
-        if (in.now <= backup.meta.created + backup.spec.start_deadline) return false;
-        const std::string last =
-            before == nullptr ? "" : fmt::format("; last: {}: {}", before->reason, before->message);
-        fail(plan, in, Reason::kStartDeadlineExceeded, "skipped: not started within startDeadline" + last);
-        return true;
-    }
-    // A look-up is how a run that is over learns its result.
-    if (look_up || !backup.status.started || in.now <= *backup.status.started + backup.spec.deadline) return false;
-    fail(plan, in, Reason::kDeadlineExceeded,
-         fmt::format("the deadline passed; last: {}: {}", before != nullptr ? before->reason : "",
-                     before != nullptr ? before->message : ""));
-    return true;
-}
-
-void plan_start(BackupPlan& plan, const BackupInputs& in, const StartAttempt& start) {
-    if (plan_lateness(plan, in, start.look_up)) return;
-    if (in.gate != Gate::kOpen) return plan_gate(plan, in);
-    plan.start = start;
+void record_attempt(BackupPlan& plan, const BackupInputs& in, const StartAttempt& start) {
     auto& status = plan.status;
     if (!status.started) status.started = in.now;
     status.runner_image = in.runner_image;
@@ -201,7 +104,7 @@ void plan_start(BackupPlan& plan, const BackupInputs& in, const StartAttempt& st
                                .job = job_name(in.backup.meta, start.number),
                                .look_up = start.look_up,
                                .started = in.now});
-    if (status.attempts.size() > kMaxAttempts) status.attempts.erase(status.attempts.begin());
+    forget_oldest(status.attempts);
     const auto text = start.look_up
                           ? fmt::format("looking for a finished artifact with Job {}", status.attempts.back().job)
                           : fmt::format("attempt {} with Job {}", start.number, status.attempts.back().job);
@@ -211,11 +114,40 @@ void plan_start(BackupPlan& plan, const BackupInputs& in, const StartAttempt& st
     plan.requeue = kStartRecheck;
 }
 
+/// Whether a run that has not started never will.
+bool plan_lateness(BackupPlan& plan, const BackupInputs& in) {
+    const auto& backup = in.backup;
+    if (!backup.status.attempts.empty() || in.now <= backup.meta.created + backup.spec.start_deadline) return false;
+    const auto* before = api::find_condition(backup.status.conditions, "Succeeded");
+    const std::string last = before == nullptr ? "" : fmt::format("; last: {}: {}", before->reason, before->message);
+    fail(plan, in, Reason::kStartDeadlineExceeded, "skipped: not started within startDeadline" + last);
+    return true;
+}
+
+/// A look-up waits at a closed gate for startTimeout only: its run is over, and holds back the next of its source.
+bool look_up_is_late(const BackupInputs& in, const Next& next) {
+    return next.start->look_up && in.gate != Gate::kOpen && in.now > next.due + in.backup.spec.start_timeout;
+}
+
+void plan_start(BackupPlan& plan, const BackupInputs& in, const Next& next) {
+    const auto& start = *next.start;
+    if (plan_lateness(plan, in)) return;
+    if (look_up_is_late(in, next)) {
+        return fail(plan, in, next.reason,
+                    fmt::format("{}; could not look for a finished artifact: {}: {}", next.message,
+                                to_string(reason_of(in.gate)), in.gate_message));
+    }
+    if (in.gate != Gate::kOpen) return plan_gate(plan, in);
+    plan.start = start;
+    record_attempt(plan, in, start);
+}
+
 void plan_between(BackupPlan& plan, const BackupInputs& in) {
-    if (in.backup.status.attempts.empty()) return plan_start(plan, in, {.number = 1});
+    if (in.unrecorded) return record_attempt(plan, in, *in.unrecorded);
+    if (in.backup.status.attempts.empty()) return plan_start(plan, in, {.start = StartAttempt{}});
     const Next next = next_after(in.backup, in.now);
     if (!next.start) return fail(plan, in, next.reason, next.message);
-    if (in.now >= next.due) return plan_start(plan, in, *next.start);
+    if (in.now >= next.due) return plan_start(plan, in, next);
     set_verdict(plan, in, "Unknown", Reason::kRetrying,
                 fmt::format("attempt {} ended with {}: {}", in.backup.status.attempts.back().number,
                             in.backup.status.attempts.back().reason, in.backup.status.attempts.back().message));
@@ -262,11 +194,22 @@ const api::Attempt* open_attempt(const api::BackupStatus& status) {
     return status.attempts.empty() || status.attempts.back().ended ? nullptr : &status.attempts.back();
 }
 
-bool wants_attempt(const api::Backup& backup, base::SystemTime now) {
-    if (backup.meta.deleted || backup.finished() || open_attempt(backup.status) != nullptr) return false;
-    if (backup.status.attempts.empty()) return now <= backup.meta.created + backup.spec.start_deadline;
+std::int64_t next_number(const api::BackupStatus& status) {
+    return status.attempts.empty() ? 1 : status.attempts.back().number + 1;
+}
+
+std::string job_to_keep(const api::Backup& backup) {
+    if (const auto* open = open_attempt(backup.status)) return open->job;
+    return backup.finished() ? std::string() : job_name(backup.meta, next_number(backup.status));
+}
+
+std::optional<StartAttempt> wanted_attempt(const api::Backup& backup, base::SystemTime now) {
+    if (backup.meta.deleted || backup.finished() || open_attempt(backup.status) != nullptr) return std::nullopt;
+    if (backup.status.attempts.empty()) {
+        return now <= backup.meta.created + backup.spec.start_deadline ? std::optional(StartAttempt{}) : std::nullopt;
+    }
     const Next next = next_after(backup, now);
-    return next.start && now >= next.due;
+    return next.start && now >= next.due ? next.start : std::nullopt;
 }
 
 void end_attempt(api::BackupStatus& status, Reason reason, const std::string& message, base::SystemTime now) {

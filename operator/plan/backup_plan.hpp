@@ -7,6 +7,7 @@
 
 #include "operator/api/backup.hpp"
 #include "operator/plan/attempt.hpp"
+#include "operator/plan/next_attempt.hpp"
 
 namespace n4b::plan {
 
@@ -18,14 +19,12 @@ struct BackupInputs {
     std::optional<AttemptState> attempt{};  ///< Of the open attempt, if there is one.
     Gate gate = Gate::kOpen;                ///< Seen for a backup that wants to start an attempt.
     std::string gate_message{};
+    /// A Job of the next attempt that is there already: an earlier life of the operator made it and could not record
+    /// it.
+    std::optional<StartAttempt> unrecorded{};
     std::string runner_image{};
     std::optional<api::RunProgress> progress{};  ///< What the runner of the open attempt told last.
     base::SystemTime now{};
-};
-
-struct StartAttempt {
-    std::int64_t number = 1;
-    bool look_up = false;
 };
 
 struct PlannedEvent {
@@ -53,8 +52,16 @@ struct BackupPlan {
 /// The attempt that has not ended, or null.
 const api::Attempt* open_attempt(const api::BackupStatus& status);
 
-/// True when the next step is a new attempt that needs a storage, endpoints and a slot (a look-up needs no endpoints).
-bool wants_attempt(const api::Backup& backup, base::SystemTime now);
+/// Of the attempt that comes next, whatever it is to do.
+std::int64_t next_number(const api::BackupStatus& status);
+
+/// The name of the Job that must stay while others go: that of the open attempt, else that of the next one, which may
+/// run unrecorded. Empty when the backup has finished.
+std::string job_to_keep(const api::Backup& backup);
+
+/// The attempt that is the next step, if one is: it needs a storage with its claim, a slot and, unless it only looks,
+/// endpoints.
+std::optional<StartAttempt> wanted_attempt(const api::Backup& backup, base::SystemTime now);
 
 /// What to do with a backup now. Pure and total; see docs/operator.md for the life of a backup.
 BackupPlan plan_backup(const BackupInputs& inputs);

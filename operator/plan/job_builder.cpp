@@ -1,9 +1,8 @@
 #include "operator/plan/job_builder.hpp"
 
-#include <algorithm>
-
 #include "common/base/fnv1a.hpp"
 #include "common/base/json_object.hpp"
+#include "operator/plan/attempt.hpp"
 #include "operator/plan/source_tls.hpp"
 
 namespace n4b::plan {
@@ -20,9 +19,8 @@ Json parsed(const std::string& text, Json fallback) {
 }
 
 contract::RunSpec run_spec(const JobRequest& request) {
-    const auto& [meta, spec, status] = request.backup;
-    auto deadline = request.now + spec.attempt_deadline;
-    if (status.started && !request.look_up) deadline = std::min(deadline, *status.started + spec.deadline);
+    const auto& meta = request.backup.meta;
+    const auto& spec = request.backup.spec;
     return {.command = request.look_up ? contract::Command::kLookUp : contract::Command::kBackup,
             .run = {.uid = meta.uid,
                     .object_namespace = meta.object_namespace,
@@ -37,7 +35,7 @@ contract::RunSpec run_spec(const JobRequest& request) {
             .storage_path = request.storage.path.empty() ? kMount : std::string(kMount) + "/" + request.storage.path,
             .compression = spec.compression,
             .connections = spec.runner.connections,
-            .deadline = deadline,
+            .deadline = request.now + attempt_limit(request.backup, request.now, request.look_up),
             .timeouts = spec.timeouts,
             .bandwidth_limit = spec.runner.bandwidth_limit,
             .http_port = kRunnerHttpPort};
@@ -115,7 +113,8 @@ std::string build_job(const JobRequest& request) {
                    {"neo4jbackup.dev/attempt", std::to_string(request.attempt)}});
     Json annotations = parsed(backup.spec.runner.annotations, Json::object());
     annotations["neo4jbackup.dev/spec-digest"] = spec_digest(backup, request.attempt, request.look_up);
-    const auto limit = std::chrono::ceil<std::chrono::seconds>(backup.spec.attempt_deadline + kDeadlineGrace);
+    const auto limit =
+        std::chrono::ceil<std::chrono::seconds>(attempt_limit(backup, request.now, request.look_up) + kDeadlineGrace);
     const Json job{
         {"apiVersion", "batch/v1"},
         {"kind", "Job"},

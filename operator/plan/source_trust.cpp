@@ -61,10 +61,17 @@ void plan_trust_at_start(BackupPlan& plan, const BackupInputs& in) {
 }
 
 void plan_trust_at_end(BackupPlan& plan, const BackupInputs& in, const contract::RunReport& report) {
-    if (!report.tls) return;
-    const auto& tls = *report.tls;
     const auto& spec = in.backup.spec.tls;
-    if (spec && spec->verification != TlsVerification::kNone) {
+    const bool verifies = spec && spec->verification != TlsVerification::kNone;
+    if (!report.tls) {
+        if (report.adopted && verifies) {
+            set(plan, in, kAuthenticated, "True", Reason::kVerified,
+                "an earlier attempt finished the artifact, after it had verified the source's certificate");
+        }
+        return;
+    }
+    const auto& tls = *report.tls;
+    if (verifies) {
         set(plan, in, kAuthenticated, "True", Reason::kVerified,
             fmt::format("{}, the certificate is trusted{}", tls.version,
                         spec->verification == TlsVerification::kFull ? " and bears the expected name" : ""));

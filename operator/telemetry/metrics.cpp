@@ -7,7 +7,6 @@
 #include <prometheus/text_serializer.h>
 
 #include <limits>
-#include <mutex>
 
 namespace n4b::telemetry {
 namespace {
@@ -41,7 +40,9 @@ struct Metrics::Impl {
     prometheus::Family<prometheus::Gauge>& recoverable =
         BuildGauge()
             .Name("neo4jbackup_last_recoverable_timestamp_seconds")
-            .Help("Commit time up to which the newest succeeded backup restores, by source and database.")
+            .Help(
+                "Commit time up to which the last succeeded backup restores, at most when it ended, by source and "
+                "database.")
             .Register(registry);
     prometheus::Family<prometheus::Counter>& unreadable =
         BuildCounter()
@@ -62,7 +63,6 @@ struct Metrics::Impl {
         BuildGauge().Name("neo4jbackup_run_bytes").Help("Bytes that a run under way has received.").Register(registry);
     prometheus::Family<prometheus::Gauge>& files =
         BuildGauge().Name("neo4jbackup_run_files").Help("Files that a run under way has received.").Register(registry);
-    std::mutex newest{};
 };
 
 Metrics::Metrics() : impl_(std::make_unique<Impl>()) {
@@ -97,10 +97,8 @@ void Metrics::runs_held(std::size_t count) {
 
 void Metrics::recoverable_to(const std::string& object_namespace, const std::string& source,
                              const std::string& database, base::SystemTime time) {
-    const std::scoped_lock lock(impl_->newest);
-    auto& gauge = impl_->recoverable.Add({{"namespace", object_namespace}, {"source", source}, {"database", database}});
-    const auto seconds = std::chrono::duration<double>(time.time_since_epoch()).count();
-    if (seconds > gauge.Value()) gauge.Set(seconds);
+    impl_->recoverable.Add({{"namespace", object_namespace}, {"source", source}, {"database", database}})
+        .Set(std::chrono::duration<double>(time.time_since_epoch()).count());
 }
 
 void Metrics::certificate_expires(const std::string& object_namespace, const std::string& source,

@@ -30,7 +30,7 @@ public:
     void queue_depth(const std::string& controller, std::size_t depth);
     void backup_finished(bool succeeded, const std::string& reason);
     void runs_held(std::size_t count);
-    /// Keeps the newest time of each source and database.
+    /// Of the run that succeeded last.
     void recoverable_to(const std::string& object_namespace, const std::string& source, const std::string& database,
                         base::SystemTime time);
     /// `whose`: "client" or "server".

@@ -38,6 +38,17 @@ for variant in variants:
                 check(context["readOnlyRootFilesystem"] is True, f"{name}: root is writable")
                 check(context["capabilities"]["drop"] == ["ALL"], f"{name}: has capabilities")
                 check("memory" in container["resources"]["limits"], f"{name}: no memory limit")
+# What operator/ calls, and nothing more: a call that is added there needs its verb here and in the chart.
+called = {"neo4jbackups": "get list watch", "neo4jbackupstorages": "list watch", "neo4jbackups/status": "patch",
+          "neo4jbackupstorages/status": "patch", "neo4jbackups/finalizers": "update", "jobs": "get list watch create delete",
+          "pods": "list watch", "persistentvolumeclaims": "get", "events": "list create", "endpointslices": "list"}
+allowed = {}
+for doc in objects("default"):
+    if doc["kind"] == "ClusterRole" and doc["metadata"]["name"].endswith("-operator-operator"):
+        for rule in doc["rules"]:
+            for resource in rule["resources"]:
+                allowed.setdefault(resource, []).extend(rule["verbs"])
+check({r: " ".join(v) for r, v in allowed.items()} == called, f"the operator's ClusterRole allows {allowed}")
 crds = [d for d in objects("default") if d["kind"] == "CustomResourceDefinition"]
 check(len(crds) == 2, f"{len(crds)} CustomResourceDefinitions, expected 2")
 for crd in crds:

@@ -56,6 +56,8 @@ ok='source: {name: a, type: Endpoints, endpoints: [{host: h}]}, databases: [grap
 refused "endpoints must be set exactly when type is Endpoints" '{source: {name: a, type: Service, service: {name: s, port: p}, endpoints: [{host: h}]}, databases: [d], storageRef: {name: s}}'
 refused "service must be set exactly when type is Service" '{source: {name: a, type: Service}, databases: [d], storageRef: {name: s}}'
 refused "must be a duration above 0" "{$ok, deadline: 0s}"
+refused "must be a duration from 1ms to 720h" "{$ok, stallTimeout: 0.4ms}"
+refused "must be a duration from 1ms to 720h" "{$ok, prepareTimeout: 721h}"
 refused "must be at least 32Mi" "{$ok, runner: {resources: {limits: {memory: 8Mi}}}}"
 tls() { echo "{source: {name: a, type: Endpoints, endpoints: [{host: h}], tls: $1}, databases: [d], storageRef: {name: s}}"; }
 refused "set secretRef or trust, or verification None" "$(tls '{}')"

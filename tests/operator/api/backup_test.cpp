@@ -97,6 +97,20 @@ TEST(BackupStatus, ShowsAnUnknownLagAsUnknownAndRemovesOldProgress) {
     EXPECT_FALSE(parse_backup(json));
 }
 
+TEST(BackupStatus, RemovesWhatAnEarlierSourceHadAndThisOneHasNot) {
+    auto backup = *parse_backup(Json::parse(kObject));
+    backup.status.source = contract::SourceReport{.address = "a:1"};
+    auto source = Json::parse(status_patch(backup.meta, backup.status))["status"]["source"];
+    for (const char* key : {"member", "newestKnownTransaction", "choice", "prepareMs", "checkpointLockMs", "tls"}) {
+        EXPECT_TRUE(source.contains(key) && source[key].is_null()) << key << ": a merge patch keeps what is left out";
+    }
+    backup.status.tls = contract::TlsReport{.version = "TLSv1.3"};
+    source = Json::parse(status_patch(backup.meta, backup.status))["status"]["source"];
+    for (const char* key : {"certificateExpires", "serverCertificateExpires"}) {
+        EXPECT_TRUE(source["tls"].contains(key) && source["tls"][key].is_null()) << key;
+    }
+}
+
 TEST(Duration, TableOfTexts) {
     EXPECT_EQ(*parse_duration("90s"), std::chrono::seconds(90));
     EXPECT_EQ(*parse_duration("1h30m"), std::chrono::minutes(90));

@@ -31,16 +31,44 @@ TEST(WatchFsm, ListFailures) {
 }
 
 TEST(WatchFsm, WatchEnds) {
-    EXPECT_EQ(on_watch_end(kAt, {.lasted = minutes(5), .brought_events = false}), (WatchStep{.next = kAt}));
-    EXPECT_EQ(on_watch_end(kAt, {.lasted = milliseconds(10), .brought_events = true}), (WatchStep{.next = kAt}));
-    EXPECT_EQ(on_watch_end(kAt, {.lasted = milliseconds(10)}), (WatchStep{.next = kAt, .backoff = true}));
-    for (const auto code : {ErrorCode::kUnavailable, ErrorCode::kThrottled, ErrorCode::kPermissionDenied}) {
-        EXPECT_EQ(on_watch_end(kAt, {.clean = false, .code = code}), (WatchStep{.next = kAt, .backoff = true}));
+    struct Case {
+        bool clean;
+        ErrorCode code;
+        milliseconds lasted;
+        bool events;
+        WatchStep step;
+    };
+    const auto any = ErrorCode::kUnavailable;
+    const auto gone = ErrorCode::kDataLoss;
+    const Case cases[] = {
+        {true, any, minutes(5), false, {.next = kAt, .served = true}},
+        {true, any, milliseconds(10), true, {.next = kAt, .served = true}},
+        {true, any, milliseconds(10), false, {.next = kAt, .backoff = true}},
+        {true, any, milliseconds(1000), false, {.next = kAt}},
+        {false, any, milliseconds(4999), false, {.next = kAt, .backoff = true}},
+        {false, any, milliseconds(5000), false, {.next = kAt, .backoff = true, .served = true}},
+        {false, any, milliseconds(10), true, {.next = kAt, .backoff = true, .served = true}},
+        {false, ErrorCode::kThrottled, milliseconds(10), false, {.next = kAt, .backoff = true}},
+        {false, ErrorCode::kPermissionDenied, milliseconds(10), false, {.next = kAt, .backoff = true}},
+        {false, gone, milliseconds(10), true, {.next = kFresh, .served = true}},
+        {false, gone, milliseconds(10), false, {.next = kFresh, .backoff = true}},
+        {false, gone, minutes(5), false, {.next = kFresh, .backoff = true, .served = true}},
+    };
+    for (const auto& c : cases) {
+        EXPECT_EQ(on_watch_end(kAt, {.clean = c.clean, .code = c.code, .lasted = c.lasted, .brought_events = c.events}),
+                  c.step)
+            << "case " << &c - cases;
     }
-    EXPECT_EQ(on_watch_end(kAt, {.clean = false, .code = ErrorCode::kDataLoss, .brought_events = true}),
-              (WatchStep{.next = kFresh}));
-    EXPECT_EQ(on_watch_end(kAt, {.clean = false, .code = ErrorCode::kDataLoss}),
-              (WatchStep{.next = kFresh, .backoff = true}));
+}
+
+TEST(WatchFsm, CountsFailuresInARowOnly) {
+    const WatchStep good{.next = kAt};
+    const WatchStep bad{.next = kAt, .backoff = true};
+    const WatchStep served{.next = kAt, .backoff = true, .served = true};
+    EXPECT_EQ(failures_after(3, good), 0U);
+    EXPECT_EQ(failures_after(3, bad), 4U);
+    EXPECT_EQ(failures_after(16, bad), 16U);
+    EXPECT_EQ(failures_after(9, served), 1U) << "a watch that worked for hours and broke is no ninth failure";
 }
 
 }  // namespace

@@ -56,6 +56,18 @@ TEST(Attempt, DoesNotBelieveTheReportOfAnotherRun) {
     w.expect(Phase::kEnded, Reason::kNoReport);
 }
 
+TEST(Attempt, TakesTheWordOfARunnerThatCouldNotReadItsSpec) {
+    World w;
+    w.terminated("Error", 10, World::report(Reason::kInvalidRunSpec, ""));
+    w.expect(Phase::kEnded, Reason::kInvalidRunSpec);
+    w.terminated("Error", 10, World::report(Reason::kInvalidRunSpec, "u-2"));
+    w.expect(Phase::kEnded, Reason::kNoReport);
+    w.terminated("Error", 20, World::report(Reason::kInternalError, ""));
+    w.expect(Phase::kEnded, Reason::kNoReport);
+    w.terminated("Completed", 0, World::report(Reason::kCompleted, ""));
+    w.expect(Phase::kEnded, Reason::kNoReport);
+}
+
 TEST(Attempt, TellsDeathsWithoutReportApart) {
     World w;
     w.terminated("Error", 1, "not JSON");
@@ -127,6 +139,18 @@ TEST(Attempt, RunsUntilItsDeadlineAndThenIsLost) {
     w.expect(Phase::kRunning, Reason::kRunning);
     w.now += std::chrono::minutes(3);
     w.expect(Phase::kEnded, Reason::kLost);
+}
+
+TEST(Attempt, EndsWithTheRunsDeadlineWhereThatIsSooner) {
+    World w;
+    w.backup.status.started = kStart + std::chrono::hours(1) - w.backup.spec.deadline;
+    w.pod->runner = api::RunnerContainer{.running = true};
+    w.now = kStart + std::chrono::hours(1);
+    w.expect(Phase::kRunning, Reason::kRunning);
+    w.now += std::chrono::minutes(3);
+    w.expect(Phase::kEnded, Reason::kLost);
+    w.attempt.look_up = true;
+    w.expect(Phase::kRunning, Reason::kRunning);
 }
 
 TEST(Attempt, IsLostWithANodeThatDoesNotAnswer) {

@@ -37,6 +37,7 @@ struct Life {
     Life& ends(Reason reason) { return step(AttemptState{.phase = Phase::kEnded, .reason = reason, .message = "why"}); }
     Life& completes() {
         contract::RunReport report{.reason = Reason::kCompleted};
+        report.adopted = backup.status.attempts.back().look_up;
         report.artifact.emplace();
         return step(AttemptState{.phase = Phase::kEnded, .reason = Reason::kCompleted, .report = report});
     }
@@ -51,6 +52,9 @@ struct Life {
     [[nodiscard]] bool warned(Reason reason) const {
         return std::any_of(plan.events.begin(), plan.events.end(),
                            [&](const auto& e) { return e.warning && e.reason == to_string(reason); });
+    }
+    [[nodiscard]] std::string message() const {
+        return api::find_condition(backup.status.conditions, "Succeeded")->message;
     }
     [[nodiscard]] std::string stalled() const {
         return api::find_condition(backup.status.conditions, "Stalled")->status;
@@ -130,6 +134,22 @@ TEST(BackupPlan, LooksUpOnceWhenTheLastAttemptCouldNotSpeak) {
     }
 }
 
+TEST(BackupPlan, ALookUpWaitsAtAClosedGateOnlyForStartTimeout) {
+    for (const auto gate : {Gate::kStorageNotFound, Gate::kClaimNotFound, Gate::kNoEndpoints, Gate::kQueued}) {
+        Life life;
+        life.backup.spec.retry_limit = 0;
+        life.step().ends(Reason::kNoReport);
+        life.now += life.backup.spec.start_timeout;
+        life.step(std::nullopt, gate);
+        EXPECT_EQ(life.verdict().substr(0, 8), "Unknown/");
+        life.now += seconds(1);
+        life.step(std::nullopt, gate);
+        EXPECT_EQ(life.verdict(), "False/NoReport") << "a slot must not be held for ever";
+        EXPECT_THAT(life.message(), testing::HasSubstr("why; could not look for a finished artifact: "));
+        EXPECT_THAT(life.message(), testing::HasSubstr(": gate."));
+    }
+}
+
 TEST(BackupPlan, ShowsEachGateAndSaysItOnce) {
     const std::pair<Gate, const char*> cases[] = {{Gate::kStorageNotFound, "StorageNotFound"},
                                                   {Gate::kClaimNotFound, "StorageNotReady"},
@@ -147,10 +167,39 @@ TEST(BackupPlan, ShowsEachGateAndSaysItOnce) {
     }
 }
 
+TEST(BackupPlan, RecordsAJobThatIsThereWhateverGatesAndDeadlinesSay) {
+    for (const bool look_up : {false, true}) {
+        Life life;
+        life.now = kCreated + life.backup.spec.start_deadline + seconds(1);
+        life.plan = plan_backup({.backup = life.backup,
+                                 .gate = Gate::kStorageNotFound,
+                                 .unrecorded = StartAttempt{.number = 1, .look_up = look_up},
+                                 .now = life.now});
+        life.backup.status = life.plan.status;
+        EXPECT_FALSE(life.plan.start) << "there is nothing to create";
+        EXPECT_EQ(life.verdict(), "Unknown/Pending");
+        ASSERT_NE(open_attempt(life.backup.status), nullptr);
+        EXPECT_EQ(life.backup.status.attempts.back().look_up, look_up);
+        EXPECT_EQ(life.backup.status.started, life.now);
+        EXPECT_EQ(life.completes().verdict(), "True/Completed");
+    }
+}
+
+TEST(BackupPlan, KeepsTheJobOfTheNextAttemptUntilTheEnd) {
+    Life life;
+    EXPECT_EQ(job_to_keep(life.backup), "b-01234567-1");
+    life.step();
+    EXPECT_EQ(job_to_keep(life.backup), "b-01234567-1");
+    life.ends(Reason::kSourceUnreachable);
+    EXPECT_EQ(job_to_keep(life.backup), "b-01234567-2");
+    life.now += seconds(15);
+    EXPECT_EQ(job_to_keep(life.step().ends(Reason::kStorageFull).backup), "");
+}
+
 TEST(BackupPlan, SkipsAnObjectThatIsTooOldToStart) {
     Life life;
     life.now = kCreated + life.backup.spec.start_deadline + seconds(1);
-    EXPECT_FALSE(wants_attempt(life.backup, life.now));
+    EXPECT_FALSE(wanted_attempt(life.backup, life.now));
     EXPECT_EQ(life.step().verdict(), "False/StartDeadlineExceeded");
 }
 
@@ -206,6 +255,70 @@ TEST(BackupPlan, KeepsTheLastTenAttempts) {
     EXPECT_EQ(life.backup.status.attempts.back().number, 14);
 }
 
+TEST(BackupPlan, LooksBeforeItFailsWhenAnEarlierAttemptMayHaveFinished) {
+    for (const auto last : {Reason::kUnschedulable, Reason::kStartTimeout, Reason::kImageNotPullable,
+                            Reason::kJobConflict, Reason::kStorageUnavailable, Reason::kInvalidRunSpec}) {
+        Life life;
+        life.step().ends(Reason::kPodLost);
+        life.now += seconds(15);
+        life.step().ends(last);
+        EXPECT_EQ(life.verdict(), "Unknown/Retrying") << to_string(last);
+        life.step();
+        ASSERT_TRUE(life.plan.start);
+        EXPECT_TRUE(life.plan.start->look_up);
+        Life found = life;
+        EXPECT_EQ(life.ends(Reason::kArtifactNotFound).verdict(), "False/" + std::string(to_string(last)));
+        EXPECT_EQ(found.completes().verdict(), "True/Completed");
+    }
+}
+
+TEST(BackupPlan, DoesNotLookAgainAfterAnAttemptThatLooked) {
+    for (const auto last : {Reason::kSourceUnreachable, Reason::kCopyInconsistent, Reason::kServerNameMismatch}) {
+        Life life;
+        life.step().ends(Reason::kPodLost);
+        life.now += seconds(15);
+        EXPECT_EQ(life.step().ends(last).verdict(), "False/" + std::string(to_string(last)));
+    }
+}
+
+TEST(BackupPlan, LooksBeforeItFailsAtTheDeadline) {
+    Life life;
+    life.backup.spec.deadline = std::chrono::hours(1);
+    life.step().ends(Reason::kPodLost);
+    life.now += seconds(15);
+    EXPECT_EQ(life.step(std::nullopt, Gate::kNoEndpoints).verdict(), "Unknown/ServiceHasNoEndpoints");
+    life.now += std::chrono::hours(2);
+    const auto wanted = wanted_attempt(life.backup, life.now);
+    ASSERT_TRUE(wanted);
+    EXPECT_TRUE(wanted->look_up);
+    life.step();
+    ASSERT_TRUE(life.plan.start);
+    EXPECT_TRUE(life.plan.start->look_up);
+    EXPECT_EQ(life.ends(Reason::kArtifactNotFound).verdict(), "False/DeadlineExceeded");
+    EXPECT_THAT(life.message(), testing::HasSubstr("the last one: PodLost: why"));
+}
+
+TEST(BackupPlan, SaysThatALookUpCouldNotTell) {
+    Life life;
+    life.backup.spec.retry_limit = 0;
+    life.step().ends(Reason::kNoReport).step().ends(Reason::kEvicted);
+    EXPECT_EQ(life.verdict(), "False/NoReport");
+    EXPECT_THAT(life.message(), testing::HasSubstr("whether it finished an artifact is unknown: Evicted: why"));
+}
+
+TEST(BackupPlan, ForgetsNoAttemptThatMayHaveFinishedBeforeOneHasLooked) {
+    Life life;
+    life.backup.spec.retry_limit = 20;
+    life.backup.spec.deadline = std::chrono::hours(8000);
+    for (int i = 0; i < 14; ++i) {
+        life.step().ends(i == 0 ? Reason::kPodLost : Reason::kUnschedulable);
+        life.now += std::chrono::hours(7);
+    }
+    EXPECT_EQ(life.backup.status.attempts.size(), 10U);
+    EXPECT_EQ(life.backup.status.attempts.front().reason, "PodLost");
+    EXPECT_EQ(life.backup.status.attempts[1].number, 6);
+}
+
 TEST(SourceTrust, WarnsOnceOfClearText) {
     Life life;
     life.step();
@@ -248,6 +361,24 @@ TEST(SourceTrust, TellsWhatTheCopyShowed) {
                   1)
             << "the one that has less than three weeks left";
     }
+}
+
+TEST(SourceTrust, TellsOfAnAdoptedArtifactThatItsSourceWasVerified) {
+    for (const auto verification : {contract::TlsVerification::kFull, contract::TlsVerification::kChain}) {
+        Life life;
+        life.backup.spec.retry_limit = 0;
+        life.backup.spec.tls = api::SourceTls{.secret = "s", .verification = verification};
+        life.step().ends(Reason::kNoReport).step();
+        EXPECT_EQ(life.condition("SourceAuthenticated"), "Unknown/Pending");
+        life.completes();
+        EXPECT_EQ(life.condition("SourceAuthenticated"), "True/Verified") << "nothing is pending after the end";
+        EXPECT_THAT(api::find_condition(life.backup.status.conditions, "SourceAuthenticated")->message,
+                    testing::HasSubstr("earlier attempt"));
+    }
+    Life clear;
+    clear.backup.spec.retry_limit = 0;
+    EXPECT_EQ(clear.step().ends(Reason::kNoReport).step().completes().condition("SourceAuthenticated"),
+              "False/ClearText");
 }
 
 }  // namespace

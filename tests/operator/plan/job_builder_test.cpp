@@ -108,6 +108,31 @@ TEST(JobBuilder, MountsWhatTheSourceIsSpokenToWith) {
         std::string::npos);
 }
 
+TEST(JobBuilder, EndsAnAttemptAtItsOwnDeadlineOrTheRuns) {
+    const base::SystemTime now{std::chrono::seconds(1'790'000'000)};
+    const auto limits = [&](const api::Backup& backup, bool look_up) {
+        const auto job = Json::parse(build_job(
+            {.backup = backup, .storage = {}, .config = {}, .look_up = look_up, .endpoints = {{"h", 1}}, .now = now}));
+        const auto spec = contract::parse_run_spec(
+            job["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"].get<std::string>());
+        EXPECT_TRUE(spec) << spec.error().message;
+        return std::pair(job["spec"]["activeDeadlineSeconds"].get<std::int64_t>(), *spec->deadline - now);
+    };
+    using std::chrono::hours;
+    const auto expected = [](hours span) {
+        return std::pair(std::chrono::seconds(span).count() + 60, std::chrono::milliseconds(span));
+    };
+    auto backup = example();
+    EXPECT_EQ(limits(backup, false), expected(hours(6)));
+    backup.spec.deadline = hours(2);
+    EXPECT_EQ(limits(backup, false), expected(hours(2))) << "of the first attempt too";
+    backup.status.started = now - hours(1);
+    EXPECT_EQ(limits(backup, false), expected(hours(1)));
+    EXPECT_EQ(limits(backup, true), expected(hours(6))) << "a look-up is how a run that is over learns its result";
+    backup.spec.attempt_deadline = hours(0);
+    EXPECT_EQ(limits(backup, false), expected(hours(0)));
+}
+
 TEST(JobBuilder, GivesALookUpNoCredentials) {
     auto backup = example();
     backup.spec.tls = api::SourceTls{.secret = "certificates"};

@@ -1,0 +1,171 @@
+#include "operator/plan/next_attempt.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "common/base/backoff.hpp"
+#include "common/base/fnv1a.hpp"
+#include "common/contract/exit_code.hpp"
+
+namespace n4b::plan {
+namespace {
+
+using base::Reason;
+
+constexpr std::size_t kMaxAttempts = 10;
+constexpr auto kMaxRetryWait = std::chrono::hours(6);
+// So that backups that failed together are not tried again together.
+constexpr double kRetryJitter = 0.2;
+// What keeps an attempt from starting.
+constexpr Reason kGates[] = {Reason::kStorageNotFound, Reason::kStorageNotReady, Reason::kServiceHasNoEndpoints,
+                             Reason::kQueued};
+
+/// Whether an attempt that ended so may have finished its artifact without being able to say so.
+bool may_have_finished(std::string_view name) {
+    const auto reason = base::parse_reason(name);
+    if (!reason) return false;
+    switch (*reason) {
+        case Reason::kOutOfMemory:
+        case Reason::kEvicted:
+        case Reason::kPodLost:
+        case Reason::kJobDeleted:
+        case Reason::kNoReport:
+        case Reason::kLost:
+        case Reason::kAttemptDeadlineExceeded:
+        case Reason::kCancelled:
+            return true;
+        default:
+            return false;
+    }
+}
+
+/// Whether a runner that ended so had looked for an artifact of its run, and so found none: it does that before
+/// anything with a source. A report that may stem from before does not count.
+bool has_looked(std::string_view name) {
+    const auto reason = base::parse_reason(name);
+    if (!reason) return false;
+    switch (*reason) {
+        case Reason::kArtifactNotFound:
+        case Reason::kArtifactDamaged:
+        case Reason::kSourceUnreachable:
+        case Reason::kSourceNameNotResolved:
+        case Reason::kNotCatchupServer:
+        case Reason::kSourceConnectionLost:
+        case Reason::kSourceStalled:
+        case Reason::kSourceRefused:
+        case Reason::kSourceProtocolError:
+        case Reason::kSourceLogPruned:
+        case Reason::kSourceIdentityChanged:
+        case Reason::kSourceBehind:
+        case Reason::kNoReadReplica:
+        case Reason::kSourcesDisagree:
+        case Reason::kCopyInconsistent:
+        case Reason::kSourceRequiresTls:
+        case Reason::kSourceSpeaksClearText:
+        case Reason::kTlsClientCertificateRequired:
+        case Reason::kTlsClientCertificateRejected:
+        case Reason::kTlsNoCommonVersion:
+        case Reason::kServerCertificateExpired:
+        case Reason::kServerCertificateNotYetValid:
+        case Reason::kServerCertificateUntrusted:
+        case Reason::kServerCertificateRevoked:
+        case Reason::kServerNameMismatch:
+            return true;
+        default:
+            return false;
+    }
+}
+
+/// Whether an attempt may have finished its artifact, and none after it has looked.
+bool may_hold_an_artifact(const std::vector<api::Attempt>& attempts) {
+    for (auto attempt = attempts.rbegin(); attempt != attempts.rend(); ++attempt) {
+        if (has_looked(attempt->reason)) return false;
+        if (may_have_finished(attempt->reason)) return true;
+    }
+    return false;
+}
+
+const api::Attempt* last_copy(const api::BackupStatus& status) {
+    const auto found =
+        std::find_if(status.attempts.rbegin(), status.attempts.rend(), [](const auto& a) { return !a.look_up; });
+    return found == status.attempts.rend() ? nullptr : &*found;
+}
+
+/// In [0, 1), the same whenever an attempt of a run is looked at.
+double chance(const std::string& uid, std::int64_t attempt) {
+    auto hash = base::fnv1a(fmt::format("{}/{}", attempt, uid));
+    // The last characters hardly reach FNV's high bits: mixed as in MurmurHash3's finalizer.
+    hash = (hash ^ (hash >> 33U)) * 0xff51afd7ed558ccdU;
+    return static_cast<double>((hash ^ (hash >> 33U)) >> 32U) / 4294967296.0;
+}
+
+/// When the attempt after `last` is due.
+base::SystemTime retry_due(const api::Backup& backup, const api::Attempt& last, base::SystemTime ended) {
+    const base::Backoff backoff{.base = backup.spec.retry_backoff, .cap = kMaxRetryWait, .jitter = kRetryJitter};
+    return ended + backoff.wait(static_cast<std::uint32_t>(last.number), chance(backup.meta.uid, last.number));
+}
+
+/// What keeps another attempt waiting, as the status tells.
+std::string waited_for(const api::BackupStatus& status) {
+    const auto* verdict = api::find_condition(status.conditions, "Succeeded");
+    const auto is_verdict = [&](Reason reason) { return verdict->reason == to_string(reason); };
+    if (verdict == nullptr || std::none_of(std::begin(kGates), std::end(kGates), is_verdict)) return "";
+    return fmt::format("; it waited: {}: {}", verdict->reason, verdict->message);
+}
+
+/// How the run fails when nothing follows: as its last copy did, unless only the deadline kept it from another one.
+Next failure_of(const api::Backup& backup, bool attempts_left) {
+    const auto& last = backup.status.attempts.back();
+    const auto* copy = last_copy(backup.status);
+    const auto& told = copy != nullptr ? *copy : last;
+    Next next{.reason = base::parse_reason(told.reason).value_or(Reason::kInternalError), .message = told.message};
+    if (attempts_left) {
+        next.reason = Reason::kDeadlineExceeded;
+        next.message = fmt::format("no time for another attempt; the last one: {}: {}{}", told.reason, told.message,
+                                   waited_for(backup.status));
+    }
+    if (last.look_up && !has_looked(last.reason)) {
+        next.message += fmt::format("; whether it finished an artifact is unknown: {}: {}", last.reason, last.message);
+    }
+    return next;
+}
+
+/// Whether the last copy ended in a way that is tried again, and there is an attempt left.
+bool has_attempts_left(const api::Backup& backup) {
+    const auto* copy = last_copy(backup.status);
+    if (copy == nullptr || copy->number > backup.spec.retry_limit) return false;
+    const auto reason = base::parse_reason(copy->reason).value_or(Reason::kInternalError);
+    return contract::exit_code_of(reason) == contract::ExitCode::kRetry || reason == Reason::kCancelled;
+}
+
+}  // namespace
+
+Next next_after(const api::Backup& backup, base::SystemTime now) {
+    const auto& last = backup.status.attempts.back();
+    const bool attempts_left = has_attempts_left(backup);
+    Next next = failure_of(backup, attempts_left);
+    if (last.look_up) return next;
+    const auto ended = last.ended.value_or(now);
+    const auto due = retry_due(backup, last, ended);
+    const bool late = backup.status.started && std::max(due, now) > *backup.status.started + backup.spec.deadline;
+    if (attempts_left && !late) {
+        next.start = StartAttempt{.number = last.number + 1};
+        next.due = due;
+    } else if (may_hold_an_artifact(backup.status.attempts)) {
+        next.start = StartAttempt{.number = last.number + 1, .look_up = true};
+        next.due = ended;
+    }
+    return next;
+}
+
+void forget_oldest(std::vector<api::Attempt>& attempts) {
+    if (attempts.size() <= kMaxAttempts) return;
+    auto oldest = attempts.front();
+    const bool asks = may_hold_an_artifact(attempts);
+    attempts.erase(attempts.begin());
+    if (asks && !may_hold_an_artifact(attempts)) attempts.front() = std::move(oldest);
+}
+
+}  // namespace n4b::plan

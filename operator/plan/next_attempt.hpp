@@ -1,0 +1,32 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/reason.hpp"
+#include "operator/api/backup.hpp"
+
+namespace n4b::plan {
+
+struct StartAttempt {
+    std::int64_t number = 1;
+    bool look_up = false;  ///< Only look for an artifact that an earlier attempt finished.
+};
+
+/// What follows when the last attempt has ended.
+struct Next {
+    std::optional<StartAttempt> start{};
+    base::SystemTime due{};
+    base::Reason reason = base::Reason::kRetrying;  ///< Of the failure, when nothing follows.
+    std::string message{};
+};
+
+/// Another attempt while the retries and the deadline last; then, when an attempt ended without a report and none after
+/// it has looked into the storage, one look-up, deadline or not; then nothing. There must be an attempt.
+Next next_after(const api::Backup& backup, base::SystemTime now);
+
+/// Keeps the last attempts, and of older ones the one that a look-up has to answer for.
+void forget_oldest(std::vector<api::Attempt>& attempts);
+
+}  // namespace n4b::plan

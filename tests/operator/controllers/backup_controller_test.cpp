@@ -1,0 +1,184 @@
+#include "operator/controllers/backup_controller.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/base/json_object.hpp"
+#include "tests/support/fake_api.hpp"
+
+namespace n4b::controllers {
+namespace {
+
+using base::Reason;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+const base::SystemTime kNow{seconds(1'790'000'000)};
+constexpr char kJobs[] = "/apis/batch/v1/namespaces/db/jobs";
+
+class FixedClock final : public base::Clock {
+public:
+    [[nodiscard]] base::SystemTime system_now() const override { return kNow; }
+    [[nodiscard]] base::SteadyTime steady_now() const override { return {}; }
+};
+
+template <typename T>
+kube::Store<T> store() {
+    return kube::Store<T>([](const auto&, const auto&, const auto&) {});
+}
+
+/// A controller over an API server in memory, with a storage and its claim.
+struct Cluster {
+    testing::FakeApi api{};
+    kube::Client client{api, {}};
+    FixedClock clock{};
+    World world{store<api::Backup>(), store<api::Storage>(), store<api::Job>(), store<api::Pod>()};
+    kube::EventRecorder events{client, clock, "test"};
+    RunSlots slots{2};
+    telemetry::Metrics metrics{};
+    BackupController controller{{.world = world,
+                                 .client = client,
+                                 .events = events,
+                                 .slots = slots,
+                                 .metrics = metrics,
+                                 .clock = clock,
+                                 .runner = {.image = "image"},
+                                 .progress = [](const auto&) { return std::nullopt; },
+                                 .wake = [](const auto&) {}}};
+
+    Cluster() {
+        world.storages.apply("db/main", {.meta = {.object_namespace = "db", .name = "main"}, .claim = "claim"});
+        api.objects["/api/v1/namespaces/db/persistentvolumeclaims/claim"] = "{}";
+        api.objects["/apis/discovery.k8s.io/v1/namespaces/db/endpointslices"] = R"({"items": []})";
+        api.objects["/api/v1/namespaces/db/events"] = R"({"items": []})";
+    }
+    /// A backup a minute old, of one and the same source.
+    static api::Backup backup(const std::string& name) {
+        api::Backup backup;
+        backup.meta = {
+            .object_namespace = "db", .name = name, .uid = name + "-uid-0", .created = kNow - std::chrono::minutes(1)};
+        backup.spec.source = "prod";
+        backup.spec.database = "graph.db";
+        backup.spec.storage = "main";
+        backup.spec.service = api::ServicePort{.name = "replicas", .port = "backup"};
+        backup.spec.retry_limit = 0;
+        return backup;
+    }
+    /// A Job of its first attempt, running; without a digest, with its own.
+    void has_job(const api::Backup& backup, std::string digest) {
+        const auto name = plan::job_name(backup.meta, 1);
+        if (digest.empty()) digest = plan::spec_digest(backup, 1, false);
+        world.jobs.apply("db/" + name, {.meta = {.object_namespace = "db",
+                                                 .name = name,
+                                                 .uid = "job",
+                                                 .owner_uid = backup.meta.uid,
+                                                 .digest = std::move(digest)}});
+        api.objects[std::string(kJobs) + "/" + name] = "{}";
+    }
+    /// The last status written of a backup.
+    [[nodiscard]] std::string patched(const std::string& name) const {
+        std::string body;
+        for (const auto& request : api.requests) {
+            if (request.method == "PATCH" && request.path.ends_with("/" + name + "/status")) body = request.body;
+        }
+        return body;
+    }
+    void reconcile(const api::Backup& backup) {
+        world.backups.apply(backup.meta.key(), backup);
+        const auto done = controller.reconcile(backup.meta.key(), {});
+        EXPECT_TRUE(done) << done.error().message;
+    }
+};
+
+TEST(BackupController, ALookUpAsksForNoEndpoints) {
+    Cluster cluster;
+    auto backup = Cluster::backup("a");
+    backup.status.started = kNow - seconds(30);
+    backup.status.attempts = {
+        {.number = 1, .job = "a-1", .started = kNow - seconds(30), .ended = kNow, .reason = "NoReport"}};
+    cluster.reconcile(backup);
+    EXPECT_TRUE(cluster.api.asked("POST", kJobs)) << "a Service without pods does not keep it from looking";
+    EXPECT_FALSE(cluster.api.asked("GET", "endpointslices"));
+}
+
+TEST(BackupController, ACopyWaitsForEndpoints) {
+    Cluster cluster;
+    cluster.reconcile(Cluster::backup("a"));
+    EXPECT_FALSE(cluster.api.asked("POST", kJobs));
+    EXPECT_EQ(cluster.slots.held(), 0U) << "what waits for endpoints keeps nobody else from running";
+}
+
+TEST(BackupController, ShowsHowFarTheRunThatEndedLastRestoresAndNeverTheFuture) {
+    Cluster cluster;
+    const auto finished = [&](const std::string& name, base::SystemTime completed, base::SystemTime recoverable) {
+        auto backup = Cluster::backup(name);
+        backup.status.completed = completed;
+        backup.status.conditions = {{.type = "Succeeded", .status = "True", .reason = "Completed"}};
+        backup.status.artifact.emplace().recoverable_to = recoverable;
+        cluster.world.backups.apply(backup.meta.key(), backup);
+    };
+    const auto shown = [&] {
+        cluster.controller.recover();
+        const auto text = cluster.metrics.text();
+        const auto line = text.substr(text.find("neo4jbackup_last_recoverable_timestamp_seconds{"));
+        return std::stod(line.substr(line.find("} ") + 2));
+    };
+    finished("z", kNow - std::chrono::hours(2), kNow + std::chrono::hours(24 * 365));
+    EXPECT_EQ(shown(), 1'790'000'000 - 7200) << "a member's clock is ahead";
+    finished("a", kNow - std::chrono::hours(1), kNow - std::chrono::hours(3));
+    EXPECT_EQ(shown(), 1'790'000'000 - 10800);
+}
+
+TEST(BackupController, TakesOverAJobThatAnEarlierLifeCouldNotRecord) {
+    Cluster cluster;
+    const auto a = Cluster::backup("a");
+    cluster.world.backups.apply(a.meta.key(), a);
+    cluster.has_job(a, {});
+    cluster.controller.recover();
+    auto b = Cluster::backup("b");
+    b.spec.service.reset();
+    b.spec.endpoints = {{"h", 6362}};
+    cluster.reconcile(b);
+    EXPECT_FALSE(cluster.api.asked("POST", kJobs)) << "the Job of a runs on the same source";
+    cluster.world.storages.remove("db/main");
+    cluster.reconcile(a);
+    EXPECT_FALSE(cluster.api.asked("DELETE", kJobs));
+    EXPECT_FALSE(cluster.api.asked("POST", kJobs));
+    EXPECT_THAT(cluster.api.requests.back().path, HasSubstr("events")) << "taken over, whatever is missing now";
+    EXPECT_THAT(cluster.patched("a"), HasSubstr(plan::job_name(a.meta, 1)));
+}
+
+TEST(BackupController, LeavesAJobOfTheNextAttemptsNameWhileAGateIsClosed) {
+    Cluster cluster;
+    const auto a = Cluster::backup("a");
+    cluster.has_job(a, "of another spec");
+    cluster.reconcile(a);
+    EXPECT_FALSE(cluster.api.asked("DELETE", kJobs));
+}
+
+TEST(BackupController, LooksForAMissingPodBeforeItsAbsenceCounts) {
+    Cluster cluster;
+    auto backup = Cluster::backup("a");
+    const auto job = plan::job_name(backup.meta, 1);
+    backup.status.started = kNow - seconds(30);
+    backup.status.attempts = {{.number = 1, .job = job, .started = kNow - seconds(30)}};
+    cluster.world.jobs.apply("db/" + job, {.meta = {.name = job, .owner_uid = backup.meta.uid}, .failed = true});
+    const auto report = contract::to_json(
+        {.reason = Reason::kStorageFull, .message = "told", .run_uid = backup.meta.uid, .attempt = 1});
+    const base::Json pod{
+        {"metadata",
+         {{"name", job + "-x"},
+          {"namespace", "db"},
+          {"uid", "pod"},
+          {"resourceVersion", "1"},
+          {"labels", {{"neo4jbackup.dev/backup-uid", backup.meta.uid}}}}},
+        {"status",
+         {{"containerStatuses", {{{"name", "runner"}, {"state", {{"terminated", {{"message", report}}}}}}}}}}};
+    cluster.api.objects["/api/v1/namespaces/db/pods"] = base::Json{{"items", {pod}}}.dump();
+    cluster.reconcile(backup);
+    EXPECT_THAT(cluster.patched("a"), HasSubstr("StorageFull"));
+    EXPECT_TRUE(cluster.api.asked("GET", "pods?labelSelector=neo4jbackup.dev%2Fbackup-uid%3D" + backup.meta.uid));
+}
+
+}  // namespace
+}  // namespace n4b::controllers
