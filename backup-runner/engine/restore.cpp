@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backup-runner/engine/artifact_reader.hpp"
+#include "backup-runner/engine/artifact_writer.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -63,11 +64,16 @@ Result<Artifact> choose_artifact(storage::Storage& storage, const std::string& s
 
 Result<void> restore(storage::Storage& storage, const Artifact& artifact, const std::string& directory) {
     N4B_TRY(const auto target, storage::create_volume(directory));
-    N4B_TRY_VOID(check_empty(*target, directory));
+    return restore(storage, artifact, *target, directory);
+}
+
+Result<void> restore(storage::Storage& storage, const Artifact& artifact, storage::Storage& target,
+                     const std::string& name) {
+    N4B_TRY_VOID(check_empty(target, name));
     {
-        N4B_TRY(const auto marker, target->create(kRestoreMarker));
+        N4B_TRY(const auto marker, target.create(kRestoreMarker));
         N4B_TRY_VOID(marker->finish());
-        N4B_TRY_VOID(target->sync_directory(""));
+        N4B_TRY_VOID(target.sync_directory(""));
     }
     std::optional<archive::IndexFile> neostore;
     N4B_TRY_VOID(read_index(storage, artifact, [&](const archive::IndexLine& line) -> Result<void> {
@@ -77,15 +83,16 @@ Result<void> restore(storage::Storage& storage, const Artifact& artifact, const 
             neostore = *file;
             return {};
         }
-        return restore_file(storage, artifact, *file, *target);
+        return restore_file(storage, artifact, *file, target);
     }));
     if (!neostore) {
         return base::fail(ErrorCode::kDataLoss, Reason::kArtifactDamaged, "index: there is no neostore in it");
     }
-    N4B_TRY_VOID(restore_file(storage, artifact, *neostore, *target));
-    N4B_TRY_VOID(target->sync_directory(""));
-    N4B_TRY_VOID(target->remove(kRestoreMarker));
-    return target->sync_directory("");
+    N4B_TRY_VOID(restore_file(storage, artifact, *neostore, target));
+    // Every directory: a file's own fsync makes its contents durable, not its name.
+    N4B_TRY_VOID(list_objects(target, "", SyncDirectories::kYes));
+    N4B_TRY_VOID(target.remove(kRestoreMarker));
+    return target.sync_directory("");
 }
 
 }  // namespace n4b::engine

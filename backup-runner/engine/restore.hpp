@@ -19,4 +19,8 @@ base::Result<Artifact> choose_artifact(storage::Storage& storage, const std::str
 /// FailedPrecondition: the target is not empty. DataLoss (ArtifactDamaged).
 base::Result<void> restore(storage::Storage& storage, const Artifact& artifact, const std::string& target);
 
+/// The same into a directory that is open, and that messages call `name`.
+base::Result<void> restore(storage::Storage& storage, const Artifact& artifact, storage::Storage& target,
+                           const std::string& name);
+
 }  // namespace n4b::engine
