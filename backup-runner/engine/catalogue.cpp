@@ -52,16 +52,21 @@ Result<std::vector<archive::ArtifactName>> head_names(storage::Storage& storage,
 enum class Access { kRead, kWrite };
 
 Result<void> check_access(const std::string& text, Access access) {
-    N4B_TRY(const auto document, base::parse_json(text, kMaxRepositoryBytes, std::string(archive::kRepositoryKey)));
-    base::JsonObject object(document, "");
+    const auto damaged = [](base::Error error) {
+        error.reason = Reason::kArtifactDamaged;
+        return base::fail(std::move(error));
+    };
+    const auto document = base::parse_json(text, kMaxRepositoryBytes, std::string(archive::kRepositoryKey));
+    if (!document) return damaged(document.error());
+    base::JsonObject object(*document, "");
     object.required<std::string>("id");
     const auto format = object.required<std::int64_t>("format");
     const auto to_read = object.required<std::vector<std::string>>("requiredToRead");
     const auto to_write = object.required<std::vector<std::string>>("requiredToWrite");
     const auto& features = access == Access::kRead ? to_read : to_write;
-    if (auto done = object.finish(); !done) return base::fail(done.error().wrap(archive::kRepositoryKey));
+    if (auto done = object.finish(); !done) return damaged(done.error().wrap(archive::kRepositoryKey));
     if (format != archive::kFormat || !features.empty()) {
-        return base::fail(ErrorCode::kFailedPrecondition, Reason::kInvalidRunSpec,
+        return base::fail(ErrorCode::kFailedPrecondition, Reason::kArtifactNotSupported,
                           fmt::format("{}: format {}{}; this runner knows format {}", archive::kRepositoryKey, format,
                                       features.empty() ? "" : " with feature " + features.front(), archive::kFormat));
     }

@@ -22,7 +22,7 @@ struct Artifact {
 };
 
 /// Creates neo4j-backup.json in a new repository, or checks that this runner may write to the one that is there.
-/// FailedPrecondition: another format. Invalid (ArtifactDamaged): not a repository file.
+/// FailedPrecondition (ArtifactNotSupported): another format. Invalid (ArtifactDamaged): not a repository file.
 base::Result<void> open_repository(storage::Storage& storage, const std::string& repository_id);
 
 /// Checks that there is a repository, and that this runner may read it. NotFound (ArtifactNotFound): there is none.
