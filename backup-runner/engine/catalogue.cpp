@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 
 #include "backup-runner/archive/digest.hpp"
 #include "backup-runner/engine/artifact_writer.hpp"
@@ -71,6 +72,11 @@ Result<void> check_access(const std::string& text, Access access) {
                                       features.empty() ? "" : " with feature " + features.front(), archive::kFormat));
     }
     return {};
+}
+
+/// Whether a head can't be read whatever the storage does.
+bool lies_in_the_head(const base::Error& error) {
+    return error.reason == Reason::kArtifactDamaged || error.reason == Reason::kArtifactNotSupported;
 }
 
 /// Everything a head promises is there: the objects by count, size and name, the index by digest.
@@ -179,25 +185,45 @@ Result<Artifact> read_head(storage::Storage& storage, const std::string& source,
     return artifact;
 }
 
-Result<std::vector<Artifact>> read_chain(storage::Storage& storage, const std::string& source,
-                                         const std::string& database, const std::string& chain) {
+Result<std::vector<FoundHead>> read_chain(storage::Storage& storage, const std::string& source,
+                                          const std::string& database, const std::string& chain) {
     N4B_TRY(const auto names, head_names(storage, database_key(source, database) + "/" + chain));
-    std::vector<Artifact> artifacts;
+    std::vector<FoundHead> heads;
     for (const auto& name : names) {
-        N4B_TRY(auto artifact, read_head(storage, source, database, chain, name));
-        artifacts.push_back(std::move(artifact));
+        auto artifact = read_head(storage, source, database, chain, name);
+        // Deleted since the listing: then it is no head any more.
+        if (!artifact && artifact.error().code == ErrorCode::kNotFound) continue;
+        heads.push_back({.source = source,
+                         .database = database,
+                         .chain = chain,
+                         .name = archive::to_string(name),
+                         .key = archive::artifact_keys(source, database, chain, name).head,
+                         .artifact = std::move(artifact)});
     }
-    return artifacts;
+    return heads;
+}
+
+void warn_of_head(const FoundHead& head) {
+    const auto& error = head.artifact.error();
+    // The message names the head.
+    fmt::print(stderr, "warning: passed over a backup: {}: {}\n",
+               to_string(error.reason.value_or(Reason::kInternalError)), error.message);
 }
 
 Result<std::optional<Artifact>> newest_artifact(storage::Storage& storage, const std::string& source,
-                                                const std::string& database) {
+                                                const std::string& database, const PassedOverHead& passed_over) {
     N4B_TRY(const auto chains, list_chains(storage, source, database));
+    std::optional<base::Error> failure;
     // Chains without a head are attempts that were cut off: they do not count.
     for (auto chain = chains.rbegin(); chain != chains.rend(); ++chain) {
-        N4B_TRY(auto artifacts, read_chain(storage, source, database, *chain));
-        if (!artifacts.empty()) return std::move(artifacts.back());
+        N4B_TRY(auto heads, read_chain(storage, source, database, *chain));
+        for (auto head = heads.rbegin(); head != heads.rend(); ++head) {
+            if (head->artifact) return std::move(*head->artifact);
+            passed_over(*head);
+            if (!failure && !lies_in_the_head(head->artifact.error())) failure = head->artifact.error();
+        }
     }
+    if (failure) return base::fail(*failure);
     return std::nullopt;
 }
 

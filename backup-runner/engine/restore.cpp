@@ -46,18 +46,27 @@ Result<void> check_empty(storage::Storage& target, const std::string& directory)
 }  // namespace
 
 Result<Artifact> choose_artifact(storage::Storage& storage, const std::string& source, const std::string& database,
-                                 const std::string& chain) {
+                                 const std::string& chain, const PassedOverHead& passed_over) {
     N4B_TRY(const auto chains, list_chains(storage, source, database));
     std::optional<Artifact> best;
+    std::optional<base::Error> failure;
     for (const auto& name : chains) {
         if (!chain.empty() && name != chain) continue;
-        N4B_TRY(auto artifacts, read_chain(storage, source, database, name));
-        for (auto& artifact : artifacts) {
+        N4B_TRY(auto heads, read_chain(storage, source, database, name));
+        for (auto& head : heads) {
+            if (!head.artifact) {
+                // Who names a chain wants that one, whole.
+                if (!chain.empty()) return base::fail(head.artifact.error());
+                passed_over(head);
+                if (!failure) failure = head.artifact.error();
+                continue;
+            }
             // Of equal reach the later chain wins: it was checked against a younger server.
-            if (!best || artifact.head.highest.id >= best->head.highest.id) best = std::move(artifact);
+            if (!best || head.artifact->head.highest.id >= best->head.highest.id) best = std::move(*head.artifact);
         }
     }
     if (best) return std::move(*best);
+    if (failure) return base::fail(*failure);
     return base::fail(ErrorCode::kNotFound, Reason::kArtifactNotFound,
                       fmt::format("no backup of {}/{}{}", source, database, chain.empty() ? "" : " in chain " + chain));
 }

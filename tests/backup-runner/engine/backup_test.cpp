@@ -59,11 +59,11 @@ protected:
         const auto chains = list_chains(*storage_, "prod", "graph.db");
         EXPECT_TRUE(chains) << chains.error().message;
         for (const auto& chain : *chains) {
-            const auto artifacts = read_chain(*storage_, "prod", "graph.db", chain);
-            EXPECT_TRUE(artifacts) << artifacts.error().message;
-            if (!artifacts) continue;
-            for (const auto& artifact : *artifacts) {
-                const auto verified = verify(*storage_, artifact);
+            const auto heads = read_chain(*storage_, "prod", "graph.db", chain);
+            EXPECT_TRUE(heads) << heads.error().message;
+            if (!heads) continue;
+            for (const auto& head : *heads) {
+                const auto verified = head.artifact.and_then([&](const auto& a) { return verify(*storage_, a); });
                 EXPECT_TRUE(verified) << verified.error().message;
                 ++count;
             }

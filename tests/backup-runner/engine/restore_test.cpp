@@ -21,6 +21,9 @@ using testing::FakeCatchupServer;
 using testing::Fault;
 using testing::FaultyStorage;
 
+/// Ways in which a head can't be read.
+enum class Harm { kCut, kLaterFormat, kStorageFails };
+
 /// A temporary directory with a repository in it, and a server to fill it from.
 class RestoreTest : public ::testing::Test {
 protected:
@@ -34,7 +37,7 @@ protected:
     [[nodiscard]] std::string repository() const { return root_ + "/repository"; }
     [[nodiscard]] std::string target() const { return root_ + "/target"; }
 
-    Artifact back_up(const std::string& uid) {
+    contract::RunReport run(const std::string& uid) {
         contract::RunSpec spec;
         spec.run = {.uid = uid, .attempt = 1};
         spec.source = "prod";
@@ -51,15 +54,45 @@ protected:
                                             .progress = progress,
                                             .buffers = {.receive = 4096, .write = 4096},
                                             .version = "test"};
-        const auto report = engine::back_up(spec, environment, {});
+        return engine::back_up(spec, environment, {});
+    }
+    Artifact back_up(const std::string& uid) {
+        const auto report = run(uid);
         EXPECT_EQ(report.reason, Reason::kCompleted) << report.message;
         return choose_artifact(*storage_, "prod", "graph.db", report.artifact->chain).value();
+    }
+
+    void harm(const Artifact& artifact, Harm harm) const {
+        const std::filesystem::path head = repository() + "/" + artifact.keys.head;
+        switch (harm) {
+            case Harm::kCut:
+                std::filesystem::resize_file(head, 100);
+                return;
+            case Harm::kLaterFormat:
+                std::ofstream(head) << R"({"format": 1, "requires": []})";
+                return;
+            case Harm::kStorageFails:
+                // No link is followed: opening it fails as a disk would.
+                std::filesystem::remove(head);
+                std::filesystem::create_symlink("elsewhere", head);
+                return;
+        }
+    }
+
+    /// What choose_artifact takes, and the heads that it passed over.
+    base::Result<Artifact> choose(const std::string& chain = "") {
+        passed_over_.clear();
+        return choose_artifact(*storage_, "prod", "graph.db", chain, note());
+    }
+    PassedOverHead note() {
+        return [this](const FoundHead& head) { passed_over_.push_back(head.key); };
     }
 
     std::string root_;
     std::unique_ptr<storage::Storage> storage_;
     FakeCatchupServer server_;
     std::uint32_t random_ = 0;
+    std::vector<std::string> passed_over_;
 };
 
 /// Every file below a directory, by path, with its contents; empty when there is no directory.
@@ -96,6 +129,82 @@ TEST_F(RestoreTest, IsWholeOrMarkedWhereverThePowerFails) {
         if (left.empty() || left.contains(kRestoreMarker)) continue;
         EXPECT_TRUE(left == whole) << "no marker, but not whole either: the power failed after operation " << at;
     }
+}
+
+struct BadHead {
+    Harm harm;
+    Reason reason;
+};
+void PrintTo(const BadHead& head, std::ostream* out) {
+    *out << to_string(head.reason);
+}
+
+class BadHeadTest : public RestoreTest, public ::testing::WithParamInterface<BadHead> {
+protected:
+    void harm(const Artifact& artifact) const { RestoreTest::harm(artifact, GetParam().harm); }
+};
+INSTANTIATE_TEST_SUITE_P(Heads, BadHeadTest,
+                         ::testing::Values(BadHead{Harm::kCut, Reason::kArtifactDamaged},
+                                           BadHead{Harm::kLaterFormat, Reason::kArtifactNotSupported},
+                                           BadHead{Harm::kStorageFails, Reason::kStorageUnavailable}));
+
+TEST_P(BadHeadTest, OfAnOldChainDoesNotStopARestore) {
+    const auto old = back_up("run-1");
+    server_.last_committed = 12;
+    const auto newer = back_up("run-2");
+    harm(old);
+    const auto chosen = choose();
+    ASSERT_TRUE(chosen) << chosen.error().message;
+    EXPECT_EQ(chosen->keys.head, newer.keys.head);
+    EXPECT_EQ(passed_over_, std::vector{old.keys.head});
+}
+
+TEST_P(BadHeadTest, OfTheNewestChainLeavesTheOneBefore) {
+    const auto old = back_up("run-1");
+    server_.last_committed = 12;
+    const auto newer = back_up("run-2");
+    harm(newer);
+    const auto chosen = choose();
+    ASSERT_TRUE(chosen) << chosen.error().message;
+    EXPECT_EQ(chosen->keys.head, old.keys.head);
+    EXPECT_EQ(passed_over_, std::vector{newer.keys.head});
+}
+
+TEST_P(BadHeadTest, OfTheChainThatIsNamedEndsARestore) {
+    const auto old = back_up("run-1");
+    (void)back_up("run-2");
+    harm(old);
+    const auto chosen = choose(old.head.chain);
+    ASSERT_FALSE(chosen);
+    EXPECT_EQ(chosen.error().reason, GetParam().reason) << chosen.error().message;
+    EXPECT_NE(chosen.error().message.find(old.keys.head), std::string::npos) << chosen.error().message;
+}
+
+TEST_P(BadHeadTest, IsTheReasonWhereThereIsNoOther) {
+    harm(back_up("run-1"));
+    EXPECT_EQ(choose().error().reason, GetParam().reason);
+}
+
+TEST_P(BadHeadTest, OfTheNewestChainDoesNotStopBackups) {
+    (void)back_up("run-1");
+    const auto newest = back_up("run-2");
+    harm(newest);
+    const auto found = newest_artifact(*storage_, "prod", "graph.db", note());
+    ASSERT_TRUE(found && *found);
+    EXPECT_EQ((*found)->head.run_uid, "run-1");
+    EXPECT_EQ(passed_over_, std::vector{newest.keys.head});
+    const auto good = server_.id;
+    server_.id.random = 99;
+    EXPECT_EQ(run("run-3").reason, Reason::kSourceIdentityChanged) << "the chain before tells which database is meant";
+    server_.id = good;
+    EXPECT_EQ(run("run-3").reason, Reason::kCompleted);
+}
+
+TEST_P(BadHeadTest, OfTheOnlyChainStopsBackupsOnlyWhileTheStorageFails) {
+    harm(back_up("run-1"));
+    const auto report = run("run-2");
+    const bool storage_fails = GetParam().reason == Reason::kStorageUnavailable;
+    EXPECT_EQ(report.reason, storage_fails ? Reason::kStorageUnavailable : Reason::kCompleted) << report.message;
 }
 
 }  // namespace

@@ -67,9 +67,9 @@ protected:
         std::size_t count = 0;
         const auto chains = list_chains(*storage_, "prod", "graph.db");
         for (const auto& chain : chains.value_or(std::vector<std::string>{})) {
-            const auto artifacts = read_chain(*storage_, "prod", "graph.db", chain);
-            for (const auto& artifact : *artifacts) {
-                EXPECT_TRUE(verify(*storage_, artifact));
+            const auto heads = read_chain(*storage_, "prod", "graph.db", chain);
+            for (const auto& head : *heads) {
+                EXPECT_TRUE(head.artifact && verify(*storage_, *head.artifact));
                 ++count;
             }
         }
