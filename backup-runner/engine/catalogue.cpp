@@ -105,6 +105,14 @@ Result<void> check_written(storage::Storage& storage, const Artifact& artifact) 
     return {};
 }
 
+/// An artifact whose head can be read and keeps its promise.
+Result<Artifact> read_written(storage::Storage& storage, const std::string& source, const std::string& database,
+                              const std::string& chain, const archive::ArtifactName& name) {
+    N4B_TRY(auto artifact, read_head(storage, source, database, chain, name));
+    N4B_TRY_VOID(check_written(storage, artifact));
+    return artifact;
+}
+
 }  // namespace
 
 Result<std::string> read_small(storage::Storage& storage, const std::string& key, std::size_t most) {
@@ -235,9 +243,12 @@ Result<Artifact> look_up(storage::Storage& storage, const std::string& source, c
         const auto own = std::find_if(names.begin(), names.end(),
                                       [&](const archive::ArtifactName& name) { return name.run_uid == run_uid; });
         if (own == names.end()) continue;
-        N4B_TRY(auto artifact, read_head(storage, source, database, *chain, *own));
-        N4B_TRY_VOID(check_written(storage, artifact));
-        return artifact;
+        auto artifact = read_written(storage, source, database, *chain, *own);
+        // Looked for last, since the check takes a while: a chain that is closed is being deleted. The attempt that
+        // finds that out itself calls it a conflict, so no other may adopt what it left, and what is amiss there is no
+        // damage.
+        N4B_TRY(const bool closed, storage.exists(archive::artifact_keys(source, database, *chain, *own).closed));
+        if (!closed) return artifact;
     }
     return base::fail(ErrorCode::kNotFound, Reason::kArtifactNotFound,
                       fmt::format("no finished artifact of run {} in {}/{}", run_uid, source, database));

@@ -63,8 +63,8 @@ base::Result<std::optional<Artifact>> newest_artifact(storage::Storage& storage,
                                                       const std::string& database,
                                                       const PassedOverHead& passed_over = warn_of_head);
 
-/// The finished artifact that a run of this uid made, checked against its listing and its index's digest; NotFound
-/// (ArtifactNotFound) when there is none.
+/// The finished artifact that a run of this uid made, checked against its listing and its index's digest, in a chain
+/// that is not closed; NotFound (ArtifactNotFound) when there is none.
 base::Result<Artifact> look_up(storage::Storage& storage, const std::string& source, const std::string& database,
                                const std::string& run_uid);
 
