@@ -156,28 +156,59 @@ Result<RunReport> back_up(contract::RunSpec spec, std::stop_token stop) {
     return engine::back_up(spec, environment, std::move(stop));
 }
 
-RunReport report_of(const contract::RunSpec& spec, const base::Error& error) {
-    return {.reason = error.reason.value_or(base::Reason::kInternalError),
-            .message = error.message,
-            .run_uid = spec.run.uid,
-            .attempt = spec.run.attempt};
+base::Reason reason_of(const base::Error& error) {
+    return error.reason.value_or(base::Reason::kInternalError);
 }
 
-/// Calls take for each artifact of a repository, chain by chain.
-Result<void> for_each_artifact(storage::Storage& storage, const std::string& source, const std::string& chain,
-                               const std::function<Result<void>(const engine::Artifact&)>& take) {
+RunReport report_of(const contract::RunSpec& spec, const base::Error& error) {
+    return {.reason = reason_of(error), .message = error.message, .run_uid = spec.run.uid, .attempt = spec.run.attempt};
+}
+
+/// Calls take for each head of a repository, chain by chain.
+Result<void> for_each_head(storage::Storage& storage, const std::string& source, const std::string& chain,
+                           const std::function<void(const engine::FoundHead&)>& take) {
     N4B_TRY(const auto keys, engine::list_databases(storage));
     for (const auto& key : keys) {
         if (!source.empty() && key.source != source) continue;
         N4B_TRY(const auto chains, engine::list_chains(storage, key.source, key.database));
         for (const auto& name : chains) {
             if (!chain.empty() && name != chain) continue;
-            N4B_TRY(const auto artifacts, engine::read_chain(storage, key.source, key.database, name));
-            for (const auto& artifact : artifacts) N4B_TRY_VOID(take(artifact));
+            N4B_TRY(const auto heads, engine::read_chain(storage, key.source, key.database, name));
+            for (const auto& head : heads) take(head);
         }
     }
     return {};
 }
+
+/// How an artifact that can't be used stands in a list.
+std::string_view state_of(const base::Error& error) {
+    if (error.reason == base::Reason::kArtifactDamaged) return "DAMAGED";
+    return error.reason == base::Reason::kArtifactNotSupported ? "NOT SUPPORTED" : "UNREADABLE";
+}
+
+/// Counts the artifacts of a walk, and keeps what is worst about them: damage before all else.
+class Tally {
+public:
+    void good() { ++count_; }
+    void bad(const base::Error& error) {
+        ++count_;
+        ++bad_;
+        const bool worse = worst_ && worst_->reason != base::Reason::kArtifactDamaged &&
+                           error.reason == base::Reason::kArtifactDamaged;
+        if (!worst_ || worse) worst_ = error;
+    }
+    [[nodiscard]] std::int64_t count() const { return count_; }
+    /// The exit code when nothing is bad, or the worst error.
+    [[nodiscard]] Result<int> outcome() const {
+        if (!worst_) return 0;
+        return base::fail(worst_->wrap(fmt::format("{} of {} artifacts can't be used; one of them", bad_, count_)));
+    }
+
+private:
+    std::int64_t count_ = 0;
+    std::int64_t bad_ = 0;
+    std::optional<base::Error> worst_{};
+};
 
 /// The repository in a directory, for reading.
 Result<std::unique_ptr<storage::Storage>> open_repository(const std::string& directory) {
@@ -206,45 +237,71 @@ base::Json json_of(const engine::Artifact& artifact) {
     return json;
 }
 
+base::Json json_of(const engine::FoundHead& head) {
+    if (head.artifact) return json_of(*head.artifact);
+    const auto& error = head.artifact.error();
+    return {{"source", head.source},
+            {"database", head.database},
+            {"chain", head.chain},
+            {"artifact", head.name},
+            {"reason", to_string(reason_of(error))},
+            {"message", error.message}};
+}
+
+void print_row(const engine::FoundHead& found) {
+    fmt::print("{:<16} {:<12} {:<24} ", found.source, found.database, found.chain);
+    if (!found.artifact) {
+        fmt::print("{}: {}\n", state_of(found.artifact.error()), found.artifact.error().message);
+        return;
+    }
+    const auto& head = found.artifact->head;
+    fmt::print("{:<5} {:>12} {:<21} {:>12} {:>12}\n", head.kind, head.highest.id,
+               head.highest.time ? base::format_rfc3339(*head.highest.time) : "unknown", head.bytes, head.stored_bytes);
+}
+
 Result<int> print_list(const ListOptions& options) {
     N4B_TRY(const auto storage, open_repository(options.directory));
     if (!options.json) {
         fmt::print("{:<16} {:<12} {:<24} {:<5} {:>12} {:<21} {:>12} {:>12}\n", "SOURCE", "DATABASE", "CHAIN", "KIND",
                    "TRANSACTION", "RECOVERABLE TO", "BYTES", "STORED");
     }
-    N4B_TRY_VOID(for_each_artifact(*storage, "", "", [&](const engine::Artifact& artifact) -> Result<void> {
-        const auto& head = artifact.head;
+    Tally tally;
+    N4B_TRY_VOID(for_each_head(*storage, "", "", [&](const engine::FoundHead& head) {
         if (options.json) {
             // A line each: a repository may hold more than fits into memory at once.
-            fmt::print("{}\n", json_of(artifact).dump());
+            fmt::print("{}\n", json_of(head).dump(-1, ' ', false, base::Json::error_handler_t::replace));
         } else {
-            fmt::print("{:<16} {:<12} {:<24} {:<5} {:>12} {:<21} {:>12} {:>12}\n", head.source, head.database,
-                       head.chain, head.kind, head.highest.id,
-                       head.highest.time ? base::format_rfc3339(*head.highest.time) : "unknown", head.bytes,
-                       head.stored_bytes);
+            print_row(head);
         }
-        return {};
+        if (head.artifact) {
+            tally.good();
+        } else {
+            tally.bad(head.artifact.error());
+        }
     }));
-    return 0;
+    return tally.outcome();
 }
 
 Result<int> print_verified(const VerifyOptions& options) {
     N4B_TRY(const auto storage, open_repository(options.directory));
-    std::int64_t verified = 0;
-    std::optional<base::Error> first;
-    N4B_TRY_VOID(for_each_artifact(*storage, options.source, options.chain,
-                                   [&](const engine::Artifact& artifact) -> Result<void> {
-                                       const auto result = engine::verify(*storage, artifact);
-                                       fmt::print("{} {}\n", result ? "ok     " : "DAMAGED", artifact.keys.head);
-                                       if (result) ++verified;
-                                       if (!result && !first) first = result.error();
-                                       return {};
-                                   }));
-    if (first) return base::fail(*first);
-    if (verified == 0) {
+    Tally tally;
+    N4B_TRY_VOID(for_each_head(*storage, options.source, options.chain, [&](const engine::FoundHead& head) {
+        const auto result =
+            head.artifact ? engine::verify(*storage, *head.artifact) : Result<void>(base::fail(head.artifact.error()));
+        if (result) {
+            fmt::print("{:<13} {}\n", "ok", head.key);
+            tally.good();
+        } else {
+            // What is wrong with a head names it already.
+            fmt::print("{:<13} {}{}\n", state_of(result.error()), head.artifact ? head.key + ": " : "",
+                       result.error().message);
+            tally.bad(result.error());
+        }
+    }));
+    if (tally.count() == 0) {
         return base::fail(base::ErrorCode::kNotFound, base::Reason::kArtifactNotFound, "there is no backup to verify");
     }
-    return 0;
+    return tally.outcome();
 }
 
 Result<int> restore(const RestoreOptions& options) {

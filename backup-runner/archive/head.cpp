@@ -152,7 +152,7 @@ Result<Head> parse_head(std::string_view json) {
     if (auto begun = object.finish(); !begun) return damaged(begun.error().wrap("head"));
     if (format != kFormat || !features.empty()) {
         return base::fail(
-            base::ErrorCode::kFailedPrecondition,
+            base::ErrorCode::kFailedPrecondition, base::Reason::kArtifactNotSupported,
             fmt::format("head: written in format {}{}{}; this runner reads format {} without features", format,
                         features.empty() ? "" : " with feature ", features.empty() ? "" : features.front(), kFormat));
     }

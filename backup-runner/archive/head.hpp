@@ -65,8 +65,8 @@ struct Head {
 
 std::string to_json(const Head& head);
 
-/// Reads a head strictly. Invalid (ArtifactDamaged): not a head, with the path of the field. FailedPrecondition: a
-/// format or a required feature that this runner does not know.
+/// Reads a head strictly. Invalid (ArtifactDamaged): not a head, with the path of the field. FailedPrecondition
+/// (ArtifactNotSupported): a format or a required feature that this runner does not know.
 base::Result<Head> parse_head(std::string_view json);
 
 }  // namespace n4b::archive

@@ -24,6 +24,10 @@ std::uint64_t fingerprint_of(std::string_view key, std::int64_t bytes) {
     return std::hash<std::string>{}(fmt::format("{}:{}", key, bytes));
 }
 
+std::string member_of(const std::string& directory, const std::string& name) {
+    return directory.empty() ? name : directory + "/" + name;
+}
+
 /// Calls visit for each file and leave for each directory (after its members), depth first.
 Result<void> walk(storage::Storage& storage, const std::string& key, int depth,
                   const std::function<void(const std::string&, std::int64_t)>& visit,
@@ -37,12 +41,12 @@ Result<void> walk(storage::Storage& storage, const std::string& key, int depth,
         if (entry.directory) {
             directories.push_back(entry.name);
         } else {
-            visit(key + "/" + entry.name, entry.bytes);
+            visit(member_of(key, entry.name), entry.bytes);
         }
         return true;
     }));
     for (const auto& directory : directories) {
-        N4B_TRY_VOID(walk(storage, fmt::format("{}/{}", key, directory), depth + 1, visit, leave));
+        N4B_TRY_VOID(walk(storage, member_of(key, directory), depth + 1, visit, leave));
     }
     return leave(key);
 }

@@ -108,7 +108,8 @@ private:
     std::uint64_t fingerprint_ = 0;  ///< Sum over objects of a hash of key and size: an unordered set in 8 bytes.
 };
 
-/// What a listing of data/<artifact> shows. Makes every directory durable on the way when `sync` is set.
+/// What a listing of a directory and all below it shows, such as data/<artifact>; "" is the storage's root. Makes every
+/// directory durable on the way when `sync` is set.
 struct Listing {
     std::int64_t objects = 0;
     std::int64_t bytes = 0;

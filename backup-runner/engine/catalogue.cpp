@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 
 #include "backup-runner/archive/digest.hpp"
 #include "backup-runner/engine/artifact_writer.hpp"
@@ -52,20 +53,30 @@ Result<std::vector<archive::ArtifactName>> head_names(storage::Storage& storage,
 enum class Access { kRead, kWrite };
 
 Result<void> check_access(const std::string& text, Access access) {
-    N4B_TRY(const auto document, base::parse_json(text, kMaxRepositoryBytes, std::string(archive::kRepositoryKey)));
-    base::JsonObject object(document, "");
+    const auto damaged = [](base::Error error) {
+        error.reason = Reason::kArtifactDamaged;
+        return base::fail(std::move(error));
+    };
+    const auto document = base::parse_json(text, kMaxRepositoryBytes, std::string(archive::kRepositoryKey));
+    if (!document) return damaged(document.error());
+    base::JsonObject object(*document, "");
     object.required<std::string>("id");
     const auto format = object.required<std::int64_t>("format");
     const auto to_read = object.required<std::vector<std::string>>("requiredToRead");
     const auto to_write = object.required<std::vector<std::string>>("requiredToWrite");
     const auto& features = access == Access::kRead ? to_read : to_write;
-    if (auto done = object.finish(); !done) return base::fail(done.error().wrap(archive::kRepositoryKey));
+    if (auto done = object.finish(); !done) return damaged(done.error().wrap(archive::kRepositoryKey));
     if (format != archive::kFormat || !features.empty()) {
-        return base::fail(ErrorCode::kFailedPrecondition, Reason::kInvalidRunSpec,
+        return base::fail(ErrorCode::kFailedPrecondition, Reason::kArtifactNotSupported,
                           fmt::format("{}: format {}{}; this runner knows format {}", archive::kRepositoryKey, format,
                                       features.empty() ? "" : " with feature " + features.front(), archive::kFormat));
     }
     return {};
+}
+
+/// Whether a head can't be read whatever the storage does.
+bool lies_in_the_head(const base::Error& error) {
+    return error.reason == Reason::kArtifactDamaged || error.reason == Reason::kArtifactNotSupported;
 }
 
 /// Everything a head promises is there: the objects by count, size and name, the index by digest.
@@ -92,6 +103,14 @@ Result<void> check_written(storage::Storage& storage, const Artifact& artifact) 
             fmt::format("{}/{}: the digest does not match the head", artifact.keys.data, archive::kIndex));
     }
     return {};
+}
+
+/// An artifact whose head can be read and keeps its promise.
+Result<Artifact> read_written(storage::Storage& storage, const std::string& source, const std::string& database,
+                              const std::string& chain, const archive::ArtifactName& name) {
+    N4B_TRY(auto artifact, read_head(storage, source, database, chain, name));
+    N4B_TRY_VOID(check_written(storage, artifact));
+    return artifact;
 }
 
 }  // namespace
@@ -174,25 +193,45 @@ Result<Artifact> read_head(storage::Storage& storage, const std::string& source,
     return artifact;
 }
 
-Result<std::vector<Artifact>> read_chain(storage::Storage& storage, const std::string& source,
-                                         const std::string& database, const std::string& chain) {
+Result<std::vector<FoundHead>> read_chain(storage::Storage& storage, const std::string& source,
+                                          const std::string& database, const std::string& chain) {
     N4B_TRY(const auto names, head_names(storage, database_key(source, database) + "/" + chain));
-    std::vector<Artifact> artifacts;
+    std::vector<FoundHead> heads;
     for (const auto& name : names) {
-        N4B_TRY(auto artifact, read_head(storage, source, database, chain, name));
-        artifacts.push_back(std::move(artifact));
+        auto artifact = read_head(storage, source, database, chain, name);
+        // Deleted since the listing: then it is no head any more.
+        if (!artifact && artifact.error().code == ErrorCode::kNotFound) continue;
+        heads.push_back({.source = source,
+                         .database = database,
+                         .chain = chain,
+                         .name = archive::to_string(name),
+                         .key = archive::artifact_keys(source, database, chain, name).head,
+                         .artifact = std::move(artifact)});
     }
-    return artifacts;
+    return heads;
+}
+
+void warn_of_head(const FoundHead& head) {
+    const auto& error = head.artifact.error();
+    // The message names the head.
+    fmt::print(stderr, "warning: passed over a backup: {}: {}\n",
+               to_string(error.reason.value_or(Reason::kInternalError)), error.message);
 }
 
 Result<std::optional<Artifact>> newest_artifact(storage::Storage& storage, const std::string& source,
-                                                const std::string& database) {
+                                                const std::string& database, const PassedOverHead& passed_over) {
     N4B_TRY(const auto chains, list_chains(storage, source, database));
+    std::optional<base::Error> failure;
     // Chains without a head are attempts that were cut off: they do not count.
     for (auto chain = chains.rbegin(); chain != chains.rend(); ++chain) {
-        N4B_TRY(auto artifacts, read_chain(storage, source, database, *chain));
-        if (!artifacts.empty()) return std::move(artifacts.back());
+        N4B_TRY(auto heads, read_chain(storage, source, database, *chain));
+        for (auto head = heads.rbegin(); head != heads.rend(); ++head) {
+            if (head->artifact) return std::move(*head->artifact);
+            passed_over(*head);
+            if (!failure && !lies_in_the_head(head->artifact.error())) failure = head->artifact.error();
+        }
     }
+    if (failure) return base::fail(*failure);
     return std::nullopt;
 }
 
@@ -204,9 +243,12 @@ Result<Artifact> look_up(storage::Storage& storage, const std::string& source, c
         const auto own = std::find_if(names.begin(), names.end(),
                                       [&](const archive::ArtifactName& name) { return name.run_uid == run_uid; });
         if (own == names.end()) continue;
-        N4B_TRY(auto artifact, read_head(storage, source, database, *chain, *own));
-        N4B_TRY_VOID(check_written(storage, artifact));
-        return artifact;
+        auto artifact = read_written(storage, source, database, *chain, *own);
+        // Looked for last, since the check takes a while: a chain that is closed is being deleted. The attempt that
+        // finds that out itself calls it a conflict, so no other may adopt what it left, and what is amiss there is no
+        // damage.
+        N4B_TRY(const bool closed, storage.exists(archive::artifact_keys(source, database, *chain, *own).closed));
+        if (!closed) return artifact;
     }
     return base::fail(ErrorCode::kNotFound, Reason::kArtifactNotFound,
                       fmt::format("no finished artifact of run {} in {}/{}", run_uid, source, database));

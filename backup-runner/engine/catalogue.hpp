@@ -21,8 +21,24 @@ struct Artifact {
     std::string digest;  ///< Of the head, as stored.
 };
 
+/// A head as it was found: the artifact it stands for, or why that can't be told.
+struct FoundHead {
+    std::string source;
+    std::string database;
+    std::string chain;
+    std::string name;                 ///< Of the artifact.
+    std::string key;                  ///< Of the head.
+    base::Result<Artifact> artifact;  ///< Errors: ArtifactDamaged, ArtifactNotSupported, or what the storage says.
+};
+
+/// Hears of each head that was passed over because it can't be read.
+using PassedOverHead = std::function<void(const FoundHead&)>;
+
+/// A line on standard error, which in a pod is its log.
+void warn_of_head(const FoundHead& head);
+
 /// Creates neo4j-backup.json in a new repository, or checks that this runner may write to the one that is there.
-/// FailedPrecondition: another format. Invalid (ArtifactDamaged): not a repository file.
+/// FailedPrecondition (ArtifactNotSupported): another format. Invalid (ArtifactDamaged): not a repository file.
 base::Result<void> open_repository(storage::Storage& storage, const std::string& repository_id);
 
 /// Checks that there is a repository, and that this runner may read it. NotFound (ArtifactNotFound): there is none.
@@ -32,20 +48,23 @@ base::Result<void> check_repository(storage::Storage& storage);
 base::Result<std::vector<std::string>> list_chains(storage::Storage& storage, const std::string& source,
                                                    const std::string& database);
 
-/// The artifacts of a chain in order of sequence. Heads that this runner can't read are errors.
-base::Result<std::vector<Artifact>> read_chain(storage::Storage& storage, const std::string& source,
-                                               const std::string& database, const std::string& chain);
+/// The heads of a chain in order of sequence. One that can't be read is a result like any other, so that it hides none
+/// of those beside it.
+base::Result<std::vector<FoundHead>> read_chain(storage::Storage& storage, const std::string& source,
+                                                const std::string& database, const std::string& chain);
 
 /// Reads one head by its key.
 base::Result<Artifact> read_head(storage::Storage& storage, const std::string& source, const std::string& database,
                                  const std::string& chain, const archive::ArtifactName& name);
 
-/// The newest artifact of a source and database, or nothing.
+/// The newest artifact of a source and database whose head can be read, or nothing. Where none can, and it is the
+/// storage that fails (and not what lies in it), its error: another call may find what this one could not.
 base::Result<std::optional<Artifact>> newest_artifact(storage::Storage& storage, const std::string& source,
-                                                      const std::string& database);
+                                                      const std::string& database,
+                                                      const PassedOverHead& passed_over = warn_of_head);
 
-/// The finished artifact that a run of this uid made, checked against its listing and its index's digest; NotFound
-/// (ArtifactNotFound) when there is none.
+/// The finished artifact that a run of this uid made, checked against its listing and its index's digest, in a chain
+/// that is not closed; NotFound (ArtifactNotFound) when there is none.
 base::Result<Artifact> look_up(storage::Storage& storage, const std::string& source, const std::string& database,
                                const std::string& run_uid);
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backup-runner/engine/artifact_reader.hpp"
+#include "backup-runner/engine/artifact_writer.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -45,29 +46,43 @@ Result<void> check_empty(storage::Storage& target, const std::string& directory)
 }  // namespace
 
 Result<Artifact> choose_artifact(storage::Storage& storage, const std::string& source, const std::string& database,
-                                 const std::string& chain) {
+                                 const std::string& chain, const PassedOverHead& passed_over) {
     N4B_TRY(const auto chains, list_chains(storage, source, database));
     std::optional<Artifact> best;
+    std::optional<base::Error> failure;
     for (const auto& name : chains) {
         if (!chain.empty() && name != chain) continue;
-        N4B_TRY(auto artifacts, read_chain(storage, source, database, name));
-        for (auto& artifact : artifacts) {
+        N4B_TRY(auto heads, read_chain(storage, source, database, name));
+        for (auto& head : heads) {
+            if (!head.artifact) {
+                // Who names a chain wants that one, whole.
+                if (!chain.empty()) return base::fail(head.artifact.error());
+                passed_over(head);
+                if (!failure) failure = head.artifact.error();
+                continue;
+            }
             // Of equal reach the later chain wins: it was checked against a younger server.
-            if (!best || artifact.head.highest.id >= best->head.highest.id) best = std::move(artifact);
+            if (!best || head.artifact->head.highest.id >= best->head.highest.id) best = std::move(*head.artifact);
         }
     }
     if (best) return std::move(*best);
+    if (failure) return base::fail(*failure);
     return base::fail(ErrorCode::kNotFound, Reason::kArtifactNotFound,
                       fmt::format("no backup of {}/{}{}", source, database, chain.empty() ? "" : " in chain " + chain));
 }
 
 Result<void> restore(storage::Storage& storage, const Artifact& artifact, const std::string& directory) {
     N4B_TRY(const auto target, storage::create_volume(directory));
-    N4B_TRY_VOID(check_empty(*target, directory));
+    return restore(storage, artifact, *target, directory);
+}
+
+Result<void> restore(storage::Storage& storage, const Artifact& artifact, storage::Storage& target,
+                     const std::string& name) {
+    N4B_TRY_VOID(check_empty(target, name));
     {
-        N4B_TRY(const auto marker, target->create(kRestoreMarker));
+        N4B_TRY(const auto marker, target.create(kRestoreMarker));
         N4B_TRY_VOID(marker->finish());
-        N4B_TRY_VOID(target->sync_directory(""));
+        N4B_TRY_VOID(target.sync_directory(""));
     }
     std::optional<archive::IndexFile> neostore;
     N4B_TRY_VOID(read_index(storage, artifact, [&](const archive::IndexLine& line) -> Result<void> {
@@ -77,15 +92,16 @@ Result<void> restore(storage::Storage& storage, const Artifact& artifact, const 
             neostore = *file;
             return {};
         }
-        return restore_file(storage, artifact, *file, *target);
+        return restore_file(storage, artifact, *file, target);
     }));
     if (!neostore) {
         return base::fail(ErrorCode::kDataLoss, Reason::kArtifactDamaged, "index: there is no neostore in it");
     }
-    N4B_TRY_VOID(restore_file(storage, artifact, *neostore, *target));
-    N4B_TRY_VOID(target->sync_directory(""));
-    N4B_TRY_VOID(target->remove(kRestoreMarker));
-    return target->sync_directory("");
+    N4B_TRY_VOID(restore_file(storage, artifact, *neostore, target));
+    // Every directory: a file's own fsync makes its contents durable, not its name.
+    N4B_TRY_VOID(list_objects(target, "", SyncDirectories::kYes));
+    N4B_TRY_VOID(target.remove(kRestoreMarker));
+    return target.sync_directory("");
 }
 
 }  // namespace n4b::engine

@@ -13,16 +13,35 @@ using base::Result;
 using contract::MemberRole;
 using contract::SourcePolicy;
 
-/// The newest transaction that anybody has; nothing when fewer than two answered.
+bool is_v6(const net::Address& address) {
+    return address.ip.find(':') != std::string::npos;
+}
+
+/// Whether two answers may come from one server, which then says nothing about how far it is behind others: one address
+/// (under two ports or names), one pod, or a name's addresses in both families. Two addresses of one family behind a
+/// name are two servers, such as the pods of a headless Service.
+bool may_be_one_member(const Candidate& a, const Candidate& b) {
+    if (a.address.ip == b.address.ip) return true;
+    if (a.member.empty() || a.member != b.member) return false;
+    // A member that is not the host as it was given is a pod.
+    const bool pod = a.member != a.host && b.member != b.host;
+    return pod || is_v6(a.address) != is_v6(b.address);
+}
+
+/// The newest transaction that anybody has; nothing when fewer than two members answered.
 std::optional<std::int64_t> newest_known(const std::vector<Candidate>& candidates, const std::string& store_id) {
     std::int64_t newest = 0;
-    int answers = 0;
+    bool two_members = false;
+    std::vector<const Candidate*> answers;
     for (const auto& candidate : candidates) {
         if (!candidate.answered || candidate.store_id != store_id) continue;
         newest = std::max(newest, candidate.last_transaction);
-        ++answers;
+        two_members = two_members || std::any_of(answers.begin(), answers.end(), [&](const Candidate* other) {
+                          return !may_be_one_member(candidate, *other);
+                      });
+        answers.push_back(&candidate);
     }
-    return answers < 2 ? std::nullopt : std::optional(newest);
+    return two_members ? std::optional(newest) : std::nullopt;
 }
 
 /// The store id that is meant: that of the earlier backup, else the one that all agree on.

@@ -39,7 +39,7 @@ struct SourceWish {
 struct Choice {
     std::size_t candidate = 0;                   ///< Its place in the list.
     std::string why{};                           ///< One short sentence.
-    std::optional<std::int64_t> newest_known{};  ///< Of all members; nothing when nobody else answered.
+    std::optional<std::int64_t> newest_known{};  ///< Of all members; nothing when no second one answered.
     std::optional<std::int64_t> lag{};           ///< Behind that.
 };
 

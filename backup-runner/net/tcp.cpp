@@ -2,19 +2,17 @@
 
 #include <utility>
 
+#include "backup-runner/net/name_lookup.hpp"
 #include "backup-runner/net/stream.hpp"
 #include "backup-runner/net/tcp_socket.hpp"
 
 namespace n4b::net {
 namespace {
 
-namespace asio = boost::asio;
-using asio::ip::tcp;
 using base::Deadline;
 using base::ErrorCode;
 using base::Reason;
 using base::Result;
-using boost::system::error_code;
 
 class TcpStream final : public Stream {
 public:
@@ -36,29 +34,12 @@ class TcpDialer final : public Dialer {
 public:
     Result<std::vector<Address>> resolve(const std::string& host, std::uint16_t port, Deadline deadline,
                                          std::stop_token stop) override {
-        Operations operations(std::move(stop));
-        tcp::resolver resolver(operations.context());
-        std::vector<Address> addresses;
-        const auto outcome = operations.run(
-            deadline,
-            [&](auto done) {
-                resolver.async_resolve(
-                    host, std::to_string(port),
-                    [done, &addresses, &host](error_code error, const tcp::resolver::results_type& results) {
-                        for (const auto& entry : results) {
-                            addresses.push_back({.ip = entry.endpoint().address().to_string(),
-                                                 .port = entry.endpoint().port(),
-                                                 .host = host});
-                        }
-                        done(error);
-                    });
-            },
-            [&] { resolver.cancel(); });
-        if (!outcome && outcome.error().code == ErrorCode::kCancelled) return base::fail(outcome.error());
-        if (!outcome || *outcome || addresses.empty()) {
-            const auto why = !outcome ? outcome.error().message : outcome->message();
-            return base::fail(ErrorCode::kNotFound, Reason::kSourceNameNotResolved,
-                              fmt::format("resolve {}: {}", host, why));
+        auto addresses = look_up_name(host, port, deadline, stop);
+        if (!addresses && addresses.error().code == ErrorCode::kCancelled) return addresses;
+        if (!addresses || addresses->empty()) {
+            return base::fail(
+                ErrorCode::kNotFound, Reason::kSourceNameNotResolved,
+                fmt::format("resolve {}: {}", host, addresses ? "it has no address" : addresses.error().message));
         }
         return addresses;
     }

@@ -28,6 +28,7 @@ constexpr auto kNames = std::to_array<std::pair<Reason, std::string_view>>({
     {Reason::kStoragePermission, "StoragePermission"},
     {Reason::kArtifactConflict, "ArtifactConflict"},
     {Reason::kArtifactDamaged, "ArtifactDamaged"},
+    {Reason::kArtifactNotSupported, "ArtifactNotSupported"},
     {Reason::kArtifactNotFound, "ArtifactNotFound"},
     {Reason::kMemoryLimitTooSmall, "MemoryLimitTooSmall"},
     {Reason::kInvalidRunSpec, "InvalidRunSpec"},

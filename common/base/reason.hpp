@@ -27,13 +27,14 @@ enum class Reason {
     kCopyInconsistent,       ///< The copy failed the completeness rule (log does not reach H).
     kStorageFull,
     kStorageReadOnly,
-    kStorageUnavailable,   ///< The volume vanished or answers with IO errors.
-    kStoragePermission,    ///< The runner may not write there.
-    kArtifactConflict,     ///< Somebody else owns the name, or the chain was closed meanwhile.
-    kArtifactDamaged,      ///< A digest or a size does not match.
-    kArtifactNotFound,     ///< A look-up found no finished artifact of this run.
-    kMemoryLimitTooSmall,  ///< The cgroup limit is below what the runner needs to work at all.
-    kInvalidRunSpec,       ///< The RunSpec or the command line is wrong.
+    kStorageUnavailable,    ///< The volume vanished or answers with IO errors.
+    kStoragePermission,     ///< The runner may not write there.
+    kArtifactConflict,      ///< Somebody else owns the name, or the chain was closed meanwhile.
+    kArtifactDamaged,       ///< A digest or a size does not match.
+    kArtifactNotSupported,  ///< Written in a format, or with a feature, that this runner does not know.
+    kArtifactNotFound,      ///< A look-up found no finished artifact of this run.
+    kMemoryLimitTooSmall,   ///< The cgroup limit is below what the runner needs to work at all.
+    kInvalidRunSpec,        ///< The RunSpec or the command line is wrong.
     kAttemptDeadlineExceeded,
     kCancelled,
     kInternalError,

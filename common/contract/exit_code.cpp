@@ -32,6 +32,7 @@ ExitCode exit_code_of(base::Reason reason) {
         case Reason::kStorageFull:
         case Reason::kStorageReadOnly:
         case Reason::kStoragePermission:
+        case Reason::kArtifactNotSupported:
         case Reason::kArtifactNotFound:
         case Reason::kMemoryLimitTooSmall:
         case Reason::kDeadlineExceeded:

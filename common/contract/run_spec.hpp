@@ -30,7 +30,7 @@ inline constexpr std::int64_t kMaxBandwidth = std::int64_t{1} << 40;
 struct Endpoint {
     std::string host;
     std::uint16_t port = 6362;
-    std::string member{};  ///< What the server is called (its pod), for people only; empty: unknown.
+    std::string member{};  ///< The server's pod, the same for all its addresses; empty: unknown.
     bool operator==(const Endpoint&) const = default;
 };
 

@@ -65,6 +65,8 @@ std::string_view advice(base::Reason reason) {
             return "Another writer works on the same chain.";
         case Reason::kArtifactDamaged:
             return "Stored data is damaged; keep the volume and verify its chains.";
+        case Reason::kArtifactNotSupported:
+            return "Read it with the version of the runner that wrote it, or a later one.";
         case Reason::kMemoryLimitTooSmall:
         case Reason::kOutOfMemory:
             return "Raise spec.runner.resources.limits.memory.";

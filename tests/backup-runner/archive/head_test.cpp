@@ -44,6 +44,7 @@ TEST(Head, RefusesAFormatOrFeatureOfALaterRunner) {
         const auto parsed = parse_head(text);
         ASSERT_FALSE(parsed);
         EXPECT_EQ(parsed.error().code, base::ErrorCode::kFailedPrecondition) << parsed.error().message;
+        EXPECT_EQ(parsed.error().reason, base::Reason::kArtifactNotSupported) << "nothing is damaged, nor a bug";
     }
 }
 

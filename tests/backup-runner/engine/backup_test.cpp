@@ -165,6 +165,23 @@ TEST_F(BackupTest, AdoptsWhatTheSameRunHasFinished) {
     EXPECT_EQ(look_up_run(spec_, *storage_).reason, Reason::kArtifactNotFound);
 }
 
+TEST_F(BackupTest, AdoptsNothingFromAClosedChain) {
+    const auto first = back_up();
+    ASSERT_EQ(first.reason, Reason::kCompleted) << first.message;
+    const auto chain = repository() + "/prod/graph.db/" + first.artifact->chain;
+    std::ofstream(chain + "/closed.json") << "{}";
+    EXPECT_EQ(look_up_run(spec_, *storage_).reason, Reason::kArtifactNotFound);
+    spec_.run.attempt = 2;
+    const auto again = back_up();
+    EXPECT_EQ(again.reason, Reason::kCompleted) << again.message;
+    EXPECT_FALSE(again.adopted) << "a chain that is being deleted holds nobody's backup";
+    EXPECT_NE(again.artifact->chain, first.artifact->chain);
+    EXPECT_EQ(look_up_run(spec_, *storage_).artifact->chain, again.artifact->chain);
+    // On its way out it may be incomplete already.
+    std::filesystem::remove_all(chain + "/data");
+    EXPECT_EQ(look_up_run(spec_, *storage_).reason, Reason::kCompleted);
+}
+
 TEST_F(BackupTest, RefusesAnotherDatabaseUnderTheSameName) {
     ASSERT_EQ(back_up().reason, Reason::kCompleted);
     server_.id.random = 99;

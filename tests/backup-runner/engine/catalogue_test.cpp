@@ -33,14 +33,20 @@ TEST_F(RepositoryTest, IsMadeOnceAndKept) {
 TEST_F(RepositoryTest, MayBeReadWhereItMayNotBeWritten) {
     write(R"({"id": "x", "format": 0, "requiredToRead": [], "requiredToWrite": ["new"]})");
     EXPECT_TRUE(check_repository(*storage_));
-    EXPECT_EQ(open_repository(*storage_, "x").error().code, base::ErrorCode::kFailedPrecondition);
+    EXPECT_EQ(open_repository(*storage_, "x").error().reason, base::Reason::kArtifactNotSupported);
 }
 
 TEST_F(RepositoryTest, OfALaterFormatIsRefused) {
     write(R"({"id": "x", "format": 1, "requiredToRead": [], "requiredToWrite": []})");
-    EXPECT_EQ(check_repository(*storage_).error().code, base::ErrorCode::kFailedPrecondition);
-    write("not json");
-    EXPECT_EQ(check_repository(*storage_).error().code, base::ErrorCode::kInvalid);
+    EXPECT_EQ(check_repository(*storage_).error().reason, base::Reason::kArtifactNotSupported);
+}
+
+TEST_F(RepositoryTest, ThatIsDamagedIsCalledSo) {
+    for (const char* text : {"not json", R"({"id": "x"})"}) {
+        write(text);
+        EXPECT_EQ(check_repository(*storage_).error().reason, base::Reason::kArtifactDamaged) << text;
+        EXPECT_EQ(open_repository(*storage_, "x").error().reason, base::Reason::kArtifactDamaged) << text;
+    }
 }
 
 TEST_F(RepositoryTest, IgnoresFilesOfOthers) {

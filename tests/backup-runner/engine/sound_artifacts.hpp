@@ -14,11 +14,12 @@ inline std::size_t count_sound_artifacts(storage::Storage& storage) {
     EXPECT_TRUE(chains) << chains.error().message;
     if (!chains) return 0;
     for (const auto& chain : *chains) {
-        const auto artifacts = read_chain(storage, "prod", "graph.db", chain);
-        EXPECT_TRUE(artifacts) << artifacts.error().message;
-        if (!artifacts) continue;
-        for (const auto& artifact : *artifacts) {
-            const auto verified = verify(storage, artifact);
+        const auto heads = read_chain(storage, "prod", "graph.db", chain);
+        EXPECT_TRUE(heads) << heads.error().message;
+        if (!heads) continue;
+        for (const auto& head : *heads) {
+            const auto verified =
+                head.artifact.and_then([&](const Artifact& artifact) { return verify(storage, artifact); });
             EXPECT_TRUE(verified) << verified.error().message;
             ++count;
         }

@@ -17,11 +17,19 @@ Candidate member(const char* ip, MemberRole role, std::int64_t last, std::string
             .last_transaction = last,
             .role = role};
 }
-Candidate core(std::int64_t last = 100) {
-    return member("core", MemberRole::kCore, last);
+Candidate core(std::int64_t last = 100, const char* ip = "core") {
+    return member(ip, MemberRole::kCore, last);
 }
-Candidate replica(std::int64_t last = 100) {
-    return member("replica", MemberRole::kReadReplica, last);
+Candidate replica(std::int64_t last = 100, const char* ip = "replica") {
+    return member(ip, MemberRole::kReadReplica, last);
+}
+/// A read replica at that address, known by a name.
+Candidate named(std::int64_t last, const char* ip, std::uint16_t port, std::string name) {
+    auto candidate = replica(last, ip);
+    candidate.address.port = port;
+    candidate.host = name;
+    candidate.member = std::move(name);
+    return candidate;
 }
 Candidate unknown(std::int64_t last = 100) {
     return member("unknown", MemberRole::kUnknown, last);
@@ -82,10 +90,10 @@ TEST(SourceChoice, TableOfLags) {
     } cases[]{
         {"within", {replica(90), core(100)}, SourcePolicy::kPreferReplica, 10, "0"},
         {"one too many", {replica(89), core(100)}, SourcePolicy::kPreferReplica, 10, "1"},
-        {"none allowed", {replica(99), replica(100)}, SourcePolicy::kReplicaOnly, 0, "1"},
+        {"none allowed", {replica(99), replica(100, "other")}, SourcePolicy::kReplicaOnly, 0, "1"},
         {"every replica is behind", {replica(1), core(100)}, SourcePolicy::kReplicaOnly, 10, "SourceBehind"},
         {"unknown lag is accepted", {replica(1), failed()}, SourcePolicy::kReplicaOnly, 0, "0"},
-        {"a core behind is no replica", {core(1), core(100)}, SourcePolicy::kReplicaOnly, 10, "NoReadReplica"},
+        {"a core behind is no replica", {core(1), core(100, "other")}, SourcePolicy::kReplicaOnly, 10, "NoReadReplica"},
     };
     for (const auto& c : cases) {
         EXPECT_EQ(outcome(c.candidates, {.policy = c.policy, .max_lag = c.max_lag}), c.outcome) << c.name;
@@ -103,6 +111,28 @@ TEST(SourceChoice, TellsTheLagOnlyWhenSomebodyElseAnswered) {
     auto broken = core(100);
     broken.error = base::Error{.message = "lost", .reason = Reason::kSourceConnectionLost};
     EXPECT_EQ(choose({replica(97), broken}, {})->lag, 3);
+}
+
+TEST(SourceChoice, TakesTwoAnswersOfOneMemberForOne) {
+    const struct {
+        const char* name;
+        std::vector<Candidate> candidates;
+        std::optional<std::int64_t> lag;
+    } cases[]{
+        {"both families of a pod", {named(7, "10.0.0.1", 1, "pod-0"), named(7, "fd00::1", 1, "pod-0")}, {}},
+        {"both families of a host", {named(7, "10.0.0.1", 1, "host"), named(7, "fd00::1", 1, "host")}, {}},
+        {"two ports of a pod", {named(7, "10.0.0.1", 6362, "pod-0"), named(7, "10.0.0.1", 6000, "pod-0")}, {}},
+        {"two names of an address", {named(7, "10.0.0.1", 6362, "a"), named(7, "10.0.0.1", 6000, "b")}, {}},
+        {"a name and its address", {named(7, "10.0.0.1", 6362, "a"), named(7, "10.0.0.1", 6000, "")}, {}},
+        {"two pods", {named(7, "10.0.0.1", 1, "pod-0"), named(9, "10.0.0.2", 1, "pod-1")}, 2},
+        {"two addresses of a family behind a name",
+         {named(7, "10.0.0.1", 1, "all"), named(9, "10.0.0.2", 1, "all")},
+         2},
+        {"twice one member, and another",
+         {named(7, "10.0.0.1", 1, "pod-0"), named(7, "fd00::1", 1, "pod-0"), named(9, "10.0.0.2", 1, "pod-1")},
+         2},
+    };
+    for (const auto& c : cases) EXPECT_EQ(choose(c.candidates, {})->lag, c.lag) << c.name;
 }
 
 TEST(SourceChoice, PassesOverAnotherDatabaseThanTheLastBackups) {

@@ -78,6 +78,7 @@ TEST(ExitCode, FollowsTheReason) {
     EXPECT_EQ(exit_code_of(base::Reason::kSourceUnreachable), ExitCode::kRetry);
     EXPECT_EQ(exit_code_of(base::Reason::kStorageFull), ExitCode::kPermanent);
     EXPECT_EQ(exit_code_of(base::Reason::kArtifactDamaged), ExitCode::kDamaged);
+    EXPECT_EQ(exit_code_of(base::Reason::kArtifactNotSupported), ExitCode::kPermanent);
 }
 
 }  // namespace

@@ -1,0 +1,132 @@
+#include "backup-runner/app/commands.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "backup-runner/engine/backup.hpp"
+#include "tests/support/fake_catchup_server.hpp"
+
+namespace n4b::runner {
+namespace {
+
+using base::Reason;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+std::vector<std::string> lines_of(const std::string& text) {
+    std::vector<std::string> lines;
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);) lines.push_back(line);
+    return lines;
+}
+
+VerifyOptions all_of(const std::string& directory) {
+    return {.directory = directory, .source = "", .chain = ""};
+}
+
+/// A repository with three backups, whose heads a test may harm.
+class CommandsTest : public ::testing::Test {
+protected:
+    CommandsTest() {
+        char pattern[] = "/tmp/n4b-commands-test-XXXXXX";
+        root_ = ::mkdtemp(pattern);
+        for (const char* uid : {"run-1", "run-2", "run-3"}) back_up(uid);
+    }
+    ~CommandsTest() override { std::filesystem::remove_all(root_); }
+
+    void back_up(const std::string& uid) {
+        contract::RunSpec spec;
+        spec.run = {.uid = uid, .attempt = 1};
+        spec.source = "prod";
+        spec.database = "graph.db";
+        spec.endpoints = {{.host = "10.0.0.1", .port = 6362}};
+        const auto storage = std::move(*storage::open_volume(root_));
+        engine::ProgressCounters progress;
+        const base::RealClock clock;
+        const auto random = [this] { return ++random_; };
+        const auto report = engine::back_up(spec,
+                                            {.dialer = server_,
+                                             .storage = *storage,
+                                             .clock = clock,
+                                             .random = random,
+                                             .progress = progress,
+                                             .version = "test"},
+                                            {});
+        ASSERT_EQ(report.reason, Reason::kCompleted) << report.message;
+        heads_.push_back(root_ + "/" + report.artifact->location);
+    }
+    void cut(std::size_t head) { std::filesystem::resize_file(heads_.at(head), 100); }
+    void make_later(std::size_t head) { std::ofstream(heads_.at(head)) << R"({"format": 1, "requires": []})"; }
+
+    /// Runs a command; its exit code. What it prints is in out_ and err_.
+    template <typename Options>
+    int run(const Options& options) {
+        ::testing::internal::CaptureStdout();
+        ::testing::internal::CaptureStderr();
+        const int code = runner::run(options);
+        err_ = ::testing::internal::GetCapturedStderr();
+        out_ = lines_of(::testing::internal::GetCapturedStdout());
+        return code;
+    }
+
+    std::string root_;
+    testing::FakeCatchupServer server_;
+    std::uint32_t random_ = 0;
+    std::vector<std::string> heads_;
+    std::vector<std::string> out_;
+    std::string err_;
+};
+
+TEST_F(CommandsTest, ListAndVerifyAreContentWithSoundBackups) {
+    EXPECT_EQ(run(ListOptions{.directory = root_}), 0) << err_;
+    EXPECT_EQ(out_.size(), 4U);
+    EXPECT_EQ(run(all_of(root_)), 0) << err_;
+    EXPECT_THAT(out_, ElementsAre(StartsWith("ok "), StartsWith("ok "), StartsWith("ok ")));
+}
+
+TEST_F(CommandsTest, ListShowsWhatCanBeReadAndNamesWhatCannot) {
+    make_later(0);
+    cut(1);
+    EXPECT_EQ(run(ListOptions{.directory = root_}), 40);
+    EXPECT_THAT(out_, ElementsAre(StartsWith("SOURCE"), AllOf(StartsWith("prod "), HasSubstr(" NOT SUPPORTED: prod/")),
+                                  AllOf(StartsWith("prod "), HasSubstr(" DAMAGED: prod/")), HasSubstr(" Full ")));
+    EXPECT_THAT(err_, HasSubstr("error: ArtifactDamaged: 2 of 3 artifacts can't be used; one of them: prod/"));
+    EXPECT_EQ(run(ListOptions{.directory = root_, .json = true}), 40);
+    EXPECT_THAT(out_, ElementsAre(AllOf(HasSubstr(R"("artifact":"0-full-run-1-1")"),
+                                        HasSubstr(R"("reason":"ArtifactNotSupported")"), HasSubstr("message")),
+                                  AllOf(HasSubstr(R"("artifact":"0-full-run-2-1")"),
+                                        HasSubstr(R"("reason":"ArtifactDamaged")"), HasSubstr("message")),
+                                  AllOf(HasSubstr(R"("artifact":"0-full-run-3-1")"), HasSubstr("storedBytes"))));
+}
+
+TEST_F(CommandsTest, VerifyGoesOnAfterABadHead) {
+    cut(0);
+    make_later(1);
+    EXPECT_EQ(run(all_of(root_)), 40);
+    EXPECT_THAT(out_, ElementsAre(StartsWith("DAMAGED "), StartsWith("NOT SUPPORTED "), StartsWith("ok ")));
+}
+
+TEST_F(CommandsTest, ALaterFormatAloneIsNoDamage) {
+    make_later(2);
+    EXPECT_EQ(run(ListOptions{.directory = root_}), 30);
+    EXPECT_EQ(run(all_of(root_)), 30);
+    EXPECT_THAT(err_, HasSubstr("error: ArtifactNotSupported"));
+}
+
+TEST_F(CommandsTest, RestoreWarnsOfABadHeadAndTakesAnother) {
+    cut(2);
+    const RestoreOptions options{
+        .directory = root_, .source = "prod", .database = "graph.db", .chain = {}, .target = root_ + "/target"};
+    EXPECT_EQ(run(options), 0) << err_;
+    EXPECT_THAT(err_, AllOf(StartsWith("warning: passed over a backup: ArtifactDamaged: "), HasSubstr("run-3")));
+    EXPECT_TRUE(std::filesystem::exists(root_ + "/target/neostore"));
+}
+
+}  // namespace
+}  // namespace n4b::runner

@@ -1,0 +1,211 @@
+#include "backup-runner/engine/restore.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+
+#include "backup-runner/engine/backup.hpp"
+#include "tests/support/fake_catchup_server.hpp"
+#include "tests/support/faulty_storage.hpp"
+
+namespace n4b::engine {
+namespace {
+
+using base::Reason;
+using testing::FakeCatchupServer;
+using testing::Fault;
+using testing::FaultyStorage;
+
+/// Ways in which a head can't be read.
+enum class Harm { kCut, kLaterFormat, kStorageFails };
+
+/// A temporary directory with a repository in it, and a server to fill it from.
+class RestoreTest : public ::testing::Test {
+protected:
+    RestoreTest() {
+        char pattern[] = "/tmp/n4b-restore-test-XXXXXX";
+        root_ = ::mkdtemp(pattern);
+        storage_ = std::move(*storage::create_volume(repository()));
+    }
+    ~RestoreTest() override { std::filesystem::remove_all(root_); }
+
+    [[nodiscard]] std::string repository() const { return root_ + "/repository"; }
+    [[nodiscard]] std::string target() const { return root_ + "/target"; }
+
+    contract::RunReport run(const std::string& uid) {
+        contract::RunSpec spec;
+        spec.run = {.uid = uid, .attempt = 1};
+        spec.source = "prod";
+        spec.database = "graph.db";
+        spec.endpoints = {{.host = "10.0.0.1", .port = 6362}};
+        spec.storage_path = repository();
+        spec.compression = contract::Compression::kNone;
+        ProgressCounters progress;
+        const base::RealClock clock;
+        const BackupEnvironment environment{.dialer = server_,
+                                            .storage = *storage_,
+                                            .clock = clock,
+                                            .random = [this] { return ++random_; },
+                                            .progress = progress,
+                                            .buffers = {.receive = 4096, .write = 4096},
+                                            .version = "test"};
+        return engine::back_up(spec, environment, {});
+    }
+    Artifact back_up(const std::string& uid) {
+        const auto report = run(uid);
+        EXPECT_EQ(report.reason, Reason::kCompleted) << report.message;
+        return choose_artifact(*storage_, "prod", "graph.db", report.artifact->chain).value();
+    }
+
+    void harm(const Artifact& artifact, Harm harm) const {
+        const std::filesystem::path head = repository() + "/" + artifact.keys.head;
+        switch (harm) {
+            case Harm::kCut:
+                std::filesystem::resize_file(head, 100);
+                return;
+            case Harm::kLaterFormat:
+                std::ofstream(head) << R"({"format": 1, "requires": []})";
+                return;
+            case Harm::kStorageFails:
+                // No link is followed: opening it fails as a disk would.
+                std::filesystem::remove(head);
+                std::filesystem::create_symlink("elsewhere", head);
+                return;
+        }
+    }
+
+    /// What choose_artifact takes, and the heads that it passed over.
+    base::Result<Artifact> choose(const std::string& chain = "") {
+        passed_over_.clear();
+        return choose_artifact(*storage_, "prod", "graph.db", chain, note());
+    }
+    PassedOverHead note() {
+        return [this](const FoundHead& head) { passed_over_.push_back(head.key); };
+    }
+
+    std::string root_;
+    std::unique_ptr<storage::Storage> storage_;
+    FakeCatchupServer server_;
+    std::uint32_t random_ = 0;
+    std::vector<std::string> passed_over_;
+};
+
+/// Every file below a directory, by path, with its contents; empty when there is no directory.
+std::map<std::string, std::string> tree(const std::string& directory) {
+    std::map<std::string, std::string> files;
+    if (!std::filesystem::exists(directory)) return files;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
+        if (!entry.is_regular_file()) continue;
+        std::ifstream file(entry.path(), std::ios::binary);
+        files[std::filesystem::relative(entry.path(), directory)] = {std::istreambuf_iterator<char>(file), {}};
+    }
+    return files;
+}
+
+TEST_F(RestoreTest, IsWholeOrMarkedWhereverThePowerFails) {
+    const auto artifact = back_up("run-1");
+    const auto attempt = [&](Fault fault, std::int64_t at) {
+        std::filesystem::remove_all(target());
+        const auto volume = std::move(*storage::create_volume(target()));
+        FaultyStorage faulty(*volume, target(), fault, at);
+        const bool restored = restore(*storage_, artifact, faulty, target()).has_value();
+        return restored ? faulty.operations() : -1;
+    };
+    const auto operations = attempt(Fault::kNone, -1);
+    ASSERT_GT(operations, 20);
+    const auto whole = tree(target());
+    for (std::int64_t at = 0; at < operations; ++at) {
+        const pid_t child = ::fork();
+        if (child == 0) ::_exit(attempt(Fault::kPowerOffAfter, at) < 0 ? 1 : 0);
+        int status = 0;
+        ASSERT_EQ(::waitpid(child, &status, 0), child);
+        ASSERT_EQ(WEXITSTATUS(status), testing::kFaultExit);
+        const auto left = tree(target());
+        if (left.empty() || left.contains(kRestoreMarker)) continue;
+        EXPECT_TRUE(left == whole) << "no marker, but not whole either: the power failed after operation " << at;
+    }
+}
+
+struct BadHead {
+    Harm harm;
+    Reason reason;
+};
+void PrintTo(const BadHead& head, std::ostream* out) {
+    *out << to_string(head.reason);
+}
+
+class BadHeadTest : public RestoreTest, public ::testing::WithParamInterface<BadHead> {
+protected:
+    void harm(const Artifact& artifact) const { RestoreTest::harm(artifact, GetParam().harm); }
+};
+INSTANTIATE_TEST_SUITE_P(Heads, BadHeadTest,
+                         ::testing::Values(BadHead{Harm::kCut, Reason::kArtifactDamaged},
+                                           BadHead{Harm::kLaterFormat, Reason::kArtifactNotSupported},
+                                           BadHead{Harm::kStorageFails, Reason::kStorageUnavailable}));
+
+TEST_P(BadHeadTest, OfAnOldChainDoesNotStopARestore) {
+    const auto old = back_up("run-1");
+    server_.last_committed = 12;
+    const auto newer = back_up("run-2");
+    harm(old);
+    const auto chosen = choose();
+    ASSERT_TRUE(chosen) << chosen.error().message;
+    EXPECT_EQ(chosen->keys.head, newer.keys.head);
+    EXPECT_EQ(passed_over_, std::vector{old.keys.head});
+}
+
+TEST_P(BadHeadTest, OfTheNewestChainLeavesTheOneBefore) {
+    const auto old = back_up("run-1");
+    server_.last_committed = 12;
+    const auto newer = back_up("run-2");
+    harm(newer);
+    const auto chosen = choose();
+    ASSERT_TRUE(chosen) << chosen.error().message;
+    EXPECT_EQ(chosen->keys.head, old.keys.head);
+    EXPECT_EQ(passed_over_, std::vector{newer.keys.head});
+}
+
+TEST_P(BadHeadTest, OfTheChainThatIsNamedEndsARestore) {
+    const auto old = back_up("run-1");
+    (void)back_up("run-2");
+    harm(old);
+    const auto chosen = choose(old.head.chain);
+    ASSERT_FALSE(chosen);
+    EXPECT_EQ(chosen.error().reason, GetParam().reason) << chosen.error().message;
+    EXPECT_NE(chosen.error().message.find(old.keys.head), std::string::npos) << chosen.error().message;
+}
+
+TEST_P(BadHeadTest, IsTheReasonWhereThereIsNoOther) {
+    harm(back_up("run-1"));
+    EXPECT_EQ(choose().error().reason, GetParam().reason);
+}
+
+TEST_P(BadHeadTest, OfTheNewestChainDoesNotStopBackups) {
+    (void)back_up("run-1");
+    const auto newest = back_up("run-2");
+    harm(newest);
+    const auto found = newest_artifact(*storage_, "prod", "graph.db", note());
+    ASSERT_TRUE(found && *found);
+    EXPECT_EQ((*found)->head.run_uid, "run-1");
+    EXPECT_EQ(passed_over_, std::vector{newest.keys.head});
+    const auto good = server_.id;
+    server_.id.random = 99;
+    EXPECT_EQ(run("run-3").reason, Reason::kSourceIdentityChanged) << "the chain before tells which database is meant";
+    server_.id = good;
+    EXPECT_EQ(run("run-3").reason, Reason::kCompleted);
+}
+
+TEST_P(BadHeadTest, OfTheOnlyChainStopsBackupsOnlyWhileTheStorageFails) {
+    harm(back_up("run-1"));
+    const auto report = run("run-2");
+    const bool storage_fails = GetParam().reason == Reason::kStorageUnavailable;
+    EXPECT_EQ(report.reason, storage_fails ? Reason::kStorageUnavailable : Reason::kCompleted) << report.message;
+}
+
+}  // namespace
+}  // namespace n4b::engine
