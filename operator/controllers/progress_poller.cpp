@@ -65,7 +65,7 @@ std::optional<ProgressPoller::Run> ProgressPoller::ask(const api::Backup& backup
                             .observed = parts_.clock.system_now()}};
 }
 
-void ProgressPoller::replace(std::map<std::string, Run> runs) {
+void ProgressPoller::replace(const std::map<std::string, Run>& runs) {
     std::map<std::string, Run> before;
     {
         const std::scoped_lock lock(mutex_);

@@ -42,7 +42,7 @@ private:
         api::RunProgress progress{};
     };
     std::optional<Run> ask(const api::Backup& backup, const api::Pod& pod, const std::stop_token& stop);
-    void replace(std::map<std::string, Run> runs);
+    void replace(const std::map<std::string, Run>& runs);
 
     Parts parts_;
     mutable std::mutex mutex_{};  ///< Guards runs_.

@@ -45,7 +45,7 @@ std::string collection_path(const std::string& api, const std::string& object_na
                                     : fmt::format("{}/namespaces/{}/{}", api, object_namespace, plural);
 }
 
-Result<http::Response> Client::call(http::Request request) {
+Result<http::Response> Client::call(const http::Request& request) {
     N4B_TRY(auto response, transport_.exchange(request, stop_));
     if (response.status < 200 || response.status > 299) return base::fail(error_of(request, response));
     return response;

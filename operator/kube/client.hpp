@@ -48,7 +48,7 @@ public:
                              const std::stop_token& stop);
 
 private:
-    base::Result<http::Response> call(http::Request request);
+    base::Result<http::Response> call(const http::Request& request);
     http::Transport& transport_;
     std::stop_token stop_;
 };

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "operator/kube/client.hpp"
 #include "operator/kube/store.hpp"
@@ -66,7 +67,7 @@ ObjectSink sink_of(Store<T>& store, std::string scope, std::function<base::Resul
                 return key;
             },
             .remove =
-                [&store, parse, unreadable](const nlohmann::json& json) {
+                [&store, parse = std::move(parse), unreadable = std::move(unreadable)](const nlohmann::json& json) {
                     const auto object = parse(json);
                     if (object) {
                         store.remove(object->meta.key());
