@@ -18,6 +18,8 @@ constexpr std::size_t kMaxAttempts = 10;
 constexpr auto kMaxRetryWait = std::chrono::hours(6);
 // So that backups that failed together are not tried again together.
 constexpr double kRetryJitter = 0.2;
+// A look-up's pod is as mortal as any; a drained node takes one, hardly three.
+constexpr std::ptrdiff_t kMaxLookUps = 3;
 // What keeps an attempt from starting.
 constexpr Reason kGates[] = {Reason::kStorageNotFound, Reason::kStorageNotReady, Reason::kServiceHasNoEndpoints,
                              Reason::kQueued};
@@ -87,6 +89,15 @@ bool may_hold_an_artifact(const std::vector<api::Attempt>& attempts) {
     return false;
 }
 
+/// Whether the run's look-ups, if there were any, leave open whether there is an artifact, and one more may tell.
+bool may_look_again(const std::vector<api::Attempt>& attempts) {
+    const auto& last = attempts.back();
+    if (!last.look_up) return true;
+    const auto reason = base::parse_reason(last.reason).value_or(Reason::kInternalError);
+    return (contract::exit_code_of(reason) == contract::ExitCode::kRetry || reason == Reason::kCancelled) &&
+           std::count_if(attempts.begin(), attempts.end(), [](const auto& a) { return a.look_up; }) < kMaxLookUps;
+}
+
 const api::Attempt* last_copy(const api::BackupStatus& status) {
     const auto found =
         std::find_if(status.attempts.rbegin(), status.attempts.rend(), [](const auto& a) { return !a.look_up; });
@@ -146,16 +157,15 @@ Next next_after(const api::Backup& backup, base::SystemTime now) {
     const auto& last = backup.status.attempts.back();
     const bool attempts_left = has_attempts_left(backup);
     Next next = failure_of(backup, attempts_left);
-    if (last.look_up) return next;
     const auto ended = last.ended.value_or(now);
     const auto due = retry_due(backup, last, ended);
     const bool late = backup.status.started && std::max(due, now) > *backup.status.started + backup.spec.deadline;
-    if (attempts_left && !late) {
+    if (attempts_left && !late && !last.look_up) {
         next.start = StartAttempt{.number = last.number + 1};
         next.due = due;
-    } else if (may_hold_an_artifact(backup.status.attempts)) {
+    } else if (may_hold_an_artifact(backup.status.attempts) && may_look_again(backup.status.attempts)) {
         next.start = StartAttempt{.number = last.number + 1, .look_up = true};
-        next.due = ended;
+        next.due = last.look_up ? due : ended;
     }
     return next;
 }

@@ -134,6 +134,37 @@ TEST(BackupPlan, LooksUpOnceWhenTheLastAttemptCouldNotSpeak) {
     }
 }
 
+TEST(BackupPlan, LooksAgainWhenALookUpCouldNotButNotForEver) {
+    for (const auto reason :
+         {Reason::kEvicted, Reason::kPodLost, Reason::kStorageUnavailable, Reason::kUnschedulable}) {
+        Life life;
+        life.backup.spec.retry_limit = 0;
+        life.step().ends(Reason::kNoReport);
+        for (int look_up = 1; look_up <= 3; ++look_up) {
+            ASSERT_TRUE(life.step().plan.start) << to_string(reason) << ", look-up " << look_up;
+            EXPECT_TRUE(life.plan.start->look_up);
+            Life found = life;
+            EXPECT_EQ(found.completes().verdict(), "True/Completed");
+            Life none = life;
+            EXPECT_EQ(none.ends(Reason::kArtifactNotFound).verdict(), "False/NoReport");
+            life.ends(reason);
+            life.now += std::chrono::minutes(1);
+        }
+        EXPECT_EQ(life.step().verdict(), "False/NoReport");
+        EXPECT_THAT(life.message(), testing::HasSubstr("whether it finished an artifact is unknown: " +
+                                                       std::string(to_string(reason)) + ": why"));
+    }
+}
+
+TEST(BackupPlan, DoesNotLookAgainWhereNothingWouldChange) {
+    for (const auto reason : {Reason::kArtifactDamaged, Reason::kArtifactNotSupported, Reason::kInvalidRunSpec}) {
+        Life life;
+        life.backup.spec.retry_limit = 0;
+        life.step().ends(Reason::kNoReport).step();
+        EXPECT_EQ(life.ends(reason).verdict(), "False/NoReport") << to_string(reason);
+    }
+}
+
 TEST(BackupPlan, ALookUpWaitsAtAClosedGateOnlyForStartTimeout) {
     for (const auto gate : {Gate::kStorageNotFound, Gate::kClaimNotFound, Gate::kNoEndpoints, Gate::kQueued}) {
         Life life;
@@ -296,14 +327,6 @@ TEST(BackupPlan, LooksBeforeItFailsAtTheDeadline) {
     EXPECT_TRUE(life.plan.start->look_up);
     EXPECT_EQ(life.ends(Reason::kArtifactNotFound).verdict(), "False/DeadlineExceeded");
     EXPECT_THAT(life.message(), testing::HasSubstr("the last one: PodLost: why"));
-}
-
-TEST(BackupPlan, SaysThatALookUpCouldNotTell) {
-    Life life;
-    life.backup.spec.retry_limit = 0;
-    life.step().ends(Reason::kNoReport).step().ends(Reason::kEvicted);
-    EXPECT_EQ(life.verdict(), "False/NoReport");
-    EXPECT_THAT(life.message(), testing::HasSubstr("whether it finished an artifact is unknown: Evicted: why"));
 }
 
 TEST(BackupPlan, ForgetsNoAttemptThatMayHaveFinishedBeforeOneHasLooked) {
