@@ -80,6 +80,7 @@ public:
         };
         N4B_TRY(const int first, drive(deadline, [&](SSL*) { return read(0); }));
         auto received = static_cast<std::size_t>(first);
+        notes_.data_received = notes_.data_received || received > 0;
         // Whatever has come already is taken along; an error shows itself again at the next call.
         while (received > 0 && received < into.size() && SSL_has_pending(session_.get()) == 1) {
             const int more = read(received);

@@ -20,6 +20,7 @@ struct VerifyFailure {
 /// What one session tells beside its bytes. Has to outlive it.
 struct SessionNotes {
     bool certificate_requested = false;
+    bool data_received = false;  ///< What comes after the handshake.
     std::optional<VerifyFailure> failure{};
 };
 

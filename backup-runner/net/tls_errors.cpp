@@ -98,10 +98,17 @@ bool is_about_certificates(int alert) {
     }
 }
 
+/// With OpenSSL's word for a check that failed without saying why, servers that have Netty's OpenSSL refuse any
+/// certificate. Once data flow, it is something else.
+bool is_vague_refusal(int alert, const SessionNotes& notes) {
+    return alert == SSL_AD_INTERNAL_ERROR && !notes.data_received;
+}
+
 Error explain_alert(int alert, const TlsContext& context, const SessionNotes& notes) {
     const std::string_view name = SSL_alert_desc_string_long(alert);
     // A server asks for a certificate after version and cipher have been agreed, so these are then about it.
-    if (notes.certificate_requested && is_about_certificates(alert)) {
+    const bool vague = context.own() && is_vague_refusal(alert, notes);
+    if (notes.certificate_requested && (vague || is_about_certificates(alert))) {
         if (context.own()) return rejected(*context.own(), name);
         return permanent(Reason::kTlsClientCertificateRequired,
                          fmt::format("the source demands a client certificate (alert {}) and there is none: expected "

@@ -43,7 +43,7 @@ void ProgressPoller::poll(const std::stop_token& stop) {
             if (auto run = ask(*backup, *pod->second, stop)) runs.emplace(backup->meta.key(), std::move(*run));
         }
     }
-    replace(std::move(runs));
+    replace(runs);
 }
 
 std::optional<ProgressPoller::Run> ProgressPoller::ask(const api::Backup& backup, const api::Pod& pod,

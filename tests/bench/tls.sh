@@ -28,7 +28,10 @@ issue root member IP:127.0.0.1
 policy_directory "$STATE/policy/backup" member root
 cluster_policy=
 for n in 1 2; do
-    policy backup client_auth=REQUIRE "tls_versions=${TLS_VERSIONS:-TLSv1.2}" | write_ongdb_conf "$n" CORE backup
+    {
+        policy backup client_auth=REQUIRE "tls_versions=${TLS_VERSIONS:-TLSv1.2}"
+        echo "dbms.netty.ssl.provider=${SSL_PROVIDER:-JDK}"
+    } | write_ongdb_conf "$n" CORE backup
     start_ongdb "$STATE/$n" CORE
 done
 for n in 1 2; do await 180 "member $n" has_started "$STATE/$n"; done

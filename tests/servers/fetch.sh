@@ -50,3 +50,9 @@ if [ ! -d "$cache/ongdb-1.0.3-v1" ]; then
     javac --release 8 -Xlint:-options -d "$work/ongdb" -cp "$work/ongdb/lib/*" "$here/OngdbServer.java"
     mv "$work/ongdb" "$cache/ongdb-1.0.3-v1"
 fi
+# Netty's other cipher library, which servers take by dbms.netty.ssl.provider=OPENSSL; the version belongs to ONgDB's Netty.
+if [ ! -d "$cache/netty-tcnative-2.0.28-v1" ]; then
+    echo "fetching netty-tcnative 2.0.28"
+    jars "$work/tcnative" io.netty:netty-tcnative-boringssl-static:2.0.28.Final
+    mv "$work/tcnative" "$cache/netty-tcnative-2.0.28-v1"
+fi

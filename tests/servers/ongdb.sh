@@ -6,6 +6,7 @@
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/neo4j-backup-operator/neo4j-3.4.10-v1
 java=$cache/jdk/bin/java
 ongdb=$cache/ongdb-1.0.3-v1
+tcnative=$cache/netty-tcnative-2.0.28-v1
 pids=()
 # Of what members speak among each other, the transaction port included; empty: clear text.
 cluster_policy=backup
@@ -52,7 +53,7 @@ start_ongdb() {
     rm -f "$1/in"
     mkfifo "$1/in"
     # Opened for reading and writing, so that neither side waits for the other, nor sees an end between two commands.
-    "$java" -Xmx400m -cp "$ongdb:$ongdb/lib/*" OngdbServer "$1" "$2" 0<> "$1/in" > "$1/out.log" 2>&1 &
+    "$java" -Xmx400m -cp "$ongdb:$ongdb/lib/*:$tcnative/lib/*" OngdbServer "$1" "$2" 0<> "$1/in" > "$1/out.log" 2>&1 &
     pids+=($!)
     echo $! > "$1/pid"
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Proves backups over TLS against a real ONgDB 1.0.3 cluster on loopback, whose members demand client certificates of each
 # other and of us: with TLS 1.2 and 1.3, restored into a fresh server that must start, count right and pass the official
-# consistency check; from a member with client_auth=NONE; and every mistake that real servers can show.
+# consistency check; from members with either of Netty's cipher libraries; from one with client_auth=NONE; and every mistake that
+# real servers can show.
 #   tests/servers/tls.sh RUNNER
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -51,13 +52,14 @@ cp "$PKI/root.crt" "$STATE/flat/trusted.root"
 cp "$PKI/client.crt" "$STATE/mixed/tls.crt"
 cp "$PKI/stranger.key" "$STATE/mixed/tls.key"
 
-step "a mutual-TLS cluster of two cores and a read replica forms; one core speaks TLS 1.3 for backups, one asks for no certificate"
-for member in "1 CORE modern" "2 CORE open" "3 READ_REPLICA backup"; do
-    read -r number mode backup <<< "$member"
+step "a mutual-TLS cluster forms: a core with TLS 1.3 for backups, one that asks for no certificate, a read replica with OpenSSL"
+for member in "1 CORE modern JDK" "2 CORE open JDK" "3 READ_REPLICA backup OPENSSL"; do
+    read -r number mode backup provider <<< "$member"
     {
         policy backup client_auth=REQUIRE
         policy modern client_auth=REQUIRE tls_versions=TLSv1.3
         policy open client_auth=NONE
+        echo "dbms.netty.ssl.provider=$provider"
     } | write_ongdb_conf "$number" "$mode" "$backup"
     start_ongdb "$STATE/$number" "$mode"
 done

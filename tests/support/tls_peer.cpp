@@ -60,7 +60,12 @@ net::ContextHandle make_context(const TlsPeerOptions& options) {
         flags |= X509_V_FLAG_CRL_CHECK;
     }
     X509_STORE_set_flags(store, flags);
-    SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+    const auto refuse_vaguely = [](int, X509_STORE_CTX* store_context) {
+        X509_STORE_CTX_set_error(store_context, X509_V_ERR_UNSPECIFIED);
+        return 0;
+    };
+    SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+                       options.vague ? +refuse_vaguely : nullptr);
     return context;
 }
 

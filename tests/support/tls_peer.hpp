@@ -19,6 +19,7 @@ struct TlsPeerOptions {
     std::vector<const Identity*> clients{};  ///< Trusted ones; none: no client certificate is asked for.
     const Identity* revoking = nullptr;      ///< An authority that has revoked `revoked`.
     const Identity* revoked = nullptr;
+    bool vague = false;  ///< Trusts no client, and says no reason: as Netty's OpenSSL.
     int least_version = TLS1_2_VERSION;
     int most_version = TLS1_3_VERSION;
     std::string ciphers{};                ///< For TLS 1.2; empty: the library's.

@@ -244,6 +244,10 @@ TEST_F(TlsSessionTest, TellsWhatIsWrongWithOurCertificate) {
         options.revoked = &p.client;
         expect_mistake(options, settings(), Reason::kTlsClientCertificateRejected,
                        {"alert certificate revoked", "subject CN=client"});
+        options = demanding(version);
+        options.vague = true;
+        expect_mistake(options, settings(), Reason::kTlsClientCertificateRejected,
+                       {"alert internal error", "subject CN=client", "trusted directory"});
     }
 }
 
