@@ -190,7 +190,8 @@ Result<void> BackupController::gather_attempt(const api::Backup& backup, const a
         }
     }
     gathered.attempt = observe(backup, attempt, seen, gathered.now);
-    if (pod || gathered.attempt->phase != plan::AttemptState::Phase::kEnded) return {};
+    const bool told = pod && pod->runner && pod->runner->terminated;
+    if (told || gathered.attempt->phase != plan::AttemptState::Phase::kEnded) return {};
     // As with the Job: the store may be behind, and with it a report.
     N4B_TRY(pod, live_pod(backup, attempt));
     if (pod) gathered.attempt = observe(backup, attempt, seen, gathered.now);
@@ -261,8 +262,14 @@ Result<void> BackupController::gather_gate(const api::Backup& backup, const plan
     }
     const auto claim = parts_.client.get(
         object_path("/api/v1", backup.meta, "persistentvolumeclaims", gathered.storage->claim), [](const auto&) {});
-    if (!claim && claim.error().code != ErrorCode::kNotFound) return base::fail(claim.error());
-    if (!claim) {
+    const bool missing = !claim && claim.error().code == ErrorCode::kNotFound;
+    if (!claim && !missing && !wanted.look_up) return base::fail(claim.error());
+    if (!claim && !missing) {
+        // A gate is closed for a while only, an error for ever.
+        close(plan::Gate::kClaimNotFound, claim.error().message);
+        return {};
+    }
+    if (missing) {
         close(plan::Gate::kClaimNotFound,
               fmt::format("no PersistentVolumeClaim \"{}\" in this namespace", gathered.storage->claim));
         return {};
@@ -313,7 +320,8 @@ Result<void> BackupController::start_job(const api::Backup& backup, const Gather
         return {};
     }
     const auto code = created.error().code;
-    if (code == ErrorCode::kInvalid || code == ErrorCode::kPermissionDenied) {
+    const bool late = plan.give_up && gathered.now > *plan.give_up && code != ErrorCode::kAlreadyExists;
+    if (code == ErrorCode::kInvalid || code == ErrorCode::kPermissionDenied || late) {
         plan::end_attempt(plan.status, base::Reason::kPodRejected, created.error().message, gathered.now);
         return {};
     }

@@ -11,8 +11,20 @@ constexpr std::size_t kWake = 32;  // The others look again by themselves.
 
 }  // namespace
 
+void RunSlots::leave_other(const std::string& key, const std::string& group) {
+    const auto entry = group_of_.find(key);
+    if (entry != group_of_.end() && entry->second != group) leave(entry);
+}
+
+void RunSlots::leave(std::map<std::string, std::string>::iterator entry) {
+    const auto holder = holder_of_.find(entry->second);
+    if (holder != holder_of_.end() && holder->second == entry->first) holder_of_.erase(holder);
+    group_of_.erase(entry);
+}
+
 std::optional<std::string> RunSlots::acquire(const std::string& key, const std::string& group) {
     const std::scoped_lock lock(mutex_);
+    leave_other(key, group);
     if (group_of_.contains(key)) return std::nullopt;
     const auto holder = holder_of_.find(group);
     std::optional<std::string> blocked;
@@ -34,6 +46,7 @@ std::optional<std::string> RunSlots::acquire(const std::string& key, const std::
 
 void RunSlots::hold(const std::string& key, const std::string& group) {
     const std::scoped_lock lock(mutex_);
+    leave_other(key, group);
     group_of_[key] = group;
     holder_of_.emplace(group, key);
 }
@@ -43,9 +56,7 @@ std::vector<std::string> RunSlots::release(const std::string& key) {
     std::erase(waiting_, key);
     const auto entry = group_of_.find(key);
     if (entry == group_of_.end()) return {};
-    const auto holder = holder_of_.find(entry->second);
-    if (holder != holder_of_.end() && holder->second == key) holder_of_.erase(holder);
-    group_of_.erase(entry);
+    leave(entry);
     const auto count = std::min(kWake, waiting_.size());
     return {waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(count)};
 }

@@ -26,6 +26,11 @@ public:
     [[nodiscard]] std::size_t held() const;
 
 private:
+    /// Gives back what the key holds of another group: an object that was made anew under its name, with another
+    /// source.
+    void leave_other(const std::string& key, const std::string& group);
+    void leave(std::map<std::string, std::string>::iterator entry);
+
     mutable std::mutex mutex_{};
     std::size_t limit_;
     std::map<std::string, std::string> group_of_{};   ///< By key.

@@ -12,6 +12,8 @@ namespace {
 using base::Reason;
 using Phase = AttemptState::Phase;
 
+// A look-up lists a directory and reads an index of some MiB at most; longer than this, the volume hangs.
+constexpr auto kLookUpLimit = std::chrono::minutes(30);
 constexpr auto kLostGrace = std::chrono::minutes(2);
 constexpr auto kNodeGrace = std::chrono::minutes(1);  // After a pod's own deletion grace: its kubelet is silent.
 
@@ -137,14 +139,17 @@ AttemptState without_container_end(const AttemptInputs& in) {
     if (in.pod != nullptr && in.pod->runner && in.pod->runner->running)
         return {.phase = Phase::kRunning, .reason = Reason::kRunning};
     AttemptState state = waiting(in);
-    if (in.now > in.attempt.started + in.backup.spec.start_timeout) state.phase = Phase::kEnded;
+    // Before the Job's own deadline, which would hide what the pod waits for.
+    const auto patience = std::min<std::chrono::milliseconds>(
+        in.backup.spec.start_timeout, attempt_limit(in.backup, in.attempt.started, in.attempt.look_up));
+    if (in.now > in.attempt.started + patience) state.phase = Phase::kEnded;
     return state;
 }
 
 }  // namespace
 
 std::chrono::milliseconds attempt_limit(const api::Backup& backup, base::SystemTime start, bool look_up) {
-    if (look_up) return backup.spec.attempt_deadline;
+    if (look_up) return std::min<std::chrono::milliseconds>(backup.spec.attempt_deadline, kLookUpLimit);
     const auto left = backup.status.started.value_or(start) + backup.spec.deadline - start;
     return std::clamp(left, std::chrono::milliseconds(0), backup.spec.attempt_deadline);
 }

@@ -124,15 +124,17 @@ bool plan_lateness(BackupPlan& plan, const BackupInputs& in) {
     return true;
 }
 
-/// A look-up waits at a closed gate for startTimeout only: its run is over, and holds back the next of its source.
-bool look_up_is_late(const BackupInputs& in, const Next& next) {
-    return next.start->look_up && in.gate != Gate::kOpen && in.now > next.due + in.backup.spec.start_timeout;
+/// A look-up waits for startTimeout only, at a closed gate or to be made: its run is over, and holds back the next of
+/// its source.
+std::optional<base::SystemTime> end_of_patience(const BackupInputs& in, const Next& next) {
+    return next.start->look_up ? std::optional(next.due + in.backup.spec.start_timeout) : std::nullopt;
 }
 
 void plan_start(BackupPlan& plan, const BackupInputs& in, const Next& next) {
     const auto& start = *next.start;
     if (plan_lateness(plan, in)) return;
-    if (look_up_is_late(in, next)) {
+    plan.give_up = end_of_patience(in, next);
+    if (plan.give_up && in.now > *plan.give_up && in.gate != Gate::kOpen) {
         return fail(plan, in, next.reason,
                     fmt::format("{}; could not look for a finished artifact: {}: {}", next.message,
                                 to_string(reason_of(in.gate)), in.gate_message));
@@ -158,7 +160,8 @@ void plan_open_attempt(BackupPlan& plan, const BackupInputs& in, const AttemptSt
     const auto& attempt = in.backup.status.attempts.back();
     if (state.phase == Phase::kRunning) {
         plan.status.progress = next_progress(plan.status.progress, in.progress);
-        set_verdict(plan, in, "Unknown", Reason::kRunning, fmt::format("attempt {} copies", attempt.number));
+        set_verdict(plan, in, "Unknown", Reason::kRunning,
+                    fmt::format("attempt {} {}", attempt.number, attempt.look_up ? "looks for an artifact" : "copies"));
         plan.requeue = kRunRecheck;
         return;
     }

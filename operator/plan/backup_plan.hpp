@@ -43,6 +43,7 @@ enum class JobCleanup {
 
 struct BackupPlan {
     std::optional<StartAttempt> start{};  ///< Create the Job before the status is written: a lost write finds it again.
+    std::optional<base::SystemTime> give_up{};  ///< From when on a Job that can't be created ends the attempt.
     api::BackupStatus status{};
     std::vector<PlannedEvent> events{};
     std::optional<std::chrono::milliseconds> requeue{};

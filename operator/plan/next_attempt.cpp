@@ -37,6 +37,11 @@ bool may_have_finished(std::string_view name) {
         case Reason::kLost:
         case Reason::kAttemptDeadlineExceeded:
         case Reason::kCancelled:
+        // The storage may have failed right after the head had its name.
+        case Reason::kStorageUnavailable:
+        case Reason::kStorageFull:
+        case Reason::kStorageReadOnly:
+        case Reason::kStoragePermission:
             return true;
         default:
             return false;
@@ -45,12 +50,13 @@ bool may_have_finished(std::string_view name) {
 
 /// Whether a runner that ended so had looked for an artifact of its run, and so found none: it does that before
 /// anything with a source. A report that may stem from before does not count.
-bool has_looked(std::string_view name) {
-    const auto reason = base::parse_reason(name);
+bool has_looked(const api::Attempt& attempt) {
+    const auto reason = base::parse_reason(attempt.reason);
     if (!reason) return false;
     switch (*reason) {
-        case Reason::kArtifactNotFound:
         case Reason::kArtifactDamaged:
+            return attempt.look_up;  // Of a copy it may be the repository's own file, which is read before.
+        case Reason::kArtifactNotFound:
         case Reason::kSourceUnreachable:
         case Reason::kSourceNameNotResolved:
         case Reason::kNotCatchupServer:
@@ -83,10 +89,14 @@ bool has_looked(std::string_view name) {
 /// Whether an attempt may have finished its artifact, and none after it has looked.
 bool may_hold_an_artifact(const std::vector<api::Attempt>& attempts) {
     for (auto attempt = attempts.rbegin(); attempt != attempts.rend(); ++attempt) {
-        if (has_looked(attempt->reason)) return false;
+        if (has_looked(*attempt)) return false;
         if (may_have_finished(attempt->reason)) return true;
     }
     return false;
+}
+
+std::ptrdiff_t count_look_ups(const std::vector<api::Attempt>& attempts) {
+    return std::count_if(attempts.begin(), attempts.end(), [](const auto& attempt) { return attempt.look_up; });
 }
 
 /// Whether the run's look-ups, if there were any, leave open whether there is an artifact, and one more may tell.
@@ -95,7 +105,7 @@ bool may_look_again(const std::vector<api::Attempt>& attempts) {
     if (!last.look_up) return true;
     const auto reason = base::parse_reason(last.reason).value_or(Reason::kInternalError);
     return (contract::exit_code_of(reason) == contract::ExitCode::kRetry || reason == Reason::kCancelled) &&
-           std::count_if(attempts.begin(), attempts.end(), [](const auto& a) { return a.look_up; }) < kMaxLookUps;
+           count_look_ups(attempts) < kMaxLookUps;
 }
 
 const api::Attempt* last_copy(const api::BackupStatus& status) {
@@ -112,10 +122,12 @@ double chance(const std::string& uid, std::int64_t attempt) {
     return static_cast<double>((hash ^ (hash >> 33U)) >> 32U) / 4294967296.0;
 }
 
-/// When the attempt after `last` is due.
-base::SystemTime retry_due(const api::Backup& backup, const api::Attempt& last, base::SystemTime ended) {
+/// When the attempt after the last is due. Look-ups count anew: while there are any, the source's other backups wait.
+base::SystemTime retry_due(const api::Backup& backup, base::SystemTime ended) {
+    const auto& last = backup.status.attempts.back();
     const base::Backoff backoff{.base = backup.spec.retry_backoff, .cap = kMaxRetryWait, .jitter = kRetryJitter};
-    return ended + backoff.wait(static_cast<std::uint32_t>(last.number), chance(backup.meta.uid, last.number));
+    const auto tries = last.look_up ? count_look_ups(backup.status.attempts) : last.number;
+    return ended + backoff.wait(static_cast<std::uint32_t>(tries), chance(backup.meta.uid, last.number));
 }
 
 /// What keeps another attempt waiting, as the status tells.
@@ -137,7 +149,7 @@ Next failure_of(const api::Backup& backup, bool attempts_left) {
         next.message = fmt::format("no time for another attempt; the last one: {}: {}{}", told.reason, told.message,
                                    waited_for(backup.status));
     }
-    if (last.look_up && !has_looked(last.reason)) {
+    if (last.look_up && !has_looked(last)) {
         next.message += fmt::format("; whether it finished an artifact is unknown: {}: {}", last.reason, last.message);
     }
     return next;
@@ -158,7 +170,7 @@ Next next_after(const api::Backup& backup, base::SystemTime now) {
     const bool attempts_left = has_attempts_left(backup);
     Next next = failure_of(backup, attempts_left);
     const auto ended = last.ended.value_or(now);
-    const auto due = retry_due(backup, last, ended);
+    const auto due = retry_due(backup, ended);
     const bool late = backup.status.started && std::max(due, now) > *backup.status.started + backup.spec.deadline;
     if (attempts_left && !late && !last.look_up) {
         next.start = StartAttempt{.number = last.number + 1};

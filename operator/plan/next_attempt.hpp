@@ -23,7 +23,8 @@ struct Next {
 };
 
 /// Another attempt while the retries and the deadline last; then, when an attempt ended without a report and none after
-/// it has looked into the storage, a look-up, deadline or not, and again where it could not look; then nothing. There must be an attempt.
+/// it has looked into the storage, a look-up, deadline or not, and again where it could not look; then nothing. There
+/// must be an attempt.
 Next next_after(const api::Backup& backup, base::SystemTime now);
 
 /// Keeps the last attempts, and of older ones the one that a look-up has to answer for.

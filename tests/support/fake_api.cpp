@@ -16,6 +16,9 @@ http::Response refusal(int status, const std::string& reason) {
 base::Result<http::Response> FakeApi::exchange(const http::Request& request, const std::stop_token& /*stop*/) {
     requests.push_back(request);
     const auto path = request.path.substr(0, request.path.find('?'));
+    if (const auto failure = failures.find(request.method + " " + path); failure != failures.end()) {
+        return refusal(failure->second, "Failure");
+    }
     if (request.method == "PATCH") return http::Response{.status = 200, .body = "{}"};
     if (request.method == "POST") {
         const std::string name = base::Json::parse(request.body)["metadata"]["name"];

@@ -21,6 +21,7 @@ public:
     [[nodiscard]] bool asked(const std::string& method, const std::string& part) const;
 
     std::map<std::string, std::string> objects{};  ///< JSON by path.
+    std::map<std::string, int> failures{};         ///< Statuses by method and collection or object, such as "POST /p".
     std::vector<http::Request> requests{};         ///< In the order they came.
 };
 

@@ -156,28 +156,68 @@ TEST(BackupController, LeavesAJobOfTheNextAttemptsNameWhileAGateIsClosed) {
     EXPECT_FALSE(cluster.api.asked("DELETE", kJobs));
 }
 
-TEST(BackupController, LooksForAMissingPodBeforeItsAbsenceCounts) {
-    Cluster cluster;
+/// A backup whose last attempt ended without a report so long ago.
+api::Backup silent(std::chrono::milliseconds ago) {
     auto backup = Cluster::backup("a");
-    const auto job = plan::job_name(backup.meta, 1);
-    backup.status.started = kNow - seconds(30);
-    backup.status.attempts = {{.number = 1, .job = job, .started = kNow - seconds(30)}};
-    cluster.world.jobs.apply("db/" + job, {.meta = {.name = job, .owner_uid = backup.meta.uid}, .failed = true});
-    const auto report = contract::to_json(
-        {.reason = Reason::kStorageFull, .message = "told", .run_uid = backup.meta.uid, .attempt = 1});
-    const base::Json pod{
-        {"metadata",
-         {{"name", job + "-x"},
-          {"namespace", "db"},
-          {"uid", "pod"},
-          {"resourceVersion", "1"},
-          {"labels", {{"neo4jbackup.dev/backup-uid", backup.meta.uid}}}}},
-        {"status",
-         {{"containerStatuses", {{{"name", "runner"}, {"state", {{"terminated", {{"message", report}}}}}}}}}}};
-    cluster.api.objects["/api/v1/namespaces/db/pods"] = base::Json{{"items", {pod}}}.dump();
-    cluster.reconcile(backup);
-    EXPECT_THAT(cluster.patched("a"), HasSubstr("StorageFull"));
-    EXPECT_TRUE(cluster.api.asked("GET", "pods?labelSelector=neo4jbackup.dev%2Fbackup-uid%3D" + backup.meta.uid));
+    backup.status.started = kNow - std::chrono::hours(1);
+    backup.status.attempts = {{.number = 1,
+                               .job = "a-1",
+                               .started = kNow - std::chrono::hours(1),
+                               .ended = kNow - ago,
+                               .reason = "NoReport"}};
+    return backup;
+}
+
+TEST(BackupController, ALookUpThatCannotBeMadeDoesNotWaitForEver) {
+    Cluster cluster;
+    cluster.api.failures[std::string("POST ") + kJobs] = 500;
+    const auto early = silent(seconds(30));
+    cluster.world.backups.apply(early.meta.key(), early);
+    EXPECT_FALSE(cluster.controller.reconcile(early.meta.key(), {})) << "it is tried again";
+    cluster.reconcile(silent(early.spec.start_timeout + seconds(1)));
+    EXPECT_THAT(cluster.patched("a"), HasSubstr("PodRejected"));
+}
+
+TEST(BackupController, AClaimThatCannotBeReadClosesTheGateOfALookUp) {
+    Cluster cluster;
+    cluster.api.failures["GET /api/v1/namespaces/db/persistentvolumeclaims/claim"] = 403;
+    cluster.reconcile(silent(seconds(30)));
+    EXPECT_THAT(cluster.patched("a"), HasSubstr("StorageNotReady"));
+    EXPECT_THAT(cluster.patched("a"), HasSubstr("persistentvolumeclaims/claim"));
+    const auto late = silent(api::Backup{}.spec.start_timeout + seconds(1));
+    cluster.reconcile(late);
+    EXPECT_THAT(cluster.patched("a"), HasSubstr("could not look for a finished artifact"));
+}
+
+TEST(BackupController, LooksForAPodBeforeItsAbsenceOrAnOldViewOfItCounts) {
+    for (const bool known : {false, true}) {
+        Cluster cluster;
+        auto backup = Cluster::backup("a");
+        const auto job = plan::job_name(backup.meta, 1);
+        backup.status.started = kNow - std::chrono::minutes(11);
+        backup.status.attempts = {{.number = 1, .job = job, .started = kNow - std::chrono::minutes(11)}};
+        cluster.world.jobs.apply("db/" + job, {.meta = {.name = job, .owner_uid = backup.meta.uid}, .failed = true});
+        const auto report = contract::to_json(
+            {.reason = Reason::kStorageFull, .message = "told", .run_uid = backup.meta.uid, .attempt = 1});
+        const base::Json pod{
+            {"metadata",
+             {{"name", job + "-x"},
+              {"namespace", "db"},
+              {"uid", "pod"},
+              {"resourceVersion", "1"},
+              {"labels", {{"neo4jbackup.dev/backup-uid", backup.meta.uid}}}}},
+            {"status",
+             {{"containerStatuses", {{{"name", "runner"}, {"state", {{"terminated", {{"message", report}}}}}}}}}}};
+        if (known) {
+            cluster.world.pods.apply(
+                "db/" + job + "-x",
+                {.meta = {.object_namespace = "db", .name = job + "-x", .backup_uid = backup.meta.uid}});
+        }
+        cluster.api.objects["/api/v1/namespaces/db/pods"] = base::Json{{"items", {pod}}}.dump();
+        cluster.reconcile(backup);
+        EXPECT_THAT(cluster.patched("a"), HasSubstr("StorageFull"));
+        EXPECT_TRUE(cluster.api.asked("GET", "pods?labelSelector=neo4jbackup.dev%2Fbackup-uid%3D" + backup.meta.uid));
+    }
 }
 
 }  // namespace

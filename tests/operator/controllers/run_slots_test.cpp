@@ -37,6 +37,22 @@ TEST(RunSlots, RunsUnderWayAreHeldWhateverTheLimit) {
     EXPECT_TRUE(slots.acquire("d", "g")) << "a still runs";
 }
 
+TEST(RunSlots, AnObjectMadeAnewWithAnotherSourceLeavesTheFirst) {
+    for (const bool under_way : {false, true}) {
+        RunSlots slots(10);
+        EXPECT_FALSE(slots.acquire("a", "g"));
+        if (under_way) {
+            slots.hold("a", "h");
+        } else {
+            EXPECT_FALSE(slots.acquire("a", "h"));
+        }
+        EXPECT_THAT(*slots.acquire("c", "h"), HasSubstr("a runs"));
+        EXPECT_FALSE(slots.acquire("b", "g"));
+        slots.release("a");
+        EXPECT_FALSE(slots.acquire("c", "h"));
+    }
+}
+
 TEST(RunSlots, AWaiterThatGoesIsForgotten) {
     RunSlots slots(1);
     slots.acquire("a", "g");

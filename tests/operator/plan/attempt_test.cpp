@@ -132,6 +132,19 @@ TEST(Attempt, WaitsWithTheReasonAndEndsWithItAtStartTimeout) {
     }
 }
 
+TEST(Attempt, TellsWhatItWaitsForBeforeADeadlineThatIsSoonerThanStartTimeout) {
+    for (const bool of_the_run : {false, true}) {
+        World w;
+        (of_the_run ? w.backup.spec.deadline : w.backup.spec.attempt_deadline) = std::chrono::minutes(5);
+        w.backup.status.started = kStart;
+        w.pod->runner = api::RunnerContainer{.reason = "ImagePullBackOff"};
+        w.now = kStart + std::chrono::minutes(5);
+        w.expect(Phase::kStarting, Reason::kImageNotPullable);
+        w.now += std::chrono::seconds(1);
+        w.expect(Phase::kEnded, Reason::kImageNotPullable);
+    }
+}
+
 TEST(Attempt, RunsUntilItsDeadlineAndThenIsLost) {
     World w;
     w.pod->runner = api::RunnerContainer{.running = true};
@@ -149,8 +162,11 @@ TEST(Attempt, EndsWithTheRunsDeadlineWhereThatIsSooner) {
     w.expect(Phase::kRunning, Reason::kRunning);
     w.now += std::chrono::minutes(3);
     w.expect(Phase::kEnded, Reason::kLost);
-    w.attempt.look_up = true;
+    w.attempt = {.job = "b-2", .look_up = true, .started = w.now};
+    w.now += std::chrono::minutes(30);
     w.expect(Phase::kRunning, Reason::kRunning);
+    w.now += std::chrono::minutes(3);
+    w.expect(Phase::kEnded, Reason::kLost);  // Not after attemptDeadline only.
 }
 
 TEST(Attempt, IsLostWithANodeThatDoesNotAnswer) {

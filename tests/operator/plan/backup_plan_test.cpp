@@ -109,7 +109,7 @@ TEST(BackupPlan, SpreadsTheRetriesOfBackupsThatFailedTogether) {
 }
 
 TEST(BackupPlan, DoesNotRetryWhatWouldEndAlike) {
-    for (const auto reason : {Reason::kStorageFull, Reason::kSourceIdentityChanged, Reason::kInvalidRunSpec}) {
+    for (const auto reason : {Reason::kNotCatchupServer, Reason::kSourceIdentityChanged, Reason::kInvalidRunSpec}) {
         Life life;
         life.step().ends(reason);
         EXPECT_EQ(life.verdict(), "False/" + std::string(to_string(reason)));
@@ -118,7 +118,8 @@ TEST(BackupPlan, DoesNotRetryWhatWouldEndAlike) {
 
 TEST(BackupPlan, LooksUpOnceWhenTheLastAttemptCouldNotSpeak) {
     for (const auto reason :
-         {Reason::kNoReport, Reason::kOutOfMemory, Reason::kEvicted, Reason::kJobDeleted, Reason::kLost}) {
+         {Reason::kNoReport, Reason::kOutOfMemory, Reason::kEvicted, Reason::kJobDeleted, Reason::kLost,
+          Reason::kStorageUnavailable, Reason::kStorageFull, Reason::kStorageReadOnly, Reason::kStoragePermission}) {
         Life life;
         life.backup.spec.retry_limit = 0;
         life.step().ends(reason);
@@ -154,6 +155,40 @@ TEST(BackupPlan, LooksAgainWhenALookUpCouldNotButNotForEver) {
         EXPECT_THAT(life.message(), testing::HasSubstr("whether it finished an artifact is unknown: " +
                                                        std::string(to_string(reason)) + ": why"));
     }
+}
+
+TEST(BackupPlan, LooksAgainSoonHoweverOftenItHadCopied) {
+    Life life;
+    life.backup.spec.retry_limit = 20;
+    life.backup.spec.deadline = std::chrono::hours(8000);
+    for (int i = 0; i < 21; ++i) {
+        life.step().ends(Reason::kPodLost);
+        life.now += std::chrono::hours(8);
+    }
+    ASSERT_TRUE(life.step().plan.start->look_up);
+    EXPECT_LE(*life.ends(Reason::kEvicted).plan.requeue, seconds(12));
+    life.now += seconds(12);
+    ASSERT_TRUE(life.step().plan.start->look_up);
+    EXPECT_LE(*life.ends(Reason::kEvicted).plan.requeue, seconds(24));
+}
+
+TEST(BackupPlan, LooksAfterADamagedRepositoryFileButNotAfterADamagedArtifact) {
+    Life life;
+    life.step().ends(Reason::kPodLost);
+    life.now += seconds(15);
+    life.step().ends(Reason::kArtifactDamaged);
+    EXPECT_EQ(life.verdict(), "Unknown/Retrying") << "the attempt may not have come to its own look-up";
+    ASSERT_TRUE(life.step().plan.start->look_up);
+    EXPECT_EQ(life.ends(Reason::kArtifactDamaged).verdict(), "False/ArtifactDamaged");
+}
+
+TEST(BackupPlan, SaysWhenItGivesUpOnALookUpThatCannotBeMade) {
+    Life life;
+    life.backup.spec.retry_limit = 0;
+    EXPECT_FALSE(life.step().plan.give_up) << "a copy waits for its run's deadline";
+    life.ends(Reason::kNoReport);
+    const auto due = life.now;
+    EXPECT_EQ(life.step().plan.give_up, due + life.backup.spec.start_timeout);
 }
 
 TEST(BackupPlan, DoesNotLookAgainWhereNothingWouldChange) {
@@ -224,7 +259,7 @@ TEST(BackupPlan, KeepsTheJobOfTheNextAttemptUntilTheEnd) {
     life.ends(Reason::kSourceUnreachable);
     EXPECT_EQ(job_to_keep(life.backup), "b-01234567-2");
     life.now += seconds(15);
-    EXPECT_EQ(job_to_keep(life.step().ends(Reason::kStorageFull).backup), "");
+    EXPECT_EQ(job_to_keep(life.step().ends(Reason::kNotCatchupServer).backup), "");
 }
 
 TEST(BackupPlan, SkipsAnObjectThatIsTooOldToStart) {
@@ -259,7 +294,7 @@ TEST(BackupPlan, StartsNoAttemptAfterTheDeadlineButStillLooks) {
 
 TEST(BackupPlan, NeverChangesAVerdict) {
     Life life;
-    life.step().ends(Reason::kStorageFull);
+    life.step().ends(Reason::kNotCatchupServer);
     const auto before = life.backup.status;
     life.now += std::chrono::hours(2);
     EXPECT_EQ(life.step().backup.status, before);

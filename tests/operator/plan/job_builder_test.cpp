@@ -119,7 +119,7 @@ TEST(JobBuilder, EndsAnAttemptAtItsOwnDeadlineOrTheRuns) {
         return std::pair(job["spec"]["activeDeadlineSeconds"].get<std::int64_t>(), *spec->deadline - now);
     };
     using std::chrono::hours;
-    const auto expected = [](hours span) {
+    const auto expected = [](std::chrono::minutes span) {
         return std::pair(std::chrono::seconds(span).count() + 60, std::chrono::milliseconds(span));
     };
     auto backup = example();
@@ -128,7 +128,8 @@ TEST(JobBuilder, EndsAnAttemptAtItsOwnDeadlineOrTheRuns) {
     EXPECT_EQ(limits(backup, false), expected(hours(2))) << "of the first attempt too";
     backup.status.started = now - hours(1);
     EXPECT_EQ(limits(backup, false), expected(hours(1)));
-    EXPECT_EQ(limits(backup, true), expected(hours(6))) << "a look-up is how a run that is over learns its result";
+    EXPECT_EQ(limits(backup, true), expected(std::chrono::minutes(30)))
+        << "a look-up is how a run that is over learns its result";
     backup.spec.attempt_deadline = hours(0);
     EXPECT_EQ(limits(backup, false), expected(hours(0)));
 }
