@@ -173,8 +173,7 @@ Result<void> for_each_head(storage::Storage& storage, const std::string& source,
         N4B_TRY(const auto chains, engine::list_chains(storage, key.source, key.database));
         for (const auto& name : chains) {
             if (!chain.empty() && name != chain) continue;
-            N4B_TRY(const auto heads, engine::read_chain(storage, key.source, key.database, name));
-            for (const auto& head : heads) take(head);
+            for (const auto& head : engine::read_chain(storage, key.source, key.database, name)) take(head);
         }
     }
     return {};
@@ -210,10 +209,14 @@ private:
     std::optional<base::Error> worst_{};
 };
 
-/// The repository in a directory, for reading.
+/// The repository in a directory, for reading. A damaged file about the repository is no reason to give up the backups
+/// in it: each says for itself what it takes to read it.
 Result<std::unique_ptr<storage::Storage>> open_repository(const std::string& directory) {
     N4B_TRY(auto storage, storage::open_volume(directory));
-    if (auto good = engine::check_repository(*storage); !good) return base::fail(good.error().wrap(directory));
+    const auto good = engine::check_repository(*storage);
+    if (good) return storage;
+    if (reason_of(good.error()) != base::Reason::kArtifactDamaged) return base::fail(good.error().wrap(directory));
+    fmt::print(stderr, "warning: {}: {}; backups are read all the same\n", directory, good.error().message);
     return storage;
 }
 

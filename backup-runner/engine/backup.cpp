@@ -140,7 +140,8 @@ contract::RunReport Backup::run() {
 Result<void> Backup::work(contract::RunReport& report) {
     N4B_TRY_VOID(open_repository(environment_.storage,
                                  fmt::format("{:08x}{:08x}", environment_.random(), environment_.random())));
-    auto earlier = look_up(environment_.storage, spec_.source, spec_.database, spec_.run.uid);
+    // Of a chain that can't be listed the worst is a second copy.
+    auto earlier = look_up(environment_.storage, spec_.source, spec_.database, spec_.run.uid, warn_of_head);
     if (earlier) {
         tell_success(report, *earlier);
         report.adopted = true;
@@ -337,7 +338,12 @@ contract::RunReport back_up(const contract::RunSpec& spec, const BackupEnvironme
 
 contract::RunReport look_up_run(const contract::RunSpec& spec, storage::Storage& storage) {
     auto report = new_report(spec);
-    const auto artifact = look_up(storage, spec.source, spec.database, spec.run.uid);
+    std::optional<base::Error> failure;
+    auto artifact = look_up(storage, spec.source, spec.database, spec.run.uid, [&](const FoundHead& chain) {
+        if (!failure) failure = chain.artifact.error();
+    });
+    // It may lie in a chain that could not be listed.
+    if (!artifact && artifact.error().reason == Reason::kArtifactNotFound && failure) artifact = base::fail(*failure);
     if (artifact) {
         tell_success(report, *artifact);
         report.adopted = true;

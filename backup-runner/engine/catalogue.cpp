@@ -74,11 +74,6 @@ Result<void> check_access(const std::string& text, Access access) {
     return {};
 }
 
-/// Whether a head can't be read whatever the storage does.
-bool lies_in_the_head(const base::Error& error) {
-    return error.reason == Reason::kArtifactDamaged || error.reason == Reason::kArtifactNotSupported;
-}
-
 /// Everything a head promises is there: the objects by count, size and name, the index by digest.
 Result<void> check_written(storage::Storage& storage, const Artifact& artifact) {
     N4B_TRY(const auto listing, list_objects(storage, artifact.keys.data, SyncDirectories::kNo));
@@ -113,7 +108,23 @@ Result<Artifact> read_written(storage::Storage& storage, const std::string& sour
     return artifact;
 }
 
+/// Stands for the heads of a chain that can't be listed.
+FoundHead unlisted(const std::string& source, const std::string& database, const std::string& chain,
+                   const base::Error& error) {
+    auto key = fmt::format("{}/{}/heads", database_key(source, database), chain);
+    return {.source = source,
+            .database = database,
+            .chain = chain,
+            .name = "",
+            .key = std::move(key),
+            .artifact = base::fail(error)};
+}
+
 }  // namespace
+
+bool lies_in_the_head(const base::Error& error) {
+    return error.reason == Reason::kArtifactDamaged || error.reason == Reason::kArtifactNotSupported;
+}
 
 Result<std::string> read_small(storage::Storage& storage, const std::string& key, std::size_t most) {
     N4B_TRY(const auto reader, storage.open(key));
@@ -193,11 +204,12 @@ Result<Artifact> read_head(storage::Storage& storage, const std::string& source,
     return artifact;
 }
 
-Result<std::vector<FoundHead>> read_chain(storage::Storage& storage, const std::string& source,
-                                          const std::string& database, const std::string& chain) {
-    N4B_TRY(const auto names, head_names(storage, database_key(source, database) + "/" + chain));
+std::vector<FoundHead> read_chain(storage::Storage& storage, const std::string& source, const std::string& database,
+                                  const std::string& chain) {
+    const auto names = head_names(storage, database_key(source, database) + "/" + chain);
+    if (!names) return {unlisted(source, database, chain, names.error())};
     std::vector<FoundHead> heads;
-    for (const auto& name : names) {
+    for (const auto& name : *names) {
         auto artifact = read_head(storage, source, database, chain, name);
         // Deleted since the listing: then it is no head any more.
         if (!artifact && artifact.error().code == ErrorCode::kNotFound) continue;
@@ -224,7 +236,7 @@ Result<std::optional<Artifact>> newest_artifact(storage::Storage& storage, const
     std::optional<base::Error> failure;
     // Chains without a head are attempts that were cut off: they do not count.
     for (auto chain = chains.rbegin(); chain != chains.rend(); ++chain) {
-        N4B_TRY(auto heads, read_chain(storage, source, database, *chain));
+        auto heads = read_chain(storage, source, database, *chain);
         for (auto head = heads.rbegin(); head != heads.rend(); ++head) {
             if (head->artifact) return std::move(*head->artifact);
             passed_over(*head);
@@ -236,13 +248,17 @@ Result<std::optional<Artifact>> newest_artifact(storage::Storage& storage, const
 }
 
 Result<Artifact> look_up(storage::Storage& storage, const std::string& source, const std::string& database,
-                         const std::string& run_uid) {
+                         const std::string& run_uid, const PassedOverHead& passed_over) {
     N4B_TRY(const auto chains, list_chains(storage, source, database));
     for (auto chain = chains.rbegin(); chain != chains.rend(); ++chain) {
-        N4B_TRY(const auto names, head_names(storage, database_key(source, database) + "/" + *chain));
-        const auto own = std::find_if(names.begin(), names.end(),
+        const auto names = head_names(storage, database_key(source, database) + "/" + *chain);
+        if (!names) {
+            passed_over(unlisted(source, database, *chain, names.error()));
+            continue;
+        }
+        const auto own = std::find_if(names->begin(), names->end(),
                                       [&](const archive::ArtifactName& name) { return name.run_uid == run_uid; });
-        if (own == names.end()) continue;
+        if (own == names->end()) continue;
         auto artifact = read_written(storage, source, database, *chain, *own);
         // Looked for last, since the check takes a while: a chain that is closed is being deleted. The attempt that
         // finds that out itself calls it a conflict, so no other may adopt what it left, and what is amiss there is no

@@ -21,13 +21,14 @@ struct Artifact {
     std::string digest;  ///< Of the head, as stored.
 };
 
-/// A head as it was found: the artifact it stands for, or why that can't be told.
+/// A head as it was found: the artifact it stands for, or why that can't be told. Where the heads of a chain can't even
+/// be listed, one stands for all of them.
 struct FoundHead {
     std::string source;
     std::string database;
     std::string chain;
-    std::string name;                 ///< Of the artifact.
-    std::string key;                  ///< Of the head.
+    std::string name;                 ///< Of the artifact; empty: all of the chain.
+    std::string key;                  ///< Of the head, or of the directory of heads.
     base::Result<Artifact> artifact;  ///< Errors: ArtifactDamaged, ArtifactNotSupported, or what the storage says.
 };
 
@@ -36,6 +37,9 @@ using PassedOverHead = std::function<void(const FoundHead&)>;
 
 /// A line on standard error, which in a pod is its log.
 void warn_of_head(const FoundHead& head);
+
+/// Whether a head can't be read whatever the storage does.
+bool lies_in_the_head(const base::Error& error);
 
 /// Creates neo4j-backup.json in a new repository, or checks that this runner may write to the one that is there.
 /// FailedPrecondition (ArtifactNotSupported): another format. Invalid (ArtifactDamaged): not a repository file.
@@ -48,10 +52,10 @@ base::Result<void> check_repository(storage::Storage& storage);
 base::Result<std::vector<std::string>> list_chains(storage::Storage& storage, const std::string& source,
                                                    const std::string& database);
 
-/// The heads of a chain in order of sequence. One that can't be read is a result like any other, so that it hides none
-/// of those beside it.
-base::Result<std::vector<FoundHead>> read_chain(storage::Storage& storage, const std::string& source,
-                                                const std::string& database, const std::string& chain);
+/// The heads of a chain in order of sequence. One that can't be read, and a chain that can't be listed, is a result
+/// like any other, so that it hides none of those beside it.
+std::vector<FoundHead> read_chain(storage::Storage& storage, const std::string& source, const std::string& database,
+                                  const std::string& chain);
 
 /// Reads one head by its key.
 base::Result<Artifact> read_head(storage::Storage& storage, const std::string& source, const std::string& database,
@@ -64,9 +68,9 @@ base::Result<std::optional<Artifact>> newest_artifact(storage::Storage& storage,
                                                       const PassedOverHead& passed_over = warn_of_head);
 
 /// The finished artifact that a run of this uid made, checked against its listing and its index's digest, in a chain
-/// that is not closed; NotFound (ArtifactNotFound) when there is none.
+/// that is not closed; NotFound (ArtifactNotFound) when there is none in the chains that can be listed.
 base::Result<Artifact> look_up(storage::Storage& storage, const std::string& source, const std::string& database,
-                               const std::string& run_uid);
+                               const std::string& run_uid, const PassedOverHead& passed_over);
 
 /// Every source and database of a repository, in name order.
 struct DatabaseKey {

@@ -49,24 +49,31 @@ Result<Artifact> choose_artifact(storage::Storage& storage, const std::string& s
                                  const std::string& chain, const PassedOverHead& passed_over) {
     N4B_TRY(const auto chains, list_chains(storage, source, database));
     std::optional<Artifact> best;
-    std::optional<base::Error> failure;
+    std::optional<base::Error> bad;
+    std::optional<FoundHead> hidden;
     for (const auto& name : chains) {
         if (!chain.empty() && name != chain) continue;
-        N4B_TRY(auto heads, read_chain(storage, source, database, name));
-        for (auto& head : heads) {
+        for (auto& head : read_chain(storage, source, database, name)) {
             if (!head.artifact) {
                 // Who names a chain wants that one, whole.
                 if (!chain.empty()) return base::fail(head.artifact.error());
                 passed_over(head);
-                if (!failure) failure = head.artifact.error();
+                if (!bad) bad = head.artifact.error();
+                if (!lies_in_the_head(head.artifact.error())) hidden = std::move(head);
                 continue;
             }
             // Of equal reach the later chain wins: it was checked against a younger server.
             if (!best || head.artifact->head.highest.id >= best->head.highest.id) best = std::move(*head.artifact);
         }
     }
+    // A storage that fails, or a permission that is missing, must not turn the newest backup into an older one.
+    if (best && hidden && hidden->chain >= best->head.chain) {
+        return base::fail(hidden->artifact.error().wrap(
+            fmt::format("a backup that may be the newest can't be read; mend that, or name another chain (such as {})",
+                        best->head.chain)));
+    }
     if (best) return std::move(*best);
-    if (failure) return base::fail(*failure);
+    if (bad) return base::fail(*bad);
     return base::fail(ErrorCode::kNotFound, Reason::kArtifactNotFound,
                       fmt::format("no backup of {}/{}{}", source, database, chain.empty() ? "" : " in chain " + chain));
 }

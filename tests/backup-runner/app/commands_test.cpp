@@ -105,6 +105,29 @@ TEST_F(CommandsTest, ListShowsWhatCanBeReadAndNamesWhatCannot) {
                                   AllOf(HasSubstr(R"("artifact":"0-full-run-3-1")"), HasSubstr("storedBytes"))));
 }
 
+TEST_F(CommandsTest, ADamagedFileAboutTheRepositoryHidesNoBackup) {
+    std::ofstream(root_ + "/neo4j-backup.json") << "{";
+    EXPECT_EQ(run(ListOptions{.directory = root_}), 0) << err_;
+    EXPECT_EQ(out_.size(), 4U);
+    EXPECT_THAT(err_, AllOf(StartsWith("warning: " + root_), HasSubstr("neo4j-backup.json")));
+    EXPECT_EQ(run(all_of(root_)), 0) << err_;
+    std::ofstream(root_ + "/neo4j-backup.json")
+        << R"({"id": "x", "format": 1, "requiredToRead": [], "requiredToWrite": []})";
+    EXPECT_EQ(run(all_of(root_)), 30);
+    EXPECT_THAT(err_, HasSubstr("error: ArtifactNotSupported"));
+}
+
+TEST_F(CommandsTest, ListGoesOnAfterAChainThatCannotBeListed) {
+    const auto directory = std::filesystem::path(heads_.at(0)).parent_path();
+    std::filesystem::remove_all(directory);
+    std::filesystem::create_symlink("heads", directory);  // To itself.
+    EXPECT_EQ(run(ListOptions{.directory = root_}), 20);
+    EXPECT_THAT(
+        out_, ElementsAre(StartsWith("SOURCE"), HasSubstr(" UNREADABLE: "), HasSubstr(" Full "), HasSubstr(" Full ")));
+    EXPECT_EQ(run(all_of(root_)), 20);
+    EXPECT_EQ(out_.size(), 3U);
+}
+
 TEST_F(CommandsTest, VerifyGoesOnAfterABadHead) {
     cut(0);
     make_later(1);

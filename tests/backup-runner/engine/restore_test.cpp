@@ -22,7 +22,7 @@ using testing::Fault;
 using testing::FaultyStorage;
 
 /// Ways in which a head can't be read.
-enum class Harm { kCut, kLaterFormat, kStorageFails };
+enum class Harm { kCut, kLaterFormat, kStorageFails, kNotListed };
 
 /// A temporary directory with a repository in it, and a server to fill it from.
 class RestoreTest : public ::testing::Test {
@@ -75,6 +75,10 @@ protected:
                 // No link is followed: opening it fails as a disk would.
                 std::filesystem::remove(head);
                 std::filesystem::create_symlink("elsewhere", head);
+                return;
+            case Harm::kNotListed:
+                std::filesystem::remove_all(head.parent_path());
+                std::filesystem::create_symlink("heads", head.parent_path());  // To itself.
                 return;
         }
     }
@@ -136,17 +140,24 @@ struct BadHead {
     Reason reason;
 };
 void PrintTo(const BadHead& head, std::ostream* out) {
-    *out << to_string(head.reason);
+    *out << to_string(head.reason) << (head.harm == Harm::kNotListed ? " of the directory" : "");
 }
 
 class BadHeadTest : public RestoreTest, public ::testing::WithParamInterface<BadHead> {
 protected:
     void harm(const Artifact& artifact) const { RestoreTest::harm(artifact, GetParam().harm); }
+    [[nodiscard]] static bool storage_fails() { return GetParam().reason == Reason::kStorageUnavailable; }
+    /// Under which the harm is told.
+    [[nodiscard]] static std::string bad_key(const Artifact& artifact) {
+        const auto& head = artifact.keys.head;
+        return GetParam().harm == Harm::kNotListed ? head.substr(0, head.rfind('/')) : head;
+    }
 };
 INSTANTIATE_TEST_SUITE_P(Heads, BadHeadTest,
                          ::testing::Values(BadHead{Harm::kCut, Reason::kArtifactDamaged},
                                            BadHead{Harm::kLaterFormat, Reason::kArtifactNotSupported},
-                                           BadHead{Harm::kStorageFails, Reason::kStorageUnavailable}));
+                                           BadHead{Harm::kStorageFails, Reason::kStorageUnavailable},
+                                           BadHead{Harm::kNotListed, Reason::kStorageUnavailable}));
 
 TEST_P(BadHeadTest, OfAnOldChainDoesNotStopARestore) {
     const auto old = back_up("run-1");
@@ -156,18 +167,25 @@ TEST_P(BadHeadTest, OfAnOldChainDoesNotStopARestore) {
     const auto chosen = choose();
     ASSERT_TRUE(chosen) << chosen.error().message;
     EXPECT_EQ(chosen->keys.head, newer.keys.head);
-    EXPECT_EQ(passed_over_, std::vector{old.keys.head});
+    EXPECT_EQ(passed_over_, std::vector{bad_key(old)});
 }
 
-TEST_P(BadHeadTest, OfTheNewestChainLeavesTheOneBefore) {
+TEST_P(BadHeadTest, OfTheNewestChainLeavesTheOneBeforeUnlessItMayBeSound) {
     const auto old = back_up("run-1");
     server_.last_committed = 12;
     const auto newer = back_up("run-2");
     harm(newer);
     const auto chosen = choose();
+    if (storage_fails()) {
+        ASSERT_FALSE(chosen) << "it may be sound, and an older one in its place would be a surprise";
+        EXPECT_EQ(chosen.error().reason, Reason::kStorageUnavailable);
+        EXPECT_NE(chosen.error().message.find(old.head.chain), std::string::npos) << chosen.error().message;
+        EXPECT_TRUE(choose(old.head.chain)) << "who wants it may have it";
+        return;
+    }
     ASSERT_TRUE(chosen) << chosen.error().message;
     EXPECT_EQ(chosen->keys.head, old.keys.head);
-    EXPECT_EQ(passed_over_, std::vector{newer.keys.head});
+    EXPECT_EQ(passed_over_, std::vector{bad_key(newer)});
 }
 
 TEST_P(BadHeadTest, OfTheChainThatIsNamedEndsARestore) {
@@ -177,7 +195,7 @@ TEST_P(BadHeadTest, OfTheChainThatIsNamedEndsARestore) {
     const auto chosen = choose(old.head.chain);
     ASSERT_FALSE(chosen);
     EXPECT_EQ(chosen.error().reason, GetParam().reason) << chosen.error().message;
-    EXPECT_NE(chosen.error().message.find(old.keys.head), std::string::npos) << chosen.error().message;
+    EXPECT_NE(chosen.error().message.find(bad_key(old)), std::string::npos) << chosen.error().message;
 }
 
 TEST_P(BadHeadTest, IsTheReasonWhereThereIsNoOther) {
@@ -192,7 +210,7 @@ TEST_P(BadHeadTest, OfTheNewestChainDoesNotStopBackups) {
     const auto found = newest_artifact(*storage_, "prod", "graph.db", note());
     ASSERT_TRUE(found && *found);
     EXPECT_EQ((*found)->head.run_uid, "run-1");
-    EXPECT_EQ(passed_over_, std::vector{newest.keys.head});
+    EXPECT_EQ(passed_over_, std::vector{bad_key(newest)});
     const auto good = server_.id;
     server_.id.random = 99;
     EXPECT_EQ(run("run-3").reason, Reason::kSourceIdentityChanged) << "the chain before tells which database is meant";
@@ -203,8 +221,21 @@ TEST_P(BadHeadTest, OfTheNewestChainDoesNotStopBackups) {
 TEST_P(BadHeadTest, OfTheOnlyChainStopsBackupsOnlyWhileTheStorageFails) {
     harm(back_up("run-1"));
     const auto report = run("run-2");
-    const bool storage_fails = GetParam().reason == Reason::kStorageUnavailable;
-    EXPECT_EQ(report.reason, storage_fails ? Reason::kStorageUnavailable : Reason::kCompleted) << report.message;
+    EXPECT_EQ(report.reason, storage_fails() ? Reason::kStorageUnavailable : Reason::kCompleted) << report.message;
+}
+
+TEST_F(RestoreTest, ALookUpSaysThatAChainCouldNotBeListedAndABackupGoesOn) {
+    const auto old = back_up("run-1");
+    (void)back_up("run-2");
+    harm(old, Harm::kNotListed);
+    contract::RunSpec spec;
+    spec.source = "prod";
+    spec.database = "graph.db";
+    spec.run = {.uid = "run-1", .attempt = 2};
+    EXPECT_EQ(look_up_run(spec, *storage_).reason, Reason::kStorageUnavailable) << "it may lie in there";
+    spec.run = {.uid = "run-2", .attempt = 2};
+    EXPECT_EQ(look_up_run(spec, *storage_).reason, Reason::kCompleted);
+    EXPECT_EQ(run("run-1").reason, Reason::kCompleted) << "at worst a second copy";
 }
 
 }  // namespace
