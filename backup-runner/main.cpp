@@ -1,4 +1,8 @@
+#include <unistd.h>
+
+#include <csignal>
 #include <exception>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -7,6 +11,18 @@
 #include "common/process/signal_watch.hpp"
 
 namespace {
+
+/// As the first process of a container, a program is not ended by signals that it does not handle. These commands may
+/// end anywhere: only a restore writes, and what it leaves bears its marker.
+void end_on_signals() {
+    for (const int signal : {SIGTERM, SIGINT}) {
+        std::signal(signal, [](int) {
+            constexpr std::string_view kText = "error: Cancelled: stopped by a signal\n";
+            [[maybe_unused]] const auto written = write(STDERR_FILENO, kText.data(), kText.size());
+            _exit(static_cast<int>(n4b::contract::ExitCode::kCancelled));
+        });
+    }
+}
 
 int start(int argc, char** argv) {
     auto options = n4b::runner::parse_options(argc, argv);
@@ -20,6 +36,7 @@ int start(int argc, char** argv) {
                 const n4b::process::SignalWatch signals;
                 return n4b::runner::run(chosen, signals.token());
             } else {
+                end_on_signals();
                 return n4b::runner::run(chosen);
             }
         },
