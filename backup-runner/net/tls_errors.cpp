@@ -60,16 +60,17 @@ Error explain_verification(const VerifyFailure& failure, const std::string& expe
     }
 }
 
-Error rejected(const OwnCertificate& own, std::string_view alert) {
+Error rejected(const OwnCertificate& own, std::string_view alert, bool vague) {
     const auto now = std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
     std::string hint = "expected: it leads to a certificate in the source's trusted directory, and is not revoked";
     if (own.expires && *own.expires < now) hint = "it has expired";
     if (own.starts && *own.starts > now) hint = "it is not valid yet";
     return permanent(
         Reason::kTlsClientCertificateRejected,
-        fmt::format("the source refuses our certificate (alert {}): subject {}, issuer {}, valid from {} to "
+        fmt::format("the source refuses our certificate{} (alert {}): subject {}, issuer {}, valid from {} to "
                     "{}; {}",
-                    alert, own.text.subject, own.text.issuer, own.text.starts, own.text.expires, hint));
+                    vague ? ", or fails itself, which its log tells" : "", alert, own.text.subject, own.text.issuer,
+                    own.text.starts, own.text.expires, hint));
 }
 
 Error no_common_version(std::string_view what) {
@@ -109,7 +110,7 @@ Error explain_alert(int alert, const TlsContext& context, const SessionNotes& no
     // A server asks for a certificate after version and cipher have been agreed, so these are then about it.
     const bool vague = context.own() && is_vague_refusal(alert, notes);
     if (notes.certificate_requested && (vague || is_about_certificates(alert))) {
-        if (context.own()) return rejected(*context.own(), name);
+        if (context.own()) return rejected(*context.own(), name, vague);
         return permanent(Reason::kTlsClientCertificateRequired,
                          fmt::format("the source demands a client certificate (alert {}) and there is none: expected "
                                      "private.key and public.crt, or tls.key and tls.crt, in the TLS directory",
