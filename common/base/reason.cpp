@@ -61,7 +61,6 @@ constexpr auto kNames = std::to_array<std::pair<Reason, std::string_view>>({
     {Reason::kNoReport, "NoReport"},
     {Reason::kJobConflict, "JobConflict"},
     {Reason::kServiceHasNoEndpoints, "ServiceHasNoEndpoints"},
-    {Reason::kInvalidSpec, "InvalidSpec"},
     {Reason::kDeadlineExceeded, "DeadlineExceeded"},
     {Reason::kStartDeadlineExceeded, "StartDeadlineExceeded"},
     {Reason::kLost, "Lost"},

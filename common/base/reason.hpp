@@ -66,7 +66,6 @@ enum class Reason {
     kNoReport,     ///< The container ended without a readable report.
     kJobConflict,  ///< A Job of the attempt's name belongs to somebody else.
     kServiceHasNoEndpoints,
-    kInvalidSpec,
     kDeadlineExceeded,       ///< The deadline of the whole run.
     kStartDeadlineExceeded,  ///< Older than startDeadline before it ever started: skipped.
     kLost,                   ///< The attempt outlived its deadline and grace without any word.

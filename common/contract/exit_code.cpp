@@ -8,7 +8,6 @@ ExitCode exit_code_of(base::Reason reason) {
         case Reason::kCompleted:
             return ExitCode::kDone;
         case Reason::kInvalidRunSpec:
-        case Reason::kInvalidSpec:
             return ExitCode::kBadInput;
         case Reason::kArtifactDamaged:
             return ExitCode::kDamaged;

@@ -37,7 +37,9 @@ std::string_view advice(base::Reason reason) {
         case Reason::kSourceConnectionLost:
             return "Look at the source's log: it closed the connection.";
         case Reason::kSourceStalled:
-            return "Look at the source's load; prepareTimeout and stallTimeout set the patience.";
+            return "Look at the source's load; connectTimeout (until a server is chosen), prepareTimeout and "
+                   "stallTimeout "
+                   "set the patience.";
         case Reason::kSourceRefused:
         case Reason::kSourceProtocolError:
             return "Look at the source's log.";
@@ -112,7 +114,6 @@ std::string_view advice(base::Reason reason) {
             return "kubectl describe the Job and its pod, and read its log.";
         case Reason::kCompleted:
         case Reason::kArtifactNotFound:
-        case Reason::kInvalidSpec:
         case Reason::kPending:
         case Reason::kQueued:
         case Reason::kRunning:
