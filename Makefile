@@ -45,7 +45,7 @@ test-e2e: ## only the end-to-end tests, on the testbed
 	$(call step,end-to-end tests (the testbed stays up),tests/e2e/run.sh && tests/e2e/sources.sh && tests/e2e/tls.sh && tests/e2e/disruptions.sh)
 
 test-chart: ## only the tests of the Helm chart
-	packages/install.sh testbed
+	tests/testbed/fetch.sh
 	$(call step,chart,tests/chart/run.sh)
 
 demo: ## the main job, to watch: Kubernetes, a Neo4j cluster, a backup, and its restore
@@ -66,7 +66,7 @@ format: packages ## format all sources
 format-check: packages
 	$(call step,format check,clang-format-14 --dry-run --Werror $(SOURCES))
 
-lint: packages ## clang-tidy over all sources
+lint: packages ## clang-tidy over all sources but tests
 	cmake --preset dev > /dev/null
 	printf '%s\n' $(filter %.cpp,$(filter-out tests/%,$(SOURCES))) | xargs -P $(JOBS) -n 4 clang-tidy-14 -p build/dev --quiet
 

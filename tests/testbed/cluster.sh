@@ -31,9 +31,9 @@ install_operator() {
     kubectl create namespace "$1" --dry-run=client -o yaml | kubectl apply -f - > /dev/null
     kubectl label namespace "$1" pod-security.kubernetes.io/enforce=restricted --overwrite > /dev/null
     helm upgrade --install neo4j-backup-operator helm/neo4j-backup-operator -n "$1" --wait --timeout 120s \
-        --set image.repository="${OPERATOR_IMAGE%:*}" --set image.tag="${OPERATOR_IMAGE##*:}" --set image.pullPolicy=Never \
+        --set image.repository="${OPERATOR_IMAGE%:*}" --set image.tag="${OPERATOR_IMAGE##*:}" --set image.pullPolicy=IfNotPresent \
         --set runnerImage.repository="${RUNNER_IMAGE%:*}" --set runnerImage.tag="${RUNNER_IMAGE##*:}" \
-        --set runnerImage.pullPolicy=Never --set-string podAnnotations.installed="$(date +%s)" > /dev/null || { kubectl get pods,events -n "$1"; return 1; }
+        --set runnerImage.pullPolicy=IfNotPresent --set-string podAnnotations.installed="$(date +%s)" > /dev/null || { kubectl get pods,events -n "$1"; return 1; }
 }
 
 # restored_server NAME CLAIM DATABASE SOURCE [CHAIN]: a fresh single Neo4j server that starts on what was restored. Its data
