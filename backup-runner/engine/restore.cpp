@@ -16,6 +16,16 @@ using base::Reason;
 using base::Result;
 
 constexpr std::string_view kNeostore = "neostore";
+/// The real one, until all else is durable.
+constexpr std::string_view kWaitingNeostore = "RESTORE-INCOMPLETE.neostore";
+
+Result<void> write_file(storage::Storage& storage, const Artifact& artifact, const archive::IndexFile& file,
+                        storage::Storage& target, std::string_view path) {
+    N4B_TRY(const auto writer, target.create(path));
+    N4B_TRY_VOID(
+        read_file(storage, artifact, file, [&](std::span<const std::byte> bytes) { return writer->write(bytes); }));
+    return writer->finish();
+}
 
 Result<void> restore_file(storage::Storage& storage, const Artifact& artifact, const archive::IndexFile& file,
                           storage::Storage& target) {
@@ -23,10 +33,7 @@ Result<void> restore_file(storage::Storage& storage, const Artifact& artifact, c
     if (const auto slash = path.rfind('/'); slash != std::string::npos) {
         N4B_TRY_VOID(target.make_directories(path.substr(0, slash)));
     }
-    N4B_TRY(const auto writer, target.create(path));
-    N4B_TRY_VOID(
-        read_file(storage, artifact, file, [&](std::span<const std::byte> bytes) { return writer->write(bytes); }));
-    return writer->finish();
+    return write_file(storage, artifact, file, target, path);
 }
 
 Result<void> check_empty(storage::Storage& target, const std::string& directory) {
@@ -91,6 +98,9 @@ Result<void> restore(storage::Storage& storage, const Artifact& artifact, storag
         N4B_TRY_VOID(marker->finish());
         N4B_TRY_VOID(target.sync_directory(""));
     }
+    // A server that finds no neostore, or one that it can't read, makes a new one beside what is there and starts,
+    // without a word. It refuses to start on a directory of that name.
+    N4B_TRY_VOID(target.make_directories(kNeostore));
     std::optional<archive::IndexFile> neostore;
     N4B_TRY_VOID(read_index(storage, artifact, [&](const archive::IndexLine& line) -> Result<void> {
         const auto* file = std::get_if<archive::IndexFile>(&line);
@@ -104,9 +114,10 @@ Result<void> restore(storage::Storage& storage, const Artifact& artifact, storag
     if (!neostore) {
         return base::fail(ErrorCode::kDataLoss, Reason::kArtifactDamaged, "index: there is no neostore in it");
     }
-    N4B_TRY_VOID(restore_file(storage, artifact, *neostore, target));
+    N4B_TRY_VOID(write_file(storage, artifact, *neostore, target, kWaitingNeostore));
     // Every directory: a file's own fsync makes its contents durable, not its name.
     N4B_TRY_VOID(list_objects(target, "", SyncDirectories::kYes));
+    N4B_TRY_VOID(target.replace_directory(kWaitingNeostore, kNeostore));
     N4B_TRY_VOID(target.remove(kRestoreMarker));
     return target.sync_directory("");
 }

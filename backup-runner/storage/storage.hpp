@@ -42,18 +42,22 @@ class Storage {
 public:
     virtual ~Storage() = default;
 
-    /// Creates a directory and its parents where they are missing; idempotent. AlreadyExists: one of them is a file.
+    /// Creates a directory and its parents where they are missing, each durable in its parent; idempotent.
+    /// AlreadyExists: one of them is a file.
     virtual base::Result<void> make_directories(std::string_view key) = 0;
     /// AlreadyExists (ArtifactConflict): somebody else has the key.
     virtual base::Result<std::unique_ptr<Writer>> create(std::string_view key) = 0;
     /// Gives a finished object its final name, exclusively and atomically, and removes the old one; durable when it
     /// returns. AlreadyExists (ArtifactConflict).
     virtual base::Result<void> publish(std::string_view from, std::string_view to) = 0;
+    /// Gives a finished object the name of an empty directory, which goes away; at once where the file system can
+    /// exchange two names, and durable when it returns.
+    virtual base::Result<void> replace_directory(std::string_view from, std::string_view to) = 0;
     /// Makes the entries of a directory durable.
     virtual base::Result<void> sync_directory(std::string_view key) = 0;
     /// Calls take for each member, in no order; take returns false to stop. NotFound.
     virtual base::Result<void> list(std::string_view key, const std::function<bool(const Entry&)>& take) = 0;
-    /// NotFound.
+    /// NotFound. DataLoss (ArtifactDamaged): something else than a file has the name.
     virtual base::Result<std::unique_ptr<Reader>> open(std::string_view key) = 0;
     virtual base::Result<bool> exists(std::string_view key) = 0;
     virtual base::Result<void> remove(std::string_view key) = 0;

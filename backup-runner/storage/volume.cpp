@@ -70,6 +70,13 @@ Result<void> rename_to_free_name(const std::string& source, const std::string& t
                                   target));
 }
 
+bool are_one_file(const std::string& a, const std::string& b) {
+    struct stat first {};
+    struct stat second {};
+    return ::lstat(a.c_str(), &first) == 0 && ::lstat(b.c_str(), &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
 /// Makes a call that answers 0 until no signal interrupts it.
 template <typename Call>
 int uninterrupted(Call call) {
@@ -210,13 +217,30 @@ public:
         const auto target = path_of(to);
         // link() fails when the name is taken, where rename() would replace it.
         if (::link(source.c_str(), target.c_str()) != 0) {
-            if (!has_no_links(errno)) return failure(errno, "link", target);
-            N4B_TRY_VOID(rename_to_free_name(source, target));
-            return sync_parent(to);
+            const int error = errno;
+            if (has_no_links(error)) {
+                N4B_TRY_VOID(rename_to_free_name(source, target));
+                return sync_parent(to);
+            }
+            // A network file system sends a call again whose answer was lost: the second finds what the first has made.
+            if (error != EEXIST || !are_one_file(source, target)) return failure(error, "link", target);
         }
         N4B_TRY_VOID(sync_parent(to));
-        if (::unlink(source.c_str()) != 0) return failure(errno, "unlink", source);
+        if (::unlink(source.c_str()) != 0 && errno != ENOENT) return failure(errno, "unlink", source);
         return {};
+    }
+
+    Result<void> replace_directory(std::string_view from, std::string_view to) override {
+        const auto source = path_of(from);
+        const auto target = path_of(to);
+        const bool exchanged = ::renameat2(AT_FDCWD, source.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0;
+        if (!exchanged && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) {
+            return failure(errno, "exchange", target);
+        }
+        const auto& directory = exchanged ? source : target;
+        if (::rmdir(directory.c_str()) != 0) return failure(errno, "remove", directory);
+        if (!exchanged && ::rename(source.c_str(), target.c_str()) != 0) return failure(errno, "rename", target);
+        return sync_parent(to);
     }
 
     Result<void> sync_directory(std::string_view key) override {
@@ -255,8 +279,16 @@ public:
 
     Result<std::unique_ptr<Reader>> open(std::string_view key) override {
         auto path = path_of(key);
-        Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+        // A pipe would block whoever opens it.
+        Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
         if (fd.get() < 0) return failure(errno, "open", path);
+        struct stat status {};
+        if (::fstat(fd.get(), &status) != 0) return failure(errno, "stat", path);
+        if (!S_ISREG(status.st_mode)) {
+            return base::fail(ErrorCode::kDataLoss, Reason::kArtifactDamaged,
+                              fmt::format("{}: found {}, expected a file", path,
+                                          S_ISDIR(status.st_mode) ? "a directory" : "no file"));
+        }
         ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
         return std::make_unique<VolumeReader>(std::move(fd), std::move(path));
     }

@@ -16,6 +16,7 @@ public:
     Result<void> make_directories(std::string_view) override { return {}; }
     Result<std::unique_ptr<storage::Writer>> create(std::string_view) override { return std::make_unique<Hole>(); }
     Result<void> publish(std::string_view, std::string_view) override { return {}; }
+    Result<void> replace_directory(std::string_view, std::string_view) override { return {}; }
     Result<void> sync_directory(std::string_view) override { return {}; }
     Result<void> list(std::string_view, const std::function<bool(const storage::Entry&)>&) override { return {}; }
     Result<std::unique_ptr<storage::Reader>> open(std::string_view) override {

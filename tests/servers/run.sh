@@ -66,10 +66,20 @@ step "list and verify"
 "$runner" list --in "$STATE/repository"
 [ "$("$runner" verify --in "$STATE/repository" | grep -c '^ok ')" = 4 ] || die "verify"
 
-step "a damaged file is found, and not restored"
+step "a damaged file is found, and not restored; on what a restore leaves that was cut off, no server starts"
 victim=$(find "$STATE/repository" -name 'neostore.nodestore.db.zst' | head -1)
 printf 'x' | dd of="$victim" bs=1 seek=40 conv=notrunc status=none
 expect 40 ArtifactDamaged "$runner" verify --in "$STATE/repository"
+half=$STATE/half chain=${victim#"$STATE/repository/prod/graph.db/"}
+write_conf "$half" SINGLE 4
+mkdir -p "$half/data/databases"
+expect 40 ArtifactDamaged "$runner" restore --in "$STATE/repository" --source prod --database graph.db --chain "${chain%%/*}" \
+    --to "$half/data/databases/graph.db"
+[ -n "$(find "$half" -name 'neostore.*.db*' -type f)" ] || die "nothing was restored before the damage"
+start_server "$half"
+has_ended() { ! kill -0 "$(cat "$half/pid")" 2> /dev/null; }
+await 90 "the server to refuse" has_ended
+grep -q 'graph.db/neostore (Is a directory)' "$half/out.log" || die "it did not refuse for the directory: $(tail -n 5 "$half/out.log")"
 
 step "the outcomes that servers give"
 b=("$runner" backup --source prod --database graph.db --to "$STATE/repository")

@@ -95,6 +95,17 @@ Result<void> FaultyStorage::publish(std::string_view from, std::string_view to) 
     });
 }
 
+Result<void> FaultyStorage::replace_directory(std::string_view from, std::string_view to) {
+    return strike([&]() -> Result<void> {
+        N4B_TRY_VOID(inner_.replace_directory(from, to));
+        const std::lock_guard lock(mutex_);
+        files_[std::string(to)] = files_[std::string(from)];
+        files_.erase(std::string(from));
+        volatile_entries_.erase(std::string(from));
+        return {};
+    });
+}
+
 Result<void> FaultyStorage::sync_directory(std::string_view key) {
     return strike([&]() -> Result<void> {
         N4B_TRY_VOID(inner_.sync_directory(key));

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -66,6 +67,43 @@ TEST_F(VolumeTest, PublishesOnlyToAFreeName) {
     ASSERT_FALSE(again);
     EXPECT_EQ(again.error().code, ErrorCode::kAlreadyExists);
     EXPECT_EQ(again.error().reason, Reason::kArtifactConflict);
+}
+
+TEST_F(VolumeTest, PublishTakesItsOwnEarlierLinkForSuccess) {
+    ASSERT_TRUE(write("a"));
+    std::filesystem::create_hard_link(root_ + "/a", root_ + "/head");
+    const auto published = volume_->publish("a", "head");
+    EXPECT_TRUE(published) << published.error().message;
+    EXPECT_FALSE(std::filesystem::exists(root_ + "/a"));
+    EXPECT_TRUE(std::filesystem::exists(root_ + "/head"));
+}
+
+TEST_F(VolumeTest, PutsAFileInPlaceOfAnEmptyDirectory) {
+    const auto replace = [&](const std::string& name) {
+        const auto file = name + ".waiting";
+        if (!volume_->make_directories(name) || !write(file)) return 1;
+        if (!volume_->replace_directory(file, name)) return 2;
+        if (std::filesystem::exists(root_ + "/" + file)) return 3;
+        return std::filesystem::is_regular_file(root_ + "/" + name) ? 0 : 4;
+    };
+    EXPECT_EQ(replace("a"), 0);
+    EXPECT_EQ(with_failing_calls({{SYS_renameat2, EINVAL}}, [&] { return replace("b"); }), 0)
+        << "a file system that can't exchange names";
+    EXPECT_EQ(with_failing_calls({{SYS_renameat2, EIO}}, [&] { return replace("c"); }), 2);
+    ASSERT_TRUE(volume_->make_directories("d/e"));
+    ASSERT_TRUE(write("f"));
+    EXPECT_FALSE(volume_->replace_directory("f", "d")) << "it is not empty";
+}
+
+TEST_F(VolumeTest, OpensOnlyFiles) {
+    ASSERT_EQ(::mkfifo((root_ + "/pipe").c_str(), 0600), 0);
+    ASSERT_TRUE(volume_->make_directories("directory"));
+    for (const auto& [name, found] : {std::pair("pipe", "no file"), std::pair("directory", "a directory")}) {
+        const auto opened = volume_->open(name);
+        ASSERT_FALSE(opened);
+        EXPECT_EQ(opened.error().reason, Reason::kArtifactDamaged);
+        EXPECT_EQ(opened.error().message, root_ + "/" + name + ": found " + found + ", expected a file");
+    }
 }
 
 TEST_F(VolumeTest, PublishesExclusivelyOnAFileSystemWithoutHardLinks) {
