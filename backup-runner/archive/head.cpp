@@ -1,5 +1,9 @@
 #include "backup-runner/archive/head.hpp"
 
+#include <algorithm>
+#include <span>
+
+#include "backup-runner/archive/digest.hpp"
 #include "common/base/json_object.hpp"
 #include "common/base/rfc3339.hpp"
 
@@ -9,6 +13,8 @@ namespace {
 using base::Json;
 using base::JsonObject;
 using base::Result;
+
+constexpr std::int64_t kLatestTime = 253'402'300'799'999;  ///< Of RFC 3339, in milliseconds since 1970.
 
 Json point_json(const TransactionPoint& point) {
     Json json{{"id", point.id}, {"checksum", point.checksum}};
@@ -23,7 +29,8 @@ TransactionPoint read_point(JsonObject& parent, const char* key) {
         point.id = object.required<std::int64_t>("id");
         point.checksum = object.required<std::int64_t>("checksum");
         if (const auto time = object.optional<std::int64_t>("timeMs")) {
-            point.time = base::SystemTime(std::chrono::milliseconds(*time));
+            if (*time < 0 || *time > kLatestTime) object.reject("timeMs", "no time before the year 10000");
+            point.time = base::SystemTime(std::chrono::milliseconds(std::clamp<std::int64_t>(*time, 0, kLatestTime)));
         }
         object.refuse_unknown();
     });
@@ -70,6 +77,7 @@ void read_index(JsonObject& object, Stored& index) {
 
 void read_body(JsonObject& object, Head& head) {
     head.kind = object.required<std::string>("kind");
+    if (head.kind != "Full") object.reject("kind", "expected Full");
     head.source = object.required<std::string>("source");
     head.database = object.required<std::string>("database");
     head.chain = object.required<std::string>("chain");
@@ -94,6 +102,25 @@ void read_body(JsonObject& object, Head& head) {
     head.runner_version = object.required<std::string>("runnerVersion");
     head.start = read_time(object, "start");
     head.end = read_time(object, "end");
+}
+
+std::string text_of(const Json& json) {
+    return json.dump(2, ' ', true, Json::error_handler_t::replace);
+}
+
+/// Of a head without its digest: the same text on both sides, whatever white space the stored one has.
+std::string digest_of(const Json& json) {
+    const auto text = text_of(json);
+    return sha256(std::as_bytes(std::span(text)));
+}
+
+/// What a head says of itself must be what was written: it decides which backup is restored, and of which database.
+Result<void> check_digest(const Json& document, const std::string& digest) {
+    Json body = document;
+    body.erase("digest");
+    if (digest_of(body) == digest) return {};
+    return base::fail(base::ErrorCode::kDataLoss, base::Reason::kArtifactDamaged,
+                      "head: its digest does not match what it says");
 }
 
 }  // namespace
@@ -134,7 +161,8 @@ std::string to_json(const Head& head) {
     }
     if (!head.member.empty()) json["member"] = head.member;
     if (!head.role.empty()) json["role"] = head.role;
-    return json.dump(2, ' ', true, Json::error_handler_t::replace) + "\n";
+    json["digest"] = digest_of(json);
+    return text_of(json) + "\n";
 }
 
 Result<Head> parse_head(std::string_view json) {
@@ -156,9 +184,11 @@ Result<Head> parse_head(std::string_view json) {
             fmt::format("head: written in format {}{}{}; this runner reads format {} without features", format,
                         features.empty() ? "" : " with feature ", features.empty() ? "" : features.front(), kFormat));
     }
+    const auto digest = object.required<std::string>("digest");
     read_body(object, head);
     object.refuse_unknown();
     if (auto done = object.finish(); !done) return damaged(done.error().wrap("head"));
+    N4B_TRY_VOID(check_digest(*document, digest));
     return head;
 }
 

@@ -14,7 +14,9 @@ namespace {
 using base::Result;
 
 constexpr std::size_t kMaxComponents = 16;
-constexpr std::size_t kMaxComponentBytes = 180;
+// What file systems take, less the suffix of compressed files. Names of explicit indexes are their users'.
+constexpr std::size_t kMaxComponentBytes = 255 - kZstdSuffix.size();
+constexpr std::size_t kMaxUidBytes = 64;
 constexpr std::size_t kChainTimeChars = 16;
 constexpr std::size_t kChainRandomChars = 6;
 
@@ -138,7 +140,10 @@ std::optional<ArtifactName> parse_artifact_name(std::string_view text) {
     if (!number(text.substr(0, first), name.sequence) || !number(text.substr(last + 1), name.attempt)) {
         return std::nullopt;
     }
-    if (name.kind != "full" || name.run_uid.empty()) return std::nullopt;
+    const auto of_a_uid = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
+    const bool uid = !name.run_uid.empty() && name.run_uid.size() <= kMaxUidBytes &&
+                     std::all_of(name.run_uid.begin(), name.run_uid.end(), of_a_uid);
+    if (name.kind != "full" || !uid) return std::nullopt;
     // Only the one form that to_string gives: "00-full-x-1" is not a second name of the same artifact.
     return to_string(name) == text ? std::optional(name) : std::nullopt;
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "backup-runner/archive/digest.hpp"
@@ -115,6 +116,17 @@ private:
     bool ended_ = false;
 };
 
+/// Whether no component of a key is empty, "." or "..".
+bool stays_below(std::string_view key) {
+    for (std::size_t at = 0; at <= key.size();) {
+        const auto end = std::min(key.find('/', at), key.size());
+        const auto component = key.substr(at, end - at);
+        if (component.empty() || component == "." || component == "..") return false;
+        at = end + 1;
+    }
+    return true;
+}
+
 }  // namespace
 
 Result<void> read_index(storage::Storage& storage, const Artifact& artifact,
@@ -132,8 +144,8 @@ Result<void> read_index(storage::Storage& storage, const Artifact& artifact,
 Result<void> read_file(storage::Storage& storage, const Artifact& artifact, const archive::IndexFile& file,
                        const archive::ByteSink& sink) {
     // The key comes from an index whose digest matched; it is still not allowed to leave the artifact.
-    if (file.key.find("..") != std::string::npos || file.key.starts_with('/')) {
-        return damaged(fmt::format("index: the key {} leaves the artifact", file.key));
+    if (!stays_below(file.key)) {
+        return damaged(fmt::format("index: the key {} leaves the artifact", archive::quoted_name(file.key)));
     }
     return as_damage(
         read_object(storage, artifact.keys.data + "/" + file.key, artifact.head.encoding == "zstd", file.stored, sink));
@@ -141,16 +153,24 @@ Result<void> read_file(storage::Storage& storage, const Artifact& artifact, cons
 
 Result<void> verify(storage::Storage& storage, const Artifact& artifact) {
     const archive::ByteSink ignore = [](std::span<const std::byte>) { return Result<void>{}; };
+    N4B_TRY_VOID(as_damage(check_written(storage, artifact)));
     std::int64_t bytes = 0;
+    std::int64_t stored_bytes = 0;
+    std::int64_t files = 0;
     N4B_TRY_VOID(read_index(storage, artifact, [&](const archive::IndexLine& line) -> Result<void> {
         const auto* file = std::get_if<archive::IndexFile>(&line);
         if (file == nullptr) return {};
+        ++files;
         bytes += file->stored.bytes;
+        stored_bytes += file->stored.stored_bytes;
         return read_file(storage, artifact, *file, ignore);
     }));
-    if (bytes != artifact.head.bytes) {
-        return damaged(
-            fmt::format("{}: the index counts {} bytes, the head {}", artifact.keys.data, bytes, artifact.head.bytes));
+    const auto& head = artifact.head;
+    // The log is a file of the index, and none of the head's.
+    if (bytes != head.bytes || stored_bytes != head.stored_bytes || files != head.files + 1) {
+        return damaged(fmt::format("{}: the index counts {} files of {} bytes, {} stored; the head {}, {} and {}",
+                                   artifact.keys.data, files, bytes, stored_bytes, head.files + 1, head.bytes,
+                                   head.stored_bytes));
     }
     return {};
 }

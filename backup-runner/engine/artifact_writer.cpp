@@ -51,6 +51,18 @@ Result<void> walk(storage::Storage& storage, const std::string& key, int depth,
     return leave(key);
 }
 
+tl::unexpected<base::Error> sent_twice(const std::string& name) {
+    return base::fail(base::ErrorCode::kInvalid, base::Reason::kSourceProtocolError,
+                      fmt::format("the source sent the file {} twice, or both as a file and as a directory",
+                                  archive::quoted_name(name)));
+}
+
+tl::unexpected<base::Error> below_a_file(const std::string& name) {
+    return base::fail(base::ErrorCode::kInvalid, base::Reason::kSourceProtocolError,
+                      fmt::format("the source sent the file {}, but a part of that name is a file itself",
+                                  archive::quoted_name(name)));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ObjectSink>> ObjectSink::create(storage::Storage& storage, const std::string& key, bool compress,
@@ -104,14 +116,32 @@ Result<std::unique_ptr<ArtifactWriter>> ArtifactWriter::create(storage::Storage&
                                                                const std::string& intent, bool compress,
                                                                std::size_t buffer_bytes) {
     std::unique_ptr<ArtifactWriter> writer(new ArtifactWriter(storage, std::move(keys), compress, buffer_bytes));
-    N4B_TRY_VOID(storage.make_directories(writer->keys_.heads));
-    N4B_TRY_VOID(storage.make_directories(writer->keys_.data));
-    N4B_TRY_VOID(writer->write_intent(intent));
-    N4B_TRY_VOID(storage.make_directories(writer->keys_.files));
-    N4B_TRY(writer->index_, ObjectSink::create(storage, fmt::format("{}/{}", writer->keys_.data, archive::kIndex), true,
-                                               kIndexBufferBytes));
-    N4B_TRY_VOID(writer->add_line(archive::IndexHeader{}));
-    return writer;
+    auto begun = writer->begin(intent);
+    if (begun) return writer;
+    // Without an intent of ours, what lies there is somebody else's.
+    if (writer->totals_.objects > 0) writer->discard();
+    return base::fail(std::move(begun.error()));
+}
+
+Result<void> ArtifactWriter::begin(const std::string& intent) {
+    N4B_TRY_VOID(storage_.make_directories(keys_.heads));
+    N4B_TRY_VOID(sync_ancestors());
+    N4B_TRY_VOID(storage_.make_directories(keys_.data));
+    N4B_TRY_VOID(write_intent(intent));
+    N4B_TRY_VOID(storage_.make_directories(keys_.files));
+    N4B_TRY(index_,
+            ObjectSink::create(storage_, fmt::format("{}/{}", keys_.data, archive::kIndex), true, kIndexBufferBytes));
+    return add_line(archive::IndexHeader{});
+}
+
+/// A directory that was there already may be one whose maker died before its name was durable.
+Result<void> ArtifactWriter::sync_ancestors() {
+    for (auto key = std::string_view(keys_.chain); !key.empty();) {
+        const auto slash = key.rfind('/');
+        key = slash == std::string_view::npos ? std::string_view() : key.substr(0, slash);
+        N4B_TRY_VOID(storage_.sync_directory(key));
+    }
+    return {};
 }
 
 Result<void> ArtifactWriter::write_intent(const std::string& intent) {
@@ -132,20 +162,25 @@ Result<std::unique_ptr<ObjectSink>> ArtifactWriter::open_file(const std::string&
     N4B_TRY(const auto below, archive::file_key(name));
     if (const auto slash = below.rfind('/'); slash != std::string::npos) {
         const auto made = storage_.make_directories(keys_.files + "/" + below.substr(0, slash));
-        if (!made && made.error().code == base::ErrorCode::kAlreadyExists) {
-            return base::fail(base::ErrorCode::kInvalid, base::Reason::kSourceProtocolError,
-                              fmt::format("the source sent the file {}, but a part of that name is a file itself",
-                                          archive::quoted_name(name)));
-        }
+        if (!made && made.error().code == base::ErrorCode::kAlreadyExists) return below_a_file(name);
         if (!made) return base::fail(made.error());
     }
     auto sink = ObjectSink::create(storage_, suffixed(keys_.files + "/" + below), compress_, buffer_bytes_);
-    if (!sink && sink.error().code == base::ErrorCode::kAlreadyExists) {
-        return base::fail(base::ErrorCode::kInvalid, base::Reason::kSourceProtocolError,
-                          fmt::format("the source sent the file {} twice, or both as a file and as a directory",
-                                      archive::quoted_name(name)));
-    }
+    if (!sink && sink.error().code == base::ErrorCode::kAlreadyExists) return sent_twice(name);
+    // Created first, looked for then: of two threads one sees the other.
+    if (sink && compress_) N4B_TRY_VOID(check_alone(below, name));
     return sink;
+}
+
+/// With a suffix a file and a directory of one name get along here, and would not in a database directory.
+Result<void> ArtifactWriter::check_alone(const std::string& below, const std::string& name) {
+    N4B_TRY(const bool is_directory, storage_.exists(keys_.files + "/" + below));
+    if (is_directory) return sent_twice(name);
+    for (auto slash = below.find('/'); slash != std::string::npos; slash = below.find('/', slash + 1)) {
+        N4B_TRY(const bool is_file, storage_.exists(suffixed(keys_.files + "/" + below.substr(0, slash))));
+        if (is_file) return below_a_file(name);
+    }
+    return {};
 }
 
 Result<void> ArtifactWriter::add_file(const std::string& name, archive::Stored stored,

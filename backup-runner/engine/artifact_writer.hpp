@@ -90,6 +90,9 @@ private:
     ArtifactWriter(storage::Storage& storage, archive::ArtifactKeys keys, bool compress, std::size_t buffer_bytes)
         : storage_(storage), keys_(std::move(keys)), compress_(compress), buffer_bytes_(buffer_bytes) {}
 
+    base::Result<void> begin(const std::string& intent);
+    base::Result<void> sync_ancestors();
+    base::Result<void> check_alone(const std::string& below, const std::string& name);
     base::Result<void> write_intent(const std::string& intent);
     base::Result<void> add_line(const archive::IndexLine& line);
     base::Result<void> add(archive::IndexFile file);

@@ -74,32 +74,6 @@ Result<void> check_access(const std::string& text, Access access) {
     return {};
 }
 
-/// Everything a head promises is there: the objects by count, size and name, the index by digest.
-Result<void> check_written(storage::Storage& storage, const Artifact& artifact) {
-    N4B_TRY(const auto listing, list_objects(storage, artifact.keys.data, SyncDirectories::kNo));
-    const auto& head = artifact.head;
-    if (listing.objects != head.objects || listing.bytes != head.object_bytes) {
-        return base::fail(
-            ErrorCode::kDataLoss, Reason::kArtifactDamaged,
-            fmt::format("{}: {} objects with {} bytes are there, the head promises {} with {}", artifact.keys.data,
-                        listing.objects, listing.bytes, head.objects, head.object_bytes));
-    }
-    N4B_TRY(const auto reader, storage.open(fmt::format("{}/{}", artifact.keys.data, archive::kIndex)));
-    archive::Sha256 digest;
-    std::vector<std::byte> buffer(64 * 1024);
-    for (;;) {
-        N4B_TRY(const auto n, reader->read_some(buffer));
-        if (n == 0) break;
-        digest.update(std::span(buffer).first(n));
-    }
-    if (digest.finish() != head.index.stored_digest) {
-        return base::fail(
-            ErrorCode::kDataLoss, Reason::kArtifactDamaged,
-            fmt::format("{}/{}: the digest does not match the head", artifact.keys.data, archive::kIndex));
-    }
-    return {};
-}
-
 /// An artifact whose head can be read and keeps its promise.
 Result<Artifact> read_written(storage::Storage& storage, const std::string& source, const std::string& database,
                               const std::string& chain, const archive::ArtifactName& name) {
@@ -124,6 +98,31 @@ FoundHead unlisted(const std::string& source, const std::string& database, const
 
 bool lies_in_the_head(const base::Error& error) {
     return error.reason == Reason::kArtifactDamaged || error.reason == Reason::kArtifactNotSupported;
+}
+
+Result<void> check_written(storage::Storage& storage, const Artifact& artifact) {
+    N4B_TRY(const auto listing, list_objects(storage, artifact.keys.data, SyncDirectories::kNo));
+    const auto& head = artifact.head;
+    if (listing.objects != head.objects || listing.bytes != head.object_bytes) {
+        return base::fail(
+            ErrorCode::kDataLoss, Reason::kArtifactDamaged,
+            fmt::format("{}: {} objects with {} bytes are there, the head promises {} with {}", artifact.keys.data,
+                        listing.objects, listing.bytes, head.objects, head.object_bytes));
+    }
+    N4B_TRY(const auto reader, storage.open(fmt::format("{}/{}", artifact.keys.data, archive::kIndex)));
+    archive::Sha256 digest;
+    std::vector<std::byte> buffer(64 * 1024);
+    for (;;) {
+        N4B_TRY(const auto n, reader->read_some(buffer));
+        if (n == 0) break;
+        digest.update(std::span(buffer).first(n));
+    }
+    if (digest.finish() != head.index.stored_digest) {
+        return base::fail(
+            ErrorCode::kDataLoss, Reason::kArtifactDamaged,
+            fmt::format("{}/{}: the digest does not match the head", artifact.keys.data, archive::kIndex));
+    }
+    return {};
 }
 
 Result<std::string> read_small(storage::Storage& storage, const std::string& key, std::size_t most) {

@@ -79,6 +79,9 @@ struct DatabaseKey {
 };
 base::Result<std::vector<DatabaseKey>> list_databases(storage::Storage& storage);
 
+/// Everything a head promises is there: the objects by count and size, the index by digest. DataLoss (ArtifactDamaged).
+base::Result<void> check_written(storage::Storage& storage, const Artifact& artifact);
+
 contract::ArtifactReport report_of(const Artifact& artifact);
 
 /// A small object, whole. Invalid (ArtifactDamaged): longer than `most`.

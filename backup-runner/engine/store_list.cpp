@@ -23,7 +23,7 @@ constexpr std::array<std::string_view, 5> kLargest{"neostore.propertystore.db", 
                                                    "neostore.propertystore.db.strings", "neostore.nodestore.db",
                                                    "neostore.propertystore.db.arrays"};
 constexpr std::string_view kLogPrefix = "neostore.transaction.db";
-constexpr std::array<std::string_view, 2> kReserved{"store_lock", kRestoreMarker};
+constexpr std::array<std::string_view, 2> kReserved{"store_lock", kNeostore};
 /// Ids beyond are no ids: a store would have to commit for 146 years at a billion transactions a second.
 constexpr std::int64_t kMaxTransaction = std::int64_t{1} << 62;
 
@@ -35,8 +35,11 @@ tl::unexpected<base::Error> wrong(std::string text) {
 
 Result<void> check_store_file_name(std::string_view name) {
     N4B_TRY(const auto path, archive::file_path(name));
+    // neostore itself is a store file, but nothing may lie below it.
+    const auto first = path.substr(0, path.find('/'));
     const bool reserved =
-        path.starts_with(kLogPrefix) || std::find(kReserved.begin(), kReserved.end(), path) != kReserved.end();
+        path.starts_with(kLogPrefix) || path.starts_with(kRestoreMarker) ||
+        (path != kNeostore && std::find(kReserved.begin(), kReserved.end(), first) != kReserved.end());
     if (!reserved) return {};
     return wrong(fmt::format("the source sent a file named {}: reserved, no store file has that name",
                              archive::quoted_name(name)));

@@ -48,12 +48,35 @@ TEST(Head, RefusesAFormatOrFeatureOfALaterRunner) {
     }
 }
 
+TEST(Head, IsDamagedWhenOneCharacterOfItHasChanged) {
+    const auto text = to_json(example());
+    int checked = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] < '0' || text[i] > '9') continue;
+        auto flipped = text;
+        flipped[i] = flipped[i] == '9' ? '8' : static_cast<char>(flipped[i] + 1);
+        const auto parsed = parse_head(flipped);
+        EXPECT_FALSE(parsed) << flipped.substr(i > 20 ? i - 20 : 0, 40);
+        ++checked;
+    }
+    EXPECT_GT(checked, 100);
+    const auto parsed = parse_head(replaced(text, "\"files\": 0", "\"files\": 7"));
+    EXPECT_EQ(parsed.error().reason, base::Reason::kArtifactDamaged);
+    EXPECT_EQ(parsed.error().message, "head: its digest does not match what it says");
+    EXPECT_TRUE(parse_head(replaced(text, "\"files\": 0", "\"files\":0"))) << "white space says nothing";
+}
+
 TEST(Head, NamesTheFieldThatIsWrong) {
     const auto unknown = parse_head(replaced(to_json(example()), "\"kind\"", "\"knd\": 1, \"kind\""));
     ASSERT_FALSE(unknown);
     EXPECT_EQ(unknown.error().message, "head: knd: unknown field");
     EXPECT_EQ(unknown.error().reason, base::Reason::kArtifactDamaged);
-    EXPECT_FALSE(parse_head(replaced(to_json(example()), "\"files\": 0", "\"files\": -1")));
+    EXPECT_EQ(parse_head(replaced(to_json(example()), "\"files\": 0", "\"files\": -1")).error().message,
+              "head: files: negative");
+    EXPECT_EQ(parse_head(replaced(to_json(example()), "\"Full\"", "\"Empty\"")).error().message,
+              "head: kind: expected Full");
+    EXPECT_EQ(parse_head(replaced(to_json(example()), "\"timeMs\": 1234", "\"timeMs\": -1")).error().message,
+              "head: earliestRestorable.timeMs: no time before the year 10000");
     EXPECT_FALSE(parse_head(to_json(example()).substr(0, 200)));
     EXPECT_FALSE(parse_head(""));
 }

@@ -197,7 +197,7 @@ std::vector<HostileCase> name_cases() {
         {"NotUtf8", kWrong, "not UTF-8", atomic({"caf\xe9"})},
         {"HalfASurrogate", kWrong, "not UTF-8", atomic({"x\xed\xa0\x80"})},
         {"OverlongUtf8", kWrong, "not UTF-8", atomic({"x\xc0\xaf"})},
-        {"LongComponent", kWrong, "too long", atomic({std::string(181, 'x')})},
+        {"LongComponent", kWrong, "too long", atomic({std::string(252, 'x')})},
         {"LongWhenEscaped", kWrong, "too long", atomic({std::string(100, '%')})},
         {"LongPath", kWrong, "a string that claims 1025 bytes", atomic({std::string(1025, 'x')})},
         {"HugePath", kWrong, "a frame of 100008 bytes", atomic({std::string(100000, 'x')})},
@@ -209,6 +209,10 @@ std::vector<HostileCase> name_cases() {
         {"TransactionLog", kWrong, "reserved", atomic({"neostore.transaction.db.0"})},
         {"StoreLock", kWrong, "reserved", atomic({"store_lock"})},
         {"RestoreMarker", kWrong, "reserved", atomic({"RESTORE-INCOMPLETE"})},
+        {"BelowTheRestoreMarker", kWrong, "reserved", atomic({"RESTORE-INCOMPLETE/x"})},
+        {"BesideTheRestoreMarker", kWrong, "reserved", atomic({"RESTORE-INCOMPLETE.neostore"})},
+        {"BelowNeostore", kWrong, "reserved", atomic({"neostore/x"})},
+        {"BelowStoreLock", kWrong, "reserved", atomic({"store_lock/x"})},
         {"NeostoreUnderTheLock", kWrong, "the source sent neostore before it was asked for", atomic({"neostore"})},
     };
 }

@@ -130,6 +130,15 @@ INSTANTIATE_TEST_SUITE_P(Handshake, HostilePeer, ::testing::ValuesIn(handshake_c
 INSTANTIATE_TEST_SUITE_P(Identity, HostilePeer, ::testing::ValuesIn(identity_cases()), name_of);
 INSTANTIATE_TEST_SUITE_P(List, HostilePeer, ::testing::ValuesIn(list_cases()), name_of);
 INSTANTIATE_TEST_SUITE_P(Name, HostilePeer, ::testing::ValuesIn(name_cases()), name_of);
+
+/// Compressed files have another name in the storage than in the database.
+std::vector<HostileCase> compressed(std::vector<HostileCase> cases) {
+    for (auto& hostile : cases) {
+        hostile.spec = [](contract::RunSpec& spec) { spec.compression = contract::Compression::kZstd; };
+    }
+    return cases;
+}
+INSTANTIATE_TEST_SUITE_P(CompressedName, HostilePeer, ::testing::ValuesIn(compressed(name_cases())), name_of);
 INSTANTIATE_TEST_SUITE_P(File, HostilePeer, ::testing::ValuesIn(file_cases()), name_of);
 INSTANTIATE_TEST_SUITE_P(Neostore, HostilePeer, ::testing::ValuesIn(neostore_cases()), name_of);
 INSTANTIATE_TEST_SUITE_P(Log, HostilePeer, ::testing::ValuesIn(log_cases()), name_of);

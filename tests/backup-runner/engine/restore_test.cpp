@@ -9,6 +9,7 @@
 #include <iterator>
 #include <map>
 
+#include "backup-runner/engine/artifact_reader.hpp"
 #include "backup-runner/engine/backup.hpp"
 #include "tests/support/fake_catchup_server.hpp"
 #include "tests/support/faulty_storage.hpp"
@@ -129,9 +130,12 @@ TEST_F(RestoreTest, IsWholeOrMarkedWhereverThePowerFails) {
         int status = 0;
         ASSERT_EQ(::waitpid(child, &status, 0), child);
         ASSERT_EQ(WEXITSTATUS(status), testing::kFaultExit);
-        const auto left = tree(target());
-        if (left.empty() || left.contains(kRestoreMarker)) continue;
-        EXPECT_TRUE(left == whole) << "no marker, but not whole either: the power failed after operation " << at;
+        auto left = tree(target());
+        const bool marked = left.erase(kRestoreMarker) > 0;
+        if (left.empty() || left == whole) continue;
+        EXPECT_TRUE(marked) << "no marker, but not whole either: the power failed after operation " << at;
+        EXPECT_TRUE(std::filesystem::is_directory(target() + "/neostore"))
+            << "a server would start on it: the power failed after operation " << at;
     }
 }
 
@@ -222,6 +226,22 @@ TEST_P(BadHeadTest, OfTheOnlyChainStopsBackupsOnlyWhileTheStorageFails) {
     harm(back_up("run-1"));
     const auto report = run("run-2");
     EXPECT_EQ(report.reason, storage_fails() ? Reason::kStorageUnavailable : Reason::kCompleted) << report.message;
+}
+
+TEST_F(RestoreTest, HoldsFilesWhoseNamesOnlyLookDangerous) {
+    // Of explicit indexes, which their users name.
+    const std::string long_name = "index/lucene/node/" + std::string(251, 'x') + "/segments_1";
+    const std::string chinese = "index/lucene/node/一二三四五六七八九十一二三四五六七八九十一二三四五/segments_1";
+    for (const auto& name : {std::string("index/lucene/node/v1..v2/segments_1"), long_name, chinese}) {
+        server_.atomic_files[name] = catchup::Bytes(3, std::byte{7});
+    }
+    const auto artifact = back_up("run-1");
+    EXPECT_TRUE(verify(*storage_, artifact)) << verify(*storage_, artifact).error().message;
+    const auto restored = restore(*storage_, artifact, target());
+    ASSERT_TRUE(restored) << restored.error().message;
+    EXPECT_TRUE(std::filesystem::exists(target() + "/index/lucene/node/v1..v2/segments_1"));
+    EXPECT_TRUE(std::filesystem::exists(target() + "/" + long_name));
+    EXPECT_TRUE(std::filesystem::exists(target() + "/" + chinese));
 }
 
 TEST_F(RestoreTest, ALookUpSaysThatAChainCouldNotBeListedAndABackupGoesOn) {
