@@ -164,21 +164,6 @@ RunReport report_of(const contract::RunSpec& spec, const base::Error& error) {
     return {.reason = reason_of(error), .message = error.message, .run_uid = spec.run.uid, .attempt = spec.run.attempt};
 }
 
-/// Calls take for each head of a repository, chain by chain.
-Result<void> for_each_head(storage::Storage& storage, const std::string& source, const std::string& chain,
-                           const std::function<void(const engine::FoundHead&)>& take) {
-    N4B_TRY(const auto keys, engine::list_databases(storage));
-    for (const auto& key : keys) {
-        if (!source.empty() && key.source != source) continue;
-        N4B_TRY(const auto chains, engine::list_chains(storage, key.source, key.database));
-        for (const auto& name : chains) {
-            if (!chain.empty() && name != chain) continue;
-            for (const auto& head : engine::read_chain(storage, key.source, key.database, name)) take(head);
-        }
-    }
-    return {};
-}
-
 /// How an artifact that can't be used stands in a list.
 std::string_view state_of(const base::Error& error) {
     if (error.reason == base::Reason::kArtifactDamaged) return "DAMAGED";
@@ -269,7 +254,7 @@ Result<int> print_list(const ListOptions& options) {
                    "TRANSACTION", "RECOVERABLE TO", "BYTES", "STORED");
     }
     Tally tally;
-    N4B_TRY_VOID(for_each_head(*storage, "", "", [&](const engine::FoundHead& head) {
+    N4B_TRY_VOID(engine::walk_heads(*storage, {}, engine::Order::kOldestFirst, [&](const engine::FoundHead& head) {
         if (options.json) {
             // A line each: a repository may hold more than fits into memory at once.
             fmt::print("{}\n", json_of(head).dump(-1, ' ', false, base::Json::error_handler_t::replace));
@@ -281,6 +266,7 @@ Result<int> print_list(const ListOptions& options) {
         } else {
             tally.bad(head.artifact.error());
         }
+        return true;
     }));
     return tally.outcome();
 }
@@ -288,7 +274,8 @@ Result<int> print_list(const ListOptions& options) {
 Result<int> print_verified(const VerifyOptions& options) {
     N4B_TRY(const auto storage, open_repository(options.directory));
     Tally tally;
-    N4B_TRY_VOID(for_each_head(*storage, options.source, options.chain, [&](const engine::FoundHead& head) {
+    const engine::Scope scope{.source = options.source, .chain = options.chain};
+    N4B_TRY_VOID(engine::walk_heads(*storage, scope, engine::Order::kOldestFirst, [&](const engine::FoundHead& head) {
         const auto result =
             head.artifact ? engine::verify(*storage, *head.artifact) : Result<void>(base::fail(head.artifact.error()));
         if (result) {
@@ -300,6 +287,7 @@ Result<int> print_verified(const VerifyOptions& options) {
                        result.error().message);
             tally.bad(result.error());
         }
+        return true;
     }));
     if (tally.count() == 0) {
         return base::fail(base::ErrorCode::kNotFound, base::Reason::kArtifactNotFound, "there is no backup to verify");

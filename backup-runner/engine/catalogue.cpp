@@ -19,15 +19,22 @@ using base::Reason;
 using base::Result;
 
 constexpr std::size_t kMaxRepositoryBytes = 16 * 1024;
+/// In one directory: all of them are in memory at once, some 100 bytes each.
+constexpr std::size_t kMaxNames = 50'000;
 
-/// The names of a directory's members, in order; empty when the directory is not there.
-Result<std::vector<std::string>> names_in(storage::Storage& storage, const std::string& key, bool directories) {
+/// The names of a directory's members of a kind that `wanted` takes, in order; empty when the directory is not there.
+Result<std::vector<std::string>> names_in(storage::Storage& storage, const std::string& key, bool directories,
+                                          const std::function<bool(const std::string&)>& wanted) {
     std::vector<std::string> names;
     const auto listed = storage.list(key, [&](const storage::Entry& entry) {
-        if (entry.directory == directories) names.push_back(entry.name);
-        return true;
+        if (entry.directory == directories && wanted(entry.name)) names.push_back(entry.name);
+        return names.size() <= kMaxNames;
     });
     if (!listed && listed.error().code != ErrorCode::kNotFound) return base::fail(listed.error());
+    if (names.size() > kMaxNames) {
+        return base::fail(ErrorCode::kInvalid, Reason::kStorageUnavailable,
+                          fmt::format("{}: more than {} names, which is no repository of ours", key, kMaxNames));
+    }
     std::sort(names.begin(), names.end());
     return names;
 }
@@ -36,16 +43,25 @@ std::string database_key(const std::string& source, const std::string& database)
     return source + "/" + database;
 }
 
+/// The name that a file of the heads directory stands for. Others' files are none of our business: a head has exactly
+/// one form of name.
+std::optional<archive::ArtifactName> name_of_head(const std::string& file) {
+    if (!file.ends_with(archive::kHeadSuffix)) return std::nullopt;
+    return archive::parse_artifact_name(file.substr(0, file.size() - archive::kHeadSuffix.size()));
+}
+
+/// The chains of one source and database, oldest first.
+Result<std::vector<std::string>> list_chains(storage::Storage& storage, const std::string& source,
+                                             const std::string& database) {
+    return names_in(storage, database_key(source, database), true, archive::is_chain_name);
+}
+
+/// In order of sequence.
 Result<std::vector<archive::ArtifactName>> head_names(storage::Storage& storage, const std::string& chain_key) {
-    N4B_TRY(const auto files, names_in(storage, chain_key + "/heads", false));
+    N4B_TRY(const auto files, names_in(storage, chain_key + "/heads", false,
+                                       [](const std::string& file) { return name_of_head(file).has_value(); }));
     std::vector<archive::ArtifactName> names;
-    for (const auto& file : files) {
-        if (!file.ends_with(archive::kHeadSuffix)) continue;
-        // Others' files are none of our business: a head has exactly one form of name.
-        if (auto name = archive::parse_artifact_name(file.substr(0, file.size() - archive::kHeadSuffix.size()))) {
-            names.push_back(std::move(*name));
-        }
-    }
+    for (const auto& file : files) names.push_back(*name_of_head(file));
     std::sort(names.begin(), names.end(), [](const auto& a, const auto& b) { return a.sequence < b.sequence; });
     return names;
 }
@@ -93,6 +109,67 @@ FoundHead unlisted(const std::string& source, const std::string& database, const
             .key = std::move(key),
             .artifact = base::fail(error)};
 }
+
+/// The walk of walk_heads; each step is false when take has ended it.
+class Walk {
+public:
+    Walk(storage::Storage& storage, const Scope& scope, Order order, const std::function<bool(FoundHead)>& take)
+        : storage_(storage), scope_(scope), order_(order), take_(take) {}
+
+    Result<void> repository() {
+        if (!scope_.source.empty()) {
+            (void)source(scope_.source);
+            return {};
+        }
+        N4B_TRY(const auto sources, names_in(storage_, "", true, contract::is_storage_name));
+        (void)std::all_of(sources.begin(), sources.end(), [&](const std::string& name) { return source(name); });
+        return {};
+    }
+
+private:
+    bool source(const std::string& source) {
+        if (!scope_.database.empty()) return database(source, scope_.database);
+        const auto databases = names_in(storage_, source, true, contract::is_storage_name);
+        if (!databases) return bad({source, "", "", "", source, base::fail(databases.error())});
+        return std::all_of(databases->begin(), databases->end(),
+                           [&](const std::string& name) { return database(source, name); });
+    }
+
+    bool database(const std::string& source, const std::string& database) {
+        auto chains = list_chains(storage_, source, database);
+        if (!chains) {
+            return bad({source, database, "", "", database_key(source, database), base::fail(chains.error())});
+        }
+        if (order_ == Order::kNewestFirst) std::reverse(chains->begin(), chains->end());
+        return std::all_of(chains->begin(), chains->end(), [&](const std::string& name) {
+            return (!scope_.chain.empty() && name != scope_.chain) || chain(source, database, name);
+        });
+    }
+
+    bool chain(const std::string& source, const std::string& database, const std::string& chain) {
+        auto names = head_names(storage_, database_key(source, database) + "/" + chain);
+        if (!names) return bad(unlisted(source, database, chain, names.error()));
+        if (order_ == Order::kNewestFirst) std::reverse(names->begin(), names->end());
+        return std::all_of(names->begin(), names->end(), [&](const archive::ArtifactName& name) {
+            auto artifact = read_head(storage_, source, database, chain, name);
+            // Deleted since the listing: then it is no head any more.
+            if (!artifact && artifact.error().code == ErrorCode::kNotFound) return true;
+            return take_({.source = source,
+                          .database = database,
+                          .chain = chain,
+                          .name = archive::to_string(name),
+                          .key = archive::artifact_keys(source, database, chain, name).head,
+                          .artifact = std::move(artifact)});
+        });
+    }
+
+    bool bad(FoundHead directory) { return take_(std::move(directory)); }
+
+    storage::Storage& storage_;
+    const Scope& scope_;
+    const Order order_;
+    const std::function<bool(FoundHead)>& take_;
+};
 
 }  // namespace
 
@@ -177,13 +254,6 @@ Result<void> check_repository(storage::Storage& storage) {
     return check_access(text, Access::kRead);
 }
 
-Result<std::vector<std::string>> list_chains(storage::Storage& storage, const std::string& source,
-                                             const std::string& database) {
-    N4B_TRY(auto names, names_in(storage, database_key(source, database), true));
-    std::erase_if(names, [](const std::string& name) { return !archive::is_chain_name(name); });
-    return names;
-}
-
 Result<Artifact> read_head(storage::Storage& storage, const std::string& source, const std::string& database,
                            const std::string& chain, const archive::ArtifactName& name) {
     Artifact artifact{.head = {},
@@ -203,23 +273,9 @@ Result<Artifact> read_head(storage::Storage& storage, const std::string& source,
     return artifact;
 }
 
-std::vector<FoundHead> read_chain(storage::Storage& storage, const std::string& source, const std::string& database,
-                                  const std::string& chain) {
-    const auto names = head_names(storage, database_key(source, database) + "/" + chain);
-    if (!names) return {unlisted(source, database, chain, names.error())};
-    std::vector<FoundHead> heads;
-    for (const auto& name : *names) {
-        auto artifact = read_head(storage, source, database, chain, name);
-        // Deleted since the listing: then it is no head any more.
-        if (!artifact && artifact.error().code == ErrorCode::kNotFound) continue;
-        heads.push_back({.source = source,
-                         .database = database,
-                         .chain = chain,
-                         .name = archive::to_string(name),
-                         .key = archive::artifact_keys(source, database, chain, name).head,
-                         .artifact = std::move(artifact)});
-    }
-    return heads;
+Result<void> walk_heads(storage::Storage& storage, const Scope& scope, Order order,
+                        const std::function<bool(FoundHead)>& take) {
+    return Walk(storage, scope, order, take).repository();
 }
 
 void warn_of_head(const FoundHead& head) {
@@ -231,17 +287,20 @@ void warn_of_head(const FoundHead& head) {
 
 Result<std::optional<Artifact>> newest_artifact(storage::Storage& storage, const std::string& source,
                                                 const std::string& database, const PassedOverHead& passed_over) {
-    N4B_TRY(const auto chains, list_chains(storage, source, database));
+    std::optional<Artifact> newest;
     std::optional<base::Error> failure;
     // Chains without a head are attempts that were cut off: they do not count.
-    for (auto chain = chains.rbegin(); chain != chains.rend(); ++chain) {
-        auto heads = read_chain(storage, source, database, *chain);
-        for (auto head = heads.rbegin(); head != heads.rend(); ++head) {
-            if (head->artifact) return std::move(*head->artifact);
-            passed_over(*head);
-            if (!failure && !lies_in_the_head(head->artifact.error())) failure = head->artifact.error();
-        }
-    }
+    N4B_TRY_VOID(
+        walk_heads(storage, {.source = source, .database = database}, Order::kNewestFirst, [&](FoundHead head) {
+            if (head.artifact) {
+                newest = std::move(*head.artifact);
+                return false;
+            }
+            passed_over(head);
+            if (!failure && !lies_in_the_head(head.artifact.error())) failure = head.artifact.error();
+            return true;
+        }));
+    if (newest) return newest;
     if (failure) return base::fail(*failure);
     return std::nullopt;
 }
@@ -267,19 +326,6 @@ Result<Artifact> look_up(storage::Storage& storage, const std::string& source, c
     }
     return base::fail(ErrorCode::kNotFound, Reason::kArtifactNotFound,
                       fmt::format("no finished artifact of run {} in {}/{}", run_uid, source, database));
-}
-
-Result<std::vector<DatabaseKey>> list_databases(storage::Storage& storage) {
-    std::vector<DatabaseKey> keys;
-    N4B_TRY(const auto sources, names_in(storage, "", true));
-    for (const auto& source : sources) {
-        if (!contract::is_storage_name(source)) continue;
-        N4B_TRY(const auto databases, names_in(storage, source, true));
-        for (const auto& database : databases) {
-            if (contract::is_storage_name(database)) keys.push_back({.source = source, .database = database});
-        }
-    }
-    return keys;
 }
 
 contract::ArtifactReport report_of(const Artifact& artifact) {

@@ -21,14 +21,14 @@ struct Artifact {
     std::string digest;  ///< Of the head, as stored.
 };
 
-/// A head as it was found: the artifact it stands for, or why that can't be told. Where the heads of a chain can't even
-/// be listed, one stands for all of them.
+/// A head as it was found: the artifact it stands for, or why that can't be told. Where a directory can't even be
+/// listed, one stands for all below it.
 struct FoundHead {
     std::string source;
-    std::string database;
-    std::string chain;
+    std::string database;             ///< Empty: all of the source.
+    std::string chain;                ///< Empty: all of the database.
     std::string name;                 ///< Of the artifact; empty: all of the chain.
-    std::string key;                  ///< Of the head, or of the directory of heads.
+    std::string key;                  ///< Of the head, or of the directory.
     base::Result<Artifact> artifact;  ///< Errors: ArtifactDamaged, ArtifactNotSupported, or what the storage says.
 };
 
@@ -48,14 +48,20 @@ base::Result<void> open_repository(storage::Storage& storage, const std::string&
 /// Checks that there is a repository, and that this runner may read it. NotFound (ArtifactNotFound): there is none.
 base::Result<void> check_repository(storage::Storage& storage);
 
-/// The chains of one source and database, oldest first; empty when there are none.
-base::Result<std::vector<std::string>> list_chains(storage::Storage& storage, const std::string& source,
-                                                   const std::string& database);
+/// Part of a repository; an empty member means all.
+struct Scope {
+    std::string source{};
+    std::string database{};
+    std::string chain{};
+};
 
-/// The heads of a chain in order of sequence. One that can't be read, and a chain that can't be listed, is a result
-/// like any other, so that it hides none of those beside it.
-std::vector<FoundHead> read_chain(storage::Storage& storage, const std::string& source, const std::string& database,
-                                  const std::string& chain);
+enum class Order { kOldestFirst, kNewestFirst };
+
+/// Calls take for each head in scope, until it returns false: sources and databases in name order, chains and the heads
+/// of each in the order given. One head is in memory at a time. One that can't be read, and a directory that can't be
+/// listed, is told like any other, so that it hides none of those beside it. Errors: the repository can't be listed.
+base::Result<void> walk_heads(storage::Storage& storage, const Scope& scope, Order order,
+                              const std::function<bool(FoundHead)>& take);
 
 /// Reads one head by its key.
 base::Result<Artifact> read_head(storage::Storage& storage, const std::string& source, const std::string& database,
@@ -71,13 +77,6 @@ base::Result<std::optional<Artifact>> newest_artifact(storage::Storage& storage,
 /// that is not closed; NotFound (ArtifactNotFound) when there is none in the chains that can be listed.
 base::Result<Artifact> look_up(storage::Storage& storage, const std::string& source, const std::string& database,
                                const std::string& run_uid, const PassedOverHead& passed_over);
-
-/// Every source and database of a repository, in name order.
-struct DatabaseKey {
-    std::string source;
-    std::string database;
-};
-base::Result<std::vector<DatabaseKey>> list_databases(storage::Storage& storage);
 
 /// Everything a head promises is there: the objects by count and size, the index by digest. DataLoss (ArtifactDamaged).
 base::Result<void> check_written(storage::Storage& storage, const Artifact& artifact);

@@ -7,6 +7,7 @@
 
 #include "backup-runner/engine/artifact_reader.hpp"
 #include "backup-runner/engine/artifact_writer.hpp"
+#include "common/base/rfc3339.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -50,35 +51,53 @@ Result<void> check_empty(storage::Storage& target, const std::string& directory)
                     interrupted ? "an earlier restore was cut off there; remove it first" : "it holds " + *member));
 }
 
+std::string reach_of(const Artifact& artifact) {
+    const auto& head = artifact.head;
+    return fmt::format("chain {} of {}, up to transaction {}{}", head.chain, base::format_rfc3339(head.end),
+                       head.highest.id, head.highest.time ? " of " + base::format_rfc3339(*head.highest.time) : "");
+}
+
+/// Which of two is meant only a person knows: the database may have been set back in between.
+base::Error two_histories(const Artifact& furthest, const Artifact& newest) {
+    return {
+        .code = ErrorCode::kFailedPrecondition,
+        .message = fmt::format("the newest backup ({}) does not reach as far as an earlier one ({}): the database was "
+                               "set back or replaced in between, or its source lagged; name the chain to restore",
+                               reach_of(newest), reach_of(furthest)),
+        .reason = Reason::kInvalidRunSpec};
+}
+
 }  // namespace
 
 Result<Artifact> choose_artifact(storage::Storage& storage, const std::string& source, const std::string& database,
                                  const std::string& chain, const PassedOverHead& passed_over) {
-    N4B_TRY(const auto chains, list_chains(storage, source, database));
     std::optional<Artifact> best;
+    std::optional<Artifact> newest;
     std::optional<base::Error> bad;
     std::optional<FoundHead> hidden;
-    for (const auto& name : chains) {
-        if (!chain.empty() && name != chain) continue;
-        for (auto& head : read_chain(storage, source, database, name)) {
-            if (!head.artifact) {
-                // Who names a chain wants that one, whole.
-                if (!chain.empty()) return base::fail(head.artifact.error());
-                passed_over(head);
-                if (!bad) bad = head.artifact.error();
-                if (!lies_in_the_head(head.artifact.error())) hidden = std::move(head);
-                continue;
-            }
+    const Scope scope{.source = source, .database = database, .chain = chain};
+    N4B_TRY_VOID(walk_heads(storage, scope, Order::kOldestFirst, [&](FoundHead head) {
+        if (head.artifact) {
             // Of equal reach the later chain wins: it was checked against a younger server.
-            if (!best || head.artifact->head.highest.id >= best->head.highest.id) best = std::move(*head.artifact);
+            if (!best || head.artifact->head.highest.id >= best->head.highest.id) best = *head.artifact;
+            newest = std::move(*head.artifact);
+            return true;
         }
-    }
-    // A storage that fails, or a permission that is missing, must not turn the newest backup into an older one.
-    if (best && hidden && hidden->chain >= best->head.chain) {
+        if (!bad) bad = head.artifact.error();
+        // Who names a chain wants that one, whole.
+        if (!chain.empty()) return false;
+        passed_over(head);
+        if (!lies_in_the_head(head.artifact.error())) hidden = std::move(head);
+        return true;
+    }));
+    if (bad && !chain.empty()) return base::fail(*bad);
+    if (best && hidden && (hidden->chain.empty() || hidden->chain >= best->head.chain)) {
+        // A storage that fails, or a permission that is missing, must not turn the newest backup into an older one.
         return base::fail(hidden->artifact.error().wrap(
             fmt::format("a backup that may be the newest can't be read; mend that, or name another chain (such as {})",
                         best->head.chain)));
     }
+    if (best && newest->head.highest.id < best->head.highest.id) return base::fail(two_histories(*best, *newest));
     if (best) return std::move(*best);
     if (bad) return base::fail(*bad);
     return base::fail(ErrorCode::kNotFound, Reason::kArtifactNotFound,

@@ -228,6 +228,22 @@ TEST_P(BadHeadTest, OfTheOnlyChainStopsBackupsOnlyWhileTheStorageFails) {
     EXPECT_EQ(report.reason, storage_fails() ? Reason::kStorageUnavailable : Reason::kCompleted) << report.message;
 }
 
+TEST_F(RestoreTest, DoesNotChooseBetweenTwoHistories) {
+    server_.last_committed = 12;
+    const auto furthest = back_up("run-1");
+    server_.last_committed = 11;  // Set back to an earlier backup, and gone on from there.
+    const auto newest = back_up("run-2");
+    const auto chosen = choose();
+    ASSERT_FALSE(chosen) << "which of them is meant only a person knows";
+    EXPECT_EQ(chosen.error().reason, Reason::kInvalidRunSpec);
+    for (const auto& part : {furthest.head.chain, newest.head.chain, std::string("up to transaction 12 of "),
+                             std::string("up to transaction 11 of "), std::string("name the chain")}) {
+        EXPECT_NE(chosen.error().message.find(part), std::string::npos) << chosen.error().message;
+    }
+    EXPECT_EQ(choose(newest.head.chain)->keys.head, newest.keys.head);
+    EXPECT_EQ(choose(furthest.head.chain)->keys.head, furthest.keys.head);
+}
+
 TEST_F(RestoreTest, HoldsFilesWhoseNamesOnlyLookDangerous) {
     // Of explicit indexes, which their users name.
     const std::string long_name = "index/lucene/node/" + std::string(251, 'x') + "/segments_1";

@@ -10,17 +10,15 @@ namespace n4b::engine {
 /// How many artifacts of prod/graph.db have a head; each must be sound.
 inline std::size_t count_sound_artifacts(storage::Storage& storage) {
     std::size_t count = 0;
-    const auto chains = list_chains(storage, "prod", "graph.db");
-    EXPECT_TRUE(chains) << chains.error().message;
-    if (!chains) return 0;
-    for (const auto& chain : *chains) {
-        for (const auto& head : read_chain(storage, "prod", "graph.db", chain)) {
-            const auto verified =
-                head.artifact.and_then([&](const Artifact& artifact) { return verify(storage, artifact); });
-            EXPECT_TRUE(verified) << verified.error().message;
-            ++count;
-        }
-    }
+    const Scope scope{.source = "prod", .database = "graph.db"};
+    const auto walked = walk_heads(storage, scope, Order::kOldestFirst, [&](const FoundHead& head) {
+        const auto verified =
+            head.artifact.and_then([&](const Artifact& artifact) { return verify(storage, artifact); });
+        EXPECT_TRUE(verified) << verified.error().message;
+        ++count;
+        return true;
+    });
+    EXPECT_TRUE(walked) << walked.error().message;
     return count;
 }
 
