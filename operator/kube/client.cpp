@@ -25,12 +25,17 @@ ErrorCode code_of(int status, const std::string& reason) {
     return ErrorCode::kInternal;
 }
 
+/// A member's text; empty when it is absent or something else, since a proxy may answer in the server's place.
+std::string text_of(const Json& json, const char* key) {
+    return JsonObject(json, "").value_or<std::string>(key, "");
+}
+
 base::Error error_of(const http::Request& request, const http::Response& response) {
     std::string message = fmt::format("HTTP {}", response.status);
     std::string reason;
     if (const auto json = base::parse_json(response.body, kMaxAnswerBytes, "answer"); json && json->is_object()) {
-        message = json->value("message", message);
-        reason = json->value("reason", reason);
+        if (auto told = text_of(*json, "message"); !told.empty()) message = std::move(told);
+        reason = text_of(*json, "reason");
     }
     const std::string path = request.path.substr(0, request.path.find('?'));
     return {.code = code_of(response.status, reason),
@@ -108,13 +113,16 @@ Result<void> Client::watch(const std::string& path, const std::string& query, co
             return false;
         }
         const Json& object = json->at("object");
-        const std::string type = json->value("type", "");
-        WatchEvent event{.resource_version = object.value("/metadata/resourceVersion"_json_pointer, std::string())};
+        const std::string type = text_of(*json, "type");
+        WatchEvent event;
         if (type == "ERROR") {
             event = {.type = WatchEvent::Type::kError,
-                     .error_code = object.value("code", 0),
-                     .error_message = object.value("message", "")};
+                     .error_code = static_cast<int>(JsonObject(object, "").value_or<std::int64_t>("code", 0)),
+                     .error_message = text_of(object, "message")};
             return sink(event, nullptr);
+        }
+        if (const auto metadata = object.find("metadata"); metadata != object.end()) {
+            event.resource_version = text_of(*metadata, "resourceVersion");
         }
         if (type == "BOOKMARK") {
             event.type = WatchEvent::Type::kBookmark;

@@ -11,6 +11,7 @@
 
 #include "operator/kube/client.hpp"
 #include "operator/kube/store.hpp"
+#include "operator/kube/watch_fsm.hpp"
 
 namespace n4b::kube {
 
@@ -43,8 +44,11 @@ public:
     [[nodiscard]] bool ready() const { return ready_; }
 
 private:
-    void run(const std::stop_token& stop);
     struct Progress;
+    void run(const std::stop_token& stop);
+    WatchStep step(Client& client, Progress& progress);
+    WatchStep list(Client& client, Progress& progress, const Listing& listing);
+    WatchStep watch(Client& client, Progress& progress, const Watching& watching);
     http::Transport& transport_;
     Resource resource_;
     ObjectSink sink_;

@@ -44,6 +44,15 @@ TEST(Backup, NamesTheFieldOfAWrongType) {
     EXPECT_THAT(backup.error().message, testing::HasSubstr("spec.retry.limit"));
 }
 
+TEST(Backup, IsInvalidWhereAnObjectIsSomethingElse) {
+    for (const char* text : {"null", "5", "[]", R"({"spec": []})", R"({"metadata": [], "spec": {"runner": []}})"}) {
+        EXPECT_FALSE(parse_backup(Json::parse(text))) << text;
+    }
+    auto json = Json::parse(kObject);
+    json["spec"]["runner"]["resources"] = Json::array();
+    EXPECT_TRUE(parse_backup(json)) << "the API server judges resources";
+}
+
 TEST(BackupStatus, SurvivesWritingAndReading) {
     auto json = Json::parse(kObject);
     auto backup = *parse_backup(json);
