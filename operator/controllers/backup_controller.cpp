@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <set>
 #include <thread>
 #include <utility>
@@ -41,6 +42,12 @@ kube::EventTarget target_of(const api::Meta& meta) {
 
 bool under_way(const api::Backup& backup) {
     return !backup.finished() && !backup.meta.deleted && !backup.status.attempts.empty();
+}
+
+/// The text without hex digits: a server's message may hold a port, an address or an id that differs each time.
+std::string without_numbers(std::string text) {
+    std::erase_if(text, [](unsigned char c) { return std::isxdigit(c) != 0; });
+    return text;
 }
 
 bool is_of(const api::Pod& pod, const api::Backup& backup, const api::Attempt& attempt) {
@@ -153,7 +160,8 @@ Result<BackupController::Gathered> BackupController::gather(const api::Backup& b
     } else if ((gathered.unrecorded = unrecorded_job(backup))) {
         parts_.slots.hold(backup.meta.key(), group_of(backup));
     } else if (const auto wanted = plan::wanted_attempt(backup, gathered.now)) {
-        N4B_TRY_VOID(gather_gate(backup, *wanted, gathered));
+        const auto done = gather_gate(backup, *wanted, gathered);
+        if (!done) return not_started(backup, done.error(), gathered.now);
     }
     return gathered;
 }
@@ -247,7 +255,7 @@ Result<void> BackupController::gather_gate(const api::Backup& backup, const plan
     const auto close = [&](plan::Gate gate, std::string message) {
         gathered.gate = gate;
         gathered.gate_message = std::move(message);
-        if (!under_way(backup)) release(backup.meta.key());
+        release_unstarted(backup);
     };
     gathered.storage = parts_.world.storages.get(backup.meta.object_namespace + "/" + backup.spec.storage);
     if (!gathered.storage) {
@@ -339,7 +347,10 @@ Result<void> BackupController::start_job(const api::Backup& backup, const Gather
 }
 
 Result<void> BackupController::apply(const api::Backup& backup, const Gathered& gathered, plan::BackupPlan& plan) {
-    if (plan.start) N4B_TRY_VOID(start_job(backup, gathered, plan));
+    if (plan.start) {
+        const auto started = start_job(backup, gathered, plan);
+        if (!started) return not_started(backup, started.error(), gathered.now);
+    }
     if (plan.status != backup.status) {
         const auto path = object_path(kOurs, backup.meta, "neo4jbackups", backup.meta.name) + "/status";
         N4B_TRY_VOID(parts_.client.merge_patch(path, api::status_patch(backup.meta, plan.status)));
@@ -376,6 +387,38 @@ Result<void> BackupController::clean_up(const api::Backup& backup, plan::JobClea
             parts_.client.remove(object_path("/apis/batch/v1", backup.meta, "jobs", job->meta.name), job->meta.uid));
     }
     return {};
+}
+
+tl::unexpected<base::Error> BackupController::not_started(const api::Backup& backup, const base::Error& error,
+                                                          base::SystemTime now) {
+    // Otherwise as many backups as may run at once would keep all others from it while their Jobs are refused.
+    release_unstarted(backup);
+    if (error.code != ErrorCode::kCancelled) tell_hold_up(backup, error, now);
+    return base::fail(error);
+}
+
+void BackupController::tell_hold_up(const api::Backup& backup, const base::Error& error, base::SystemTime now) {
+    auto status = backup.status;
+    plan::hold_up(status, backup.meta.generation, error.message, now);
+    const auto* before = api::find_condition(backup.status.conditions, "Succeeded");
+    const auto* after = api::find_condition(status.conditions, "Succeeded");
+    // What is written wakes this backup at once: a text that always differs would undo the wait between two tries.
+    if (before != nullptr && before->reason == after->reason &&
+        without_numbers(before->message) == without_numbers(after->message)) {
+        return;
+    }
+    const auto path = object_path(kOurs, backup.meta, "neo4jbackups", backup.meta.name) + "/status";
+    const auto written = parts_.client.merge_patch(path, api::status_patch(backup.meta, status));
+    if (!written) {
+        telemetry::debug("can't tell why a backup does not start",
+                         {{"backup", backup.meta.key()}, {"error", written.error().message}});
+    }
+}
+
+void BackupController::release_unstarted(const api::Backup& backup) {
+    if (under_way(backup)) return;
+    release(backup.meta.key());
+    parts_.metrics.runs_held(parts_.slots.held());
 }
 
 void BackupController::release(const std::string& key) {

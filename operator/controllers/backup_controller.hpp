@@ -62,6 +62,12 @@ private:
     base::Result<void> apply(const api::Backup& backup, const Gathered& gathered, plan::BackupPlan& plan);
     base::Result<void> clean_up(const api::Backup& backup, plan::JobCleanup cleanup);
     void release(const std::string& key);
+    /// Gives back the slot of a backup that has no Job although it asked for one.
+    void release_unstarted(const api::Backup& backup);
+    /// What becomes of a backup between its slot and its Job; returns the error, so that it is tried again.
+    tl::unexpected<base::Error> not_started(const api::Backup& backup, const base::Error& error, base::SystemTime now);
+    /// Writes why nothing starts, once; an attempt is not recorded. Whether that succeeds changes nothing.
+    void tell_hold_up(const api::Backup& backup, const base::Error& error, base::SystemTime now);
     void tell_metrics(const api::Backup& backup);
 
     Parts parts_;

@@ -178,6 +178,69 @@ TEST(BackupController, ALookUpThatCannotBeMadeDoesNotWaitForEver) {
     EXPECT_THAT(cluster.patched("a"), HasSubstr("PodRejected"));
 }
 
+/// One with an endpoint of its own, and of its own source.
+api::Backup apart(const std::string& name) {
+    auto backup = Cluster::backup(name);
+    backup.spec.source = "source of " + name;
+    backup.spec.service.reset();
+    backup.spec.endpoints = {{"h", 6362}};
+    return backup;
+}
+
+TEST(BackupController, WhatCannotStartShowsWhyAndKeepsNobodyElseFromRunning) {
+    const auto claim = "GET /api/v1/namespaces/db/persistentvolumeclaims/claim";
+    const auto slices = "GET /apis/discovery.k8s.io/v1/namespaces/db/endpointslices";
+    for (const std::string& call : {std::string("POST ") + kJobs, std::string(claim), std::string(slices)}) {
+        Cluster cluster;
+        cluster.api.failures[call] = 500;
+        for (const char* name : {"a", "b"}) {
+            auto backup = apart(name);
+            if (call == slices) backup.spec.service = api::ServicePort{.name = "replicas", .port = "backup"};
+            cluster.world.backups.apply(backup.meta.key(), backup);
+            EXPECT_FALSE(cluster.controller.reconcile(backup.meta.key(), {})) << "it is tried again";
+            EXPECT_EQ(cluster.slots.held(), 0U);
+            const auto status = base::Json::parse(cluster.patched(name))["status"];
+            EXPECT_THAT(status["conditions"].dump(), HasSubstr(call.substr(call.find(' ') + 1))) << call;
+            EXPECT_THAT(status["conditions"].dump(), HasSubstr("Pending"));
+            EXPECT_TRUE(status["attempts"].empty()) << "nothing was attempted";
+        }
+        cluster.api.failures.clear();
+        cluster.reconcile(apart("c"));
+        EXPECT_TRUE(cluster.api.asked("POST", kJobs));
+        EXPECT_EQ(cluster.slots.held(), 1U);
+    }
+}
+
+TEST(BackupController, SaysOnceWhyAJobCannotBeMade) {
+    Cluster cluster;
+    cluster.api.failures[std::string("POST ") + kJobs] = 500;
+    auto backup = apart("a");
+    cluster.world.backups.apply(backup.meta.key(), backup);
+    EXPECT_FALSE(cluster.controller.reconcile(backup.meta.key(), {}));
+    const auto conditions = base::Json::parse(cluster.patched("a"))["status"]["conditions"];
+    for (const auto& c : conditions) {
+        // As another try would have told it, with another number in it.
+        backup.status.conditions.push_back({.type = c["type"],
+                                            .status = c["status"],
+                                            .reason = c["reason"],
+                                            .message = c["message"].get<std::string>() + "4711"});
+    }
+    cluster.world.backups.apply(backup.meta.key(), backup);
+    cluster.api.requests.clear();
+    EXPECT_FALSE(cluster.controller.reconcile(backup.meta.key(), {}));
+    EXPECT_TRUE(cluster.api.asked("POST", kJobs));
+    EXPECT_EQ(cluster.patched("a"), "") << "each write would wake it at once, and the wait would be none";
+}
+
+TEST(BackupController, ABackupUnderWayKeepsItsSlotWhileItsNextJobCannotBeMade) {
+    Cluster cluster;
+    cluster.api.failures[std::string("POST ") + kJobs] = 500;
+    const auto backup = silent(seconds(30));
+    cluster.world.backups.apply(backup.meta.key(), backup);
+    EXPECT_FALSE(cluster.controller.reconcile(backup.meta.key(), {}));
+    EXPECT_EQ(cluster.slots.held(), 1U);
+}
+
 TEST(BackupController, AClaimThatCannotBeReadClosesTheGateOfALookUp) {
     Cluster cluster;
     cluster.api.failures["GET /api/v1/namespaces/db/persistentvolumeclaims/claim"] = 403;
