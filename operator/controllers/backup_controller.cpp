@@ -155,6 +155,8 @@ Result<BackupController::Requeue> BackupController::reconcile_object(const api::
 Result<BackupController::Gathered> BackupController::gather(const api::Backup& backup) {
     Gathered gathered{.now = parts_.clock.system_now()};
     if (backup.finished() || backup.meta.deleted) return gathered;
+    // A namespace that could not be listed at first was not there to be recovered.
+    if (under_way(backup)) parts_.slots.hold(backup.meta.key(), group_of(backup));
     if (const auto* attempt = plan::open_attempt(backup.status)) {
         N4B_TRY_VOID(gather_attempt(backup, *attempt, gathered));
     } else if ((gathered.unrecorded = unrecorded_job(backup))) {

@@ -66,12 +66,14 @@ WatchStep Reflector::list(Client& client, Progress& progress, const Listing& lis
         if (auto key = sink_.apply(item); !key.empty()) progress.listed.insert(std::move(key));
     });
     if (!page) {
+        list_error_ = page.error().code;
         progress.retry_after = page.error().retry_after;
         if (!progress.stop.stop_requested()) {
             telemetry::warn("list failed, trying again", {{"error", page.error().message}});
         }
         return on_list_failure(listing, page.error().code);
     }
+    list_error_ = std::nullopt;
     if (page->continue_token.empty()) {
         sink_.retain(std::exchange(progress.listed, {}));
         ready_ = true;

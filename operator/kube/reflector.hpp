@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -42,6 +43,10 @@ public:
 
     /// True once the first list is complete.
     [[nodiscard]] bool ready() const { return ready_; }
+    /// Of the last list, if that failed.
+    [[nodiscard]] std::optional<base::ErrorCode> list_error() const { return list_error_; }
+    /// The namespace, empty for all.
+    [[nodiscard]] const std::string& scope() const { return resource_.scope; }
 
 private:
     struct Progress;
@@ -53,6 +58,7 @@ private:
     Resource resource_;
     ObjectSink sink_;
     std::atomic<bool> ready_ = false;
+    std::atomic<std::optional<base::ErrorCode>> list_error_{};
     std::jthread thread_{};
 };
 

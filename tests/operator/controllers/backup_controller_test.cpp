@@ -241,6 +241,21 @@ TEST(BackupController, ABackupUnderWayKeepsItsSlotWhileItsNextJobCannotBeMade) {
     EXPECT_EQ(cluster.slots.held(), 1U);
 }
 
+TEST(BackupController, HoldsTheSlotOfARunThatCameIntoViewLate) {
+    Cluster cluster;
+    cluster.controller.recover();
+    auto late = apart("late");
+    late.status.started = kNow;
+    late.status.attempts = {{.number = 1, .job = plan::job_name(late.meta, 1), .started = kNow}};
+    cluster.has_job(late, {});
+    cluster.reconcile(late);
+    EXPECT_EQ(cluster.slots.held(), 1U);
+    auto other = apart("other");
+    other.spec.source = late.spec.source;
+    cluster.reconcile(other);
+    EXPECT_FALSE(cluster.api.asked("POST", kJobs)) << "one run a source";
+}
+
 TEST(BackupController, AClaimThatCannotBeReadClosesTheGateOfALookUp) {
     Cluster cluster;
     cluster.api.failures["GET /api/v1/namespaces/db/persistentvolumeclaims/claim"] = 403;

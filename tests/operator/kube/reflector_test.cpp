@@ -46,6 +46,18 @@ TEST(Reflector, SkipsItemsThatAreNoObjects) {
     EXPECT_EQ(Followed(transport).unreadable, 4);
 }
 
+TEST(Reflector, TellsWhyItsLastListFailed) {
+    FakeApiScript transport;
+    transport.answer(403, "{}");
+    Store<api::Backup> store([](const auto&, const auto&, const auto&) {});
+    const Reflector reflector(transport, {.path = "/p", .scope = "db"},
+                              sink_of<api::Backup>(store, "db", &api::parse_backup, [](const auto&) {}));
+    while (!reflector.list_error()) std::this_thread::yield();
+    EXPECT_EQ(reflector.list_error(), base::ErrorCode::kPermissionDenied);
+    EXPECT_FALSE(reflector.ready());
+    EXPECT_EQ(reflector.scope(), "db");
+}
+
 TEST(Reflector, SurvivesAnAnswerThatThrows) {
     FakeApiScript transport;
     transport.answer(200, kOne);
