@@ -16,7 +16,8 @@ struct Request {
     std::string path{};  ///< Path and query, percent-encoded, from "/".
     std::string content_type{};
     std::string body{};
-    std::chrono::milliseconds timeout = std::chrono::seconds(15);  ///< The whole exchange; for a stream: a gap in it.
+    std::chrono::milliseconds timeout =
+        std::chrono::seconds(15);  ///< The whole exchange; of a stream what comes before its lines.
 };
 
 struct Response {
