@@ -78,6 +78,14 @@ void BackupController::tell_metrics(const api::Backup& backup) {
     const auto& source = backup.spec.source;
     const auto& status = backup.status;
     auto& metrics = parts_.metrics;
+    const std::scoped_lock lock(told_mutex_);
+    const auto ended = status.completed.value_or(base::SystemTime::min());
+    const auto newest = [&](const std::string& of) {
+        auto& told = told_.try_emplace(of, ended).first->second;
+        told = std::max(told, ended);
+        return told == ended;
+    };
+    if (!newest(group_of(backup))) return;
     if (status.artifact && status.artifact->recoverable_to) {
         // Commit times are the members' own: one whose clock is ahead must not keep an alert silent.
         const auto time =
@@ -88,7 +96,8 @@ void BackupController::tell_metrics(const api::Backup& backup) {
         metrics.source_lag({.object_namespace = ns, .source = source, .database = backup.spec.database},
                            status.source->lag);
     }
-    if (!status.tls) return;
+    // Certificates are those of all databases of the source.
+    if (!status.tls || !newest(ns + "/" + source)) return;
     if (status.tls->certificate_expires) {
         metrics.certificate_expires(ns, source, "client", *status.tls->certificate_expires);
     }
@@ -98,10 +107,7 @@ void BackupController::tell_metrics(const api::Backup& backup) {
 }
 
 void BackupController::recover() {
-    auto backups = parts_.world.backups.all();
-    // Where a metric keeps one value, it is that of the run that ended last.
-    std::sort(backups.begin(), backups.end(),
-              [](const auto& a, const auto& b) { return a->status.completed < b->status.completed; });
+    const auto backups = parts_.world.backups.all();
     std::set<std::string> at_work;  // Uids of those with a Job that runs, recorded or not.
     for (const auto& job : parts_.world.jobs.all()) {
         if (!job->complete && !job->failed) at_work.insert(job->meta.owner_uid);
@@ -367,12 +373,13 @@ Result<void> BackupController::apply(const api::Backup& backup, const Gathered& 
     if (after.finished() && !backup.finished()) {
         const auto* verdict = api::find_condition(after.status.conditions, "Succeeded");
         parts_.metrics.backup_finished(after.succeeded(), verdict->reason);
-        tell_metrics(after);
         telemetry::info("a backup ended", {{"backup", backup.meta.key()},
                                            {"succeeded", verdict->status},
                                            {"reason", verdict->reason},
                                            {"detail", verdict->message}});
     }
+    // Whenever one is looked at: the answer to the write that ended it may have been lost.
+    if (after.finished()) tell_metrics(after);
     if (after.finished() || backup.meta.deleted) release(backup.meta.key());
     parts_.metrics.runs_held(parts_.slots.held());
     return clean_up(after, plan.cleanup);

@@ -2,7 +2,9 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -68,9 +70,13 @@ private:
     tl::unexpected<base::Error> not_started(const api::Backup& backup, const base::Error& error, base::SystemTime now);
     /// Writes why nothing starts, once; an attempt is not recorded. Whether that succeeds changes nothing.
     void tell_hold_up(const api::Backup& backup, const base::Error& error, base::SystemTime now);
+    /// Shows what a succeeded backup tells, unless one of its group that ended later has been seen.
     void tell_metrics(const api::Backup& backup);
 
     Parts parts_;
+    std::mutex told_mutex_{};
+    std::map<std::string, base::SystemTime>
+        told_{};  ///< By group and by source: the end of the one whose metrics are shown.
 };
 
 }  // namespace n4b::controllers

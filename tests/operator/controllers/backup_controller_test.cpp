@@ -129,6 +129,42 @@ TEST(BackupController, ShowsHowFarTheRunThatEndedLastRestoresAndNeverTheFuture) 
     EXPECT_EQ(shown(), 1'790'000'000 - 10800);
 }
 
+TEST(BackupController, ShowsWhatABackupRestoresAlthoughTheAnswerToItsLastWriteWasLost) {
+    Cluster cluster;
+    const auto finished = [](const std::string& name, seconds ago) {
+        auto backup = Cluster::backup(name);
+        backup.status.completed = kNow - ago;
+        backup.status.conditions = {{.type = "Succeeded", .status = "True", .reason = "Completed"}};
+        backup.status.artifact.emplace().recoverable_to = kNow - ago;
+        return backup;
+    };
+    const auto shown = [&] {
+        const auto text = cluster.metrics.text();
+        const auto at = text.find("neo4jbackup_last_recoverable_timestamp_seconds{");
+        return at == std::string::npos ? 0.0 : std::stod(text.substr(text.find("} ", at) + 2));
+    };
+    const std::string path = "/apis/neo4jbackup.dev/v1alpha1/namespaces/db/neo4jbackups/new/status";
+    cluster.api.failures["PATCH " + path] = 503;  // Stored, but nobody heard of it.
+    auto running = Cluster::backup("new");
+    const auto job = plan::job_name(running.meta, 1);
+    running.status.started = kNow - seconds(100);
+    running.status.attempts = {{.number = 1, .job = job, .started = kNow - seconds(100)}};
+    contract::RunReport report{.reason = Reason::kCompleted, .run_uid = running.meta.uid, .attempt = 1};
+    report.artifact.emplace().recoverable_to = kNow - seconds(50);
+    cluster.world.jobs.apply("db/" + job, {.meta = {.name = job, .owner_uid = running.meta.uid}, .complete = true});
+    api::Pod pod{.meta = {.object_namespace = "db", .name = job + "-x", .backup_uid = running.meta.uid}};
+    pod.runner = api::RunnerContainer{.terminated = true, .message = contract::to_json(report)};
+    cluster.world.pods.apply("db/" + job + "-x", pod);
+    cluster.world.backups.apply(running.meta.key(), running);
+    EXPECT_FALSE(cluster.controller.reconcile(running.meta.key(), {}));
+    ASSERT_THAT(cluster.patched("new"), HasSubstr("\"True\"")) << "its verdict";
+    EXPECT_EQ(shown(), 0.0);
+    cluster.reconcile(finished("new", seconds(50)));
+    EXPECT_EQ(shown(), 1'790'000'000 - 50);
+    cluster.reconcile(finished("old", seconds(5000)));
+    EXPECT_EQ(shown(), 1'790'000'000 - 50) << "an older one is looked at now and then";
+}
+
 TEST(BackupController, TakesOverAJobThatAnEarlierLifeCouldNotRecord) {
     Cluster cluster;
     const auto a = Cluster::backup("a");
