@@ -4,6 +4,7 @@
 #include <cpprest/containerstream.h>
 #include <cpprest/http_client.h>
 #include <cpprest/rawptrstream.h>
+#include <fmt/format.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <pplx/threadpool.h>
@@ -22,7 +23,6 @@ using base::Result;
 using web::http::client::http_client;
 using web::http::client::http_client_config;
 
-constexpr std::size_t kMaxBodyBytes = std::size_t{64} << 20;
 constexpr std::size_t kReadBytes = 256 * 1024;
 constexpr int kPoolThreads = 8;  // Callbacks only: nobody blocks on the pool.
 
@@ -174,7 +174,8 @@ private:
             if (count == 0) return response;
             if (response.body.size() + count > kMaxBodyBytes) {
                 cancellation.cancel();
-                return base::fail(ErrorCode::kInvalid, "the answer is longer than 64 MiB");
+                return base::fail(ErrorCode::kInvalid,
+                                  fmt::format("the answer is longer than {} MiB", kMaxBodyBytes >> 20U));
             }
             response.body.append(piece.data(), count);
         }

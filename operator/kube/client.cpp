@@ -10,7 +10,6 @@ using base::Json;
 using base::JsonObject;
 using base::Result;
 
-constexpr std::size_t kMaxAnswerBytes = std::size_t{64} << 20;
 constexpr std::size_t kMaxWatchLineBytes = std::size_t{8} << 20;  // etcd refuses objects above 1.5 MiB.
 
 ErrorCode code_of(int status, const std::string& reason) {
@@ -33,7 +32,7 @@ std::string text_of(const Json& json, const char* key) {
 base::Error error_of(const http::Request& request, const http::Response& response) {
     std::string message = fmt::format("HTTP {}", response.status);
     std::string reason;
-    if (const auto json = base::parse_json(response.body, kMaxAnswerBytes, "answer"); json && json->is_object()) {
+    if (const auto json = base::parse_json(response.body, http::kMaxBodyBytes, "answer"); json && json->is_object()) {
         if (auto told = text_of(*json, "message"); !told.empty()) message = std::move(told);
         reason = text_of(*json, "reason");
     }
@@ -58,14 +57,14 @@ Result<http::Response> Client::call(const http::Request& request) {
 
 Result<void> Client::get(const std::string& path, const JsonSink& sink) {
     N4B_TRY(const auto response, call({.path = path}));
-    N4B_TRY(const Json json, base::parse_json(response.body, kMaxAnswerBytes, path));
+    N4B_TRY(const Json json, base::parse_json(response.body, http::kMaxBodyBytes, path));
     sink(json);
     return {};
 }
 
 Result<ListResult> Client::list(const std::string& path, const std::string& query, const JsonSink& item) {
     N4B_TRY(const auto response, call({.path = query.empty() ? path : path + "?" + query}));
-    N4B_TRY(const Json json, base::parse_json(response.body, kMaxAnswerBytes, "list " + path));
+    N4B_TRY(const Json json, base::parse_json(response.body, http::kMaxBodyBytes, "list " + path));
     JsonObject object(json, "");
     ListResult result;
     object.object("metadata", [&](JsonObject& metadata) {

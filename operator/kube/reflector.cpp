@@ -16,7 +16,6 @@ namespace {
 
 using base::ErrorCode;
 
-constexpr int kPageSize = 500;  // client-go
 // client-go: 0.8 s, doubled, jitter 1, at most 30 s.
 constexpr base::Backoff kBackoff{
     .base = std::chrono::milliseconds(800), .cap = std::chrono::seconds(30), .jitter = 1.0};
@@ -59,7 +58,7 @@ Reflector::~Reflector() {
 
 WatchStep Reflector::list(Client& client, Progress& progress, const Listing& listing) {
     if (listing.continue_token.empty()) progress.listed.clear();
-    std::string query = fmt::format("limit={}", kPageSize);
+    std::string query = fmt::format("limit={}", listing.limit);
     if (!resource_.query.empty()) query += "&" + resource_.query;
     if (!listing.continue_token.empty()) query += "&continue=" + listing.continue_token;
     const auto page = client.list(resource_.path, query, [&](const nlohmann::json& item) {
@@ -78,7 +77,7 @@ WatchStep Reflector::list(Client& client, Progress& progress, const Listing& lis
         sink_.retain(std::exchange(progress.listed, {}));
         ready_ = true;
     }
-    return on_page(page->continue_token, page->resource_version);
+    return on_page(listing, page->continue_token, page->resource_version);
 }
 
 WatchStep Reflector::watch(Client& client, Progress& progress, const Watching& watching) {

@@ -11,13 +11,16 @@ constexpr std::uint32_t kMaxFailures = 16;  // The wait has long reached its cap
 
 }  // namespace
 
-WatchStep on_page(const std::string& continue_token, const std::string& resource_version) {
-    if (!continue_token.empty()) return {.next = Listing{continue_token}};
+WatchStep on_page(const Listing& state, const std::string& continue_token, const std::string& resource_version) {
+    if (!continue_token.empty()) return {.next = Listing{continue_token, state.limit}};
     return {.next = Watching{resource_version}};
 }
 
 WatchStep on_list_failure(const Listing& state, base::ErrorCode code) {
     if (code == base::ErrorCode::kDataLoss) return {.next = Listing{}, .backoff = true};
+    if (code == base::ErrorCode::kInvalid && state.limit > 1) {
+        return {.next = Listing{state.continue_token, state.limit / 2}};
+    }
     return {.next = state, .backoff = true};
 }
 

@@ -9,9 +9,14 @@
 
 namespace n4b::kube {
 
+/// Objects a page: with all that the schema allows in them, and twice its size when parsed, a page of them should fit
+/// the operator's memory. client-go: 500.
+inline constexpr int kPageSize = 100;
+
 /// The next thing to do: list a page (from the first one with an empty token), or watch from a resource version.
 struct Listing {
     std::string continue_token{};
+    int limit = kPageSize;
     bool operator==(const Listing&) const = default;
 };
 struct Watching {
@@ -28,10 +33,11 @@ struct WatchStep {
 };
 
 /// A page came. Listing -> Listing (more pages) or Watching (all there).
-WatchStep on_page(const std::string& continue_token, const std::string& resource_version);
+WatchStep on_page(const Listing& state, const std::string& continue_token, const std::string& resource_version);
 
-/// A page failed. 410 (kDataLoss): the continue token expired, so the list starts anew; throttled and others: the same
-/// page again, after a wait.
+/// A page failed. Too long (kInvalid): the same page at once with half as many objects, down to one; the list goes on
+/// so, and the next one begins with whole pages. 410 (kDataLoss): the continue token expired, so the list starts anew;
+/// throttled and others: the same page again, after a wait.
 WatchStep on_list_failure(const Listing& state, base::ErrorCode code);
 
 /// The watch ended. Clean, or broken: watch again from where it stood, never list again. 410, on the request or inside

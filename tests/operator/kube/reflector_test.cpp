@@ -58,6 +58,22 @@ TEST(Reflector, TellsWhyItsLastListFailed) {
     EXPECT_EQ(reflector.scope(), "db");
 }
 
+TEST(Reflector, AsksForLessOfAPageThatIsTooLong) {
+    FakeApiScript transport;
+    transport.answer(200, R"({"metadata": {"continue": "t"}, "items": []})");
+    transport.answers.emplace_back(base::fail(base::ErrorCode::kInvalid, "the answer is longer than 16 MiB"));
+    transport.answers.emplace_back(base::fail(base::ErrorCode::kInvalid, "the answer is longer than 16 MiB"));
+    transport.answer(200, kOne);
+    const Followed followed(transport);
+    EXPECT_NE(followed.store.get("db/b"), nullptr);
+    std::vector<std::string> lists;
+    for (const auto& request : transport.requests) {
+        if (request.path.find("watch=1") == std::string::npos) lists.push_back(request.path);
+    }
+    EXPECT_THAT(lists, ::testing::ElementsAre("/p?limit=100", "/p?limit=100&continue=t", "/p?limit=50&continue=t",
+                                              "/p?limit=25&continue=t"));
+}
+
 TEST(Reflector, SurvivesAnAnswerThatThrows) {
     FakeApiScript transport;
     transport.answer(200, kOne);

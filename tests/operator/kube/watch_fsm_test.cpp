@@ -16,17 +16,31 @@ const Listing kPage{.continue_token = "t"};
 const Watching kAt{.resource_version = "7"};
 
 TEST(WatchFsm, PagesUntilTheLastAndThenWatches) {
-    EXPECT_EQ(on_page("t", "5"), (WatchStep{.next = kPage}));
-    EXPECT_EQ(on_page("", "7"), (WatchStep{.next = kAt}));
+    EXPECT_EQ(on_page(kFresh, "t", "5"), (WatchStep{.next = kPage}));
+    EXPECT_EQ(on_page(kPage, "", "7"), (WatchStep{.next = kAt}));
 }
 
 TEST(WatchFsm, ListFailures) {
     for (const auto& state : {kFresh, kPage}) {
         for (const auto code : {ErrorCode::kUnavailable, ErrorCode::kThrottled, ErrorCode::kPermissionDenied,
-                                ErrorCode::kUnauthenticated, ErrorCode::kDeadline, ErrorCode::kInvalid}) {
+                                ErrorCode::kUnauthenticated, ErrorCode::kDeadline, ErrorCode::kInternal}) {
             EXPECT_EQ(on_list_failure(state, code), (WatchStep{.next = state, .backoff = true}));
         }
         EXPECT_EQ(on_list_failure(state, ErrorCode::kDataLoss), (WatchStep{.next = kFresh, .backoff = true}));
+    }
+}
+
+TEST(WatchFsm, HalvesAPageThatIsTooLongUntilItIsOneObject) {
+    for (const char* token : {"", "t"}) {
+        Listing at{.continue_token = token};
+        for (const int limit : {50, 25, 12, 6, 3, 1}) {
+            const Listing half{.continue_token = token, .limit = limit};
+            EXPECT_EQ(on_list_failure(at, ErrorCode::kInvalid), (WatchStep{.next = half}));
+            at = half;
+        }
+        EXPECT_EQ(on_list_failure(at, ErrorCode::kInvalid), (WatchStep{.next = at, .backoff = true}));
+        EXPECT_EQ(on_page(at, "next", "5"), (WatchStep{.next = Listing{.continue_token = "next", .limit = 1}}));
+        EXPECT_EQ(on_list_failure(at, ErrorCode::kDataLoss), (WatchStep{.next = kFresh, .backoff = true}));
     }
 }
 
