@@ -7,6 +7,8 @@ namespace {
 
 // A server that refuses does it at once; one that kept a watch this long works.
 constexpr auto kServed = std::chrono::seconds(5);
+// A bookmark comes about every minute.
+constexpr auto kSilent = std::chrono::seconds(120);
 constexpr std::uint32_t kMaxFailures = 16;  // The wait has long reached its cap.
 
 }  // namespace
@@ -26,6 +28,9 @@ WatchStep on_list_failure(const Listing& state, base::ErrorCode code) {
 
 WatchStep on_watch_end(const Watching& state, const WatchEnd& end) {
     const bool served = end.brought_events || end.lasted >= kServed;
+    if (!end.brought_events && end.lasted >= kSilent) {
+        return {.next = Listing{}, .backoff = !end.clean, .served = served};
+    }
     if (end.clean) {
         const bool hot = end.lasted < std::chrono::seconds(1) && !end.brought_events;
         return {.next = state, .backoff = hot, .served = served};

@@ -41,8 +41,10 @@ WatchStep on_page(const Listing& state, const std::string& continue_token, const
 WatchStep on_list_failure(const Listing& state, base::ErrorCode code);
 
 /// The watch ended. Clean, or broken: watch again from where it stood, never list again. 410, on the request or inside
-/// the stream, and 504 "too large resource version": list. Throttled, forbidden: wait, keep the version. A watch
-/// shorter than a second that brought nothing counts as broken, or it would be a hot loop.
+/// the stream, and 504 "too large resource version": list. So after two minutes without even a bookmark: once etcd was
+/// restored from a backup, the server drops all that is at or below our version without a word. Throttled, forbidden:
+/// wait, keep the version. A watch shorter than a second that brought nothing counts as broken, or it would be a hot
+/// loop.
 struct WatchEnd {
     bool clean = true;
     base::ErrorCode code = base::ErrorCode::kUnavailable;  ///< When not clean.

@@ -55,7 +55,11 @@ TEST(WatchFsm, WatchEnds) {
     const auto any = ErrorCode::kUnavailable;
     const auto gone = ErrorCode::kDataLoss;
     const Case cases[] = {
-        {true, any, minutes(5), false, {.next = kAt, .served = true}},
+        {true, any, milliseconds(119'999), false, {.next = kAt, .served = true}},
+        {true, any, milliseconds(120'000), false, {.next = kFresh, .served = true}},
+        {true, any, minutes(5), true, {.next = kAt, .served = true}},
+        {false, ErrorCode::kDeadline, milliseconds(150'000), false, {.next = kFresh, .backoff = true, .served = true}},
+        {false, ErrorCode::kDeadline, milliseconds(150'000), true, {.next = kAt, .backoff = true, .served = true}},
         {true, any, milliseconds(10), true, {.next = kAt, .served = true}},
         {true, any, milliseconds(10), false, {.next = kAt, .backoff = true}},
         {true, any, milliseconds(1000), false, {.next = kAt}},
