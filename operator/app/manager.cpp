@@ -182,6 +182,7 @@ private:
     void watch(kube::Store<T>& store, const std::string& scope, kube::Resource resource,
                base::Result<T> (*parse)(const nlohmann::json&), const std::string& kind) {
         resource.scope = scope;
+        resource.kind = kind;
         const auto unreadable = [this, kind](const base::Error& error) {
             metrics_.unreadable_object(kind);
             telemetry::warn("an object can't be read", {{"kind", kind}, {"error", error.message}});

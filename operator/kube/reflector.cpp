@@ -42,6 +42,7 @@ struct Reflector::Progress {
     WatchState state = Listing{};
     std::set<std::string> listed{};
     std::uint32_t failures = 0;
+    std::string error{};  ///< Of the last step that failed.
     std::optional<std::chrono::milliseconds> retry_after{};
     std::mt19937_64 random{std::random_device{}()};
 };
@@ -67,9 +68,7 @@ WatchStep Reflector::list(Client& client, Progress& progress, const Listing& lis
     if (!page) {
         list_error_ = page.error().code;
         progress.retry_after = page.error().retry_after;
-        if (!progress.stop.stop_requested()) {
-            telemetry::warn("list failed, trying again", {{"error", page.error().message}});
-        }
+        progress.error = page.error().message;
         return on_list_failure(listing, page.error().code);
     }
     list_error_ = std::nullopt;
@@ -88,6 +87,7 @@ WatchStep Reflector::watch(Client& client, Progress& progress, const Watching& w
     if (!resource_.query.empty()) query += "&" + resource_.query;
     Watching at = watching;
     WatchEnd end;
+    progress.error = "it ended at once";
     const auto start = std::chrono::steady_clock::now();
     const auto done = client.watch(
         resource_.path, query,
@@ -95,6 +95,7 @@ WatchStep Reflector::watch(Client& client, Progress& progress, const Watching& w
             if (event.type == WatchEvent::Type::kError) {
                 end.clean = false;
                 end.code = code_of_watch_error(event);
+                progress.error = fmt::format("the stream said {}: {}", event.error_code, event.error_message);
                 return false;
             }
             end.brought_events = true;
@@ -109,7 +110,7 @@ WatchStep Reflector::watch(Client& client, Progress& progress, const Watching& w
         end.clean = false;
         end.code = done.error().code;
         progress.retry_after = done.error().retry_after;
-        if (!progress.stop.stop_requested()) telemetry::debug("watch broke", {{"error", done.error().message}});
+        progress.error = done.error().message;
     }
     return on_watch_end(at, end);
 }
@@ -123,8 +124,24 @@ WatchStep Reflector::step(Client& client, Progress& progress) {
         // One answer that nobody thought of must not end the process.
         telemetry::error("an answer can't be handled, asking again",
                          {{"path", resource_.path}, {"error", error.what()}});
+        progress.error = error.what();
         if (listing != nullptr) return on_list_failure(*listing, ErrorCode::kInternal);
         return on_watch_end(std::get<Watching>(progress.state), {.clean = false, .code = ErrorCode::kInternal});
+    }
+}
+
+void Reflector::tell_failure(const Progress& progress, bool listing) const {
+    if (progress.stop.stop_requested()) return;
+    const std::string message = fmt::format("{} failed, trying again", listing ? "list" : "watch");
+    const telemetry::Fields fields{{"kind", resource_.kind},
+                                   {"namespace", resource_.scope},
+                                   {"failuresInARow", std::to_string(progress.failures)},
+                                   {"error", progress.error}};
+    // Watches are cut all the time; a list that fails leaves the operator with what it saw last, or nothing.
+    if (worth_a_warning(progress.failures) || (listing && progress.failures == 1)) {
+        telemetry::warn(message, fields);
+    } else {
+        telemetry::debug(message, fields);
     }
 }
 
@@ -132,10 +149,12 @@ void Reflector::run(const std::stop_token& stop) {
     Client client(transport_, stop);
     Progress progress{.stop = stop};
     while (!stop.stop_requested()) {
+        const bool listing = std::holds_alternative<Listing>(progress.state);
         const WatchStep next = step(client, progress);
         progress.state = next.next;
         progress.failures = failures_after(progress.failures, next);
         if (!next.backoff) continue;
+        tell_failure(progress, listing);
         const double random = std::uniform_real_distribution<double>(0, 1)(progress.random);
         wait(std::max(kBackoff.wait(progress.failures, random),
                       progress.retry_after.value_or(std::chrono::milliseconds(0))),

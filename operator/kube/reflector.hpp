@@ -21,6 +21,7 @@ struct Resource {
     std::string path{};   ///< Collection path.
     std::string query{};  ///< Further parameters, e.g. a label selector.
     std::string scope{};  ///< The namespace, empty for all.
+    std::string kind{};   ///< For people.
 };
 
 /// Where its objects go. Called from the reflector's thread only.
@@ -53,6 +54,7 @@ private:
     void run(const std::stop_token& stop);
     WatchStep step(Client& client, Progress& progress);
     WatchStep list(Client& client, Progress& progress, const Listing& listing);
+    void tell_failure(const Progress& progress, bool listing) const;
     WatchStep watch(Client& client, Progress& progress, const Watching& watching);
     http::Transport& transport_;
     Resource resource_;

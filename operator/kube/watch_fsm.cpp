@@ -1,6 +1,7 @@
 #include "operator/kube/watch_fsm.hpp"
 
 #include <algorithm>
+#include <bit>
 
 namespace n4b::kube {
 namespace {
@@ -9,7 +10,8 @@ namespace {
 constexpr auto kServed = std::chrono::seconds(5);
 // A bookmark comes about every minute.
 constexpr auto kSilent = std::chrono::seconds(120);
-constexpr std::uint32_t kMaxFailures = 16;  // The wait has long reached its cap.
+constexpr std::uint32_t kMaxFailures = 1'000'000;  // A year of them; the wait has long reached its cap.
+constexpr std::uint32_t kTold = 3;
 
 }  // namespace
 
@@ -44,6 +46,10 @@ WatchStep on_watch_end(const Watching& state, const WatchEnd& end) {
 std::uint32_t failures_after(std::uint32_t failures, const WatchStep& step) {
     if (!step.backoff) return 0;
     return step.served ? 1 : std::min(failures + 1, kMaxFailures);
+}
+
+bool worth_a_warning(std::uint32_t failures) {
+    return failures % kTold == 0 && std::has_single_bit(failures / kTold);
 }
 
 }  // namespace n4b::kube

@@ -56,4 +56,8 @@ WatchStep on_watch_end(const Watching& state, const WatchEnd& end);
 /// How many failures in a row there are after a step; the wait is theirs. Bounded.
 std::uint32_t failures_after(std::uint32_t failures, const WatchStep& step);
 
+/// Whether so many failures in a row are told of: at the third, which no passing trouble reaches, and then whenever
+/// they have doubled.
+bool worth_a_warning(std::uint32_t failures);
+
 }  // namespace n4b::kube

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <ostream>
+#include <vector>
 
 namespace n4b::kube {
 namespace {
@@ -85,8 +86,17 @@ TEST(WatchFsm, CountsFailuresInARowOnly) {
     const WatchStep served{.next = kAt, .backoff = true, .served = true};
     EXPECT_EQ(failures_after(3, good), 0U);
     EXPECT_EQ(failures_after(3, bad), 4U);
-    EXPECT_EQ(failures_after(16, bad), 16U);
+    EXPECT_EQ(failures_after(1'000'000, bad), 1'000'000U);
     EXPECT_EQ(failures_after(9, served), 1U) << "a watch that worked for hours and broke is no ninth failure";
+}
+
+TEST(WatchFsm, TellsOfTheThirdFailureInARowAndOfEachDoubling) {
+    std::vector<std::uint32_t> told;
+    for (std::uint32_t failures = 0; failures <= 100; ++failures) {
+        if (worth_a_warning(failures)) told.push_back(failures);
+    }
+    EXPECT_EQ(told, (std::vector<std::uint32_t>{3, 6, 12, 24, 48, 96}));
+    EXPECT_FALSE(worth_a_warning(1'000'000)) << "where counting ends, it would be told of each time";
 }
 
 }  // namespace
