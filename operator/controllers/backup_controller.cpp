@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "operator/controllers/backup_witnesses.hpp"
 #include "operator/telemetry/log.hpp"
 
 namespace n4b::controllers {
@@ -21,7 +22,6 @@ using std::chrono::milliseconds;
 constexpr char kOurs[] = "/apis/neo4jbackup.dev/v1alpha1";
 // client-go's DefaultBackoff for conflicts: 10 ms, times 5, four steps.
 constexpr std::array kConflictWaits{milliseconds(10), milliseconds(50), milliseconds(250)};
-constexpr auto kLateStart = std::chrono::seconds(4);  // Events are read only when a start takes longer than this.
 
 std::string object_path(const std::string& api, const api::Meta& meta, const std::string& plural,
                         const std::string& name) {
@@ -50,17 +50,7 @@ std::string without_numbers(std::string text) {
     return text;
 }
 
-bool is_of(const api::Pod& pod, const api::Backup& backup, const api::Attempt& attempt) {
-    return pod.meta.backup_uid == backup.meta.uid && pod.meta.name.starts_with(attempt.job + "-");
-}
-
 }  // namespace
-
-/// What can tell how an attempt stands.
-struct BackupController::Witnesses {
-    std::shared_ptr<const api::Job> job{};
-    std::shared_ptr<const api::Pod> pod{};
-};
 
 struct BackupController::Gathered {
     base::SystemTime now{};
@@ -214,50 +204,6 @@ Result<void> BackupController::gather_attempt(const api::Backup& backup, const a
     return {};
 }
 
-Result<std::shared_ptr<const api::Pod>> BackupController::live_pod(const api::Backup& backup,
-                                                                   const api::Attempt& attempt) {
-    std::shared_ptr<const api::Pod> pod;
-    const auto query = fmt::format("labelSelector=neo4jbackup.dev%2Fbackup-uid%3D{}%2Cneo4jbackup.dev%2Fattempt%3D{}",
-                                   backup.meta.uid, attempt.number);
-    N4B_TRY_VOID(parts_.client.list(
-        kube::collection_path("/api/v1", backup.meta.object_namespace, "pods"), query, [&](const auto& json) {
-            auto found = api::parse_pod(json);
-            // As in the store, one that can't be read is passed over, or it would keep the attempt from ending.
-            if (!found) return telemetry::warn("a pod can't be read", {{"error", found.error().message}});
-            if (!is_of(*found, backup, attempt) || (pod && found->meta.created <= pod->meta.created)) return;
-            pod = std::make_shared<const api::Pod>(std::move(*found));
-        }));
-    return pod;
-}
-
-plan::AttemptState BackupController::observe(const api::Backup& backup, const api::Attempt& attempt,
-                                             const Witnesses& seen, base::SystemTime now) {
-    std::vector<api::EventRecord> events;
-    const auto* pod = seen.pod.get();
-    const bool started = pod != nullptr && pod->runner && (pod->runner->running || pod->runner->terminated);
-    if (!started && now > attempt.started + kLateStart) {
-        events = events_about(backup.meta.object_namespace, pod != nullptr ? pod->meta.name : attempt.job);
-    }
-    return plan::observe_attempt({.backup = backup,
-                                  .attempt = attempt,
-                                  .job = seen.job.get(),
-                                  .pod = pod,
-                                  .events = std::move(events),
-                                  .now = now});
-}
-
-std::vector<api::EventRecord> BackupController::events_about(const std::string& object_namespace,
-                                                             const std::string& name) {
-    std::vector<api::EventRecord> events;
-    const auto listed =
-        parts_.client.list(kube::collection_path("/api/v1", object_namespace, "events"),
-                           "limit=100&fieldSelector=involvedObject.name%3D" + name, [&](const auto& json) {
-                               if (auto event = api::parse_event(json)) events.push_back(std::move(*event));
-                           });
-    if (!listed) telemetry::warn("events can't be read", {{"object", name}, {"error", listed.error().message}});
-    return events;
-}
-
 Result<void> BackupController::gather_gate(const api::Backup& backup, const plan::StartAttempt& wanted,
                                            Gathered& gathered) {
     const auto close = [&](plan::Gate gate, std::string message) {
@@ -297,27 +243,6 @@ Result<void> BackupController::gather_gate(const api::Backup& backup, const plan
                                                     backup.spec.service->name, backup.spec.service->port));
     }
     return {};
-}
-
-Result<std::vector<contract::Endpoint>> BackupController::endpoints_of(const api::Backup& backup) {
-    if (!backup.spec.service) return backup.spec.endpoints;
-    std::vector<contract::Endpoint> endpoints;
-    base::Result<void> read;
-    const auto listed = parts_.client.list(
-        kube::collection_path("/apis/discovery.k8s.io/v1", backup.meta.object_namespace, "endpointslices"),
-        "labelSelector=kubernetes.io%2Fservice-name%3D" + backup.spec.service->name, [&](const auto& json) {
-            const auto addresses = api::parse_ready_addresses(json, backup.spec.service->port);
-            if (!addresses) {
-                read = base::fail(addresses.error());
-                return;
-            }
-            for (const auto& address : *addresses) {
-                if (endpoints.size() < 32) endpoints.push_back(address);
-            }
-        });
-    if (!listed) return base::fail(listed.error());
-    if (!read) return base::fail(read.error());
-    return endpoints;
 }
 
 Result<void> BackupController::start_job(const api::Backup& backup, const Gathered& gathered, plan::BackupPlan& plan) {
