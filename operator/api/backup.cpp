@@ -84,7 +84,8 @@ std::int64_t read_bandwidth(const Json& json, JsonObject& object) {
 
 Result<void> read_runner(const Json& json, RunnerSpec& runner) {
     if (auto text = raw(json, "resources"); !text.empty()) runner.resources = std::move(text);
-    const Json limit = json.value("/resources/limits/memory"_json_pointer, Json("128Mi"));
+    const auto memory = "/resources/limits/memory"_json_pointer;
+    const Json limit = json.contains(memory) ? json.at(memory) : Json("128Mi");
     runner.memory_limit = limit.is_string() ? limit.get<std::string>() : limit.dump();
     runner.node_selector = raw(json, "nodeSelector");
     runner.tolerations = raw(json, "tolerations");
@@ -243,11 +244,14 @@ Result<Backup> parse_backup(const Json& json) {
     backup.meta = read_meta(object);
     if (!object.object("spec", [&](JsonObject& spec) { read_spec(spec, backup.spec); }))
         object.reject("spec", "missing");
+    object.object("status", [&](JsonObject& status) { read_status(status, backup.status); });
+    N4B_TRY_VOID(object.finish());  // A pointer may only go into what is an object.
+    // No pod of it is made any more, and what one is to be like takes up to hundreds of KiB for each object that is
+    // kept.
+    if (backup.finished()) return backup;
     if (const auto runner = json.value("/spec/runner"_json_pointer, Json()); runner.is_object()) {
         N4B_TRY_VOID(read_runner(runner, backup.spec.runner));
     }
-    object.object("status", [&](JsonObject& status) { read_status(status, backup.status); });
-    N4B_TRY_VOID(object.finish());
     return backup;
 }
 

@@ -133,6 +133,7 @@ struct Storage {
 };
 
 /// Reads the object as the API server sends it. Unknown fields are ignored, wrong types are Invalid with their path.
+/// The runner of a backup that has finished is not read.
 base::Result<Backup> parse_backup(const nlohmann::json& json);
 base::Result<Storage> parse_storage(const nlohmann::json& json);
 

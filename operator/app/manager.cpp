@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/httpd/server.hpp"
+#include "operator/app/cache_sync.hpp"
 #include "operator/controllers/backup_controller.hpp"
 #include "operator/controllers/progress_poller.hpp"
 #include "operator/controllers/storage_controller.hpp"
@@ -181,6 +182,7 @@ private:
     void watch(kube::Store<T>& store, const std::string& scope, kube::Resource resource,
                base::Result<T> (*parse)(const nlohmann::json&), const std::string& kind) {
         resource.scope = scope;
+        resource.kind = kind;
         const auto unreadable = [this, kind](const base::Error& error) {
             metrics_.unreadable_object(kind);
             telemetry::warn("an object can't be read", {{"kind", kind}, {"error", error.message}});
@@ -206,11 +208,28 @@ private:
         }
     }
 
+    [[nodiscard]] CacheSync cache_sync() const {
+        std::vector<CacheState> caches;
+        caches.reserve(reflectors_.size());
+        for (const auto& r : reflectors_) {
+            caches.push_back({.scope = r->scope(), .ready = r->ready(), .last_error = r->list_error()});
+        }
+        return judge_caches(caches);
+    }
+
     Result<void> await_caches(const std::stop_token& stop) {
         const auto deadline = base::Deadline::after(kCacheSync);
         std::unique_lock lock(mutex_);
-        while (!std::all_of(reflectors_.begin(), reflectors_.end(), [](const auto& r) { return r->ready(); })) {
-            if (stop.stop_requested()) return {};
+        while (!stop.stop_requested()) {
+            const auto sync = cache_sync();
+            if (sync.unserved.empty()) return {};
+            if (deadline.passed() && sync.may_start) {
+                telemetry::error(
+                    "namespaces are not served: they refuse us (their RoleBinding) or are not there; their "
+                    "objects come in when that changes",
+                    {{"namespaces", fmt::format("{}", fmt::join(sync.unserved, ","))}});
+                return {};
+            }
             if (deadline.passed()) {
                 return base::fail(
                     ErrorCode::kUnavailable,

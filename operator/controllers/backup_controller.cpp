@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <set>
 #include <thread>
 #include <utility>
 
+#include "operator/controllers/backup_witnesses.hpp"
 #include "operator/telemetry/log.hpp"
 
 namespace n4b::controllers {
@@ -20,7 +22,6 @@ using std::chrono::milliseconds;
 constexpr char kOurs[] = "/apis/neo4jbackup.dev/v1alpha1";
 // client-go's DefaultBackoff for conflicts: 10 ms, times 5, four steps.
 constexpr std::array kConflictWaits{milliseconds(10), milliseconds(50), milliseconds(250)};
-constexpr auto kLateStart = std::chrono::seconds(4);  // Events are read only when a start takes longer than this.
 
 std::string object_path(const std::string& api, const api::Meta& meta, const std::string& plural,
                         const std::string& name) {
@@ -43,17 +44,13 @@ bool under_way(const api::Backup& backup) {
     return !backup.finished() && !backup.meta.deleted && !backup.status.attempts.empty();
 }
 
-bool is_of(const api::Pod& pod, const api::Backup& backup, const api::Attempt& attempt) {
-    return pod.meta.backup_uid == backup.meta.uid && pod.meta.name.starts_with(attempt.job + "-");
+/// The text without hex digits: a server's message may hold a port, an address or an id that differs each time.
+std::string without_numbers(std::string text) {
+    std::erase_if(text, [](unsigned char c) { return std::isxdigit(c) != 0; });
+    return text;
 }
 
 }  // namespace
-
-/// What can tell how an attempt stands.
-struct BackupController::Witnesses {
-    std::shared_ptr<const api::Job> job{};
-    std::shared_ptr<const api::Pod> pod{};
-};
 
 struct BackupController::Gathered {
     base::SystemTime now{};
@@ -71,6 +68,14 @@ void BackupController::tell_metrics(const api::Backup& backup) {
     const auto& source = backup.spec.source;
     const auto& status = backup.status;
     auto& metrics = parts_.metrics;
+    const std::scoped_lock lock(told_mutex_);
+    const auto ended = status.completed.value_or(base::SystemTime::min());
+    const auto newest = [&](const std::string& of) {
+        auto& told = told_.try_emplace(of, ended).first->second;
+        told = std::max(told, ended);
+        return told == ended;
+    };
+    if (!newest(group_of(backup))) return;
     if (status.artifact && status.artifact->recoverable_to) {
         // Commit times are the members' own: one whose clock is ahead must not keep an alert silent.
         const auto time =
@@ -81,7 +86,8 @@ void BackupController::tell_metrics(const api::Backup& backup) {
         metrics.source_lag({.object_namespace = ns, .source = source, .database = backup.spec.database},
                            status.source->lag);
     }
-    if (!status.tls) return;
+    // Certificates are those of all databases of the source.
+    if (!status.tls || !newest(ns + "/" + source)) return;
     if (status.tls->certificate_expires) {
         metrics.certificate_expires(ns, source, "client", *status.tls->certificate_expires);
     }
@@ -91,10 +97,7 @@ void BackupController::tell_metrics(const api::Backup& backup) {
 }
 
 void BackupController::recover() {
-    auto backups = parts_.world.backups.all();
-    // Where a metric keeps one value, it is that of the run that ended last.
-    std::sort(backups.begin(), backups.end(),
-              [](const auto& a, const auto& b) { return a->status.completed < b->status.completed; });
+    const auto backups = parts_.world.backups.all();
     std::set<std::string> at_work;  // Uids of those with a Job that runs, recorded or not.
     for (const auto& job : parts_.world.jobs.all()) {
         if (!job->complete && !job->failed) at_work.insert(job->meta.owner_uid);
@@ -148,12 +151,15 @@ Result<BackupController::Requeue> BackupController::reconcile_object(const api::
 Result<BackupController::Gathered> BackupController::gather(const api::Backup& backup) {
     Gathered gathered{.now = parts_.clock.system_now()};
     if (backup.finished() || backup.meta.deleted) return gathered;
+    // A namespace that could not be listed at first was not there to be recovered.
+    if (under_way(backup)) parts_.slots.hold(backup.meta.key(), group_of(backup));
     if (const auto* attempt = plan::open_attempt(backup.status)) {
         N4B_TRY_VOID(gather_attempt(backup, *attempt, gathered));
     } else if ((gathered.unrecorded = unrecorded_job(backup))) {
         parts_.slots.hold(backup.meta.key(), group_of(backup));
     } else if (const auto wanted = plan::wanted_attempt(backup, gathered.now)) {
-        N4B_TRY_VOID(gather_gate(backup, *wanted, gathered));
+        const auto done = gather_gate(backup, *wanted, gathered);
+        if (!done) return not_started(backup, done.error(), gathered.now);
     }
     return gathered;
 }
@@ -198,56 +204,12 @@ Result<void> BackupController::gather_attempt(const api::Backup& backup, const a
     return {};
 }
 
-Result<std::shared_ptr<const api::Pod>> BackupController::live_pod(const api::Backup& backup,
-                                                                   const api::Attempt& attempt) {
-    std::shared_ptr<const api::Pod> pod;
-    const auto query = fmt::format("labelSelector=neo4jbackup.dev%2Fbackup-uid%3D{}%2Cneo4jbackup.dev%2Fattempt%3D{}",
-                                   backup.meta.uid, attempt.number);
-    N4B_TRY_VOID(parts_.client.list(
-        kube::collection_path("/api/v1", backup.meta.object_namespace, "pods"), query, [&](const auto& json) {
-            auto found = api::parse_pod(json);
-            // As in the store, one that can't be read is passed over, or it would keep the attempt from ending.
-            if (!found) return telemetry::warn("a pod can't be read", {{"error", found.error().message}});
-            if (!is_of(*found, backup, attempt) || (pod && found->meta.created <= pod->meta.created)) return;
-            pod = std::make_shared<const api::Pod>(std::move(*found));
-        }));
-    return pod;
-}
-
-plan::AttemptState BackupController::observe(const api::Backup& backup, const api::Attempt& attempt,
-                                             const Witnesses& seen, base::SystemTime now) {
-    std::vector<api::EventRecord> events;
-    const auto* pod = seen.pod.get();
-    const bool started = pod != nullptr && pod->runner && (pod->runner->running || pod->runner->terminated);
-    if (!started && now > attempt.started + kLateStart) {
-        events = events_about(backup.meta.object_namespace, pod != nullptr ? pod->meta.name : attempt.job);
-    }
-    return plan::observe_attempt({.backup = backup,
-                                  .attempt = attempt,
-                                  .job = seen.job.get(),
-                                  .pod = pod,
-                                  .events = std::move(events),
-                                  .now = now});
-}
-
-std::vector<api::EventRecord> BackupController::events_about(const std::string& object_namespace,
-                                                             const std::string& name) {
-    std::vector<api::EventRecord> events;
-    const auto listed =
-        parts_.client.list(kube::collection_path("/api/v1", object_namespace, "events"),
-                           "limit=100&fieldSelector=involvedObject.name%3D" + name, [&](const auto& json) {
-                               if (auto event = api::parse_event(json)) events.push_back(std::move(*event));
-                           });
-    if (!listed) telemetry::warn("events can't be read", {{"object", name}, {"error", listed.error().message}});
-    return events;
-}
-
 Result<void> BackupController::gather_gate(const api::Backup& backup, const plan::StartAttempt& wanted,
                                            Gathered& gathered) {
     const auto close = [&](plan::Gate gate, std::string message) {
         gathered.gate = gate;
         gathered.gate_message = std::move(message);
-        if (!under_way(backup)) release(backup.meta.key());
+        release_unstarted(backup);
     };
     gathered.storage = parts_.world.storages.get(backup.meta.object_namespace + "/" + backup.spec.storage);
     if (!gathered.storage) {
@@ -281,27 +243,6 @@ Result<void> BackupController::gather_gate(const api::Backup& backup, const plan
                                                     backup.spec.service->name, backup.spec.service->port));
     }
     return {};
-}
-
-Result<std::vector<contract::Endpoint>> BackupController::endpoints_of(const api::Backup& backup) {
-    if (!backup.spec.service) return backup.spec.endpoints;
-    std::vector<contract::Endpoint> endpoints;
-    base::Result<void> read;
-    const auto listed = parts_.client.list(
-        kube::collection_path("/apis/discovery.k8s.io/v1", backup.meta.object_namespace, "endpointslices"),
-        "labelSelector=kubernetes.io%2Fservice-name%3D" + backup.spec.service->name, [&](const auto& json) {
-            const auto addresses = api::parse_ready_addresses(json, backup.spec.service->port);
-            if (!addresses) {
-                read = base::fail(addresses.error());
-                return;
-            }
-            for (const auto& address : *addresses) {
-                if (endpoints.size() < 32) endpoints.push_back(address);
-            }
-        });
-    if (!listed) return base::fail(listed.error());
-    if (!read) return base::fail(read.error());
-    return endpoints;
 }
 
 Result<void> BackupController::start_job(const api::Backup& backup, const Gathered& gathered, plan::BackupPlan& plan) {
@@ -339,7 +280,10 @@ Result<void> BackupController::start_job(const api::Backup& backup, const Gather
 }
 
 Result<void> BackupController::apply(const api::Backup& backup, const Gathered& gathered, plan::BackupPlan& plan) {
-    if (plan.start) N4B_TRY_VOID(start_job(backup, gathered, plan));
+    if (plan.start) {
+        const auto started = start_job(backup, gathered, plan);
+        if (!started) return not_started(backup, started.error(), gathered.now);
+    }
     if (plan.status != backup.status) {
         const auto path = object_path(kOurs, backup.meta, "neo4jbackups", backup.meta.name) + "/status";
         N4B_TRY_VOID(parts_.client.merge_patch(path, api::status_patch(backup.meta, plan.status)));
@@ -354,12 +298,13 @@ Result<void> BackupController::apply(const api::Backup& backup, const Gathered& 
     if (after.finished() && !backup.finished()) {
         const auto* verdict = api::find_condition(after.status.conditions, "Succeeded");
         parts_.metrics.backup_finished(after.succeeded(), verdict->reason);
-        tell_metrics(after);
         telemetry::info("a backup ended", {{"backup", backup.meta.key()},
                                            {"succeeded", verdict->status},
                                            {"reason", verdict->reason},
                                            {"detail", verdict->message}});
     }
+    // Whenever one is looked at: the answer to the write that ended it may have been lost.
+    if (after.finished()) tell_metrics(after);
     if (after.finished() || backup.meta.deleted) release(backup.meta.key());
     parts_.metrics.runs_held(parts_.slots.held());
     return clean_up(after, plan.cleanup);
@@ -376,6 +321,38 @@ Result<void> BackupController::clean_up(const api::Backup& backup, plan::JobClea
             parts_.client.remove(object_path("/apis/batch/v1", backup.meta, "jobs", job->meta.name), job->meta.uid));
     }
     return {};
+}
+
+tl::unexpected<base::Error> BackupController::not_started(const api::Backup& backup, const base::Error& error,
+                                                          base::SystemTime now) {
+    // Otherwise as many backups as may run at once would keep all others from it while their Jobs are refused.
+    release_unstarted(backup);
+    if (error.code != ErrorCode::kCancelled) tell_hold_up(backup, error, now);
+    return base::fail(error);
+}
+
+void BackupController::tell_hold_up(const api::Backup& backup, const base::Error& error, base::SystemTime now) {
+    auto status = backup.status;
+    plan::hold_up(status, backup.meta.generation, error.message, now);
+    const auto* before = api::find_condition(backup.status.conditions, "Succeeded");
+    const auto* after = api::find_condition(status.conditions, "Succeeded");
+    // What is written wakes this backup at once: a text that always differs would undo the wait between two tries.
+    if (before != nullptr && before->reason == after->reason &&
+        without_numbers(before->message) == without_numbers(after->message)) {
+        return;
+    }
+    const auto path = object_path(kOurs, backup.meta, "neo4jbackups", backup.meta.name) + "/status";
+    const auto written = parts_.client.merge_patch(path, api::status_patch(backup.meta, status));
+    if (!written) {
+        telemetry::debug("can't tell why a backup does not start",
+                         {{"backup", backup.meta.key()}, {"error", written.error().message}});
+    }
+}
+
+void BackupController::release_unstarted(const api::Backup& backup) {
+    if (under_way(backup)) return;
+    release(backup.meta.key());
+    parts_.metrics.runs_held(parts_.slots.held());
 }
 
 void BackupController::release(const std::string& key) {

@@ -2,7 +2,9 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -62,9 +64,19 @@ private:
     base::Result<void> apply(const api::Backup& backup, const Gathered& gathered, plan::BackupPlan& plan);
     base::Result<void> clean_up(const api::Backup& backup, plan::JobCleanup cleanup);
     void release(const std::string& key);
+    /// Gives back the slot of a backup that has no Job although it asked for one.
+    void release_unstarted(const api::Backup& backup);
+    /// What becomes of a backup between its slot and its Job; returns the error, so that it is tried again.
+    tl::unexpected<base::Error> not_started(const api::Backup& backup, const base::Error& error, base::SystemTime now);
+    /// Writes why nothing starts, once; an attempt is not recorded. Whether that succeeds changes nothing.
+    void tell_hold_up(const api::Backup& backup, const base::Error& error, base::SystemTime now);
+    /// Shows what a succeeded backup tells, unless one of its group that ended later has been seen.
     void tell_metrics(const api::Backup& backup);
 
     Parts parts_;
+    std::mutex told_mutex_{};
+    std::map<std::string, base::SystemTime>
+        told_{};  ///< By group and by source: the end of the one whose metrics are shown.
 };
 
 }  // namespace n4b::controllers

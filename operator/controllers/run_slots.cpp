@@ -26,16 +26,20 @@ std::optional<std::string> RunSlots::acquire(const std::string& key, const std::
     const std::scoped_lock lock(mutex_);
     leave_other(key, group);
     if (group_of_.contains(key)) return std::nullopt;
-    const auto holder = holder_of_.find(group);
     std::optional<std::string> blocked;
-    if (holder != holder_of_.end()) {
-        blocked = fmt::format("{} runs on the same source and database", holder->second);
+    if (holder_of_.contains(group)) {
+        // Who it is would change for all that wait whenever it does, and be written to each of them.
+        blocked = "another backup of the same source and database runs";
     } else if (group_of_.size() >= limit_) {
         blocked = fmt::format("{} backups run, which is the operator's limit", limit_);
     }
-    const auto place = std::find(waiting_.begin(), waiting_.end(), key);
+    const auto place = std::find_if(waiting_.begin(), waiting_.end(), [&](const auto& w) { return w.key == key; });
     if (blocked) {
-        if (place == waiting_.end()) waiting_.push_back(key);
+        if (place == waiting_.end()) {
+            waiting_.push_back({key, group});
+        } else {
+            place->group = group;
+        }
         return blocked;
     }
     if (place != waiting_.end()) waiting_.erase(place);
@@ -53,12 +57,19 @@ void RunSlots::hold(const std::string& key, const std::string& group) {
 
 std::vector<std::string> RunSlots::release(const std::string& key) {
     const std::scoped_lock lock(mutex_);
-    std::erase(waiting_, key);
+    std::erase_if(waiting_, [&](const auto& w) { return w.key == key; });
     const auto entry = group_of_.find(key);
     if (entry == group_of_.end()) return {};
+    const std::string group = entry->second;
     leave(entry);
-    const auto count = std::min(kWake, waiting_.size());
-    return {waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(count)};
+    std::vector<std::string> woken;
+    // The group's own first: of the others none may have waited for it, and of many not all are woken.
+    for (const bool same : {true, false}) {
+        for (const auto& waiting : waiting_) {
+            if (woken.size() < kWake && (waiting.group == group) == same) woken.push_back(waiting.key);
+        }
+    }
+    return woken;
 }
 
 std::size_t RunSlots::held() const {

@@ -21,7 +21,8 @@ public:
     std::optional<std::string> acquire(const std::string& key, const std::string& group);
     /// Takes it whatever the limits say: the run is under way.
     void hold(const std::string& key, const std::string& group);
-    /// Gives it back; returns who should look again, in the order they asked first.
+    /// Gives it back; returns who should look again: those that wait for the same group, then the others, each in the
+    /// order they asked first.
     std::vector<std::string> release(const std::string& key);
     [[nodiscard]] std::size_t held() const;
 
@@ -35,7 +36,11 @@ private:
     std::size_t limit_;
     std::map<std::string, std::string> group_of_{};   ///< By key.
     std::map<std::string, std::string> holder_of_{};  ///< By group.
-    std::deque<std::string> waiting_{};
+    struct Waiting {
+        std::string key{};
+        std::string group{};
+    };
+    std::deque<Waiting> waiting_{};
 };
 
 }  // namespace n4b::controllers

@@ -4,6 +4,7 @@
 #include <cpprest/containerstream.h>
 #include <cpprest/http_client.h>
 #include <cpprest/rawptrstream.h>
+#include <fmt/format.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <pplx/threadpool.h>
@@ -22,10 +23,7 @@ using base::Result;
 using web::http::client::http_client;
 using web::http::client::http_client_config;
 
-constexpr std::size_t kMaxBodyBytes = std::size_t{64} << 20;
 constexpr std::size_t kReadBytes = 256 * 1024;
-// The watch's own timeoutSeconds is at most 600 s, and a bookmark comes about every minute.
-constexpr auto kStreamGap = std::chrono::seconds(605);
 constexpr int kPoolThreads = 8;  // Callbacks only: nobody blocks on the pool.
 
 struct FreeBio {
@@ -85,17 +83,18 @@ std::optional<std::chrono::milliseconds> retry_after_of(const web::http::http_re
     return std::chrono::seconds(seconds);
 }
 
-/// Ends a request at its deadline or with the stop token, and remembers which it was.
+/// Ends a request at a deadline or with the stop token, and remembers which it was.
 class Cancellation {
 public:
-    Cancellation(DeadlineCanceller& canceller, base::Deadline deadline, const std::stop_token& stop)
-        : guard_(canceller.arm(deadline,
-                               [this] {
-                                   late_ = true;
-                                   source_.cancel();
-                               })),
-          stopped_(stop, [this] { source_.cancel(); }) {}
+    explicit Cancellation(const std::stop_token& stop) : stopped_(stop, [this] { source_.cancel(); }) {}
 
+    /// The deadline holds while the guard lives, which must be shorter than this object.
+    [[nodiscard]] DeadlineCanceller::Guard limit(DeadlineCanceller& canceller, std::chrono::milliseconds span) {
+        return canceller.arm(base::Deadline::after(span), [this] {
+            late_ = true;
+            source_.cancel();
+        });
+    }
     [[nodiscard]] pplx::cancellation_token token() { return source_.get_token(); }
     void cancel() { source_.cancel(); }
     [[nodiscard]] bool late() const { return late_; }
@@ -103,7 +102,6 @@ public:
 private:
     pplx::cancellation_token_source source_{};
     std::atomic<bool> late_ = false;
-    DeadlineCanceller::Guard guard_;
     std::stop_callback<std::function<void()>> stopped_;
 };
 
@@ -112,21 +110,27 @@ public:
     explicit CpprestTransport(TransportOptions options)
         : options_(std::move(options)),
           calls_(options_.base_url, config(std::chrono::seconds(15))),
-          streams_(options_.base_url, config(kStreamGap)) {}
+          streams_(options_.base_url, config(options_.stream_gap)) {}
 
     Result<Response> exchange(const Request& request, const std::stop_token& stop) override {
-        Cancellation cancellation(canceller_, base::Deadline::after(request.timeout), stop);
+        Cancellation cancellation(stop);
         return guarded(request, cancellation, [&]() -> Result<Response> {
+            const auto limit = cancellation.limit(canceller_, request.timeout);
             auto reply = calls_.request(build(request), cancellation.token()).get();
             return read_body(reply, cancellation);
         });
     }
 
     Result<Response> stream(const Request& request, const LineSink& sink, const std::stop_token& stop) override {
-        Cancellation cancellation(canceller_, base::Deadline::never(), stop);
+        Cancellation cancellation(stop);
         return guarded(request, cancellation, [&]() -> Result<Response> {
-            auto reply = streams_.request(build(request), cancellation.token()).get();
-            if (reply.status_code() != 200) return read_body(reply, cancellation);
+            web::http::http_response reply;
+            {
+                // The gap is that of a stream under way: what begins one is as quick as any exchange, or dead.
+                const auto limit = cancellation.limit(canceller_, request.timeout);
+                reply = streams_.request(build(request), cancellation.token()).get();
+                if (reply.status_code() != 200) return read_body(reply, cancellation);
+            }
             read_lines(reply, sink, cancellation, stop);
             // A reply that is dropped unread keeps its connection open; cancelling closes it.
             cancellation.cancel();
@@ -135,7 +139,7 @@ public:
     }
 
 private:
-    [[nodiscard]] http_client_config config(std::chrono::seconds gap) const {
+    [[nodiscard]] http_client_config config(std::chrono::milliseconds gap) const {
         http_client_config config;
         config.set_timeout(gap);
         config.set_max_redirects(0);  // A redirect would take the Authorization header to another host.
@@ -163,12 +167,15 @@ private:
         auto body = reply.body();
         std::string piece(kReadBytes, '\0');
         while (true) {
-            concurrency::streams::rawptr_buffer<char> target(piece.data(), piece.size(), std::ios::out);
+            // Of bytes, as the body is: a buffer of char would be called through another class than its own.
+            concurrency::streams::rawptr_buffer<std::uint8_t> target(reinterpret_cast<std::uint8_t*>(piece.data()),
+                                                                     piece.size(), std::ios::out);
             const std::size_t count = body.read(target, piece.size()).get();
             if (count == 0) return response;
             if (response.body.size() + count > kMaxBodyBytes) {
                 cancellation.cancel();
-                return base::fail(ErrorCode::kInvalid, "the answer is longer than 64 MiB");
+                return base::fail(ErrorCode::kInvalid,
+                                  fmt::format("the answer is longer than {} MiB", kMaxBodyBytes >> 20U));
             }
             response.body.append(piece.data(), count);
         }
@@ -179,10 +186,11 @@ private:
         auto body = reply.body();
         try {
             while (!stop.stop_requested()) {
-                concurrency::streams::container_buffer<std::string> line;
+                concurrency::streams::container_buffer<std::vector<std::uint8_t>> line;
                 const std::size_t count = body.read_line(line).get();
                 if (count == 0 && body.is_eof()) return;
-                if (count > 0 && !sink(line.collection())) return;
+                const auto* text = reinterpret_cast<const char*>(line.collection().data());
+                if (count > 0 && !sink({text, line.collection().size()})) return;
             }
         } catch (const web::http::http_exception& error) {
             // cpprestsdk reports the end of a connection between two chunks as "no such file or directory".

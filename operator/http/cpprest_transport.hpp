@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -15,6 +16,9 @@ struct TransportOptions {
     std::string client_certificate{};             ///< PEM chain; empty: none.
     std::string client_key{};                     ///< PEM.
     std::function<std::string()> bearer_token{};  ///< Asked for each request; may be empty.
+    /// Silence after which a stream is given up: a bookmark comes about every minute, two may be lost. Where a server
+    /// sends none, the watch begins anew at the same version.
+    std::chrono::milliseconds stream_gap = std::chrono::seconds(150);
 };
 
 /// Prepares cpprestsdk's global thread pool; call once, before the first transport.

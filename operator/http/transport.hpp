@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <stop_token>
@@ -16,7 +17,8 @@ struct Request {
     std::string path{};  ///< Path and query, percent-encoded, from "/".
     std::string content_type{};
     std::string body{};
-    std::chrono::milliseconds timeout = std::chrono::seconds(15);  ///< The whole exchange; for a stream: a gap in it.
+    std::chrono::milliseconds timeout =
+        std::chrono::seconds(15);  ///< The whole exchange; of a stream what comes before its lines.
 };
 
 struct Response {
@@ -24,6 +26,9 @@ struct Response {
     std::string body{};
     std::optional<std::chrono::milliseconds> retry_after{};
 };
+
+/// The longest body that is taken; with what is made of it, it must fit the operator's memory limit (128 MiB).
+inline constexpr std::size_t kMaxBodyBytes = std::size_t{16} << 20;
 
 /// Takes one line of a stream, without its end; false ends the stream.
 using LineSink = std::function<bool(std::string_view line)>;
@@ -36,7 +41,7 @@ class Transport {
 public:
     virtual ~Transport() = default;
 
-    /// One exchange, its body bounded (64 MiB).
+    /// One exchange, its body bounded (kMaxBodyBytes).
     virtual base::Result<Response> exchange(const Request& request, const std::stop_token& stop) = 0;
 
     /// Passes the lines of a 200 answer to the sink until the body ends; other statuses come back with their body, at

@@ -10,7 +10,6 @@ using base::Json;
 using base::JsonObject;
 using base::Result;
 
-constexpr std::size_t kMaxAnswerBytes = std::size_t{64} << 20;
 constexpr std::size_t kMaxWatchLineBytes = std::size_t{8} << 20;  // etcd refuses objects above 1.5 MiB.
 
 ErrorCode code_of(int status, const std::string& reason) {
@@ -25,12 +24,17 @@ ErrorCode code_of(int status, const std::string& reason) {
     return ErrorCode::kInternal;
 }
 
+/// A member's text; empty when it is absent or something else, since a proxy may answer in the server's place.
+std::string text_of(const Json& json, const char* key) {
+    return JsonObject(json, "").value_or<std::string>(key, "");
+}
+
 base::Error error_of(const http::Request& request, const http::Response& response) {
     std::string message = fmt::format("HTTP {}", response.status);
     std::string reason;
-    if (const auto json = base::parse_json(response.body, kMaxAnswerBytes, "answer"); json && json->is_object()) {
-        message = json->value("message", message);
-        reason = json->value("reason", reason);
+    if (const auto json = base::parse_json(response.body, http::kMaxBodyBytes, "answer"); json && json->is_object()) {
+        if (auto told = text_of(*json, "message"); !told.empty()) message = std::move(told);
+        reason = text_of(*json, "reason");
     }
     const std::string path = request.path.substr(0, request.path.find('?'));
     return {.code = code_of(response.status, reason),
@@ -53,14 +57,14 @@ Result<http::Response> Client::call(const http::Request& request) {
 
 Result<void> Client::get(const std::string& path, const JsonSink& sink) {
     N4B_TRY(const auto response, call({.path = path}));
-    N4B_TRY(const Json json, base::parse_json(response.body, kMaxAnswerBytes, path));
+    N4B_TRY(const Json json, base::parse_json(response.body, http::kMaxBodyBytes, path));
     sink(json);
     return {};
 }
 
 Result<ListResult> Client::list(const std::string& path, const std::string& query, const JsonSink& item) {
     N4B_TRY(const auto response, call({.path = query.empty() ? path : path + "?" + query}));
-    N4B_TRY(const Json json, base::parse_json(response.body, kMaxAnswerBytes, "list " + path));
+    N4B_TRY(const Json json, base::parse_json(response.body, http::kMaxBodyBytes, "list " + path));
     JsonObject object(json, "");
     ListResult result;
     object.object("metadata", [&](JsonObject& metadata) {
@@ -108,13 +112,16 @@ Result<void> Client::watch(const std::string& path, const std::string& query, co
             return false;
         }
         const Json& object = json->at("object");
-        const std::string type = json->value("type", "");
-        WatchEvent event{.resource_version = object.value("/metadata/resourceVersion"_json_pointer, std::string())};
+        const std::string type = text_of(*json, "type");
+        WatchEvent event;
         if (type == "ERROR") {
             event = {.type = WatchEvent::Type::kError,
-                     .error_code = object.value("code", 0),
-                     .error_message = object.value("message", "")};
+                     .error_code = static_cast<int>(JsonObject(object, "").value_or<std::int64_t>("code", 0)),
+                     .error_message = text_of(object, "message")};
             return sink(event, nullptr);
+        }
+        if (const auto metadata = object.find("metadata"); metadata != object.end()) {
+            event.resource_version = text_of(*metadata, "resourceVersion");
         }
         if (type == "BOOKMARK") {
             event.type = WatchEvent::Type::kBookmark;

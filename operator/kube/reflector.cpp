@@ -9,7 +9,6 @@
 
 #include "common/base/backoff.hpp"
 #include "common/base/clock.hpp"
-#include "operator/kube/watch_fsm.hpp"
 #include "operator/telemetry/log.hpp"
 
 namespace n4b::kube {
@@ -17,7 +16,6 @@ namespace {
 
 using base::ErrorCode;
 
-constexpr int kPageSize = 500;  // client-go
 // client-go: 0.8 s, doubled, jitter 1, at most 30 s.
 constexpr base::Backoff kBackoff{
     .base = std::chrono::milliseconds(800), .cap = std::chrono::seconds(30), .jitter = 1.0};
@@ -40,9 +38,11 @@ ErrorCode code_of_watch_error(const WatchEvent& event) {
 
 /// What the loop carries from step to step.
 struct Reflector::Progress {
+    std::stop_token stop{};
     WatchState state = Listing{};
     std::set<std::string> listed{};
     std::uint32_t failures = 0;
+    std::string error{};  ///< Of the last step that failed.
     std::optional<std::chrono::milliseconds> retry_after{};
     std::mt19937_64 random{std::random_device{}()};
 };
@@ -57,68 +57,104 @@ Reflector::~Reflector() {
     thread_.join();
 }
 
+WatchStep Reflector::list(Client& client, Progress& progress, const Listing& listing) {
+    if (listing.continue_token.empty()) progress.listed.clear();
+    std::string query = fmt::format("limit={}", listing.limit);
+    if (!resource_.query.empty()) query += "&" + resource_.query;
+    if (!listing.continue_token.empty()) query += "&continue=" + listing.continue_token;
+    const auto page = client.list(resource_.path, query, [&](const nlohmann::json& item) {
+        if (auto key = sink_.apply(item); !key.empty()) progress.listed.insert(std::move(key));
+    });
+    if (!page) {
+        list_error_ = page.error().code;
+        progress.retry_after = page.error().retry_after;
+        progress.error = page.error().message;
+        return on_list_failure(listing, page.error().code);
+    }
+    list_error_ = std::nullopt;
+    if (page->continue_token.empty()) {
+        sink_.retain(std::exchange(progress.listed, {}));
+        ready_ = true;
+    }
+    return on_page(listing, page->continue_token, page->resource_version);
+}
+
+WatchStep Reflector::watch(Client& client, Progress& progress, const Watching& watching) {
+    // Spread over 300 to 600 s, as client-go does, so that watches don't end all at once.
+    const auto seconds = std::uniform_int_distribution<int>(300, 590)(progress.random);
+    std::string query = fmt::format("watch=1&allowWatchBookmarks=true&timeoutSeconds={}&resourceVersion={}", seconds,
+                                    watching.resource_version);
+    if (!resource_.query.empty()) query += "&" + resource_.query;
+    Watching at = watching;
+    WatchEnd end;
+    progress.error = "it ended at once";
+    const auto start = std::chrono::steady_clock::now();
+    const auto done = client.watch(
+        resource_.path, query,
+        [&](const WatchEvent& event, const nlohmann::json* object) {
+            if (event.type == WatchEvent::Type::kError) {
+                end.clean = false;
+                end.code = code_of_watch_error(event);
+                progress.error = fmt::format("the stream said {}: {}", event.error_code, event.error_message);
+                return false;
+            }
+            end.brought_events = true;
+            if (object != nullptr && event.type == WatchEvent::Type::kApplied) sink_.apply(*object);
+            if (object != nullptr && event.type == WatchEvent::Type::kDeleted) sink_.remove(*object);
+            if (!event.resource_version.empty()) at.resource_version = event.resource_version;
+            return true;
+        },
+        progress.stop);
+    end.lasted = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
+    if (!done) {
+        end.clean = false;
+        end.code = done.error().code;
+        progress.retry_after = done.error().retry_after;
+        progress.error = done.error().message;
+    }
+    return on_watch_end(at, end);
+}
+
+WatchStep Reflector::step(Client& client, Progress& progress) {
+    const auto* listing = std::get_if<Listing>(&progress.state);
+    try {
+        return listing != nullptr ? list(client, progress, *listing)
+                                  : watch(client, progress, std::get<Watching>(progress.state));
+    } catch (const std::exception& error) {
+        // One answer that nobody thought of must not end the process.
+        telemetry::error("an answer can't be handled, asking again",
+                         {{"path", resource_.path}, {"error", error.what()}});
+        progress.error = error.what();
+        if (listing != nullptr) return on_list_failure(*listing, ErrorCode::kInternal);
+        return on_watch_end(std::get<Watching>(progress.state), {.clean = false, .code = ErrorCode::kInternal});
+    }
+}
+
+void Reflector::tell_failure(const Progress& progress, bool listing) const {
+    if (progress.stop.stop_requested()) return;
+    const std::string message = fmt::format("{} failed, trying again", listing ? "list" : "watch");
+    const telemetry::Fields fields{{"kind", resource_.kind},
+                                   {"namespace", resource_.scope},
+                                   {"failuresInARow", std::to_string(progress.failures)},
+                                   {"error", progress.error}};
+    // Watches are cut all the time; a list that fails leaves the operator with what it saw last, or nothing.
+    if (worth_a_warning(progress.failures) || (listing && progress.failures == 1)) {
+        telemetry::warn(message, fields);
+    } else {
+        telemetry::debug(message, fields);
+    }
+}
+
 void Reflector::run(const std::stop_token& stop) {
     Client client(transport_, stop);
-    Progress progress;
-    const auto list = [&](const Listing& listing) -> WatchStep {
-        if (listing.continue_token.empty()) progress.listed.clear();
-        std::string query = fmt::format("limit={}", kPageSize);
-        if (!resource_.query.empty()) query += "&" + resource_.query;
-        if (!listing.continue_token.empty()) query += "&continue=" + listing.continue_token;
-        const auto page = client.list(resource_.path, query, [&](const nlohmann::json& item) {
-            if (auto key = sink_.apply(item); !key.empty()) progress.listed.insert(std::move(key));
-        });
-        if (!page) {
-            progress.retry_after = page.error().retry_after;
-            if (!stop.stop_requested()) telemetry::warn("list failed, trying again", {{"error", page.error().message}});
-            return on_list_failure(listing, page.error().code);
-        }
-        if (page->continue_token.empty()) {
-            sink_.retain(std::exchange(progress.listed, {}));
-            ready_ = true;
-        }
-        return on_page(page->continue_token, page->resource_version);
-    };
-    const auto watch = [&](const Watching& watching) -> WatchStep {
-        // Spread over 300 to 600 s, as client-go does, so that watches don't end all at once.
-        const auto seconds = std::uniform_int_distribution<int>(300, 590)(progress.random);
-        std::string query = fmt::format("watch=1&allowWatchBookmarks=true&timeoutSeconds={}&resourceVersion={}",
-                                        seconds, watching.resource_version);
-        if (!resource_.query.empty()) query += "&" + resource_.query;
-        Watching at = watching;
-        WatchEnd end;
-        const auto start = std::chrono::steady_clock::now();
-        const auto done = client.watch(
-            resource_.path, query,
-            [&](const WatchEvent& event, const nlohmann::json* object) {
-                if (event.type == WatchEvent::Type::kError) {
-                    end.clean = false;
-                    end.code = code_of_watch_error(event);
-                    return false;
-                }
-                end.brought_events = true;
-                if (object != nullptr && event.type == WatchEvent::Type::kApplied) sink_.apply(*object);
-                if (object != nullptr && event.type == WatchEvent::Type::kDeleted) sink_.remove(*object);
-                if (!event.resource_version.empty()) at.resource_version = event.resource_version;
-                return true;
-            },
-            stop);
-        end.lasted = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
-        if (!done) {
-            end.clean = false;
-            end.code = done.error().code;
-            progress.retry_after = done.error().retry_after;
-            if (!stop.stop_requested()) telemetry::debug("watch broke", {{"error", done.error().message}});
-        }
-        return on_watch_end(at, end);
-    };
+    Progress progress{.stop = stop};
     while (!stop.stop_requested()) {
-        const WatchStep step = std::holds_alternative<Listing>(progress.state)
-                                   ? list(std::get<Listing>(progress.state))
-                                   : watch(std::get<Watching>(progress.state));
-        progress.state = step.next;
-        progress.failures = failures_after(progress.failures, step);
-        if (!step.backoff) continue;
+        const bool listing = std::holds_alternative<Listing>(progress.state);
+        const WatchStep next = step(client, progress);
+        progress.state = next.next;
+        progress.failures = failures_after(progress.failures, next);
+        if (!next.backoff) continue;
+        tell_failure(progress, listing);
         const double random = std::uniform_real_distribution<double>(0, 1)(progress.random);
         wait(std::max(kBackoff.wait(progress.failures, random),
                       progress.retry_after.value_or(std::chrono::milliseconds(0))),

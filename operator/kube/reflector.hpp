@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -11,6 +12,7 @@
 
 #include "operator/kube/client.hpp"
 #include "operator/kube/store.hpp"
+#include "operator/kube/watch_fsm.hpp"
 
 namespace n4b::kube {
 
@@ -19,6 +21,7 @@ struct Resource {
     std::string path{};   ///< Collection path.
     std::string query{};  ///< Further parameters, e.g. a label selector.
     std::string scope{};  ///< The namespace, empty for all.
+    std::string kind{};   ///< For people.
 };
 
 /// Where its objects go. Called from the reflector's thread only.
@@ -41,14 +44,23 @@ public:
 
     /// True once the first list is complete.
     [[nodiscard]] bool ready() const { return ready_; }
+    /// Of the last list, if that failed.
+    [[nodiscard]] std::optional<base::ErrorCode> list_error() const { return list_error_; }
+    /// The namespace, empty for all.
+    [[nodiscard]] const std::string& scope() const { return resource_.scope; }
 
 private:
-    void run(const std::stop_token& stop);
     struct Progress;
+    void run(const std::stop_token& stop);
+    WatchStep step(Client& client, Progress& progress);
+    WatchStep list(Client& client, Progress& progress, const Listing& listing);
+    void tell_failure(const Progress& progress, bool listing) const;
+    WatchStep watch(Client& client, Progress& progress, const Watching& watching);
     http::Transport& transport_;
     Resource resource_;
     ObjectSink sink_;
     std::atomic<bool> ready_ = false;
+    std::atomic<std::optional<base::ErrorCode>> list_error_{};
     std::jthread thread_{};
 };
 

@@ -9,9 +9,14 @@
 
 namespace n4b::kube {
 
+/// Objects a page: with all that the schema allows in them, and twice its size when parsed, a page of them should fit
+/// the operator's memory. client-go: 500.
+inline constexpr int kPageSize = 100;
+
 /// The next thing to do: list a page (from the first one with an empty token), or watch from a resource version.
 struct Listing {
     std::string continue_token{};
+    int limit = kPageSize;
     bool operator==(const Listing&) const = default;
 };
 struct Watching {
@@ -28,15 +33,18 @@ struct WatchStep {
 };
 
 /// A page came. Listing -> Listing (more pages) or Watching (all there).
-WatchStep on_page(const std::string& continue_token, const std::string& resource_version);
+WatchStep on_page(const Listing& state, const std::string& continue_token, const std::string& resource_version);
 
-/// A page failed. 410 (kDataLoss): the continue token expired, so the list starts anew; throttled and others: the same
-/// page again, after a wait.
+/// A page failed. Too long (kInvalid): the same page at once with half as many objects, down to one; the list goes on
+/// so, and the next one begins with whole pages. 410 (kDataLoss): the continue token expired, so the list starts anew;
+/// throttled and others: the same page again, after a wait.
 WatchStep on_list_failure(const Listing& state, base::ErrorCode code);
 
 /// The watch ended. Clean, or broken: watch again from where it stood, never list again. 410, on the request or inside
-/// the stream, and 504 "too large resource version": list. Throttled, forbidden: wait, keep the version. A watch
-/// shorter than a second that brought nothing counts as broken, or it would be a hot loop.
+/// the stream, and 504 "too large resource version": list. So after two minutes without even a bookmark: once etcd was
+/// restored from a backup, the server drops all that is at or below our version without a word. Throttled, forbidden:
+/// wait, keep the version. A watch shorter than a second that brought nothing counts as broken, or it would be a hot
+/// loop.
 struct WatchEnd {
     bool clean = true;
     base::ErrorCode code = base::ErrorCode::kUnavailable;  ///< When not clean.
@@ -47,5 +55,9 @@ WatchStep on_watch_end(const Watching& state, const WatchEnd& end);
 
 /// How many failures in a row there are after a step; the wait is theirs. Bounded.
 std::uint32_t failures_after(std::uint32_t failures, const WatchStep& step);
+
+/// Whether so many failures in a row are told of: at the third, which no passing trouble reaches, and then whenever
+/// they have doubled.
+bool worth_a_warning(std::uint32_t failures);
 
 }  // namespace n4b::kube

@@ -28,23 +28,34 @@ std::string with_advice(Reason reason, const std::string& message) {
     return fmt::format("{}{} {}", message, message.ends_with('.') ? "" : ".", what_to_do);
 }
 
+/// When something is written, and of which generation of the object.
+struct Stamp {
+    base::SystemTime now{};
+    std::int64_t generation = 0;
+};
+
 /// The verdict on the whole run: Succeeded, and what kstatus reads.
-void set_verdict(BackupPlan& plan, const BackupInputs& in, std::string_view succeeded, Reason reason,
+void set_verdict(api::BackupStatus& status, const Stamp& stamp, std::string_view succeeded, Reason reason,
                  const std::string& message) {
-    const auto set = [&](const char* type, std::string_view status, std::string_view why, const std::string& text) {
-        api::set_condition(plan.status.conditions, {.type = type,
-                                                    .status = std::string(status),
-                                                    .reason = std::string(why),
-                                                    .message = text.substr(0, kMaxMessage),
-                                                    .last_transition = in.now,
-                                                    .observed_generation = in.backup.meta.generation});
+    const auto set = [&](const char* type, std::string_view value) {
+        api::set_condition(status.conditions, {.type = type,
+                                               .status = std::string(value),
+                                               .reason = std::string(to_string(reason)),
+                                               .message = message.substr(0, kMaxMessage),
+                                               .last_transition = stamp.now,
+                                               .observed_generation = stamp.generation});
     };
     const bool active = succeeded == "Unknown";
-    set("Succeeded", succeeded, to_string(reason), message);
-    set("Reconciling", active ? "True" : "False", to_string(reason), message);
-    set("Stalled", succeeded == "False" ? "True" : "False", to_string(reason), message);
-    plan.status.observed_generation = in.backup.meta.generation;
-    if (!active) plan.status.completed = in.now;
+    set("Succeeded", succeeded);
+    set("Reconciling", active ? "True" : "False");
+    set("Stalled", succeeded == "False" ? "True" : "False");
+    status.observed_generation = stamp.generation;
+    if (!active) status.completed = stamp.now;
+}
+
+void set_verdict(BackupPlan& plan, const BackupInputs& in, std::string_view succeeded, Reason reason,
+                 const std::string& message) {
+    set_verdict(plan.status, {.now = in.now, .generation = in.backup.meta.generation}, succeeded, reason, message);
 }
 
 void fail(BackupPlan& plan, const BackupInputs& in, Reason reason, const std::string& message) {
@@ -221,6 +232,11 @@ void end_attempt(api::BackupStatus& status, Reason reason, const std::string& me
     status.progress.reset();
     attempt.reason = to_string(reason);
     attempt.message = message.substr(0, kMaxMessage);
+}
+
+void hold_up(api::BackupStatus& status, std::int64_t generation, const std::string& message, base::SystemTime now) {
+    set_verdict(status, {.now = now, .generation = generation}, "Unknown", Reason::kPending,
+                "can't start, trying again: " + message);
 }
 
 BackupPlan plan_backup(const BackupInputs& in) {

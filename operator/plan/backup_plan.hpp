@@ -67,6 +67,9 @@ std::optional<StartAttempt> wanted_attempt(const api::Backup& backup, base::Syst
 /// What to do with a backup now. Pure and total; see docs/operator.md for the life of a backup.
 BackupPlan plan_backup(const BackupInputs& inputs);
 
+/// The status while an attempt can't be started because the API server refuses or fails, which is tried again.
+void hold_up(api::BackupStatus& status, std::int64_t generation, const std::string& message, base::SystemTime now);
+
 /// The status after a Job could not be created for good (quota, admission, a name that somebody else owns).
 void end_attempt(api::BackupStatus& status, base::Reason reason, const std::string& message, base::SystemTime now);
 

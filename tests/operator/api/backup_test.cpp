@@ -44,6 +44,27 @@ TEST(Backup, NamesTheFieldOfAWrongType) {
     EXPECT_THAT(backup.error().message, testing::HasSubstr("spec.retry.limit"));
 }
 
+TEST(Backup, IsInvalidWhereAnObjectIsSomethingElse) {
+    for (const char* text : {"null", "5", "[]", R"({"spec": []})", R"({"metadata": [], "spec": {"runner": []}})"}) {
+        EXPECT_FALSE(parse_backup(Json::parse(text))) << text;
+    }
+    auto json = Json::parse(kObject);
+    json["spec"]["runner"]["resources"] = Json::array();
+    EXPECT_TRUE(parse_backup(json)) << "the API server judges resources";
+}
+
+TEST(Backup, IsKeptWithoutItsRunnerOnceItHasFinished) {
+    auto json = Json::parse(kObject);
+    json["spec"]["runner"]["annotations"]["a"] = std::string(200'000, 'x');
+    for (const char* verdict : {"Unknown", "True", "False"}) {
+        json["status"]["conditions"] = {{{"type", "Succeeded"}, {"status", verdict}}};
+        const auto backup = parse_backup(json);
+        ASSERT_TRUE(backup) << backup.error().message;
+        EXPECT_EQ(backup->spec.runner == RunnerSpec{}, backup->finished()) << verdict;
+        EXPECT_EQ(backup->spec.source, "prod");
+    }
+}
+
 TEST(BackupStatus, SurvivesWritingAndReading) {
     auto json = Json::parse(kObject);
     auto backup = *parse_backup(json);

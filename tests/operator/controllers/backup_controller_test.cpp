@@ -129,6 +129,42 @@ TEST(BackupController, ShowsHowFarTheRunThatEndedLastRestoresAndNeverTheFuture) 
     EXPECT_EQ(shown(), 1'790'000'000 - 10800);
 }
 
+TEST(BackupController, ShowsWhatABackupRestoresAlthoughTheAnswerToItsLastWriteWasLost) {
+    Cluster cluster;
+    const auto finished = [](const std::string& name, seconds ago) {
+        auto backup = Cluster::backup(name);
+        backup.status.completed = kNow - ago;
+        backup.status.conditions = {{.type = "Succeeded", .status = "True", .reason = "Completed"}};
+        backup.status.artifact.emplace().recoverable_to = kNow - ago;
+        return backup;
+    };
+    const auto shown = [&] {
+        const auto text = cluster.metrics.text();
+        const auto at = text.find("neo4jbackup_last_recoverable_timestamp_seconds{");
+        return at == std::string::npos ? 0.0 : std::stod(text.substr(text.find("} ", at) + 2));
+    };
+    const std::string path = "/apis/neo4jbackup.dev/v1alpha1/namespaces/db/neo4jbackups/new/status";
+    cluster.api.failures["PATCH " + path] = 503;  // Stored, but nobody heard of it.
+    auto running = Cluster::backup("new");
+    const auto job = plan::job_name(running.meta, 1);
+    running.status.started = kNow - seconds(100);
+    running.status.attempts = {{.number = 1, .job = job, .started = kNow - seconds(100)}};
+    contract::RunReport report{.reason = Reason::kCompleted, .run_uid = running.meta.uid, .attempt = 1};
+    report.artifact.emplace().recoverable_to = kNow - seconds(50);
+    cluster.world.jobs.apply("db/" + job, {.meta = {.name = job, .owner_uid = running.meta.uid}, .complete = true});
+    api::Pod pod{.meta = {.object_namespace = "db", .name = job + "-x", .backup_uid = running.meta.uid}};
+    pod.runner = api::RunnerContainer{.terminated = true, .message = contract::to_json(report)};
+    cluster.world.pods.apply("db/" + job + "-x", pod);
+    cluster.world.backups.apply(running.meta.key(), running);
+    EXPECT_FALSE(cluster.controller.reconcile(running.meta.key(), {}));
+    ASSERT_THAT(cluster.patched("new"), HasSubstr("\"True\"")) << "its verdict";
+    EXPECT_EQ(shown(), 0.0);
+    cluster.reconcile(finished("new", seconds(50)));
+    EXPECT_EQ(shown(), 1'790'000'000 - 50);
+    cluster.reconcile(finished("old", seconds(5000)));
+    EXPECT_EQ(shown(), 1'790'000'000 - 50) << "an older one is looked at now and then";
+}
+
 TEST(BackupController, TakesOverAJobThatAnEarlierLifeCouldNotRecord) {
     Cluster cluster;
     const auto a = Cluster::backup("a");
@@ -176,6 +212,84 @@ TEST(BackupController, ALookUpThatCannotBeMadeDoesNotWaitForEver) {
     EXPECT_FALSE(cluster.controller.reconcile(early.meta.key(), {})) << "it is tried again";
     cluster.reconcile(silent(early.spec.start_timeout + seconds(1)));
     EXPECT_THAT(cluster.patched("a"), HasSubstr("PodRejected"));
+}
+
+/// One with an endpoint of its own, and of its own source.
+api::Backup apart(const std::string& name) {
+    auto backup = Cluster::backup(name);
+    backup.spec.source = "source of " + name;
+    backup.spec.service.reset();
+    backup.spec.endpoints = {{"h", 6362}};
+    return backup;
+}
+
+TEST(BackupController, WhatCannotStartShowsWhyAndKeepsNobodyElseFromRunning) {
+    const auto claim = "GET /api/v1/namespaces/db/persistentvolumeclaims/claim";
+    const auto slices = "GET /apis/discovery.k8s.io/v1/namespaces/db/endpointslices";
+    for (const std::string& call : {std::string("POST ") + kJobs, std::string(claim), std::string(slices)}) {
+        Cluster cluster;
+        cluster.api.failures[call] = 500;
+        for (const char* name : {"a", "b"}) {
+            auto backup = apart(name);
+            if (call == slices) backup.spec.service = api::ServicePort{.name = "replicas", .port = "backup"};
+            cluster.world.backups.apply(backup.meta.key(), backup);
+            EXPECT_FALSE(cluster.controller.reconcile(backup.meta.key(), {})) << "it is tried again";
+            EXPECT_EQ(cluster.slots.held(), 0U);
+            const auto status = base::Json::parse(cluster.patched(name))["status"];
+            EXPECT_THAT(status["conditions"].dump(), HasSubstr(call.substr(call.find(' ') + 1))) << call;
+            EXPECT_THAT(status["conditions"].dump(), HasSubstr("Pending"));
+            EXPECT_TRUE(status["attempts"].empty()) << "nothing was attempted";
+        }
+        cluster.api.failures.clear();
+        cluster.reconcile(apart("c"));
+        EXPECT_TRUE(cluster.api.asked("POST", kJobs));
+        EXPECT_EQ(cluster.slots.held(), 1U);
+    }
+}
+
+TEST(BackupController, SaysOnceWhyAJobCannotBeMade) {
+    Cluster cluster;
+    cluster.api.failures[std::string("POST ") + kJobs] = 500;
+    auto backup = apart("a");
+    cluster.world.backups.apply(backup.meta.key(), backup);
+    EXPECT_FALSE(cluster.controller.reconcile(backup.meta.key(), {}));
+    const auto conditions = base::Json::parse(cluster.patched("a"))["status"]["conditions"];
+    for (const auto& c : conditions) {
+        // As another try would have told it, with another number in it.
+        backup.status.conditions.push_back({.type = c["type"],
+                                            .status = c["status"],
+                                            .reason = c["reason"],
+                                            .message = c["message"].get<std::string>() + "4711"});
+    }
+    cluster.world.backups.apply(backup.meta.key(), backup);
+    cluster.api.requests.clear();
+    EXPECT_FALSE(cluster.controller.reconcile(backup.meta.key(), {}));
+    EXPECT_TRUE(cluster.api.asked("POST", kJobs));
+    EXPECT_EQ(cluster.patched("a"), "") << "each write would wake it at once, and the wait would be none";
+}
+
+TEST(BackupController, ABackupUnderWayKeepsItsSlotWhileItsNextJobCannotBeMade) {
+    Cluster cluster;
+    cluster.api.failures[std::string("POST ") + kJobs] = 500;
+    const auto backup = silent(seconds(30));
+    cluster.world.backups.apply(backup.meta.key(), backup);
+    EXPECT_FALSE(cluster.controller.reconcile(backup.meta.key(), {}));
+    EXPECT_EQ(cluster.slots.held(), 1U);
+}
+
+TEST(BackupController, HoldsTheSlotOfARunThatCameIntoViewLate) {
+    Cluster cluster;
+    cluster.controller.recover();
+    auto late = apart("late");
+    late.status.started = kNow;
+    late.status.attempts = {{.number = 1, .job = plan::job_name(late.meta, 1), .started = kNow}};
+    cluster.has_job(late, {});
+    cluster.reconcile(late);
+    EXPECT_EQ(cluster.slots.held(), 1U);
+    auto other = apart("other");
+    other.spec.source = late.spec.source;
+    cluster.reconcile(other);
+    EXPECT_FALSE(cluster.api.asked("POST", kJobs)) << "one run a source";
 }
 
 TEST(BackupController, AClaimThatCannotBeReadClosesTheGateOfALookUp) {

@@ -13,7 +13,7 @@ TEST(RunSlots, OneRunAGroup) {
     RunSlots slots(10);
     EXPECT_FALSE(slots.acquire("a", "g"));
     EXPECT_FALSE(slots.acquire("a", "g")) << "who has it keeps it";
-    EXPECT_THAT(*slots.acquire("b", "g"), HasSubstr("a runs"));
+    EXPECT_THAT(*slots.acquire("b", "g"), HasSubstr("another backup of the same source and database runs"));
     EXPECT_FALSE(slots.acquire("c", "h"));
     EXPECT_THAT(slots.release("a"), ElementsAre("b"));
     EXPECT_FALSE(slots.acquire("b", "g"));
@@ -25,6 +25,27 @@ TEST(RunSlots, LimitOverAll) {
     EXPECT_THAT(*slots.acquire("b", "h"), HasSubstr("limit"));
     EXPECT_THAT(*slots.acquire("c", "i"), HasSubstr("limit"));
     EXPECT_THAT(slots.release("a"), ElementsAre("b", "c"));
+}
+
+TEST(RunSlots, WakesTheWaitersOfItsGroupFirst) {
+    RunSlots slots(2);
+    slots.acquire("a", "g");
+    slots.acquire("b", "h");
+    for (int i = 0; i < 40; ++i) slots.acquire("other " + std::to_string(i), "h");
+    slots.acquire("c", "g");
+    slots.acquire("d", "g");
+    const auto woken = slots.release("a");
+    ASSERT_EQ(woken.size(), 32U);
+    EXPECT_THAT(std::vector(woken.begin(), woken.begin() + 3), ElementsAre("c", "d", "other 0"));
+}
+
+TEST(RunSlots, TellsTheSameWhoeverRuns) {
+    RunSlots slots(10);
+    slots.acquire("a", "g");
+    const auto before = slots.acquire("c", "g");
+    slots.release("a");
+    slots.acquire("b", "g");
+    EXPECT_EQ(slots.acquire("c", "g"), before) << "or each that waits is written whenever another one runs";
 }
 
 TEST(RunSlots, RunsUnderWayAreHeldWhateverTheLimit) {
@@ -46,7 +67,7 @@ TEST(RunSlots, AnObjectMadeAnewWithAnotherSourceLeavesTheFirst) {
         } else {
             EXPECT_FALSE(slots.acquire("a", "h"));
         }
-        EXPECT_THAT(*slots.acquire("c", "h"), HasSubstr("a runs"));
+        EXPECT_THAT(*slots.acquire("c", "h"), HasSubstr("another backup of the same source and database runs"));
         EXPECT_FALSE(slots.acquire("b", "g"));
         slots.release("a");
         EXPECT_FALSE(slots.acquire("c", "h"));

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <ostream>
+#include <vector>
 
 namespace n4b::kube {
 namespace {
@@ -16,17 +17,31 @@ const Listing kPage{.continue_token = "t"};
 const Watching kAt{.resource_version = "7"};
 
 TEST(WatchFsm, PagesUntilTheLastAndThenWatches) {
-    EXPECT_EQ(on_page("t", "5"), (WatchStep{.next = kPage}));
-    EXPECT_EQ(on_page("", "7"), (WatchStep{.next = kAt}));
+    EXPECT_EQ(on_page(kFresh, "t", "5"), (WatchStep{.next = kPage}));
+    EXPECT_EQ(on_page(kPage, "", "7"), (WatchStep{.next = kAt}));
 }
 
 TEST(WatchFsm, ListFailures) {
     for (const auto& state : {kFresh, kPage}) {
         for (const auto code : {ErrorCode::kUnavailable, ErrorCode::kThrottled, ErrorCode::kPermissionDenied,
-                                ErrorCode::kUnauthenticated, ErrorCode::kDeadline, ErrorCode::kInvalid}) {
+                                ErrorCode::kUnauthenticated, ErrorCode::kDeadline, ErrorCode::kInternal}) {
             EXPECT_EQ(on_list_failure(state, code), (WatchStep{.next = state, .backoff = true}));
         }
         EXPECT_EQ(on_list_failure(state, ErrorCode::kDataLoss), (WatchStep{.next = kFresh, .backoff = true}));
+    }
+}
+
+TEST(WatchFsm, HalvesAPageThatIsTooLongUntilItIsOneObject) {
+    for (const char* token : {"", "t"}) {
+        Listing at{.continue_token = token};
+        for (const int limit : {50, 25, 12, 6, 3, 1}) {
+            const Listing half{.continue_token = token, .limit = limit};
+            EXPECT_EQ(on_list_failure(at, ErrorCode::kInvalid), (WatchStep{.next = half}));
+            at = half;
+        }
+        EXPECT_EQ(on_list_failure(at, ErrorCode::kInvalid), (WatchStep{.next = at, .backoff = true}));
+        EXPECT_EQ(on_page(at, "next", "5"), (WatchStep{.next = Listing{.continue_token = "next", .limit = 1}}));
+        EXPECT_EQ(on_list_failure(at, ErrorCode::kDataLoss), (WatchStep{.next = kFresh, .backoff = true}));
     }
 }
 
@@ -41,7 +56,11 @@ TEST(WatchFsm, WatchEnds) {
     const auto any = ErrorCode::kUnavailable;
     const auto gone = ErrorCode::kDataLoss;
     const Case cases[] = {
-        {true, any, minutes(5), false, {.next = kAt, .served = true}},
+        {true, any, milliseconds(119'999), false, {.next = kAt, .served = true}},
+        {true, any, milliseconds(120'000), false, {.next = kFresh, .served = true}},
+        {true, any, minutes(5), true, {.next = kAt, .served = true}},
+        {false, ErrorCode::kDeadline, milliseconds(150'000), false, {.next = kFresh, .backoff = true, .served = true}},
+        {false, ErrorCode::kDeadline, milliseconds(150'000), true, {.next = kAt, .backoff = true, .served = true}},
         {true, any, milliseconds(10), true, {.next = kAt, .served = true}},
         {true, any, milliseconds(10), false, {.next = kAt, .backoff = true}},
         {true, any, milliseconds(1000), false, {.next = kAt}},
@@ -67,8 +86,17 @@ TEST(WatchFsm, CountsFailuresInARowOnly) {
     const WatchStep served{.next = kAt, .backoff = true, .served = true};
     EXPECT_EQ(failures_after(3, good), 0U);
     EXPECT_EQ(failures_after(3, bad), 4U);
-    EXPECT_EQ(failures_after(16, bad), 16U);
+    EXPECT_EQ(failures_after(1'000'000, bad), 1'000'000U);
     EXPECT_EQ(failures_after(9, served), 1U) << "a watch that worked for hours and broke is no ninth failure";
+}
+
+TEST(WatchFsm, TellsOfTheThirdFailureInARowAndOfEachDoubling) {
+    std::vector<std::uint32_t> told;
+    for (std::uint32_t failures = 0; failures <= 100; ++failures) {
+        if (worth_a_warning(failures)) told.push_back(failures);
+    }
+    EXPECT_EQ(told, (std::vector<std::uint32_t>{3, 6, 12, 24, 48, 96}));
+    EXPECT_FALSE(worth_a_warning(1'000'000)) << "where counting ends, it would be told of each time";
 }
 
 }  // namespace
