@@ -11,13 +11,13 @@ cd "$here/../.."
 begin
 replica=$(kubectl get pod -n "$NS" replica-0 -o jsonpath='{.status.podIP}')
 storage main
-backup first main "$service" '  retry: {limit: 0}' prod
+backup first main "$service" '  retry: {limit: 0, backoff: 1s}' prod
 expect first True Completed
 
 step "the pod is killed right after the head was written: a look-up finds the artifact, and nothing is copied again"
 peer python3 tests/e2e/paused_proxy.py "$HOST:27521" "$replica:6362" 300000 "$STATE/gate"
 before=$(heads main)
-backup headed main "$(endpoint $HOST 27521)" '  retry: {limit: 0}' prod
+backup headed main "$(endpoint $HOST 27521)" '  retry: {limit: 0, backoff: 1s}' prod
 running headed
 read -r _ pid <<< "$(runner_task headed)"
 # Each link() takes 4 s to return, and a head is linked into its place: the pod dies in between for certain.
@@ -68,12 +68,12 @@ blobs() { [ "$(cypher replica-0 "MATCH (n:Blob) RETURN count(n)")" = 64 ]; }
 for _ in $(seq 120); do ! blobs || break; sleep 0.5; done
 blobs || die "the replica does not catch up"
 storage memory tiny 300m
-backup out-of-memory memory "$(endpoint replica-0.neo4j 6362)" $'  runner: {resources: {limits: {memory: 40Mi}}}\n  compression: None\n  retry: {limit: 0}'
+backup out-of-memory memory "$(endpoint replica-0.neo4j 6362)" $'  runner: {resources: {limits: {memory: 40Mi}}}\n  compression: None\n  retry: {limit: 0, backoff: 1s}'
 expect out-of-memory False OutOfMemory
 
 step "another database answers under the name of the source"
 kubectl delete pod -n "$NS" -l app=neo4j > /dev/null
 tests/testbed/neo4j.sh "$NS"
-backup other-database main "$service" '  retry: {limit: 0}' prod
+backup other-database main "$service" '  retry: {limit: 0, backoff: 1s}' prod
 expect other-database False SourceIdentityChanged
 step "done"

@@ -113,15 +113,15 @@ peer python3 tests/e2e/paused_proxy.py "$HOST:27501" "$replica:6362" 300000 "$ST
 peer python3 tests/e2e/paused_proxy.py "$HOST:27504" "$replica:6362" 300000 "$STATE/never"
 peer python3 tests/e2e/paused_proxy.py "$HOST:27502" "$replica:6362" 300000 "$STATE/cut"
 peer socat "TCP-LISTEN:27503,bind=$HOST,fork,reuseaddr" EXEC:true
-quick=$'  startTimeout: 12s\n  retry: {limit: 0}'
+quick=$'  startTimeout: 12s\n  retry: {limit: 0, backoff: 1s}'
 backup unreachable main "$(endpoint $HOST 1)"
 backup no-name main "$(endpoint no-such-host.invalid 6362)"
 backup not-catchup main "$(endpoint core-0.neo4j 7474)"
 backup closed main "$(endpoint $HOST 27502)"
 backup other-service main "$(endpoint $HOST 27503)"
-backup stalled main "$(endpoint $HOST 27501)" $'  prepareTimeout: 5s\n  stallTimeout: 5s\n  connectTimeout: 5s\n  retry: {limit: 0}'
-backup late main "$(endpoint $HOST 27504)" $'  attemptDeadline: 6s\n  retry: {limit: 0}'
-backup full tiny "$service" $'  compression: None\n  retry: {limit: 0}'
+backup stalled main "$(endpoint $HOST 27501)" $'  prepareTimeout: 5s\n  stallTimeout: 5s\n  connectTimeout: 5s\n  retry: {limit: 0, backoff: 1s}'
+backup late main "$(endpoint $HOST 27504)" $'  attemptDeadline: 6s\n  retry: {limit: 0, backoff: 1s}'
+backup full tiny "$service" $'  compression: None\n  retry: {limit: 0, backoff: 1s}'
 backup read-only readonly "$service"
 backup no-storage nowhere "$service"
 kubectl apply -n "$NS" -f - > /dev/null <<'Y'
@@ -139,7 +139,7 @@ kubectl create quota -n "$NS" none --hard=pods=0 > /dev/null
 backup over-quota main "$service" "$quick"
 expect over-quota False PodRejected
 kubectl delete quota -n "$NS" none > /dev/null
-backup skipped nowhere "$service" $'  startDeadline: 3s\n  retry: {limit: 0}'
+backup skipped nowhere "$service" $'  startDeadline: 3s\n  retry: {limit: 0, backoff: 1s}'
 expect unreachable False SourceUnreachable
 expect no-name False SourceNameNotResolved
 expect not-catchup False NotCatchupServer
@@ -172,14 +172,14 @@ Y
 expect no-storage True Completed
 
 step "half-way: eviction, a lost runner, a deleted Job, a second backup of the same source"
-hold() { backup "$1" main "$(endpoint $HOST 27501)" "${2:-  retry: {limit: 0\}}"; }
+hold() { backup "$1" main "$(endpoint $HOST 27501)" "${2:-  retry: {limit: 0, backoff: 1s\}}"; }
 hold evicted
 hold killed
 hold deleted
 running evicted
 running killed
 running deleted
-backup queued main "$(endpoint $HOST 27501)" "  retry: {limit: 0}" deleted
+backup queued main "$(endpoint $HOST 27501)" "  retry: {limit: 0, backoff: 1s}" deleted
 expect queued Unknown Queued
 pod=$(kubectl get pod -n "$NS" -l neo4jbackup.dev/backup=evicted -o jsonpath='{.items[0].metadata.name}')
 kubectl create --raw "/api/v1/namespaces/$NS/pods/$pod/eviction" -f - > /dev/null <<< "{\"apiVersion\":\"policy/v1\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"$pod\"}}"

@@ -60,7 +60,7 @@ spec:
   source: {name: ${5:-$1}, $3}
   databases: [graph.db]
   storageRef: {name: $2}
-${4:-  retry: {limit: 0\}}
+${4:-  retry: {limit: 0, backoff: 1s\}}
 Y
 }
 # expect NAME STATUS REASON [SECONDS]: the condition Succeeded gets there, and an event tells the reason
