@@ -84,13 +84,17 @@ Result<std::unique_ptr<storage::Writer>> FaultyStorage::create(std::string_view 
     });
 }
 
+void FaultyStorage::note_renamed(std::string_view from, std::string_view to) {
+    const std::lock_guard lock(mutex_);
+    files_[std::string(to)] = files_[std::string(from)];
+    files_.erase(std::string(from));
+    volatile_entries_.erase(std::string(from));
+}
+
 Result<void> FaultyStorage::publish(std::string_view from, std::string_view to) {
     return strike([&]() -> Result<void> {
         N4B_TRY_VOID(inner_.publish(from, to));
-        const std::lock_guard lock(mutex_);
-        files_[std::string(to)] = files_[std::string(from)];
-        files_.erase(std::string(from));
-        volatile_entries_.erase(std::string(from));
+        note_renamed(from, to);
         return {};
     });
 }
@@ -98,10 +102,7 @@ Result<void> FaultyStorage::publish(std::string_view from, std::string_view to) 
 Result<void> FaultyStorage::replace_directory(std::string_view from, std::string_view to) {
     return strike([&]() -> Result<void> {
         N4B_TRY_VOID(inner_.replace_directory(from, to));
-        const std::lock_guard lock(mutex_);
-        files_[std::string(to)] = files_[std::string(from)];
-        files_.erase(std::string(from));
-        volatile_entries_.erase(std::string(from));
+        note_renamed(from, to);
         return {};
     });
 }

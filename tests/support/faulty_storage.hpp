@@ -48,6 +48,8 @@ private:
     template <typename Operation>
     auto strike(Operation operation) -> decltype(operation());
     [[noreturn]] void power_off();
+    /// A finished file has another name now, durably.
+    void note_renamed(std::string_view from, std::string_view to);
 
     storage::Storage& inner_;
     const std::string root_;

@@ -1,6 +1,4 @@
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -8,6 +6,7 @@
 #include <thread>
 
 #include "backup-runner/net/stream.hpp"
+#include "tests/support/loopback_listener.hpp"
 
 namespace n4b::net {
 namespace {
@@ -16,29 +15,9 @@ using base::Deadline;
 using base::ErrorCode;
 using base::Reason;
 
-/// A listening socket on loopback.
-class Listener {
+class Listener : public testing::LoopbackListener {
 public:
-    Listener() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof address;
-        EXPECT_EQ(::bind(fd_, reinterpret_cast<sockaddr*>(&address), size), 0);
-        EXPECT_EQ(::listen(fd_, 4), 0);
-        EXPECT_EQ(::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size), 0);
-        port_ = ntohs(address.sin_port);
-    }
-    ~Listener() { ::close(fd_); }
-    Listener(const Listener&) = delete;
-    Listener& operator=(const Listener&) = delete;
-
-    [[nodiscard]] int accept() const { return ::accept(fd_, nullptr, nullptr); }
-    [[nodiscard]] Address address() const { return {.ip = "127.0.0.1", .port = port_}; }
-
-private:
-    int fd_;
-    std::uint16_t port_ = 0;
+    [[nodiscard]] Address address() const { return {.ip = "127.0.0.1", .port = port()}; }
 };
 
 Deadline soon() {

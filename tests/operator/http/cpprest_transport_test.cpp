@@ -1,10 +1,8 @@
 #include "operator/http/cpprest_transport.hpp"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,39 +10,30 @@
 #include <mutex>
 #include <thread>
 
+#include "tests/support/loopback_listener.hpp"
+
 namespace n4b::http {
 namespace {
 
 using base::ErrorCode;
 using std::chrono::milliseconds;
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 
 /// An HTTP server that sends one text to the first connection, and is silent for ever after.
 class FallsSilent {
 public:
-    explicit FallsSilent(std::string text) : text_(std::move(text)), fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t length = sizeof address;
-        EXPECT_EQ(::bind(fd_, reinterpret_cast<sockaddr*>(&address), length), 0);
-        EXPECT_EQ(::listen(fd_, 4), 0);
-        ::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &length);
-        port_ = ntohs(address.sin_port);
-        thread_ = std::jthread([this] { serve(); });
-    }
+    explicit FallsSilent(std::string text) : text_(std::move(text)), thread_([this] { serve(); }) {}
     ~FallsSilent() {
-        ::shutdown(fd_, SHUT_RDWR);
+        listener_.shut_down();
         thread_.join();
-        ::close(fd_);
     }
     FallsSilent(const FallsSilent&) = delete;
     FallsSilent& operator=(const FallsSilent&) = delete;
-    [[nodiscard]] std::string url() const { return fmt::format("http://127.0.0.1:{}", port_); }
+    [[nodiscard]] std::string url() const { return fmt::format("http://127.0.0.1:{}", listener_.port()); }
 
 private:
     void serve() {
-        const int peer = ::accept(fd_, nullptr, nullptr);
+        const int peer = listener_.accept();
         if (peer < 0) return;
         std::array<char, 4096> request{};
         if (::recv(peer, request.data(), request.size(), 0) > 0 && !text_.empty()) {
@@ -56,10 +45,9 @@ private:
         ::close(peer);
     }
 
+    n4b::testing::LoopbackListener listener_{};
     std::string text_;
-    int fd_;
-    std::uint16_t port_ = 0;
-    std::jthread thread_{};
+    std::jthread thread_;  ///< Last: it uses the others.
 };
 
 std::unique_ptr<Transport> transport_to(const FallsSilent& server, milliseconds gap) {

@@ -1,14 +1,11 @@
 #include "operator/http/plain_get.hpp"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <thread>
 
 #include "common/httpd/server.hpp"
+#include "tests/support/loopback_listener.hpp"
 
 namespace n4b::http {
 namespace {
@@ -34,31 +31,8 @@ TEST(PlainGet, BringsTheBodyOfASmallAnswer) {
     EXPECT_EQ(get("/progress", "127.0.0.2").value_or("error"), "{}");
 }
 
-/// A socket that takes connections and never answers.
-class Silent {
-public:
-    Silent() : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t length = sizeof address;
-        EXPECT_EQ(::bind(fd_, reinterpret_cast<sockaddr*>(&address), length), 0);
-        EXPECT_EQ(::listen(fd_, 4), 0);
-        ::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &length);
-        port_ = ntohs(address.sin_port);
-    }
-    ~Silent() { ::close(fd_); }
-    Silent(const Silent&) = delete;
-    Silent& operator=(const Silent&) = delete;
-    [[nodiscard]] std::uint16_t port() const { return port_; }
-
-private:
-    int fd_;
-    std::uint16_t port_ = 0;
-};
-
 TEST(PlainGet, EndsInTimeOrWhenStopped) {
-    const Silent silent;
+    const testing::LoopbackListener silent;
     const PlainRequest request{
         .ip = "127.0.0.1", .port = silent.port(), .path = "/", .timeout = std::chrono::milliseconds(50)};
     EXPECT_EQ(plain_get(request, {}).error().code, ErrorCode::kDeadline);
