@@ -153,7 +153,7 @@ Result<void> read_file(storage::Storage& storage, const Artifact& artifact, cons
 
 Result<void> verify(storage::Storage& storage, const Artifact& artifact) {
     const archive::ByteSink ignore = [](std::span<const std::byte>) { return Result<void>{}; };
-    N4B_TRY_VOID(as_damage(check_written(storage, artifact)));
+    N4B_TRY_VOID(as_damage(check_listing(storage, artifact)));
     std::int64_t bytes = 0;
     std::int64_t stored_bytes = 0;
     std::int64_t files = 0;

@@ -90,6 +90,25 @@ Result<void> check_access(const std::string& text, Access access) {
     return {};
 }
 
+/// Everything a head promises is there: the objects by their listing, the index by digest.
+Result<void> check_written(storage::Storage& storage, const Artifact& artifact) {
+    N4B_TRY_VOID(check_listing(storage, artifact));
+    N4B_TRY(const auto reader, storage.open(fmt::format("{}/{}", artifact.keys.data, archive::kIndex)));
+    archive::Sha256 digest;
+    std::vector<std::byte> buffer(64 * 1024);
+    for (;;) {
+        N4B_TRY(const auto n, reader->read_some(buffer));
+        if (n == 0) break;
+        digest.update(std::span(buffer).first(n));
+    }
+    if (digest.finish() != artifact.head.index.stored_digest) {
+        return base::fail(
+            ErrorCode::kDataLoss, Reason::kArtifactDamaged,
+            fmt::format("{}/{}: the digest does not match the head", artifact.keys.data, archive::kIndex));
+    }
+    return {};
+}
+
 /// An artifact whose head can be read and keeps its promise.
 Result<Artifact> read_written(storage::Storage& storage, const std::string& source, const std::string& database,
                               const std::string& chain, const archive::ArtifactName& name) {
@@ -130,7 +149,7 @@ private:
     bool source(const std::string& source) {
         if (!scope_.database.empty()) return database(source, scope_.database);
         const auto databases = names_in(storage_, source, true, contract::is_storage_name);
-        if (!databases) return bad({source, "", "", "", source, base::fail(databases.error())});
+        if (!databases) return take_({source, "", "", "", source, base::fail(databases.error())});
         return std::all_of(databases->begin(), databases->end(),
                            [&](const std::string& name) { return database(source, name); });
     }
@@ -138,7 +157,7 @@ private:
     bool database(const std::string& source, const std::string& database) {
         auto chains = list_chains(storage_, source, database);
         if (!chains) {
-            return bad({source, database, "", "", database_key(source, database), base::fail(chains.error())});
+            return take_({source, database, "", "", database_key(source, database), base::fail(chains.error())});
         }
         if (order_ == Order::kNewestFirst) std::reverse(chains->begin(), chains->end());
         return std::all_of(chains->begin(), chains->end(), [&](const std::string& name) {
@@ -148,7 +167,7 @@ private:
 
     bool chain(const std::string& source, const std::string& database, const std::string& chain) {
         auto names = head_names(storage_, database_key(source, database) + "/" + chain);
-        if (!names) return bad(unlisted(source, database, chain, names.error()));
+        if (!names) return take_(unlisted(source, database, chain, names.error()));
         if (order_ == Order::kNewestFirst) std::reverse(names->begin(), names->end());
         return std::all_of(names->begin(), names->end(), [&](const archive::ArtifactName& name) {
             auto artifact = read_head(storage_, source, database, chain, name);
@@ -163,8 +182,6 @@ private:
         });
     }
 
-    bool bad(FoundHead directory) { return take_(std::move(directory)); }
-
     storage::Storage& storage_;
     const Scope& scope_;
     const Order order_;
@@ -177,7 +194,7 @@ bool lies_in_the_head(const base::Error& error) {
     return error.reason == Reason::kArtifactDamaged || error.reason == Reason::kArtifactNotSupported;
 }
 
-Result<void> check_written(storage::Storage& storage, const Artifact& artifact) {
+Result<void> check_listing(storage::Storage& storage, const Artifact& artifact) {
     N4B_TRY(const auto listing, list_objects(storage, artifact.keys.data, SyncDirectories::kNo));
     const auto& head = artifact.head;
     if (listing.objects != head.objects || listing.bytes != head.object_bytes) {
@@ -185,19 +202,6 @@ Result<void> check_written(storage::Storage& storage, const Artifact& artifact) 
             ErrorCode::kDataLoss, Reason::kArtifactDamaged,
             fmt::format("{}: {} objects with {} bytes are there, the head promises {} with {}", artifact.keys.data,
                         listing.objects, listing.bytes, head.objects, head.object_bytes));
-    }
-    N4B_TRY(const auto reader, storage.open(fmt::format("{}/{}", artifact.keys.data, archive::kIndex)));
-    archive::Sha256 digest;
-    std::vector<std::byte> buffer(64 * 1024);
-    for (;;) {
-        N4B_TRY(const auto n, reader->read_some(buffer));
-        if (n == 0) break;
-        digest.update(std::span(buffer).first(n));
-    }
-    if (digest.finish() != head.index.stored_digest) {
-        return base::fail(
-            ErrorCode::kDataLoss, Reason::kArtifactDamaged,
-            fmt::format("{}/{}: the digest does not match the head", artifact.keys.data, archive::kIndex));
     }
     return {};
 }

@@ -78,8 +78,8 @@ base::Result<std::optional<Artifact>> newest_artifact(storage::Storage& storage,
 base::Result<Artifact> look_up(storage::Storage& storage, const std::string& source, const std::string& database,
                                const std::string& run_uid, const PassedOverHead& passed_over);
 
-/// Everything a head promises is there: the objects by count and size, the index by digest. DataLoss (ArtifactDamaged).
-base::Result<void> check_written(storage::Storage& storage, const Artifact& artifact);
+/// The objects that a head promises are there, by count and size. DataLoss (ArtifactDamaged).
+base::Result<void> check_listing(storage::Storage& storage, const Artifact& artifact);
 
 contract::ArtifactReport report_of(const Artifact& artifact);
 
