@@ -72,8 +72,19 @@ backup out-of-memory memory "$(endpoint replica-0.neo4j 6362)" $'  runner: {reso
 expect out-of-memory False OutOfMemory
 
 step "another database answers under the name of the source"
-kubectl delete pod -n "$NS" -l app=neo4j > /dev/null
-tests/testbed/neo4j.sh "$NS"
+uids() { kubectl get pods -n "$NS" -l app=neo4j -o jsonpath='{.items[*].metadata.uid}'; }
+old=$(uids)
+# Not with the wait of `kubectl delete`: it lists once more after its first look, and where a pod of the same name has come in
+# between it waits for the end of that one.
+kubectl delete pod -n "$NS" -l app=neo4j --wait=false > /dev/null
+renewed() {
+    local now
+    now=$(uids)
+    [ "$(wc -w <<< "$now")" = "$(wc -w <<< "$old")" ] && ! grep -qE "${old// /|}" <<< "$now"
+}
+for _ in $(seq 120); do ! renewed || break; sleep 0.5; done
+renewed || die "the pods of Neo4j are not replaced"
+kubectl wait -n "$NS" --for=condition=Ready pod -l app=neo4j --timeout=240s > /dev/null
 backup other-database main "$service" '  retry: {limit: 0, backoff: 1s}' prod
 expect other-database False SourceIdentityChanged
 step "done"

@@ -42,7 +42,7 @@ proxy=${children[-1]}
 backup killed main "type: Endpoints, endpoints: [{host: $HOST, port: 27531}, {host: $(address replica-1)}]" '  retry: {limit: 0}' prod
 running killed
 for _ in $(seq 100); do [ "$(find "$TB/volumes/main" -name intent.json | wc -l)" -le "$(heads main)" ] || break; sleep 0.1; done
-kubectl delete pod -n "$NS" replica-0 --force --grace-period=0 > /dev/null 2>&1
+kubectl delete pod -n "$NS" replica-0 --force --grace-period=0 --wait=false > /dev/null 2>&1
 kill "$proxy"
 expect killed True Completed 120
 [ "$(field killed source.address)" = "$(address replica-1):6362" ] || die "$(field killed source)"
