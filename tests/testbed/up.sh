@@ -94,7 +94,10 @@ clusterDomain: cluster.local
 resolvConf: ""
 evictionHard: {nodefs.available: "1%", imagefs.available: "1%", memory.available: "100Mi"}
 C
-for _ in $(seq 120); do curl -sk https://127.0.0.1:6443/readyz > /dev/null && break; sleep 0.5; done
+# An answer alone says little: before the server is ready it refuses the addresses of Services.
+ready() { kubectl get --raw /readyz --request-timeout=3s > /dev/null 2>&1; }
+for _ in $(seq 240); do ! ready || break; sleep 0.5; done
+ready || { echo "kube-apiserver is not ready; see $TB/log/apiserver.log" >&2; exit 1; }
 background kcm "$BIN/kube-controller-manager" --kubeconfig=pki/kcm.conf --leader-elect=false --use-service-account-credentials \
   --service-account-private-key-file=pki/sa.key --root-ca-file=pki/ca.crt \
   --cluster-signing-cert-file=pki/ca.crt --cluster-signing-key-file=pki/ca.key
@@ -105,7 +108,6 @@ background proxy "$BIN/kube-proxy" --kubeconfig=pki/proxy.conf --hostname-overri
   --cluster-cidr=$PODS.0/24 --conntrack-max-per-core=0 --conntrack-tcp-timeout-established=0 --conntrack-tcp-timeout-close-wait=0
 
 # Cluster DNS: CoreDNS runs beside the node; a Service without selector points at it.
-export KUBECONFIG=$TB/pki/admin.conf
 cat > etc/Corefile <<C
 .:53 {
     bind $NODE_IP
