@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 namespace n4b::controllers {
 namespace {
 
@@ -22,6 +20,21 @@ void RunSlots::leave(std::map<std::string, std::string>::iterator entry) {
     group_of_.erase(entry);
 }
 
+void RunSlots::wait(const std::string& key, const std::string& group) {
+    const auto [entry, inserted] = waiting_.try_emplace(key);
+    entry->second.group = group;
+    if (!inserted) return;
+    entry->second.turn = next_turn_++;
+    turns_.emplace(entry->second.turn, key);
+}
+
+void RunSlots::stop_waiting(const std::string& key) {
+    const auto entry = waiting_.find(key);
+    if (entry == waiting_.end()) return;
+    turns_.erase(entry->second.turn);
+    waiting_.erase(entry);
+}
+
 std::optional<std::string> RunSlots::acquire(const std::string& key, const std::string& group) {
     const std::scoped_lock lock(mutex_);
     leave_other(key, group);
@@ -33,16 +46,11 @@ std::optional<std::string> RunSlots::acquire(const std::string& key, const std::
     } else if (group_of_.size() >= limit_) {
         blocked = fmt::format("{} backups run, which is the operator's limit", limit_);
     }
-    const auto place = std::find_if(waiting_.begin(), waiting_.end(), [&](const auto& w) { return w.key == key; });
     if (blocked) {
-        if (place == waiting_.end()) {
-            waiting_.push_back({key, group});
-        } else {
-            place->group = group;
-        }
+        wait(key, group);
         return blocked;
     }
-    if (place != waiting_.end()) waiting_.erase(place);
+    stop_waiting(key);
     group_of_[key] = group;
     holder_of_[group] = key;
     return std::nullopt;
@@ -57,7 +65,7 @@ void RunSlots::hold(const std::string& key, const std::string& group) {
 
 std::vector<std::string> RunSlots::release(const std::string& key) {
     const std::scoped_lock lock(mutex_);
-    std::erase_if(waiting_, [&](const auto& w) { return w.key == key; });
+    stop_waiting(key);
     const auto entry = group_of_.find(key);
     if (entry == group_of_.end()) return {};
     const std::string group = entry->second;
@@ -65,8 +73,9 @@ std::vector<std::string> RunSlots::release(const std::string& key) {
     std::vector<std::string> woken;
     // The group's own first: of the others none may have waited for it, and of many not all are woken.
     for (const bool same : {true, false}) {
-        for (const auto& waiting : waiting_) {
-            if (woken.size() < kWake && (waiting.group == group) == same) woken.push_back(waiting.key);
+        for (const auto& [turn, waiter] : turns_) {
+            if (woken.size() == kWake) return woken;
+            if ((waiting_.at(waiter).group == group) == same) woken.push_back(waiter);
         }
     }
     return woken;

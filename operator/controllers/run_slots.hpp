@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -31,16 +31,20 @@ private:
     /// source.
     void leave_other(const std::string& key, const std::string& group);
     void leave(std::map<std::string, std::string>::iterator entry);
+    void wait(const std::string& key, const std::string& group);
+    void stop_waiting(const std::string& key);
 
     mutable std::mutex mutex_{};
     std::size_t limit_;
     std::map<std::string, std::string> group_of_{};   ///< By key.
     std::map<std::string, std::string> holder_of_{};  ///< By group.
     struct Waiting {
-        std::string key{};
+        std::uint64_t turn = 0;
         std::string group{};
     };
-    std::deque<Waiting> waiting_{};
+    std::map<std::string, Waiting> waiting_{};      ///< By key.
+    std::map<std::uint64_t, std::string> turns_{};  ///< The keys of those, in the order they asked first.
+    std::uint64_t next_turn_ = 0;
 };
 
 }  // namespace n4b::controllers

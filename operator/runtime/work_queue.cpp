@@ -11,17 +11,19 @@ void KeyQueue::add(const std::string& key) {
 
 void KeyQueue::add_at(const std::string& key, base::SteadyTime when) {
     const auto [entry, inserted] = delayed_.emplace(key, when);
-    if (!inserted) entry->second = std::min(entry->second, when);
+    if (!inserted) {
+        if (entry->second <= when) return;
+        by_due_.erase({entry->second, key});
+        entry->second = when;
+    }
+    by_due_.emplace(when, key);
 }
 
 std::optional<std::string> KeyQueue::take(base::SteadyTime now) {
-    for (auto entry = delayed_.begin(); entry != delayed_.end();) {
-        if (entry->second <= now) {
-            add(entry->first);
-            entry = delayed_.erase(entry);
-        } else {
-            ++entry;
-        }
+    while (!by_due_.empty() && by_due_.begin()->first <= now) {
+        const auto due = by_due_.extract(by_due_.begin());
+        delayed_.erase(due.value().second);
+        add(due.value().second);
     }
     if (ready_.empty()) return std::nullopt;
     std::string key = std::move(ready_.front());
@@ -37,9 +39,7 @@ void KeyQueue::done(const std::string& key) {
 }
 
 std::optional<base::SteadyTime> KeyQueue::next_due() const {
-    const auto soonest = std::min_element(delayed_.begin(), delayed_.end(),
-                                          [](const auto& a, const auto& b) { return a.second < b.second; });
-    return soonest == delayed_.end() ? std::nullopt : std::optional(soonest->second);
+    return by_due_.empty() ? std::nullopt : std::optional(by_due_.begin()->first);
 }
 
 void WorkQueue::add(const std::string& key) {

@@ -10,6 +10,7 @@
 #include <set>
 #include <stop_token>
 #include <string>
+#include <utility>
 
 #include "common/base/clock.hpp"
 
@@ -38,6 +39,7 @@ private:
     std::set<std::string> dirty_{};
     std::set<std::string> processing_{};
     std::map<std::string, base::SteadyTime> delayed_{};
+    std::set<std::pair<base::SteadyTime, std::string>> by_due_{};  ///< The same, the soonest first.
     std::map<std::string, std::uint32_t> failures_{};
 };
 

@@ -44,6 +44,18 @@ TEST(KeyQueue, KeepsTheEarliestOfSeveralDelays) {
     EXPECT_EQ(queue.next_due(), std::nullopt);
 }
 
+TEST(KeyQueue, GivesDelayedKeysInTheOrderTheyAreDue) {
+    KeyQueue queue;
+    queue.add_at("a", kNow + seconds(3));
+    queue.add_at("b", kNow + seconds(2));
+    queue.add_at("c", kNow + seconds(2));
+    queue.add_at("d", kNow + seconds(4));
+    const auto later = kNow + seconds(3);
+    for (const auto* key : {"b", "c", "a"}) EXPECT_EQ(queue.take(later), key);
+    EXPECT_EQ(queue.take(later), std::nullopt);
+    EXPECT_EQ(queue.next_due(), kNow + seconds(4));
+}
+
 TEST(KeyQueue, CountsFailuresUntilForgotten) {
     KeyQueue queue;
     EXPECT_EQ(queue.fail("a"), 1U);
