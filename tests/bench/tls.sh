@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Times full backups of one server's store side by side, alternating: in clear text from its transaction port, in mutual TLS
-# from its backup port; first with two cores that server and runner share, then with a core each, as on two machines. Medians
-# and ratios come last; TLS may cost 1.3 times the time.
+# from its backup port; first with two cores that server and runner share, then with a core each, as on two machines, and so
+# once more at the pace of a volume or network of 250 MB/s. Medians and ratios come last; TLS may cost 1.3 times the time.
 #   tests/bench/tls.sh BUILD_DIR [NODES] [ROUNDS]      NODES 5600000: about 1.1 GB
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -41,22 +41,22 @@ b=("$bin/neo4j-backup-runner" backup --source bench --database graph.db)
 declare -A flags=([clear]="--from 127.0.0.1:28601" [tls]="--from 127.0.0.1:28361 --tls $STATE/policy/backup")
 # The CPU time that the server has used, in seconds.
 server_cpu() { awk -v hz="$(getconf CLK_TCK)" '{print ($14 + $15) / hz}' "/proc/$(cat "$STATE/1/pid")/stat"; }
-# back_up HOW COMPRESSION CORES: a line with wall s, CPU s and peak RSS in MiB, and the server's CPU s
+# back_up HOW COMPRESSION CORES RATE: a line with wall s, CPU s and peak RSS in MiB, and the server's CPU s
 back_up() {
     local before line
     before=$(server_cpu)
     # shellcheck disable=SC2086 # flags are words
-    line=$(taskset -c "$3" python3 "$here/measure.py" "$1-$2" "${b[@]}" ${flags[$1]} --compression "$2" --to "$STATE/backup")
+    line=$(taskset -c "$3" python3 "$here/measure.py" "$1-$2" "${b[@]}" ${flags[$1]} --compression "$2" --bandwidth-limit "$4" --to "$STATE/backup")
     echo "$line $(awk -v a="$before" -v b="$(server_cpu)" 'BEGIN {printf "%8.2f", b - a}')"
     rm -rf "$STATE/backup"
     sync
 }
 # The server's compiler has its say only after a while.
 for _ in 1 2 3; do
-    for how in clear tls; do back_up "$how" none 0-1 > /dev/null; done
+    for how in clear tls; do back_up "$how" none 0-1 0 > /dev/null; done
 done
 median() { awk -v name="$1" '$1 == name {print $2}' "$STATE/results" | sort -n | sed -n "$(((rounds + 1) / 2))p"; }
-# compare WHERE CORES
+# compare WHERE CORES [RATE]: bytes a second; 0: as fast as it goes
 compare() {
     local compression how slow fast
     rm -f "$STATE/results"
@@ -64,7 +64,7 @@ compare() {
     printf '%-14s %8s %8s %8s %8s\n' what "wall s" "CPU s" "RSS MiB" "server"
     for compression in zstd none; do
         for _ in $(seq "$rounds"); do
-            for how in clear tls; do back_up "$how" "$compression" "$2" | tee -a "$STATE/results"; done
+            for how in clear tls; do back_up "$how" "$compression" "$2" "${3:-0}" | tee -a "$STATE/results"; done
         done
     done
     for compression in zstd none; do
@@ -75,3 +75,4 @@ compare() {
 compare "server and runner share two cores" 0-1
 for n in 1 2; do taskset -apc 0 "$(cat "$STATE/$n/pid")" > /dev/null; done
 compare "a core each" 1
+compare "a core each, at 250 MB/s" 1 250000000
