@@ -11,6 +11,7 @@ count=${1:-10000}
 . tests/e2e/steps.sh
 trap 'cleanup; kubectl delete namespace many --ignore-not-found --wait=false > /dev/null' EXIT
 MANY=many
+idle_seconds=${IDLE:-330} # beyond the first relists
 
 operator() { kubectl get pod -n neo4j-backup -l app.kubernetes.io/name=neo4j-backup-operator -o jsonpath="{.items[0]$1}"; }
 operator_pid() { NS=neo4j-backup task "$(operator .metadata.name)" | cut -d ' ' -f 2; }
@@ -35,8 +36,8 @@ measure() {
         echo "$label: a backup from apply to Succeeded: $(since "$start") s"
     done
     idle=$(cpu_seconds "$pid")
-    sleep ${IDLE:-330}
-    echo "$label: 330 s without work: CPU $(awk -v a="$idle" -v b="$(cpu_seconds "$pid")" 'BEGIN {print b - a}') s; peak $(peak_mib "$pid") MiB, restarts $(operator .status.containerStatuses[0].restartCount)"
+    sleep "$idle_seconds"
+    echo "$label: $idle_seconds s without work: CPU $(awk -v a="$idle" -v b="$(cpu_seconds "$pid")" 'BEGIN {print b - a}') s; peak $(peak_mib "$pid") MiB, restarts $(operator .status.containerStatuses[0].restartCount)"
 }
 
 begin
