@@ -6,8 +6,8 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/testbed/env.sh
 . "$here/env.sh"
-if kubectl get --raw /readyz --request-timeout=3s > /dev/null 2>&1 &&
-    kubectl wait --for=condition=Ready node/node1 --timeout=5s > /dev/null 2>&1; then
+ready() { kubectl get --raw /readyz --request-timeout=3s > /dev/null 2>&1; }
+if ready && kubectl wait --for=condition=Ready node/node1 --timeout=5s > /dev/null 2>&1; then
     echo "-- the testbed is up"
     exit 0
 fi
@@ -95,7 +95,6 @@ resolvConf: ""
 evictionHard: {nodefs.available: "1%", imagefs.available: "1%", memory.available: "100Mi"}
 C
 # An answer alone says little: before the server is ready it refuses the addresses of Services.
-ready() { kubectl get --raw /readyz --request-timeout=3s > /dev/null 2>&1; }
 for _ in $(seq 240); do ! ready || break; sleep 0.5; done
 ready || { echo "kube-apiserver is not ready; see $TB/log/apiserver.log" >&2; exit 1; }
 background kcm "$BIN/kube-controller-manager" --kubeconfig=pki/kcm.conf --leader-elect=false --use-service-account-credentials \
