@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
-"""Creates COUNT copies of an object and of its status, named NAME-0 and so on, in NAMESPACE; the object comes from standard
+"""Creates COUNT copies of an object and of its status, named many-0 and so on, in NAMESPACE; the object comes from standard
 input as JSON, the API server's address and credentials from $KUBECONFIG.
 multiply.py PLURAL NAMESPACE COUNT"""
 import base64
 import concurrent.futures
-import copy
 import http.client
 import json
 import os
@@ -18,7 +17,8 @@ import urllib.parse
 plural, namespace, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 first = json.load(sys.stdin)
 status = first.pop("status")
-first["metadata"] = {"labels": first["metadata"].get("labels", {})}
+labels = first["metadata"].get("labels", {})
+collection = f"/apis/{first['apiVersion']}/namespaces/{namespace}/{plural}"
 config = json.loads(subprocess.check_output(
     ["kubectl", "config", "view", "--raw", "--minify", "--flatten", "-o", "json"]))
 server = urllib.parse.urlparse(config["clusters"][0]["cluster"]["server"])
@@ -47,12 +47,9 @@ def call(method, path, body):
 
 
 def create(number):
-    one = copy.deepcopy(first)
-    one["metadata"]["name"] = f"many-{number}"
-    path = f"/apis/{first['apiVersion']}/namespaces/{namespace}/{plural}"
-    made = call("POST", path, one)
-    made["status"] = status
-    call("PUT", f"{path}/{one['metadata']['name']}/status", made)
+    name = f"many-{number}"
+    made = call("POST", collection, {**first, "metadata": {"name": name, "labels": labels}})
+    call("PUT", f"{collection}/{name}/status", {**made, "status": status})
 
 
 with concurrent.futures.ThreadPoolExecutor(8) as pool:

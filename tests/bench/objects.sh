@@ -9,8 +9,8 @@ cd "$here/../.."
 count=${1:-10000}
 # shellcheck source=tests/e2e/steps.sh
 . tests/e2e/steps.sh
-trap 'cleanup; kubectl delete namespace many --ignore-not-found --wait=false > /dev/null' EXIT
 MANY=many
+trap 'cleanup; kubectl delete namespace "$MANY" --ignore-not-found --wait=false > /dev/null' EXIT
 idle_seconds=${IDLE:-330} # beyond the first relists
 
 operator() { kubectl get pod -n neo4j-backup -l app.kubernetes.io/name=neo4j-backup-operator -o jsonpath="{.items[0]$1}"; }
@@ -19,12 +19,15 @@ cpu_seconds() { awk -v hz="$(getconf CLK_TCK)" '{printf "%.2f", ($14 + $15) / hz
 peak_mib() { awk '$1 == "VmHWM:" {printf "%.1f", $2 / 1024}' "/proc/$1/status"; }
 now() { date +%s.%N; }
 since() { awk -v a="$1" -v b="$(now)" 'BEGIN {printf "%.1f", b - a}'; }
-# measure LABEL: a new pod of the operator
+stop_operator() {
+    kubectl scale -n neo4j-backup deploy/neo4j-backup-operator --replicas=0 > /dev/null
+    kubectl wait -n neo4j-backup --for=delete pod --all --timeout=60s > /dev/null
+}
+# measure LABEL: the operator, which was stopped, from its start on
 measure() {
     local label=$1 start pid idle name
-    kubectl rollout restart -n neo4j-backup deploy/neo4j-backup-operator > /dev/null
+    kubectl scale -n neo4j-backup deploy/neo4j-backup-operator --replicas=1 > /dev/null
     kubectl rollout status -n neo4j-backup deploy/neo4j-backup-operator --timeout=300s > /dev/null
-    for _ in $(seq 60); do [ "$(kubectl get pods -n neo4j-backup -o name | wc -l)" != 1 ] || break; sleep 1; done
     pid=$(operator_pid)
     echo "$label: ready $(operator '.status.conditions[?(@.type=="Ready")].lastTransitionTime'), started $(operator .status.containerStatuses[0].state.running.startedAt)"
     sleep 10
@@ -44,12 +47,12 @@ begin
 storage bench
 backup first bench "$service" '' prod
 kubectl wait -n "$NS" --for=condition=Succeeded nb/first --timeout=120s > /dev/null
+stop_operator
 measure few
 kubectl create namespace "$MANY" > /dev/null
-kubectl scale -n neo4j-backup deploy/neo4j-backup-operator --replicas=0 > /dev/null
-kubectl wait -n neo4j-backup --for=delete pod --all --timeout=60s > /dev/null
+# Or it would write their status in between.
+stop_operator
 start=$(now)
 kubectl get nb -n "$NS" first -o json | python3 tests/bench/multiply.py neo4jbackups "$MANY" "$count"
 echo "$count objects with their status: $(since "$start") s; one has $(kubectl get nb -n "$MANY" many-0 -o json | jq -c . | wc -c) bytes"
-kubectl scale -n neo4j-backup deploy/neo4j-backup-operator --replicas=1 > /dev/null
 measure many
