@@ -265,7 +265,10 @@ std::string Backup::intent() const {
     base::Json json{{"run", {{"uid", spec_.run.uid}, {"attempt", spec_.run.attempt}}},
                     {"origin", {{"namespace", spec_.run.object_namespace}, {"name", spec_.run.name}}},
                     {"start", base::format_rfc3339(start_)}};
-    if (spec_.deadline) json["deadline"] = base::format_rfc3339(*spec_.deadline);
+    if (spec_.duration) {
+        const auto left = deadline_of(spec_, environment_).left();
+        json["deadline"] = base::format_rfc3339(environment_.clock.system_now() + left);
+    }
     return json.dump(2, ' ', true, base::Json::error_handler_t::replace) + "\n";
 }
 
@@ -325,7 +328,7 @@ Result<void> Backup::check_open(const std::string& closed) {
 }
 
 Result<void> Backup::check_deadline() const {
-    if (!spec_.deadline || environment_.clock.system_now() <= *spec_.deadline) return {};
+    if (!deadline_of(spec_, environment_).passed()) return {};
     return base::fail(ErrorCode::kDeadline, Reason::kAttemptDeadlineExceeded,
                       "the deadline of this attempt has passed before its head was written");
 }

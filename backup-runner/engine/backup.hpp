@@ -28,6 +28,7 @@ struct BackupEnvironment {
     ProgressCounters& progress;
     BufferSizes buffers{};
     std::string version;
+    base::SteadyTime started = std::chrono::steady_clock::now();  ///< Since when spec.duration is counted.
 };
 
 /// Copies one database in full from the endpoint that fits the policy best, and from the next one when that goes away,

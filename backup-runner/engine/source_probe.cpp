@@ -107,16 +107,17 @@ std::vector<Candidate> resolve_all(const contract::RunSpec& spec, net::Dialer& d
 
 }  // namespace
 
+base::Deadline deadline_of(const contract::RunSpec& spec, const BackupEnvironment& environment) {
+    return spec.duration ? base::Deadline::at(environment.started + *spec.duration) : base::Deadline::never();
+}
+
 catchup::SessionOptions session_options(const contract::RunSpec& spec, const BackupEnvironment& environment) {
     catchup::SessionOptions options{.connect = spec.timeouts.connect,
                                     .prepare = spec.timeouts.prepare,
                                     .stall = spec.timeouts.stall,
+                                    .deadline = deadline_of(spec, environment),
                                     .buffer_bytes = environment.buffers.receive};
     options.handshake = std::min(options.handshake, options.stall);
-    if (spec.deadline) {
-        options.deadline = base::Deadline::after(
-            std::max(*spec.deadline - environment.clock.system_now(), std::chrono::milliseconds(0)));
-    }
     return options;
 }
 

@@ -12,6 +12,9 @@ namespace n4b::engine {
 /// No more servers are asked, however many addresses the names have.
 inline constexpr std::size_t kMaxCandidates = 32;
 
+/// When the process must have ended: spec.duration after its start, whatever happens to the clock of the day.
+base::Deadline deadline_of(const contract::RunSpec& spec, const BackupEnvironment& environment);
+
 /// How a run talks to its source.
 catchup::SessionOptions session_options(const contract::RunSpec& spec, const BackupEnvironment& environment);
 

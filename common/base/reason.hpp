@@ -70,6 +70,11 @@ enum class Reason {
     kStartDeadlineExceeded,  ///< Older than startDeadline before it ever started: skipped.
     kLost,                   ///< The attempt outlived its deadline and grace without any word.
     kCredentialsNotFound,    ///< A Secret, ConfigMap or key that spec.source.tls names does not exist.
+    kSkipped,                ///< Never started: its time had passed, or it was put back from a backup of the cluster.
+    kSourceNotFound,         ///< No Neo4jBackupSource of that name.
+    kSourceNotReady,         ///< The source exists, but its probe says that it can't be copied from.
+    kObjectTooLarge,         ///< The object is beyond the size that the operator reads.
+    kObjectUnreadable,       ///< The object has a field of another type than its definition says.
     // States on the way.
     kPending,
     kQueued,
@@ -81,6 +86,7 @@ enum class Reason {
     kClaimNotFound,
     kClaimNotBound,
     kClaimLost,
+    kClaimTerminating,  ///< The claim is being deleted.
     // How far a source can be trusted.
     kVerified,
     kNotVerified,  ///< spec.source.tls.verification is None.

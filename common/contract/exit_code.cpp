@@ -36,6 +36,9 @@ ExitCode exit_code_of(base::Reason reason) {
         case Reason::kMemoryLimitTooSmall:
         case Reason::kDeadlineExceeded:
         case Reason::kStartDeadlineExceeded:
+        case Reason::kSkipped:
+        case Reason::kObjectTooLarge:
+        case Reason::kObjectUnreadable:
             return ExitCode::kPermanent;
         case Reason::kSourceUnreachable:
         case Reason::kSourceNameNotResolved:
@@ -65,6 +68,8 @@ ExitCode exit_code_of(base::Reason reason) {
         case Reason::kNoReport:
         case Reason::kJobConflict:
         case Reason::kServiceHasNoEndpoints:
+        case Reason::kSourceNotFound:
+        case Reason::kSourceNotReady:
         case Reason::kLost:
         case Reason::kCredentialsNotFound:
         case Reason::kVerified:
@@ -82,6 +87,7 @@ ExitCode exit_code_of(base::Reason reason) {
         case Reason::kClaimNotFound:
         case Reason::kClaimNotBound:
         case Reason::kClaimLost:
+        case Reason::kClaimTerminating:
             return ExitCode::kRetry;
     }
     return ExitCode::kRetry;

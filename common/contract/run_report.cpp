@@ -14,6 +14,16 @@ using base::JsonObject;
 constexpr std::int64_t kRunReportVersion = 1;
 constexpr std::size_t kMaxPassedOver = 8;
 constexpr std::size_t kMaxPassedOverMessage = 160;
+constexpr std::size_t kMaxMemberMessage = 160;
+constexpr std::size_t kMaxMembers = 32;  // As many as a RunSpec may name.
+
+/// How much of a report is written.
+struct Extent {
+    std::string_view message;
+    std::size_t passed_over = 0;
+    std::size_t members = 0;
+    std::size_t member_message = kMaxMemberMessage;
+};
 
 Json source_json(const SourceReport& s) {
     Json json{{"address", s.address},
@@ -82,30 +92,6 @@ Json artifact_json(const ArtifactReport& a) {
     return json;
 }
 
-Json tls_json(const TlsReport& tls) {
-    Json json{{"version", tls.version},
-              {"cipher", tls.cipher},
-              {"verification", tls.verification},
-              {"clientCertificateRequested", tls.client_certificate_requested}};
-    if (tls.certificate_expires) json["certificateExpires"] = base::format_rfc3339(*tls.certificate_expires);
-    if (tls.server_certificate_expires) {
-        json["serverCertificateExpires"] = base::format_rfc3339(*tls.server_certificate_expires);
-    }
-    return json;
-}
-
-std::string dump(const RunReport& report, std::string_view message, std::size_t passed_over) {
-    Json json{{"schemaVersion", kRunReportVersion}, {"reason", to_string(report.reason)}, {"message", message},
-              {"runUid", report.run_uid},           {"attempt", report.attempt},          {"adopted", report.adopted}};
-    if (report.source) {
-        json["source"] = source_json(*report.source);
-    }
-    if (report.tls) json["tls"] = tls_json(*report.tls);
-    if (report.artifact) json["artifact"] = artifact_json(*report.artifact);
-    for (std::size_t i = 0; i < passed_over; ++i) json["passedOver"].push_back(passed_over_json(report.passed_over[i]));
-    return json.dump(-1, ' ', true, Json::error_handler_t::replace);
-}
-
 std::optional<base::SystemTime> read_time(JsonObject& object, const char* key) {
     const auto text = object.optional<std::string>(key);
     if (!text) return std::nullopt;
@@ -113,6 +99,120 @@ std::optional<base::SystemTime> read_time(JsonObject& object, const char* key) {
     if (time) return *time;
     object.reject(key, time.error().message);
     return std::nullopt;
+}
+
+Json session_json(const TlsReport& tls) {
+    Json json{{"version", tls.version},
+              {"cipher", tls.cipher},
+              {"verification", tls.verification},
+              {"clientCertificateRequested", tls.client_certificate_requested}};
+    if (tls.certificate_expires) json["certificateExpires"] = base::format_rfc3339(*tls.certificate_expires);
+    return json;
+}
+
+Json tls_json(const TlsReport& tls) {
+    Json json = session_json(tls);
+    if (tls.server_certificate_expires) {
+        json["serverCertificateExpires"] = base::format_rfc3339(*tls.server_certificate_expires);
+    }
+    return json;
+}
+
+TlsReport read_tls(JsonObject& object) {
+    return {.version = object.required<std::string>("version"),
+            .cipher = object.required<std::string>("cipher"),
+            .verification = object.value_or<std::string>("verification", ""),
+            .client_certificate_requested = object.value_or("clientCertificateRequested", false),
+            .certificate_expires = read_time(object, "certificateExpires"),
+            .server_certificate_expires = read_time(object, "serverCertificateExpires")};
+}
+
+/// The place of a value in a list, where it is put when it is not there yet.
+std::size_t place_in(Json& list, Json value) {
+    const auto found = std::find(list.begin(), list.end(), value);
+    const auto place = static_cast<std::size_t>(found - list.begin());
+    if (found == list.end()) list.push_back(std::move(value));
+    return place;
+}
+
+Json probe_json(const RunReport& report, const Extent& extent) {
+    Json ids = Json::array();
+    Json sessions = Json::array();
+    Json members = Json::array();
+    for (std::size_t i = 0; i < extent.members; ++i) {
+        const auto& m = report.members[i];
+        Json json{{"address", m.address}};
+        if (!m.member.empty()) json["member"] = m.member;
+        if (m.role != MemberRole::kUnknown) json["role"] = to_string(m.role);
+        if (!m.store_id.empty()) json["storeId"] = place_in(ids, m.store_id);
+        if (m.last_transaction != 0) json["lastTransaction"] = m.last_transaction;
+        if (m.lag) json["lag"] = *m.lag;
+        if (m.tls) json["tls"] = place_in(sessions, session_json(*m.tls));
+        if (m.tls && m.tls->server_certificate_expires) {
+            json["serverCertificateExpires"] = base::format_rfc3339(*m.tls->server_certificate_expires);
+        }
+        if (m.reason != base::Reason::kCompleted) json["reason"] = to_string(m.reason);
+        const auto message = m.message.substr(0, extent.member_message);
+        if (!message.empty()) json["message"] = message;
+        members.push_back(std::move(json));
+    }
+    const auto left_out = report.members_left_out + static_cast<std::int64_t>(report.members.size() - extent.members);
+    return {{"storeIds", ids}, {"tls", sessions}, {"members", members}, {"leftOut", left_out}};
+}
+
+/// The element that a member names by its place in a list of what members share; nothing when it names none.
+template <typename T>
+std::optional<T> shared(JsonObject& object, const char* key, const std::vector<T>& list) {
+    const auto place = object.optional<std::int64_t>(key);
+    if (!place) return std::nullopt;
+    if (*place >= 0 && static_cast<std::size_t>(*place) < list.size()) return list[static_cast<std::size_t>(*place)];
+    object.reject(key, fmt::format("{} is not a place in a list of {}", *place, list.size()));
+    return std::nullopt;
+}
+
+base::Reason read_reason(JsonObject& object, base::Reason absent) {
+    const auto name = object.optional<std::string>("reason");
+    if (!name) return absent;
+    return base::parse_reason(*name).value_or(base::Reason::kInternalError);
+}
+
+void read_probe(JsonObject& object, RunReport& report) {
+    const auto ids = object.optional<std::vector<std::string>>("storeIds").value_or(std::vector<std::string>{});
+    std::vector<TlsReport> sessions;
+    object.each("tls", [&](JsonObject& tls) { sessions.push_back(read_tls(tls)); });
+    object.each("members", [&](JsonObject& one) {
+        MemberReport m{.address = one.required<std::string>("address"),
+                       .member = one.value_or<std::string>("member", ""),
+                       .role = parse_member_role(one.value_or<std::string>("role", "")),
+                       .store_id = shared(one, "storeId", ids).value_or(""),
+                       .last_transaction = one.value_or<std::int64_t>("lastTransaction", 0),
+                       .lag = one.optional<std::int64_t>("lag"),
+                       .tls = shared(one, "tls", sessions),
+                       .reason = read_reason(one, base::Reason::kCompleted),
+                       .message = one.value_or<std::string>("message", "")};
+        if (m.tls) m.tls->server_certificate_expires = read_time(one, "serverCertificateExpires");
+        report.members.push_back(std::move(m));
+    });
+    if (report.members.size() > kMaxMembers) object.reject("members", "more than 32");
+    report.members_left_out = object.value_or<std::int64_t>("leftOut", 0);
+    if (report.members_left_out < 0 || report.members_left_out > 1'000'000) {
+        object.reject("leftOut", "expected 0 to 1000000");
+    }
+}
+
+std::string dump(const RunReport& report, const Extent& extent) {
+    Json json{{"schemaVersion", kRunReportVersion}, {"reason", to_string(report.reason)}, {"message", extent.message},
+              {"runUid", report.run_uid},           {"attempt", report.attempt},          {"adopted", report.adopted}};
+    if (report.source) {
+        json["source"] = source_json(*report.source);
+    }
+    if (report.tls) json["tls"] = tls_json(*report.tls);
+    if (report.artifact) json["artifact"] = artifact_json(*report.artifact);
+    for (std::size_t i = 0; i < extent.passed_over; ++i) {
+        json["passedOver"].push_back(passed_over_json(report.passed_over[i]));
+    }
+    if (!report.members.empty() || report.members_left_out != 0) json["probe"] = probe_json(report, extent);
+    return json.dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 
 ArtifactReport read_artifact(JsonObject& object) {
@@ -157,15 +257,28 @@ MemberRole parse_member_role(std::string_view name) {
 }
 
 std::string to_json(const RunReport& report) {
-    std::size_t passed_over = std::min(report.passed_over.size(), kMaxPassedOver);
-    std::string text = dump(report, report.message, passed_over);
-    while (text.size() > kMaxRunReportBytes && passed_over > 0) text = dump(report, report.message, --passed_over);
-    std::string_view message = report.message;
+    Extent extent{.message = report.message,
+                  .passed_over = std::min(report.passed_over.size(), kMaxPassedOver),
+                  .members = std::min(report.members.size(), kMaxMembers)};
+    std::string text = dump(report, extent);
+    const auto too_long = [&] { return text.size() > kMaxRunReportBytes; };
+    while (too_long() && extent.passed_over > 0) {
+        --extent.passed_over;
+        text = dump(report, extent);
+    }
+    while (too_long() && extent.members > 0 && extent.member_message > 0) {
+        extent.member_message -= std::min<std::size_t>(extent.member_message, 20);
+        text = dump(report, extent);
+    }
+    while (too_long() && extent.members > 0) {
+        --extent.members;
+        text = dump(report, extent);
+    }
     // Escapes make one byte up to six (invalid UTF-8 becomes \ufffd), so shorten until it fits.
-    while (text.size() > kMaxRunReportBytes && !message.empty()) {
+    while (too_long() && !extent.message.empty()) {
         const std::size_t excess = (text.size() - kMaxRunReportBytes) / 6 + 1;
-        message = message.substr(0, message.size() - std::min(excess, message.size()));
-        text = dump(report, message, passed_over);
+        extent.message.remove_suffix(std::min(excess, extent.message.size()));
+        text = dump(report, extent);
     }
     return text;
 }
@@ -189,14 +302,8 @@ base::Result<RunReport> parse_run_report(std::string_view json) {
     report.adopted = object.value_or("adopted", false);
     object.object("source", [&](JsonObject& source) { report.source = read_source(source); });
     object.each("passedOver", [&](JsonObject& one) { report.passed_over.push_back(read_passed_over(one)); });
-    object.object("tls", [&](JsonObject& tls) {
-        report.tls = TlsReport{.version = tls.required<std::string>("version"),
-                               .cipher = tls.required<std::string>("cipher"),
-                               .verification = tls.value_or<std::string>("verification", ""),
-                               .client_certificate_requested = tls.value_or("clientCertificateRequested", false),
-                               .certificate_expires = read_time(tls, "certificateExpires"),
-                               .server_certificate_expires = read_time(tls, "serverCertificateExpires")};
-    });
+    object.object("tls", [&](JsonObject& tls) { report.tls = read_tls(tls); });
+    object.object("probe", [&](JsonObject& probe) { read_probe(probe, report); });
     object.object("artifact", [&](JsonObject& artifact) { report.artifact = read_artifact(artifact); });
     if (auto done = object.finish(); !done) return base::fail(done.error().wrap("RunReport"));
     return report;

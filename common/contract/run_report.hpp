@@ -75,6 +75,20 @@ struct ArtifactReport {
     bool operator==(const ArtifactReport&) const = default;
 };
 
+/// How one member of a source answered a probe.
+struct MemberReport {
+    std::string address{};  ///< "10.1.2.3:6362" or "[fd00::1]:6362"; the host as it was given when it has no address.
+    std::string member{};   ///< Its pod or host name; empty: unknown.
+    MemberRole role = MemberRole::kUnknown;
+    std::string store_id{};                          ///< 64 hexadecimal digits; empty: it did not say.
+    std::int64_t last_transaction = 0;               ///< The last it has committed; 0 when it did not say.
+    std::optional<std::int64_t> lag{};               ///< Transactions behind the newest member; absent: unknown.
+    std::optional<TlsReport> tls{};                  ///< Absent in clear text, and when no session came about.
+    base::Reason reason = base::Reason::kCompleted;  ///< kCompleted: it answered.
+    std::string message{};                           ///< Why it did not answer, for a person; cut to fit.
+    bool operator==(const MemberReport&) const = default;
+};
+
 /// How one run of the runner ended.
 struct RunReport {
     base::Reason reason = base::Reason::kInternalError;
@@ -86,11 +100,21 @@ struct RunReport {
     std::optional<TlsReport> tls{};  ///< Absent in clear text, and when nothing was copied.
     std::optional<ArtifactReport> artifact{};
     std::vector<PassedOver> passed_over{};  ///< In the order they were given up; the first few.
+    std::vector<MemberReport> members{};    ///< Of a probe only: every member named, in that order.
+    std::int64_t members_left_out = 0;      ///< How many more there were that did not fit.
     bool operator==(const RunReport&) const = default;
 };
 
-/// At most kMaxRunReportBytes: passed-over sources beyond the eighth are left out, their messages cut to 160 bytes, and
-/// when it still does not fit, the last of them go, then the end of the message.
+/// At most kMaxRunReportBytes. Passed-over sources beyond the eighth are left out, and the messages of sources and
+/// members are cut to 160 bytes. What still does not fit goes in this order: the last of the passed-over sources, the
+/// messages of members bit by bit, the last of the members (members_left_out counts them), the end of the message.
+///
+/// So that sixteen members with certificates fit, what they share stands once, and members name it by its place:
+///
+///     "probe":{"storeIds":[...], "tls":[{version, cipher, verification, clientCertificateRequested,
+///     certificateExpires}],
+///              "members":[{address, member, role, storeId:0, lastTransaction, lag, tls:0, serverCertificateExpires,
+///                          reason (absent: Completed), message}], "leftOut":0}
 std::string to_json(const RunReport& report);
 
 std::string_view to_string(MemberRole role);

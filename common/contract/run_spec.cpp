@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "common/base/json_object.hpp"
-#include "common/base/rfc3339.hpp"
 
 namespace n4b::contract {
 namespace {
@@ -18,6 +17,14 @@ constexpr std::size_t kMaxEndpoints = 32;
 constexpr std::size_t kMaxTrustFiles = 8;
 constexpr std::size_t kMaxPath = 4096;
 constexpr std::int64_t kMaxTimeoutMs = std::int64_t{30} * 24 * 3600 * 1000;
+constexpr std::int64_t kMaxDurationMs = std::int64_t{366} * 24 * 3600 * 1000;  // Far from where a clock overflows.
+
+std::optional<Command> parse_command(std::string_view name) {
+    for (const auto command : {Command::kBackup, Command::kLookUp, Command::kProbe}) {
+        if (name == to_string(command)) return command;
+    }
+    return std::nullopt;
+}
 
 bool is_uid(std::string_view text) {
     return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
@@ -80,17 +87,23 @@ TlsSpec read_tls(JsonObject& object) {
     return tls;
 }
 
-void read_source(JsonObject& object, RunSpec& spec) {
-    read_storage_name(object, "name", spec.source);
+void read_endpoints(JsonObject& object, std::vector<Endpoint>& endpoints) {
     object.each("endpoints", [&](JsonObject& element) {
         Endpoint endpoint{.host = element.required<std::string>("host"), .port = read_port(element, "port", 1)};
         if (endpoint.host.empty() || endpoint.host.size() > 253) element.reject("host", "expected 1 to 253 characters");
         endpoint.member = element.value_or<std::string>("member", "");
         if (endpoint.member.size() > 253) element.reject("member", "longer than 253 characters");
         element.refuse_unknown();
-        spec.endpoints.push_back(std::move(endpoint));
+        endpoints.push_back(std::move(endpoint));
     });
-    if (spec.endpoints.size() > kMaxEndpoints) object.reject("endpoints", "more than 32");
+    if (endpoints.empty()) object.reject("endpoints", "at least one expected");
+    if (endpoints.size() > kMaxEndpoints) object.reject("endpoints", "more than 32");
+}
+
+void read_source(JsonObject& object, RunSpec& spec) {
+    read_storage_name(object, "name", spec.source);
+    if (spec.command == Command::kLookUp) return object.refuse_unknown();  // It speaks to no source.
+    read_endpoints(object, spec.endpoints);
     const auto policy = object.value_or<std::string>("policy", "PreferReplica");
     if (const auto known = parse_source_policy(policy)) {
         spec.policy = *known;
@@ -104,68 +117,108 @@ void read_source(JsonObject& object, RunSpec& spec) {
     object.refuse_unknown();
 }
 
+void read_storage(JsonObject& object, RunSpec& spec) {
+    spec.storage_path = object.required<std::string>("path");
+    if (spec.storage_path.empty()) object.reject("path", "empty");
+    object.refuse_unknown();
+}
+
+void read_backup(JsonObject& object, RunSpec& spec) {
+    read_storage_name(object, "database", spec.database);
+    if (spec.command == Command::kLookUp) return object.refuse_unknown();  // It copies nothing.
+    const auto compression = object.value_or<std::string>("compression", "Zstd");
+    if (compression != "Zstd" && compression != "None") {
+        object.reject("compression", fmt::format("found \"{}\", expected None or Zstd", compression.substr(0, 64)));
+    }
+    spec.compression = compression == "None" ? Compression::kNone : Compression::kZstd;
+    spec.connections = object.value_or<std::int64_t>("connections", 2);
+    if (spec.connections < 1 || spec.connections > kMaxConnections) object.reject("connections", "expected 1 to 8");
+    spec.bandwidth_limit = object.value_or<std::int64_t>("bandwidthLimit", 0);
+    if (spec.bandwidth_limit != 0 && (spec.bandwidth_limit < kMinBandwidth || spec.bandwidth_limit > kMaxBandwidth)) {
+        object.reject("bandwidthLimit", "expected 0 (none), or 64 KiB to 1 TiB a second");
+    }
+    object.refuse_unknown();
+}
+
 void read_timeout(JsonObject& object, const char* key, std::chrono::milliseconds& out) {
     const auto value = object.value_or<std::int64_t>(key, out.count());
     if (value < 1 || value > kMaxTimeoutMs) object.reject(key, "expected 1 ms to 30 days");
     out = std::chrono::milliseconds(value);
 }
 
-void read_enums(JsonObject& object, RunSpec& spec) {
-    const auto command = object.required<std::string>("command");
-    if (command == "Backup") {
-        spec.command = Command::kBackup;
-    } else if (command == "LookUp") {
-        spec.command = Command::kLookUp;
-    } else {
-        object.reject("command", fmt::format("found \"{}\", expected Backup or LookUp", command.substr(0, 64)));
-    }
-    const auto compression = object.value_or<std::string>("compression", "Zstd");
-    if (compression != "Zstd" && compression != "None") {
-        object.reject("compression", fmt::format("found \"{}\", expected None or Zstd", compression.substr(0, 64)));
-    }
-    spec.compression = compression == "None" ? Compression::kNone : Compression::kZstd;
+void read_timeouts(JsonObject& object, RunTimeouts& timeouts) {
+    read_timeout(object, "connectMs", timeouts.connect);
+    read_timeout(object, "prepareMs", timeouts.prepare);
+    read_timeout(object, "stallMs", timeouts.stall);
+    object.refuse_unknown();
 }
 
-void read_body(JsonObject& object, RunSpec& spec) {
-    read_enums(object, spec);
-    if (!object.object("run", [&](JsonObject& run) { read_run(run, spec.run); })) object.reject("run", "missing");
-    if (!object.object("source", [&](JsonObject& source) { read_source(source, spec); })) {
-        object.reject("source", "missing");
+template <typename F>
+void require_part(JsonObject& object, const char* key, F&& read) {
+    if (!object.object(key, std::forward<F>(read))) object.reject(key, "missing");
+}
+
+void refuse_part(JsonObject& object, const char* key, Command command) {
+    if (object.has(key)) object.reject(key, fmt::format("not a part of the command {}", to_string(command)));
+}
+
+void read_parts(JsonObject& object, RunSpec& spec) {
+    require_part(object, "source", [&](JsonObject& source) { read_source(source, spec); });
+    if (spec.command == Command::kProbe) {
+        refuse_part(object, "storage", spec.command);
+        refuse_part(object, "backup", spec.command);
+    } else {
+        require_part(object, "storage", [&](JsonObject& storage) { read_storage(storage, spec); });
+        require_part(object, "backup", [&](JsonObject& backup) { read_backup(backup, spec); });
     }
-    if (spec.command == Command::kBackup && spec.endpoints.empty()) {
-        object.reject("source.endpoints", "at least one expected");
+    if (spec.command == Command::kLookUp) {
+        refuse_part(object, "timeouts", spec.command);
+    } else {
+        object.object("timeouts", [&](JsonObject& timeouts) { read_timeouts(timeouts, spec.timeouts); });
     }
-    read_storage_name(object, "database", spec.database);
-    const bool storage = object.object("storage", [&](JsonObject& member) {
-        if (const auto type = member.required<std::string>("type"); type != "PersistentVolumeClaim") {
-            member.reject("type", fmt::format("found \"{}\", expected PersistentVolumeClaim", type.substr(0, 64)));
-        }
-        spec.storage_path = member.required<std::string>("path");
-        if (spec.storage_path.empty()) member.reject("path", "empty");
-        member.refuse_unknown();
-    });
-    if (!storage) object.reject("storage", "missing");
-    spec.connections = object.value_or<std::int64_t>("connections", 2);
-    if (spec.connections < 1 || spec.connections > kMaxConnections) object.reject("connections", "expected 1 to 8");
-    if (const auto deadline = object.optional<std::string>("deadline")) {
-        const auto time = base::parse_rfc3339(*deadline);
-        if (time) {
-            spec.deadline = *time;
-        } else {
-            object.reject("deadline", time.error().message);
-        }
+}
+
+void read_envelope(JsonObject& object, RunSpec& spec) {
+    const auto command = object.required<std::string>("command");
+    if (const auto known = parse_command(command)) {
+        spec.command = *known;
+    } else {
+        object.reject("command", fmt::format("found \"{}\", expected Backup, LookUp or Probe", command.substr(0, 64)));
     }
-    object.object("timeouts", [&](JsonObject& timeouts) {
-        read_timeout(timeouts, "connectMs", spec.timeouts.connect);
-        read_timeout(timeouts, "prepareMs", spec.timeouts.prepare);
-        read_timeout(timeouts, "stallMs", spec.timeouts.stall);
-        timeouts.refuse_unknown();
-    });
-    spec.bandwidth_limit = object.value_or<std::int64_t>("bandwidthLimit", 0);
-    if (spec.bandwidth_limit != 0 && (spec.bandwidth_limit < kMinBandwidth || spec.bandwidth_limit > kMaxBandwidth)) {
-        object.reject("bandwidthLimit", "expected 0 (none), or 64 KiB to 1 TiB a second");
+    require_part(object, "run", [&](JsonObject& run) { read_run(run, spec.run); });
+    if (const auto duration = object.optional<std::int64_t>("durationMs")) {
+        if (*duration < 0 || *duration > kMaxDurationMs) object.reject("durationMs", "expected 0 ms to 366 days");
+        spec.duration = std::chrono::milliseconds(*duration);
     }
     if (object.has("httpPort")) spec.http_port = read_port(object, "httpPort", 0);
+}
+
+Json source_json(const RunSpec& spec) {
+    Json json{{"name", spec.source}};
+    if (spec.command == Command::kLookUp) return json;
+    json["endpoints"] = Json::array();
+    for (const auto& endpoint : spec.endpoints) {
+        json["endpoints"].push_back({{"host", endpoint.host}, {"port", endpoint.port}});
+        if (!endpoint.member.empty()) json["endpoints"].back()["member"] = endpoint.member;
+    }
+    json["policy"] = to_string(spec.policy);
+    if (spec.max_lag) json["maxLag"] = *spec.max_lag;
+    if (spec.tls) {
+        json["tls"] = {{"directory", spec.tls->directory},
+                       {"trust", spec.tls->trust},
+                       {"verification", to_string(spec.tls->verification)},
+                       {"serverName", spec.tls->server_name}};
+    }
+    return json;
+}
+
+Json backup_json(const RunSpec& spec) {
+    Json json{{"database", spec.database}};
+    if (spec.command == Command::kLookUp) return json;
+    json["compression"] = to_string(spec.compression);
+    json["connections"] = spec.connections;
+    json["bandwidthLimit"] = spec.bandwidth_limit;
+    return json;
 }
 
 }  // namespace
@@ -182,47 +235,46 @@ Result<RunSpec> parse_run_spec(std::string_view json) {
     if (const auto version = object.required<std::int64_t>("schemaVersion"); version != kRunSpecVersion) {
         object.reject("schemaVersion", fmt::format("found {}, this runner knows {}", version, kRunSpecVersion));
     }
-    read_body(object, spec);
+    read_envelope(object, spec);
+    read_parts(object, spec);
     object.refuse_unknown();
     if (auto done = object.finish(); !done) return invalid(done.error().wrap("RunSpec"));
     return spec;
 }
 
 std::string to_json(const RunSpec& spec) {
-    Json endpoints = Json::array();
-    for (const auto& endpoint : spec.endpoints) {
-        endpoints.push_back({{"host", endpoint.host}, {"port", endpoint.port}});
-        if (!endpoint.member.empty()) endpoints.back()["member"] = endpoint.member;
+    Json json{{"schemaVersion", kRunSpecVersion},
+              {"command", to_string(spec.command)},
+              {"run",
+               {{"uid", spec.run.uid},
+                {"namespace", spec.run.object_namespace},
+                {"name", spec.run.name},
+                {"attempt", spec.run.attempt}}},
+              {"source", source_json(spec)},
+              {"httpPort", spec.http_port}};
+    if (spec.duration) json["durationMs"] = spec.duration->count();
+    if (spec.command != Command::kProbe) {
+        json["storage"] = {{"path", spec.storage_path}};
+        json["backup"] = backup_json(spec);
     }
-    Json json{
-        {"schemaVersion", kRunSpecVersion},
-        {"command", spec.command == Command::kBackup ? "Backup" : "LookUp"},
-        {"run",
-         {{"uid", spec.run.uid},
-          {"namespace", spec.run.object_namespace},
-          {"name", spec.run.name},
-          {"attempt", spec.run.attempt}}},
-        {"source", {{"name", spec.source}, {"endpoints", endpoints}, {"policy", to_string(spec.policy)}}},
-        {"database", spec.database},
-        {"storage", {{"type", "PersistentVolumeClaim"}, {"path", spec.storage_path}}},
-        {"compression", to_string(spec.compression)},
-        {"connections", spec.connections},
-        {"timeouts",
-         {{"connectMs", spec.timeouts.connect.count()},
-          {"prepareMs", spec.timeouts.prepare.count()},
-          {"stallMs", spec.timeouts.stall.count()}}},
-        {"bandwidthLimit", spec.bandwidth_limit},
-        {"httpPort", spec.http_port},
-    };
-    if (spec.max_lag) json["source"]["maxLag"] = *spec.max_lag;
-    if (spec.tls) {
-        json["source"]["tls"] = {{"directory", spec.tls->directory},
-                                 {"trust", spec.tls->trust},
-                                 {"verification", to_string(spec.tls->verification)},
-                                 {"serverName", spec.tls->server_name}};
+    if (spec.command != Command::kLookUp) {
+        json["timeouts"] = {{"connectMs", spec.timeouts.connect.count()},
+                            {"prepareMs", spec.timeouts.prepare.count()},
+                            {"stallMs", spec.timeouts.stall.count()}};
     }
-    if (spec.deadline) json["deadline"] = base::format_rfc3339(*spec.deadline);
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string_view to_string(Command command) {
+    switch (command) {
+        case Command::kBackup:
+            return "Backup";
+        case Command::kLookUp:
+            return "LookUp";
+        case Command::kProbe:
+            return "Probe";
+    }
+    return "Backup";
 }
 
 std::string_view to_string(Compression compression) {

@@ -7,7 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "common/base/clock.hpp"
 #include "common/base/result.hpp"
 
 namespace n4b::contract {
@@ -15,9 +14,11 @@ namespace n4b::contract {
 /// The environment variable that carries the RunSpec, and its limit in bytes.
 inline constexpr char kRunSpecVariable[] = "N4B_RUN_SPEC";
 inline constexpr std::size_t kMaxRunSpecBytes = 64 * 1024;
-inline constexpr std::int64_t kRunSpecVersion = 1;
+inline constexpr std::int64_t kRunSpecVersion = 2;
 
-enum class Command { kBackup, kLookUp };
+/// What a runner is to do: copy a database; find the artifact that an earlier attempt of the run finished; ask every
+/// member of a source how it stands, without changing anything there.
+enum class Command { kBackup, kLookUp, kProbe };
 enum class Compression { kNone, kZstd };
 /// Which members may be copied from: read replicas only; read replicas first; the first in order that answers.
 enum class SourcePolicy { kReplicaOnly, kPreferReplica, kAny };
@@ -66,32 +67,48 @@ struct TlsSpec {
     bool operator==(const TlsSpec&) const = default;
 };
 
-/// What the operator tells the runner. Never holds secrets.
+/// What the operator tells the runner. Never holds secrets. Its JSON form is an envelope that each command fills with
+/// its own parts:
+///
+///     {"schemaVersion":2, "command":"Backup", "run":{uid, namespace, name, attempt}, "durationMs", "httpPort",
+///      "storage":{path}, "source":{name, endpoints, policy, maxLag, tls},
+///      "backup":{database, compression, connections, bandwidthLimit}, "timeouts":{connectMs, prepareMs, stallMs}}
+///
+/// | command | source            | storage  | backup        | timeouts |
+/// | ------- | ----------------- | -------- | ------------- | -------- |
+/// | Backup  | all, one endpoint | required | all           | optional |
+/// | LookUp  | name only         | required | database only | refused  |
+/// | Probe   | all, one endpoint | refused  | refused       | optional |
 struct RunSpec {
     Command command = Command::kBackup;
     RunIdentity run{};
     std::string source{};               ///< Identity of the database cluster in the storage.
-    std::vector<Endpoint> endpoints{};  ///< In the order they are tried; at least one for kBackup.
+    std::vector<Endpoint> endpoints{};  ///< In the order they are tried; at least one, unless it is kLookUp.
     std::optional<TlsSpec> tls{};       ///< Nothing: clear text.
     SourcePolicy policy = SourcePolicy::kPreferReplica;
     std::optional<std::int64_t> max_lag{};  ///< Transactions behind the newest known member; nothing: any.
     std::string database{};
     std::string storage_path{};  ///< The repository's directory as the runner sees it.
     Compression compression = Compression::kZstd;
-    std::int64_t connections = 2;                ///< 1 to 8.
-    std::optional<base::SystemTime> deadline{};  ///< No head is created after it.
+    std::int64_t connections = 2;  ///< 1 to 8.
+    /// How long this process may take, counted from its own start by a clock that nobody sets: the clocks of operator,
+    /// node and storage differ. No head is created after it. At most 366 days; nothing: no limit.
+    std::optional<std::chrono::milliseconds> duration{};
     RunTimeouts timeouts{};
     std::int64_t bandwidth_limit = 0;  ///< Bytes per second over all connections; 0: none.
     std::uint16_t http_port = 0;       ///< /progress and /healthz; 0: none.
     bool operator==(const RunSpec&) const = default;
 };
 
-/// Reads a RunSpec strictly: unknown fields, other schema versions, wrong types and out-of-range values are Invalid
-/// with the path of the field.
+/// Reads a RunSpec strictly: unknown fields, parts of another command, other schema versions, wrong types and
+/// out-of-range values are Invalid with the path of the field.
 base::Result<RunSpec> parse_run_spec(std::string_view json);
 
-/// The JSON form, one line.
+/// The JSON form, one line, with the parts of its command only.
 std::string to_json(const RunSpec& spec);
+
+/// "Backup", "LookUp" or "Probe".
+std::string_view to_string(Command command);
 
 std::string_view to_string(Compression compression);
 

@@ -78,6 +78,16 @@ std::string_view advice(base::Reason reason) {
         case Reason::kDeadlineExceeded:
         case Reason::kLost:
             return "Raise attemptDeadline and deadline, or find out what is slow.";
+        case Reason::kSkipped:
+            return "Create a new Neo4jBackup for a backup of now.";
+        case Reason::kSourceNotFound:
+            return "Create the Neo4jBackupSource that spec.sourceRef names.";
+        case Reason::kSourceNotReady:
+            return "Look at the conditions of the Neo4jBackupSource.";
+        case Reason::kObjectTooLarge:
+            return "Make the object smaller: look for large annotations.";
+        case Reason::kObjectUnreadable:
+            return "Correct the field that the message names; the installed definitions may be of another version.";
         case Reason::kStorageNotFound:
             return "Create the Neo4jBackupStorage that spec.storageRef names.";
         case Reason::kStorageNotReady:
@@ -108,6 +118,8 @@ std::string_view advice(base::Reason reason) {
         case Reason::kClaimNotBound:
         case Reason::kClaimLost:
             return "kubectl describe the claim.";
+        case Reason::kClaimTerminating:
+            return "Create a new claim of that name once the old one is gone.";
         case Reason::kStartTimeout:
         case Reason::kNoReport:
         case Reason::kInternalError:

@@ -35,7 +35,7 @@ contract::RunSpec run_spec(const JobRequest& request) {
             .storage_path = request.storage.path.empty() ? kMount : std::string(kMount) + "/" + request.storage.path,
             .compression = spec.compression,
             .connections = spec.runner.connections,
-            .deadline = request.now + attempt_limit(request.backup, request.now, request.look_up),
+            .duration = attempt_limit(request.backup, request.now, request.look_up),
             .timeouts = spec.timeouts,
             .bandwidth_limit = spec.runner.bandwidth_limit,
             .http_port = kRunnerHttpPort};

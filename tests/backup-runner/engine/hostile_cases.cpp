@@ -70,7 +70,7 @@ void short_stall(contract::RunSpec& spec) {
 }
 
 void short_deadline(contract::RunSpec& spec) {
-    spec.deadline = base::RealClock().system_now() + std::chrono::milliseconds(1500);
+    spec.duration = std::chrono::milliseconds(1500);
     spec.bandwidth_limit = 16 * 1024 * 1024;
 }
 

@@ -1,5 +1,6 @@
 #include "common/contract/run_report.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "common/contract/exit_code.hpp"
@@ -65,6 +66,76 @@ TEST(RunReport, KeepsTheFirstPassedOverSourcesThatFit) {
     EXPECT_EQ(parsed->source, report.source);
 }
 
+MemberReport member(int number) {
+    auto tls = *example().tls;
+    tls.server_certificate_expires = base::SystemTime(std::chrono::seconds(1799384249 + number));
+    return {.address = fmt::format("10.244.101.{}:6362", 100 + number),
+            .member = fmt::format("neo4j-production-core-{}", number),
+            .role = number % 2 == 0 ? MemberRole::kCore : MemberRole::kReadReplica,
+            .store_id = std::string(64, 'a'),
+            .last_transaction = 1'234'567'890 - number,
+            .lag = number,
+            .tls = tls};
+}
+
+MemberReport silent_member(int number, std::size_t message) {
+    return {.address = fmt::format("[fd00:10:244::{}]:6362", number),
+            .member = fmt::format("neo4j-production-core-{}", number),
+            .reason = base::Reason::kSourceUnreachable,
+            .message = std::string(message, 'x')};
+}
+
+RunReport probe_report() {
+    return {.reason = base::Reason::kCompleted, .message = "16 of 16 members answered", .run_uid = "u", .attempt = 1};
+}
+
+TEST(RunReport, HoldsSixteenMembersWithTheirCertificates) {
+    auto report = probe_report();
+    for (int i = 0; i < 16; ++i) report.members.push_back(member(i));
+    report.members[3].store_id = std::string(64, 'b');
+    const auto text = to_json(report);
+    EXPECT_LE(text.size(), kMaxRunReportBytes);
+    const auto parsed = parse_run_report(text);
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    EXPECT_EQ(*parsed, report);
+}
+
+TEST(RunReport, ShortensTheMessagesOfMembersBeforeItDropsAny) {
+    auto report = probe_report();
+    for (int i = 0; i < 16; ++i) report.members.push_back(silent_member(i, 1000));
+    const auto text = to_json(report);
+    EXPECT_LE(text.size(), kMaxRunReportBytes);
+    const auto parsed = parse_run_report(text);
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    ASSERT_EQ(parsed->members.size(), 16U);
+    EXPECT_EQ(parsed->members_left_out, 0);
+    EXPECT_GE(parsed->members[15].message.size(), 60U);
+    EXPECT_EQ(parsed->message, report.message);
+}
+
+TEST(RunReport, SaysHowManyMembersItDropped) {
+    auto report = probe_report();
+    for (int i = 0; i < 32; ++i) report.members.push_back(member(i));
+    const auto text = to_json(report);
+    EXPECT_LE(text.size(), kMaxRunReportBytes);
+    const auto parsed = parse_run_report(text);
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    EXPECT_GE(parsed->members.size(), 16U);
+    EXPECT_EQ(parsed->members_left_out, 32 - static_cast<std::int64_t>(parsed->members.size()));
+    EXPECT_EQ(parsed->members[0], report.members[0]);
+}
+
+TEST(RunReport, RefusesAMemberThatNamesWhatIsNotThere) {
+    const std::string head = R"({"schemaVersion":1,"reason":"Completed","message":"","runUid":"","attempt":1,"probe":)";
+    EXPECT_TRUE(parse_run_report(head + R"({"storeIds":["a"],"members":[{"address":"h","storeId":0}]}})"));
+    for (const char* place : {"1", "-1", "\"a\""}) {
+        EXPECT_FALSE(parse_run_report(
+            head + fmt::format(R"({{"storeIds":["a"],"members":[{{"address":"h","storeId":{}}}]}}}})", place)));
+        EXPECT_FALSE(
+            parse_run_report(head + fmt::format(R"({{"tls":[],"members":[{{"address":"h","tls":{}}}]}}}})", place)));
+    }
+}
+
 TEST(RunReport, IgnoresUnknownFieldsAndRefusesUnknownReasons) {
     EXPECT_TRUE(parse_run_report(
         R"({"schemaVersion":1,"reason":"Completed","message":"","runUid":"","attempt":1,"new":true})"));
@@ -79,6 +150,8 @@ TEST(ExitCode, FollowsTheReason) {
     EXPECT_EQ(exit_code_of(base::Reason::kStorageFull), ExitCode::kPermanent);
     EXPECT_EQ(exit_code_of(base::Reason::kArtifactDamaged), ExitCode::kDamaged);
     EXPECT_EQ(exit_code_of(base::Reason::kArtifactNotSupported), ExitCode::kPermanent);
+    EXPECT_EQ(exit_code_of(base::Reason::kSkipped), ExitCode::kPermanent);
+    EXPECT_EQ(exit_code_of(base::Reason::kSourceNotReady), ExitCode::kRetry);
 }
 
 }  // namespace

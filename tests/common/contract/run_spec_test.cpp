@@ -21,7 +21,7 @@ RunSpec example() {
     spec.storage_path = "/backup/neo4j";
     spec.compression = Compression::kNone;
     spec.connections = 3;
-    spec.deadline = base::SystemTime(std::chrono::seconds(1795384249));
+    spec.duration = std::chrono::hours(6);
     spec.timeouts.stall = std::chrono::seconds(5);
     spec.http_port = 8080;
     return spec;
@@ -33,20 +33,79 @@ TEST(RunSpec, SurvivesItsJsonForm) {
     EXPECT_EQ(*parsed, example());
 }
 
+TEST(RunSpec, HoldsThePartsOfItsCommandOnly) {
+    RunSpec look_up{.command = Command::kLookUp,
+                    .run = example().run,
+                    .source = "prod",
+                    .database = "graph.db",
+                    .storage_path = "/backup",
+                    .duration = std::chrono::minutes(30)};
+    RunSpec probe = example();
+    probe.command = Command::kProbe;
+    probe.database.clear();
+    probe.storage_path.clear();
+    probe.compression = Compression::kZstd;
+    probe.connections = 2;
+    probe.bandwidth_limit = 0;
+    for (const auto& spec : {look_up, probe}) {
+        const auto parsed = parse_run_spec(to_json(spec));
+        ASSERT_TRUE(parsed) << parsed.error().message;
+        EXPECT_EQ(*parsed, spec);
+    }
+    auto full = example();
+    full.command = Command::kLookUp;
+    EXPECT_EQ(to_json(full).find("endpoints"), std::string::npos) << "a look-up speaks to no source";
+}
+
+TEST(RunSpec, RefusesThePartsOfAnotherCommand) {
+    struct Case {
+        std::string parts, message;
+    };
+    const std::string source = R"("source":{"name":"p","endpoints":[{"host":"h","port":1}]})";
+    const std::string storage = R"("storage":{"path":"/b"})";
+    const std::string backup = R"("backup":{"database":"d"})";
+    const std::string name = R"("source":{"name":"p"})";
+    const std::vector<Case> cases{
+        {R"("command":"Backup",)" + source + "," + storage + "," + backup, ""},
+        {R"("command":"Backup",)" + storage + "," + backup, "RunSpec: source: missing"},
+        {R"("command":"Backup",)" + source + "," + backup, "RunSpec: storage: missing"},
+        {R"("command":"Backup",)" + source + "," + storage, "RunSpec: backup: missing"},
+        {R"("command":"Backup",)" + name + "," + storage + "," + backup,
+         "RunSpec: source.endpoints: at least one expected"},
+        {R"("command":"Probe",)" + source, ""},
+        {R"("command":"Probe",)" + name, "RunSpec: source.endpoints: at least one expected"},
+        {R"("command":"Probe",)" + source + "," + storage, "RunSpec: storage: not a part of the command Probe"},
+        {R"("command":"Probe",)" + source + "," + backup, "RunSpec: backup: not a part of the command Probe"},
+        {R"("command":"LookUp",)" + name + "," + storage + "," + backup, ""},
+        {R"("command":"LookUp",)" + source + "," + storage + "," + backup, "RunSpec: source.endpoints: unknown field"},
+        {R"("command":"LookUp",)" + name + "," + storage + R"(,"backup":{"database":"d","connections":2})",
+         "RunSpec: backup.connections: unknown field"},
+        {R"("command":"LookUp","timeouts":{},)" + name + "," + storage + "," + backup,
+         "RunSpec: timeouts: not a part of the command LookUp"},
+    };
+    for (const auto& c : cases) {
+        const auto parsed = parse_run_spec(R"({"schemaVersion":2,"run":{"uid":"u","attempt":1},)" + c.parts + "}");
+        EXPECT_EQ(parsed ? "" : parsed.error().message, c.message) << c.parts;
+    }
+}
+
 TEST(RunSpec, NamesWhatIsWrong) {
     struct Case {
         std::string find, replace, message;
     };
     const std::string good = to_json(example());
     const std::vector<Case> cases{
-        {"\"schemaVersion\":1", "\"schemaVersion\":2", "RunSpec: schemaVersion: found 2, this runner knows 1"},
-        {"\"connections\":3", "\"connections\":9", "RunSpec: connections: expected 1 to 8"},
-        {"\"connections\":3", "\"conections\":3", "RunSpec: conections: unknown field"},
+        {"\"schemaVersion\":2", "\"schemaVersion\":1", "RunSpec: schemaVersion: found 1, this runner knows 2"},
+        {"\"connections\":3", "\"connections\":9", "RunSpec: backup.connections: expected 1 to 8"},
+        {"\"connections\":3", "\"conections\":3", "RunSpec: backup.conections: unknown field"},
+        {"\"durationMs\":21600000", "\"durationMs\":-1", "RunSpec: durationMs: expected 0 ms to 366 days"},
+        {"\"durationMs\":21600000", "\"deadline\":\"\"", "RunSpec: deadline: unknown field"},
+        {"\"path\":\"/backup/neo4j\"", "\"path\":\"\"", "RunSpec: storage.path: empty"},
         {"\"name\":\"prod\"", "\"name\":\"../x\"",
          "RunSpec: source.name: \"../x\" is not a name of 1 to 128 letters, digits, '.', '_' and '-'"},
         {"\"port\":6000", "\"port\":0", "RunSpec: source.endpoints[1].port: 0 is not a port"},
         {"\"command\":\"Backup\"", "\"command\":\"Format\"",
-         "RunSpec: command: found \"Format\", expected Backup or LookUp"},
+         "RunSpec: command: found \"Format\", expected Backup, LookUp or Probe"},
         {"\"verification\":\"Chain\"", "\"verification\":\"Maybe\"",
          "RunSpec: source.tls.verification: found \"Maybe\", expected Full, Chain or None"},
         {"\"directory\":\"/tls/source\",", "\"dir\":\"/tls/source\",", "RunSpec: source.tls.dir: unknown field"},
@@ -54,7 +113,7 @@ TEST(RunSpec, NamesWhatIsWrong) {
         {"ReplicaOnly", "Replicas",
          "RunSpec: source.policy: found \"Replicas\", expected ReplicaOnly, PreferReplica or Any"},
         {"\"bandwidthLimit\":1048576", "\"bandwidthLimit\":1",
-         "RunSpec: bandwidthLimit: expected 0 (none), or 64 KiB to 1 TiB a second"},
+         "RunSpec: backup.bandwidthLimit: expected 0 (none), or 64 KiB to 1 TiB a second"},
         {"\"/tls/source\"", "\"/tls\\u0000\"", "RunSpec: source.tls.directory: holds a zero byte"},
         {"[\"/tls/trust-0/ca.crt\"]", "[\"\"]", "RunSpec: source.tls.trust: expected paths of 1 to 4096 characters"},
         {"\"serverName\":\"neo4j\"", "\"serverName\":\"" + std::string(254, 'a') + "\"",
