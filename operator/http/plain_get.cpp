@@ -32,7 +32,10 @@ public:
     Result<std::string> run(const asio::ip::tcp::endpoint& endpoint, const std::stop_token& stop) {
         stream_.expires_after(wanted_.timeout);  // Counts for all steps, since it is never set again.
         stream_.async_connect(endpoint, [this](beast::error_code error) { error ? end(error) : write(); });
-        const std::stop_callback wake(stop, [this] { asio::post(context_, [this] { stream_.cancel(); }); });
+        // Close the stream rather than cancel its operation: a stop may come when one step has just ended and the next
+        // has not begun, and a cancel that finds nothing to end is lost. On a closed stream every later step fails at
+        // once.
+        const std::stop_callback wake(stop, [this] { asio::post(context_, [this] { stream_.close(); }); });
         context_.run();
         if (stop.stop_requested()) return base::fail(ErrorCode::kCancelled, "cancelled");
         if (error_ == beast::error::timeout) return base::fail(ErrorCode::kDeadline, "no answer in time");
