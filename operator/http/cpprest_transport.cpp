@@ -14,6 +14,7 @@
 #include <charconv>
 
 #include "operator/http/deadline_canceller.hpp"
+#include "operator/http/http_date.hpp"
 
 namespace n4b::http {
 namespace {
@@ -83,6 +84,11 @@ std::optional<std::chrono::milliseconds> retry_after_of(const web::http::http_re
     return std::chrono::seconds(seconds);
 }
 
+std::optional<base::SystemTime> date_of(const web::http::http_response& response) {
+    const auto found = response.headers().find("Date");
+    return found == response.headers().end() ? std::nullopt : parse_http_date(found->second);
+}
+
 /// Ends a request at a deadline or with the stop token, and remembers which it was.
 class Cancellation {
 public:
@@ -134,7 +140,7 @@ public:
             read_lines(reply, sink, cancellation, stop);
             // A reply that is dropped unread keeps its connection open; cancelling closes it.
             cancellation.cancel();
-            return Response{.status = 200};
+            return Response{.status = 200, .date = date_of(reply)};
         });
     }
 
@@ -163,7 +169,7 @@ private:
     }
 
     static Result<Response> read_body(web::http::http_response& reply, Cancellation& cancellation) {
-        Response response{.status = reply.status_code(), .retry_after = retry_after_of(reply)};
+        Response response{.status = reply.status_code(), .retry_after = retry_after_of(reply), .date = date_of(reply)};
         auto body = reply.body();
         std::string piece(kReadBytes, '\0');
         while (true) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/clock.hpp"
 #include "common/base/result.hpp"
 
 namespace n4b::http {
@@ -25,6 +26,7 @@ struct Response {
     int status = 0;
     std::string body{};
     std::optional<std::chrono::milliseconds> retry_after{};
+    std::optional<base::SystemTime> date{};  ///< The server's time by its `Date` header: whole seconds, cut off.
 };
 
 /// The longest body that is taken; with what is made of it, it must fit the operator's memory limit (128 MiB).

@@ -14,7 +14,7 @@ constexpr std::size_t kMaxWatchLineBytes = std::size_t{8} << 20;  // etcd refuse
 
 ErrorCode code_of(int status, const std::string& reason) {
     if (status == 409) return reason == "AlreadyExists" ? ErrorCode::kAlreadyExists : ErrorCode::kConflict;
-    if (status == 400 || status == 422) return ErrorCode::kInvalid;
+    if (status == 400 || status == 413 || status == 422) return ErrorCode::kInvalid;
     if (status == 401) return ErrorCode::kUnauthenticated;
     if (status == 403) return ErrorCode::kPermissionDenied;
     if (status == 404) return ErrorCode::kNotFound;
@@ -40,6 +40,28 @@ base::Error error_of(const http::Request& request, const http::Response& respons
     return {.code = code_of(response.status, reason),
             .message = fmt::format("{} {}: {}", request.method, path, message.substr(0, 1024)),
             .retry_after = response.retry_after};
+}
+
+/// Whether a JSON patch could not be applied to the object as it is: a `test` failed, or a member was not there. The
+/// server then says 422 as it does of an object that its schema refuses; what tells the two apart is that nothing is
+/// named (apiserver/pkg/endpoints/handlers/patch.go: NewGenericServerResponse without a cause).
+bool patch_did_not_apply(const http::Response& response) {
+    if (response.status != 422) return false;
+    const auto json = base::parse_json(response.body, http::kMaxBodyBytes, "answer");
+    if (!json || !json->is_object()) return false;
+    const auto details = json->find("details");
+    if (details != json->end() && details->is_object()) {
+        const auto causes = details->find("causes");
+        if (causes != details->end() && !causes->empty()) return false;
+    }
+    const auto message = text_of(*json, "message");
+    return message.starts_with("the server rejected our request due to an error in our request") ||
+           message.find("test failed") != std::string::npos;
+}
+
+/// Whether a 409 to a DELETE says that the object changed, rather than that another one bears its name.
+bool changed_since(const base::Error& error) {
+    return error.message.find("ResourceVersion in precondition") != std::string::npos;
 }
 
 }  // namespace
@@ -80,26 +102,43 @@ Result<ListResult> Client::list(const std::string& path, const std::string& quer
     return result;
 }
 
-Result<void> Client::create(const std::string& path, const std::string& json) {
-    N4B_TRY_VOID(call({.method = "POST", .path = path, .content_type = "application/json", .body = json}));
+Result<void> Client::create(const std::string& path, const std::string& json, const JsonSink& created) {
+    N4B_TRY(const auto response,
+            call({.method = "POST", .path = path, .content_type = "application/json", .body = json}));
+    if (!created) return {};
+    N4B_TRY(const Json object, base::parse_json(response.body, http::kMaxBodyBytes, "POST " + path));
+    created(object);
     return {};
 }
 
-Result<void> Client::remove(const std::string& path, const std::string& uid) {
+Result<void> Client::remove(const std::string& path, const std::string& uid, const std::string& resource_version) {
+    Json preconditions{{"uid", uid}};
+    if (!resource_version.empty()) preconditions["resourceVersion"] = resource_version;
     const Json options{{"kind", "DeleteOptions"},
                        {"apiVersion", "v1"},
                        {"propagationPolicy", "Background"},
-                       {"preconditions", {{"uid", uid}}}};
+                       {"preconditions", preconditions}};
     const auto done =
         call({.method = "DELETE", .path = path, .content_type = "application/json", .body = options.dump()});
-    // Conflict: the uid differs, so the object that was meant is gone.
-    if (done || done.error().code == ErrorCode::kNotFound || done.error().code == ErrorCode::kConflict) return {};
+    if (done || done.error().code == ErrorCode::kNotFound) return {};
+    // The uid differs, so the object that was meant is gone.
+    if (done.error().code == ErrorCode::kConflict && !changed_since(done.error())) return {};
     return base::fail(done.error());
 }
 
 Result<void> Client::merge_patch(const std::string& path, const std::string& json) {
     N4B_TRY_VOID(call({.method = "PATCH", .path = path, .content_type = "application/merge-patch+json", .body = json}));
     return {};
+}
+
+Result<void> Client::json_patch(const std::string& path, const std::string& json) {
+    const http::Request request{
+        .method = "PATCH", .path = path, .content_type = "application/json-patch+json", .body = json};
+    N4B_TRY(const auto response, transport_.exchange(request, stop_));
+    if (response.status >= 200 && response.status <= 299) return {};
+    auto error = error_of(request, response);
+    if (patch_did_not_apply(response)) error.code = ErrorCode::kConflict;
+    return base::fail(std::move(error));
 }
 
 Result<void> Client::watch(const std::string& path, const std::string& query, const WatchSink& sink,

@@ -39,10 +39,16 @@ public:
     base::Result<void> get(const std::string& path, const JsonSink& sink);
     /// One page of a list; `query` without "?".
     base::Result<ListResult> list(const std::string& path, const std::string& query, const JsonSink& item);
-    base::Result<void> create(const std::string& path, const std::string& json);
-    /// Background propagation; an object that is gone already is fine. `uid` is a precondition.
-    base::Result<void> remove(const std::string& path, const std::string& uid);
+    /// POST of one object; `created`, when given, gets it as the server stored it, with its uid.
+    base::Result<void> create(const std::string& path, const std::string& json, const JsonSink& created = {});
+    /// Background propagation; an object that is gone already is fine. `uid` is a precondition, and so is the resource
+    /// version unless it is empty. Conflict: the object has another resource version by now.
+    base::Result<void> remove(const std::string& path, const std::string& uid,
+                              const std::string& resource_version = {});
     base::Result<void> merge_patch(const std::string& path, const std::string& json);
+    /// RFC 6902. Conflict: the object is not as the patch takes it to be (a `test` failed, or a member that is to be
+    /// replaced or removed is not there).
+    base::Result<void> json_patch(const std::string& path, const std::string& json);
     /// Passes events until the stream ends or the sink says false.
     base::Result<void> watch(const std::string& path, const std::string& query, const WatchSink& sink,
                              const std::stop_token& stop);
