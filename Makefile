@@ -7,7 +7,7 @@ SOURCES = $(shell git ls-files '*.hpp' '*.cpp')
 # $(call step,name,command): says what it does and how long it took.
 step = @echo "== $(1)"; start=$$SECONDS; $(2); echo "== $(1): $$((SECONDS - start)) s"
 
-.PHONY: help packages build test test-unit test-servers test-load test-e2e test-chart demo testbed-up testbed-down images format format-check lint fuzz bench clean
+.PHONY: help packages generate build test test-unit test-servers test-load test-e2e test-api test-chart demo testbed-up testbed-down images format format-check lint fuzz bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,11 +15,15 @@ help: ## list the targets
 packages:
 	$(call step,packages,packages/install.sh build lint)
 
+generate: packages ## write the CustomResourceDefinitions from crds/kinds and crds/fragments
+	python3 crds/generate.py
+
 build: packages ## build what is shipped: build/release/bin
 	$(call step,release build,cmake --preset release > /dev/null; cmake --build --preset release -j $(JOBS))
 
 test: packages format-check build ## all tests: sanitizers, real Neo4j servers, real Kubernetes
 	$(call step,shellcheck,shellcheck -x packages/*.sh tests/*/*.sh tests/testbed/tools/build.sh .ci/run)
+	$(call step,generated files,python3 crds/generate.py --check)
 	$(call step,what the testbed needs,tests/testbed/fetch.sh)
 	$(call step,chart,tests/chart/run.sh)
 	$(call step,ThreadSanitizer build,cmake --preset tsan > /dev/null; cmake --build --preset tsan -j $(JOBS))
@@ -43,6 +47,10 @@ test-load: build ## BACKUPS (30) backups under at least 500 transactions a secon
 test-e2e: ## only the end-to-end tests, on the testbed
 	$(call step,testbed,tests/e2e/setup.sh)
 	$(call step,end-to-end tests (the testbed stays up),tests/e2e/run.sh && tests/e2e/sources.sh && tests/e2e/tls.sh && tests/e2e/disruptions.sh)
+
+test-api: ## only what a real API server makes of the CRDs
+	tests/testbed/fetch.sh
+	$(call step,CRDs and API server,python3 tests/api/schemas_test.py . && tests/api/alone.sh tests/api/run.sh)
 
 test-chart: ## only the tests of the Helm chart
 	tests/testbed/fetch.sh

@@ -42,60 +42,15 @@ kill $writer 2> /dev/null || true
 [ -z "$(kubectl get jobs -n "$NS" -o name)" ] || die "Jobs of succeeded backups are still there"
 [ "$(kubectl get pvc -n "$NS" main -o jsonpath='{.status.phase}')" = Bound ] || die "the claim is not bound"
 
-step "the API server takes the samples, and refuses what is wrong"
-for sample in docs/samples/*.yaml; do
-    kubectl apply -n "$NS" --dry-run=server -f "$sample" > /dev/null || die "$sample is refused"
-done
-refused() { # TEXT FIELDS...: a backup whose spec is wrong
-    local out
-    out=$(printf 'apiVersion: neo4jbackup.dev/v1alpha1\nkind: Neo4jBackup\nmetadata: {name: wrong}\nspec: %s\n' "$2" |
-        kubectl apply -n "$NS" --dry-run=server -f - 2>&1) && die "not refused: $2"
-    grep -qF "$1" <<< "$out" || die "expected '$1', got: $out"
-}
-ok='source: {name: a, type: Endpoints, endpoints: [{host: h}]}, databases: [graph.db], storageRef: {name: s}'
-refused "endpoints must be set exactly when type is Endpoints" '{source: {name: a, type: Service, service: {name: s, port: p}, endpoints: [{host: h}]}, databases: [d], storageRef: {name: s}}'
-refused "service must be set exactly when type is Service" '{source: {name: a, type: Service}, databases: [d], storageRef: {name: s}}'
-refused "must be a duration above 0" "{$ok, deadline: 0s}"
-refused "must be a duration from 1ms to 720h" "{$ok, stallTimeout: 0.4ms}"
-refused "must be a duration from 1ms to 720h" "{$ok, prepareTimeout: 721h}"
-refused "must be at least 32Mi" "{$ok, runner: {resources: {limits: {memory: 8Mi}}}}"
-tls() { echo "{source: {name: a, type: Endpoints, endpoints: [{host: h}], tls: $1}, databases: [d], storageRef: {name: s}}"; }
-refused "set secretRef or trust, or verification None" "$(tls '{}')"
-refused "serverName is only looked at when verification is Full" "$(tls '{secretRef: {name: s}, verification: Chain, serverName: x}')"
-refused "exactly one of secretRef and configMapRef must be set" "$(tls '{trust: [{}]}')"
-refused "requests.memory must not exceed limits.memory" "{$ok, runner: {resources: {limits: {memory: 40Mi}, requests: {memory: 64Mi}}}}"
-refused "are reserved" "{$ok, runner: {labels: {argocd.argoproj.io/instance: x}}}"
-refused 'Unsupported value: "Gzip"' "{$ok, compression: Gzip}"
-refused "spec.databases: Too many" '{source: {name: a, type: Endpoints, endpoints: [{host: h}]}, databases: [a, b], storageRef: {name: s}}'
-refused 'unknown field "spec.storge"' "{$ok, storge: 1}"
-kubectl patch nb -n "$NS" good-none --type=merge -p '{"spec":{"compression":"Zstd"}}' > "$STATE/out" 2>&1 && die "spec changed"
-grep -q "spec is immutable" "$STATE/out" || die "$(cat "$STATE/out")"
-kubectl patch nb -n "$NS" good-none --subresource=status --type=merge -p '{"status":{"conditions":[]}}' > "$STATE/out" 2>&1 && die "the verdict changed"
-grep -q "never changes again" "$STATE/out" || die "$(cat "$STATE/out")"
-kubectl patch nbs -n "$NS" main --type=merge -p '{"spec":{"persistentVolumeClaim":{"path":"x"}}}' > "$STATE/out" 2>&1 && die "path changed"
-grep -q "claimName and path are immutable" "$STATE/out" || die "$(cat "$STATE/out")"
+step "what the API server accepts, refuses, fills in, merges and explains"
+tests/api/run.sh
 
-step "what is applied while the operator is down shows its defaults, and runs later"
+step "what is applied while the operator is down runs later"
 kubectl scale -n neo4j-backup deploy/neo4j-backup-operator --replicas=0 > /dev/null
 kubectl wait -n neo4j-backup --for=delete pod --all --timeout=60s > /dev/null
 backup early main "$service" '  retry: {}' prod
-is() { # PATH TEXT: a field of the backup early, as the API server filled it in
-    [ "$(kubectl get nb -n "$NS" early -o jsonpath="{$1}")" = "$2" ] || die "early: $1 is not $2: $(kubectl get nb -n "$NS" early -o yaml)"
-}
-is .status.observedGeneration -1
-is .spec.compression Zstd
-is .spec.retry.limit 3
-is .spec.retry.backoff 1m
-is .spec.attemptDeadline 6h
-is .spec.deadline 24h
-is .spec.startDeadline 24h
-is .spec.startTimeout 10m
-is .spec.prepareTimeout 30m
-is .spec.stallTimeout 10m
-is .spec.runner.resources.limits.memory 128Mi
-is .spec.runner.securityContext.runAsUser 7474
 kubectl get nb -n "$NS" early > "$STATE/out"
-grep -qE '^NAME +SOURCE +DATABASE +SUCCEEDED +REASON +RECOVERABLE TO +AGE' "$STATE/out" || die "columns: $(cat "$STATE/out")"
+grep -qE '^NAME +SOURCE +DATABASE +SUCCEEDED +REASON +SIZE +TOOK +RECOVERABLE TO +AGE' "$STATE/out" || die "columns: $(cat "$STATE/out")"
 kubectl scale -n neo4j-backup deploy/neo4j-backup-operator --replicas=1 > /dev/null
 expect early True Completed
 kubectl get nb -n "$NS" early -o wide > "$STATE/out"
