@@ -32,7 +32,7 @@ public:
     Result<std::string> run(const asio::ip::tcp::endpoint& endpoint, const std::stop_token& stop) {
         stream_.expires_after(wanted_.timeout);  // Counts for all steps, since it is never set again.
         stream_.async_connect(endpoint, [this](beast::error_code error) { error ? end(error) : write(); });
-        const std::stop_callback wake(stop, [this] { asio::post(context_, [this] { stream_.cancel(); }); });
+        const std::stop_callback wake(stop, [this] { asio::post(context_, [this] { cancel(); }); });
         context_.run();
         if (stop.stop_requested()) return base::fail(ErrorCode::kCancelled, "cancelled");
         if (error_ == beast::error::timeout) return base::fail(ErrorCode::kDeadline, "no answer in time");
@@ -48,18 +48,27 @@ public:
     }
 
 private:
+    /// A step that has ended, but whose handler waits behind this one, can't be cancelled any more: the next step must
+    /// not begin then.
+    void cancel() {
+        cancelled_ = true;
+        stream_.cancel();
+    }
     void write() {
+        if (cancelled_) return;
         beast::http::async_write(stream_, request_,
                                  [this](beast::error_code error, std::size_t) { error ? end(error) : read(); });
     }
     /// The header by itself first: Beast 1.74 forgets that a Content-Length is beyond the limit when it reads on at
     /// once.
     void read() {
+        if (cancelled_) return;
         beast::http::async_read_header(stream_, buffer_, parser_, [this](beast::error_code error, std::size_t) {
             error ? end(error) : read_body();
         });
     }
     void read_body() {
+        if (cancelled_) return;
         beast::http::async_read(stream_, buffer_, parser_,
                                 [this](beast::error_code error, std::size_t) { end(error); });
     }
@@ -72,6 +81,7 @@ private:
     beast::http::response_parser<beast::http::string_body> parser_{};
     beast::flat_buffer buffer_{kMaxHeaderBytes};
     beast::error_code error_{};
+    bool cancelled_ = false;
 };
 
 }  // namespace

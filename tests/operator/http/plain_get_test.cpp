@@ -43,5 +43,25 @@ TEST(PlainGet, EndsInTimeOrWhenStopped) {
     EXPECT_EQ(plain_get(patient, stop.get_token()).error().code, ErrorCode::kCancelled);
 }
 
+/// The moments of the stop are spread over the whole exchange, so that some fall between two of its steps.
+TEST(PlainGet, EndsAtOnceWheneverItIsStopped) {
+    constexpr int kMoments = 2000;
+    for (int i = 0; i < kMoments; ++i) {
+        const testing::LoopbackListener silent;
+        const PlainRequest request{
+            .ip = "127.0.0.1", .port = silent.port(), .path = "/", .timeout = std::chrono::minutes(1)};
+        std::stop_source stop;
+        const auto start = std::chrono::steady_clock::now();
+        const auto moment = start + i * std::chrono::nanoseconds(100);
+        const std::jthread stopper([&] {
+            while (std::chrono::steady_clock::now() < moment) {
+            }
+            stop.request_stop();
+        });
+        EXPECT_EQ(plain_get(request, stop.get_token()).error().code, ErrorCode::kCancelled);
+        ASSERT_LT(std::chrono::steady_clock::now() - start, request.timeout) << "the stop was lost";
+    }
+}
+
 }  // namespace
 }  // namespace n4b::http
