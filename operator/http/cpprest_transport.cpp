@@ -89,6 +89,22 @@ std::optional<base::SystemTime> date_of(const web::http::http_response& response
     return found == response.headers().end() ? std::nullopt : parse_http_date(found->second);
 }
 
+/// Waits for the task, and throws a copy of the exception that the task failed with.
+///
+/// The original is shared with threads of the library, which free it when they drop the last reference. That reference
+/// is counted in libstdc++, where ThreadSanitizer can't see that our reads came first. The task's own count is in our
+/// binary, so read the exception only here, where the caller's task is still held: to drop the task after reading is
+/// what orders the two threads. A bare `throw` would hand the original on, and the handler would read it without the
+/// task.
+template <typename T>
+T result_of(const pplx::task<T>& task) {
+    try {
+        return task.get();
+    } catch (const web::http::http_exception& error) {
+        throw web::http::http_exception(error);
+    }
+}
+
 /// Ends a request at a deadline or with the stop token, and remembers which it was.
 class Cancellation {
 public:
@@ -122,7 +138,7 @@ public:
         Cancellation cancellation(stop);
         return guarded(request, cancellation, [&]() -> Result<Response> {
             const auto limit = cancellation.limit(canceller_, request.timeout);
-            auto reply = calls_.request(build(request), cancellation.token()).get();
+            auto reply = result_of(calls_.request(build(request), cancellation.token()));
             return read_body(reply, cancellation);
         });
     }
@@ -134,7 +150,7 @@ public:
             {
                 // The gap is that of a stream under way: what begins one is as quick as any exchange, or dead.
                 const auto limit = cancellation.limit(canceller_, request.timeout);
-                reply = streams_.request(build(request), cancellation.token()).get();
+                reply = result_of(streams_.request(build(request), cancellation.token()));
                 if (reply.status_code() != 200) return read_body(reply, cancellation);
             }
             read_lines(reply, sink, cancellation, stop);
@@ -176,7 +192,7 @@ private:
             // Of bytes, as the body is: a buffer of char would be called through another class than its own.
             concurrency::streams::rawptr_buffer<std::uint8_t> target(reinterpret_cast<std::uint8_t*>(piece.data()),
                                                                      piece.size(), std::ios::out);
-            const std::size_t count = body.read(target, piece.size()).get();
+            const std::size_t count = result_of(body.read(target, piece.size()));
             if (count == 0) return response;
             if (response.body.size() + count > kMaxBodyBytes) {
                 cancellation.cancel();
@@ -193,7 +209,7 @@ private:
         try {
             while (!stop.stop_requested()) {
                 concurrency::streams::container_buffer<std::vector<std::uint8_t>> line;
-                const std::size_t count = body.read_line(line).get();
+                const std::size_t count = result_of(body.read_line(line));
                 if (count == 0 && body.is_eof()) return;
                 const auto* text = reinterpret_cast<const char*>(line.collection().data());
                 if (count > 0 && !sink({text, line.collection().size()})) return;

@@ -70,12 +70,8 @@ TEST(Tcp, TellsAReset) {
 }
 
 TEST(Tcp, TellsWhoRefuses) {
-    Address closed;
-    {
-        const Listener listener;
-        closed = listener.address();
-    }
-    const auto stream = tcp_dialer()->connect(closed, later(), {});
+    const testing::LoopbackPort closed;  // Held, so that nobody else on the machine listens there meanwhile.
+    const auto stream = tcp_dialer()->connect({.ip = "127.0.0.1", .port = closed.port()}, later(), {});
     ASSERT_FALSE(stream);
     EXPECT_EQ(stream.error().reason, Reason::kSourceUnreachable);
     EXPECT_NE(stream.error().message.find("Connection refused"), std::string::npos) << stream.error().message;

@@ -18,7 +18,7 @@ TEST(PlainGet, BringsTheBodyOfASmallAnswer) {
                                            {"/long", [] { return httpd::Response{.body = std::string(5000, 'x')}; }}}});
     ASSERT_TRUE(server);
     const auto get = [&](const char* path, const char* ip = "127.0.0.1") {
-        return plain_get({.ip = ip, .port = (*server)->port(), .path = path}, {});
+        return plain_get({.ip = ip, .port = (*server)->port(), .path = path, .timeout = std::chrono::minutes(1)}, {});
     };
     EXPECT_EQ(get("/progress").value_or("error"), "{}");
     const auto too_long = get("/long");
