@@ -136,7 +136,7 @@ Result<std::unique_ptr<net::Dialer>> dialer_for(const contract::RunSpec& spec) {
                             .server_name = spec.tls->server_name});
 }
 
-Result<RunReport> back_up(contract::RunSpec spec, std::stop_token stop) {
+Result<RunReport> back_up(contract::RunSpec spec, base::SteadyTime started, std::stop_token stop) {
     const auto limit = engine::cgroup_limit("/sys/fs/cgroup", read_text("/proc/self/cgroup"));
     N4B_TRY(const auto dialer, dialer_for(spec));
     N4B_TRY(const auto budget, engine::fit(limit, spec.connections, spec.compression, dialer->memory_use()));
@@ -152,7 +152,8 @@ Result<RunReport> back_up(contract::RunSpec spec, std::stop_token stop) {
                                                 .random = [] { return std::random_device{}(); },
                                                 .progress = counters,
                                                 .buffers = budget.buffers,
-                                                .version = kVersion};
+                                                .version = kVersion,
+                                                .started = started};
     return engine::back_up(spec, environment, std::move(stop));
 }
 
@@ -310,8 +311,8 @@ int finish(const Result<int>& result) {
 
 }  // namespace
 
-int run(const BackupOptions& options, std::stop_token stop) {
-    const auto report = back_up(options.spec, std::move(stop));
+int run(const BackupOptions& options, base::SteadyTime started, std::stop_token stop) {
+    const auto report = back_up(options.spec, started, std::move(stop));
     return conclude(report ? *report : report_of(options.spec, report.error()));
 }
 
