@@ -24,17 +24,17 @@ void end_on_signals() {
     }
 }
 
-int start(int argc, char** argv) {
+int start(int argc, char** argv, n4b::base::SteadyTime started) {
     auto options = n4b::runner::parse_options(argc, argv);
     if (!options) return n4b::runner::report_failure(options.error());
     return std::visit(
-        [](const auto& chosen) {
+        [started](const auto& chosen) {
             using Chosen = std::decay_t<decltype(chosen)>;
             if constexpr (std::is_same_v<Chosen, n4b::runner::Exit>) {
                 return chosen.code;
             } else if constexpr (std::is_same_v<Chosen, n4b::runner::BackupOptions>) {
                 const n4b::process::SignalWatch signals;
-                return n4b::runner::run(chosen, signals.token());
+                return n4b::runner::run(chosen, started, signals.token());
             } else {
                 end_on_signals();
                 return n4b::runner::run(chosen);
@@ -46,8 +46,9 @@ int start(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    const auto started = std::chrono::steady_clock::now();
     try {
-        return start(argc, argv);
+        return start(argc, argv, started);
     } catch (const std::exception& error) {
         return n4b::runner::report_failure({.code = n4b::base::ErrorCode::kInternal,
                                             .message = error.what(),

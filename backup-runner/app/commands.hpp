@@ -3,12 +3,14 @@
 #include <stop_token>
 
 #include "backup-runner/app/options.hpp"
+#include "common/base/clock.hpp"
 
 namespace n4b::runner {
 
 /// Runs one subcommand to its end; returns the exit code. Results go to standard output, errors and progress to
 /// standard error, and the report of a backup or look-up to the termination message where there is one.
-int run(const BackupOptions& options, std::stop_token stop);
+/// `started`: when the process began, from which the duration that a RunSpec gives is counted.
+int run(const BackupOptions& options, base::SteadyTime started, std::stop_token stop);
 int run(const LookUpOptions& options);
 int run(const ListOptions& options);
 int run(const VerifyOptions& options);

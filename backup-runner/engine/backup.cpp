@@ -31,6 +31,7 @@ public:
         : spec_(spec),
           environment_(environment),
           stop_(std::move(stop)),
+          deadline_(deadline_of(spec, environment.started)),
           limit_(spec.bandwidth_limit, environment.clock) {}
 
     contract::RunReport run();
@@ -45,6 +46,7 @@ private:
     Result<std::unique_ptr<ArtifactWriter>> begin_artifact();
     Result<Artifact> write_artifact(Found found, ArtifactWriter& artifact, contract::SourceReport& told);
     Result<Artifact> publish(const archive::Head& head, const ArtifactWriter& artifact);
+    Result<void> check_publication(const std::string& closed);
     Result<void> check_open(const std::string& closed);
     [[nodiscard]] std::string intent() const;
     [[nodiscard]] Result<void> check_deadline() const;
@@ -52,6 +54,7 @@ private:
     const contract::RunSpec& spec_;
     const BackupEnvironment& environment_;
     const std::stop_token stop_;
+    const base::Deadline deadline_;
     std::string certificate_warning_{};
     base::SystemTime start_{};
     std::string chain_{};
@@ -173,6 +176,8 @@ Result<Artifact> Backup::copy_from_the_best(contract::RunReport& report) {
     for (;;) {
         const auto choice = choose(candidates_, wish_);
         report.passed_over = passed_over(candidates_, wish_);
+        // Servers that were not asked any more seem not to answer.
+        if (!choice) N4B_TRY_VOID(check_deadline());
         if (!choice) return base::fail(choice.error());
         auto& candidate = candidates_[choice->candidate];
         report.source = report_of(candidate, *choice);
@@ -188,7 +193,7 @@ Result<Artifact> Backup::copy_from_the_best(contract::RunReport& report) {
 /// Who is behind, and who is there at all: found out anew for each copy, since one may take hours before it fails.
 /// Those that were tried stay tried.
 Result<void> Backup::observe() {
-    auto seen = observe_candidates(spec_, environment_, stop_);
+    auto seen = observe_candidates(spec_, environment_.dialer, deadline_, stop_);
     if (stop_.stop_requested()) return base::fail(ErrorCode::kCancelled, Reason::kCancelled, "cancelled");
     for (auto& tried : candidates_) {
         if (!tried.tried) continue;
@@ -210,10 +215,11 @@ Result<Artifact> Backup::copy_from(const Candidate& candidate, contract::RunRepo
     Found found{.source = {.address = candidate.address,
                            .family = candidate.family,
                            .store_id = {},
-                           .options = session_options(spec_, environment_),
+                           .options = session_options(spec_, deadline_),
                            .limit = limit_},
                 .session = {}};
     auto& source = found.source;
+    source.options.buffer_bytes = environment_.buffers.receive;
     N4B_TRY(found.session,
             catchup::Session::open(environment_.dialer, source.address, source.options, stop_, source.family));
     note_security(report, found.session->security());
@@ -266,8 +272,7 @@ std::string Backup::intent() const {
                     {"origin", {{"namespace", spec_.run.object_namespace}, {"name", spec_.run.name}}},
                     {"start", base::format_rfc3339(start_)}};
     if (spec_.duration) {
-        const auto left = deadline_of(spec_, environment_).left();
-        json["deadline"] = base::format_rfc3339(environment_.clock.system_now() + left);
+        json["deadline"] = base::format_rfc3339(environment_.clock.system_now() + deadline_.left());
     }
     return json.dump(2, ' ', true, base::Json::error_handler_t::replace) + "\n";
 }
@@ -310,14 +315,25 @@ Result<Artifact> Backup::write_artifact(Found found, ArtifactWriter& artifact, c
 
 Result<Artifact> Backup::publish(const archive::Head& head, const ArtifactWriter& artifact) {
     const auto& keys = artifact.keys();
-    N4B_TRY_VOID(check_open(keys.closed));
-    N4B_TRY_VOID(check_deadline());
-    if (stop_.stop_requested()) return base::fail(ErrorCode::kCancelled, Reason::kCancelled, "cancelled");
-    N4B_TRY_VOID(write_small(environment_.storage, keys.head,
-                             fmt::format("{}/.{}", keys.heads, archive::to_string(name_)), archive::to_json(head)));
+    auto& storage = environment_.storage;
+    const auto temporary = fmt::format("{}/.{}", keys.heads, archive::to_string(name_));
+    N4B_TRY_VOID(write_durably(storage, temporary, archive::to_json(head)));
+    // Last: the storage may have hung in what came before, and somebody else be at work by now.
+    if (auto allowed = check_publication(keys.closed); !allowed) {
+        (void)storage.remove(temporary);
+        return base::fail(allowed.error());
+    }
+    N4B_TRY_VOID(publish_durably(storage, temporary, keys.head));
     N4B_TRY_VOID(check_open(keys.closed));
     // What counts is what a reader finds, so the head is read back.
     return read_head(environment_.storage, spec_.source, spec_.database, chain_, name_);
+}
+
+/// Whether the head's name may appear.
+Result<void> Backup::check_publication(const std::string& closed) {
+    N4B_TRY_VOID(check_open(closed));
+    if (stop_.stop_requested()) return base::fail(ErrorCode::kCancelled, Reason::kCancelled, "cancelled");
+    return check_deadline();
 }
 
 Result<void> Backup::check_open(const std::string& closed) {
@@ -328,7 +344,7 @@ Result<void> Backup::check_open(const std::string& closed) {
 }
 
 Result<void> Backup::check_deadline() const {
-    if (!deadline_of(spec_, environment_).passed()) return {};
+    if (!deadline_.passed()) return {};
     return base::fail(ErrorCode::kDeadline, Reason::kAttemptDeadlineExceeded,
                       "the deadline of this attempt has passed before its head was written");
 }

@@ -221,11 +221,13 @@ Result<std::string> read_small(storage::Storage& storage, const std::string& key
     }
 }
 
-Result<void> write_small(storage::Storage& storage, const std::string& key, const std::string& temporary,
-                         std::string_view text) {
+Result<void> write_durably(storage::Storage& storage, const std::string& temporary, std::string_view text) {
     N4B_TRY(auto writer, storage.create(temporary));
     N4B_TRY_VOID(writer->write(std::as_bytes(std::span(text))));
-    N4B_TRY_VOID(writer->finish());
+    return writer->finish();
+}
+
+Result<void> publish_durably(storage::Storage& storage, const std::string& temporary, const std::string& key) {
     auto published = storage.publish(temporary, key);
     if (!published) (void)storage.remove(temporary);
     return published;
@@ -239,7 +241,9 @@ Result<void> open_repository(storage::Storage& storage, const std::string& repos
                               {"format", archive::kFormat},
                               {"requiredToRead", base::Json::array()},
                               {"requiredToWrite", base::Json::array()}};
-        const auto written = write_small(storage, key, fmt::format(".{}.{}", key, repository_id), json.dump(2) + "\n");
+        const auto temporary = fmt::format(".{}.{}", key, repository_id);
+        N4B_TRY_VOID(write_durably(storage, temporary, json.dump(2) + "\n"));
+        const auto written = publish_durably(storage, temporary, key);
         // Two first backups at once: the other one's file is as good.
         if (!written && written.error().code != ErrorCode::kAlreadyExists) return base::fail(written.error());
     }

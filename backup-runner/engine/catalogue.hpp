@@ -86,8 +86,10 @@ contract::ArtifactReport report_of(const Artifact& artifact);
 /// A small object, whole. Invalid (ArtifactDamaged): longer than `most`.
 base::Result<std::string> read_small(storage::Storage& storage, const std::string& key, std::size_t most);
 
-/// Writes an object and gives it its name when it is durable: never seen half-written.
-base::Result<void> write_small(storage::Storage& storage, const std::string& key, const std::string& temporary,
-                               std::string_view text);
+/// Writes an object under a name that no reader looks at.
+base::Result<void> write_durably(storage::Storage& storage, const std::string& temporary, std::string_view text);
+
+/// Gives such an object its own name; the temporary one goes, whether that succeeds or not.
+base::Result<void> publish_durably(storage::Storage& storage, const std::string& temporary, const std::string& key);
 
 }  // namespace n4b::engine

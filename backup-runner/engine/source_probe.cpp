@@ -74,8 +74,9 @@ Candidate unresolved(const contract::Endpoint& endpoint, base::Error error) {
             .error = std::move(error)};
 }
 
-std::vector<Candidate> resolve_all(const contract::RunSpec& spec, net::Dialer& dialer, const std::stop_token& stop) {
-    const auto deadline = base::Deadline::after(spec.timeouts.connect);
+std::vector<Candidate> resolve_all(const contract::RunSpec& spec, net::Dialer& dialer, base::Deadline end,
+                                   const std::stop_token& stop) {
+    const auto deadline = base::Deadline::after(spec.timeouts.connect).sooner(end);
     std::vector<base::Result<std::vector<net::Address>>> resolved(
         spec.endpoints.size(), base::fail(ErrorCode::kCancelled, Reason::kCancelled, "cancelled"));
     side_by_side(spec.endpoints.size(), deadline, stop, [&](std::size_t i, const std::stop_token& ending) {
@@ -107,32 +108,31 @@ std::vector<Candidate> resolve_all(const contract::RunSpec& spec, net::Dialer& d
 
 }  // namespace
 
-base::Deadline deadline_of(const contract::RunSpec& spec, const BackupEnvironment& environment) {
-    return spec.duration ? base::Deadline::at(environment.started + *spec.duration) : base::Deadline::never();
+base::Deadline deadline_of(const contract::RunSpec& spec, base::SteadyTime started) {
+    return spec.duration ? base::Deadline::at(started + *spec.duration) : base::Deadline::never();
 }
 
-catchup::SessionOptions session_options(const contract::RunSpec& spec, const BackupEnvironment& environment) {
+catchup::SessionOptions session_options(const contract::RunSpec& spec, base::Deadline deadline) {
     catchup::SessionOptions options{.connect = spec.timeouts.connect,
                                     .prepare = spec.timeouts.prepare,
                                     .stall = spec.timeouts.stall,
-                                    .deadline = deadline_of(spec, environment),
-                                    .buffer_bytes = environment.buffers.receive};
+                                    .deadline = deadline};
     options.handshake = std::min(options.handshake, options.stall);
     return options;
 }
 
-std::vector<Candidate> observe_candidates(const contract::RunSpec& spec, const BackupEnvironment& environment,
+std::vector<Candidate> observe_candidates(const contract::RunSpec& spec, net::Dialer& dialer, base::Deadline deadline,
                                           const std::stop_token& stop) {
-    auto candidates = resolve_all(spec, environment.dialer, stop);
-    auto options = session_options(spec, environment);
+    auto candidates = resolve_all(spec, dialer, deadline, stop);
+    auto options = session_options(spec, deadline);
     // A server that takes the connection and is silent costs as much as one that doesn't take it.
     options.handshake = std::min(options.handshake, options.connect);
     options.stall = std::min(options.stall, options.connect);
     options.buffer_bytes = kProbeBuffer;
     const auto limit = 2 * spec.timeouts.connect;
-    side_by_side(candidates.size(), base::Deadline::after(limit), stop,
+    side_by_side(candidates.size(), base::Deadline::after(limit).sooner(deadline), stop,
                  [&](std::size_t i, const std::stop_token& ending) {
-                     if (!candidates[i].error) ask(candidates[i], options, environment.dialer, ending);
+                     if (!candidates[i].error) ask(candidates[i], options, dialer, ending);
                  });
     for (auto& candidate : candidates) {
         if (!candidate.error || candidate.error->reason != Reason::kCancelled) continue;

@@ -71,9 +71,10 @@ public:
     virtual base::Result<std::vector<Address>> resolve(const std::string& host, std::uint16_t port,
                                                        base::Deadline deadline, std::stop_token stop) = 0;
 
-    /// Unavailable (SourceUnreachable): refused or no route; Deadline (SourceUnreachable); Cancelled. With TLS, whose
-    /// handshake is part of it, also its own reasons, and where the peer does not seem to speak TLS: Deadline
-    /// (SourceStalled), Unavailable (SourceConnectionLost) or Invalid (NotCatchupServer).
+    /// A refused connection is tried again until the deadline, since a server that starts refuses until it listens.
+    /// Unavailable (SourceUnreachable): refused so long, or no route; Deadline (SourceUnreachable); Cancelled. With
+    /// TLS, whose handshake is part of it, also its own reasons, and where the peer does not seem to speak TLS:
+    /// Deadline (SourceStalled), Unavailable (SourceConnectionLost) or Invalid (NotCatchupServer).
     virtual base::Result<std::unique_ptr<Stream>> connect(const Address& address, base::Deadline deadline,
                                                           std::stop_token stop) = 0;
 

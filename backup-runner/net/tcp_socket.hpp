@@ -15,7 +15,8 @@ class TcpSocket {
 public:
     explicit TcpSocket(std::stop_token stop) : operations_(std::move(stop)), socket_(operations_.context()) {}
 
-    /// Unavailable (SourceUnreachable): refused or no route. Deadline, Cancelled.
+    /// A connection that is refused is tried again until the deadline. Unavailable (SourceUnreachable): refused so
+    /// long, or no route. Deadline, Cancelled.
     base::Result<void> connect(const Address& address, base::Deadline deadline);
 
     /// As Stream's.
@@ -33,6 +34,9 @@ public:
     [[nodiscard]] bool stop_requested() const { return operations_.stop_requested(); }
 
 private:
+    base::Result<boost::system::error_code> try_connect(const boost::asio::ip::tcp::endpoint& endpoint,
+                                                        base::Deadline deadline);
+    base::Result<void> pause(std::chrono::milliseconds span);
     base::Result<void> wait(boost::asio::ip::tcp::socket::wait_type what, base::Deadline deadline);
     void close();
 

@@ -57,6 +57,7 @@ public:
     Result<void> finish() override {
         return storage_.strike([&] {
             auto done = inner_->finish();
+            if (storage_.on_finished) storage_.on_finished(key_);
             const std::lock_guard lock(storage_.mutex_);
             if (done) storage_.files_[key_] = true;
             return done;

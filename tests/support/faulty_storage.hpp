@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
@@ -30,6 +31,9 @@ class FaultyStorage final : public storage::Storage {
 public:
     FaultyStorage(storage::Storage& inner, std::string root, Fault fault, std::int64_t at)
         : inner_(inner), root_(std::move(root)), fault_(fault), at_(at) {}
+
+    /// Called with its key when an object was made durable; set before the storage is used.
+    std::function<void(const std::string&)> on_finished{};
 
     [[nodiscard]] std::int64_t operations() const { return count_; }
 

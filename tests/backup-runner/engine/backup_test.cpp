@@ -9,6 +9,7 @@
 #include <future>
 #include <iterator>
 #include <mutex>
+#include <thread>
 
 #include "backup-runner/engine/artifact_reader.hpp"
 #include "backup-runner/engine/restore.hpp"
@@ -51,7 +52,8 @@ protected:
                                             .random = [random]() mutable { return ++random; },
                                             .progress = progress,
                                             .buffers = {.receive = 4096, .write = 4096},
-                                            .version = "test"};
+                                            .version = "test",
+                                            .started = std::chrono::steady_clock::now() - runs_before_};
         return engine::back_up(spec_, environment, std::move(stop));
     }
     contract::RunReport back_up() { return back_up(*storage_); }
@@ -63,6 +65,7 @@ protected:
     FakeCatchupServer server_;
     contract::RunSpec spec_;
     std::uint32_t runs_ = 0;
+    std::chrono::milliseconds runs_before_{0};  ///< How long the process has run when a backup begins.
 };
 
 std::string contents(const std::string& path) {
@@ -248,6 +251,32 @@ TEST_F(BackupTest, RefusesAPassedDeadline) {
     spec_.duration = std::chrono::milliseconds(0);
     EXPECT_EQ(back_up().reason, Reason::kAttemptDeadlineExceeded);
     EXPECT_EQ(sound_artifacts(), 0U);
+}
+
+TEST_F(BackupTest, CountsItsDurationFromTheStartOfItsProcess) {
+    runs_before_ = std::chrono::minutes(40);
+    spec_.duration = std::chrono::minutes(30);
+    EXPECT_EQ(back_up().reason, Reason::kAttemptDeadlineExceeded);
+    spec_.duration = std::chrono::minutes(50);
+    EXPECT_EQ(back_up().reason, Reason::kCompleted);
+}
+
+TEST_F(BackupTest, PublishesNoHeadWhenTheStorageHangsBeyondTheDeadline) {
+    spec_.duration = std::chrono::seconds(4);
+    FaultyStorage hanging(*storage_, repository(), Fault::kNone, -1);
+    bool hung = false;
+    hanging.on_finished = [&](const std::string& key) {
+        if (key.find("/heads/.") == std::string::npos) return;
+        hung = true;
+        std::this_thread::sleep_for(*spec_.duration);
+    };
+    const auto report = back_up(hanging);
+    EXPECT_TRUE(hung) << report.message;
+    EXPECT_EQ(report.reason, Reason::kAttemptDeadlineExceeded) << report.message;
+    EXPECT_EQ(sound_artifacts(), 0U);
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(repository())) {
+        EXPECT_NE(entry.path().parent_path().filename(), "heads") << entry.path();
+    }
 }
 
 /// Runs one backup in a process of its own; its exit status.

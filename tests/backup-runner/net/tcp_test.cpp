@@ -69,12 +69,56 @@ TEST(Tcp, TellsAReset) {
     EXPECT_EQ((*stream)->read_some(buffer, later()).error().reason, Reason::kSourceConnectionLost);
 }
 
-TEST(Tcp, TellsWhoRefuses) {
-    const testing::LoopbackPort closed;  // Held, so that nobody else on the machine listens there meanwhile.
-    const auto stream = tcp_dialer()->connect({.ip = "127.0.0.1", .port = closed.port()}, later(), {});
+/// A port of loopback that refuses connections until it listens.
+class LatePort {
+public:
+    LatePort() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof address;
+        EXPECT_EQ(::bind(fd_, reinterpret_cast<sockaddr*>(&address), size), 0);
+        EXPECT_EQ(::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+        address_ = {.ip = "127.0.0.1", .port = ntohs(address.sin_port)};
+    }
+    ~LatePort() { ::close(fd_); }
+    LatePort(const LatePort&) = delete;
+    LatePort& operator=(const LatePort&) = delete;
+
+    void listen() const { EXPECT_EQ(::listen(fd_, 4), 0); }
+    [[nodiscard]] const Address& address() const { return address_; }
+
+private:
+    int fd_;
+    Address address_{};
+};
+
+TEST(Tcp, TellsWhoRefusesWhenItsTimeIsOver) {
+    const LatePort closed;
+    const auto stream = tcp_dialer()->connect(closed.address(), Deadline::after(std::chrono::milliseconds(700)), {});
     ASSERT_FALSE(stream);
     EXPECT_EQ(stream.error().reason, Reason::kSourceUnreachable);
     EXPECT_NE(stream.error().message.find("Connection refused"), std::string::npos) << stream.error().message;
+}
+
+TEST(Tcp, TriesARefusedConnectionAgain) {
+    const LatePort port;
+    const std::jthread server([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(600));
+        port.listen();
+    });
+    const auto stream = tcp_dialer()->connect(port.address(), later(), {});
+    EXPECT_TRUE(stream) << stream.error().message;
+}
+
+TEST(Tcp, StopsTryingARefusedConnectionWhenStopped) {
+    const LatePort closed;
+    std::stop_source stop;
+    const std::jthread stopper([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(300));
+        stop.request_stop();
+    });
+    EXPECT_EQ(tcp_dialer()->connect(closed.address(), later(), stop.get_token()).error().code, ErrorCode::kCancelled);
 }
 
 TEST(Tcp, ResolvesLiteralsAndTellsUnknownNames) {

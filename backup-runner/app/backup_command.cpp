@@ -1,0 +1,112 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <mutex>
+#include <random>
+#include <thread>
+
+#include "backup-runner/app/commands.hpp"
+#include "backup-runner/app/outcome.hpp"
+#include "backup-runner/app/rate_meter.hpp"
+#include "backup-runner/app/source_dialer.hpp"
+#include "backup-runner/app/version.hpp"
+#include "backup-runner/engine/backup.hpp"
+#include "backup-runner/engine/budget.hpp"
+#include "common/contract/progress.hpp"
+#include "common/httpd/server.hpp"
+
+namespace n4b::runner {
+namespace {
+
+using base::Result;
+using contract::RunReport;
+
+constexpr double kMiB = 1024.0 * 1024.0;
+constexpr auto kProgressInterval = std::chrono::milliseconds(500);
+
+/// One line that is written again and again, on a terminal only.
+class ProgressLine {
+public:
+    explicit ProgressLine(const engine::ProgressCounters& counters) : counters_(counters) {
+        if (::isatty(STDERR_FILENO) == 1) thread_ = std::jthread([this](const std::stop_token& stop) { loop(stop); });
+    }
+
+private:
+    void loop(const std::stop_token& stop) {
+        std::mutex mutex;
+        std::condition_variable_any wake;
+        std::unique_lock lock(mutex);
+        RateMeter meter(std::chrono::steady_clock::now());
+        while (!wake.wait_for(lock, stop, kProgressInterval, [&] { return stop.stop_requested(); })) {
+            const auto bytes = counters_.bytes.load();
+            fmt::print(stderr, "\r\033[K{}: {} files, {:.1f} MiB, {:.1f} MiB/s", counters_.phase.load(),
+                       counters_.files.load(), static_cast<double>(bytes) / kMiB,
+                       static_cast<double>(meter.look(bytes, std::chrono::steady_clock::now())) / kMiB);
+        }
+        fmt::print(stderr, "\r\033[K");
+    }
+
+    const engine::ProgressCounters& counters_;
+    std::jthread thread_{};
+};
+
+std::string read_text(const char* path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+Result<std::unique_ptr<httpd::Server>> serve(const contract::RunSpec& spec, const engine::ProgressCounters& counters) {
+    if (spec.http_port == 0) return nullptr;
+    auto progress = [&spec, &counters, meter = RateMeter(std::chrono::steady_clock::now())]() mutable {
+        const auto bytes = counters.bytes.load();
+        const contract::Progress now{.run_uid = spec.run.uid,
+                                     .attempt = spec.run.attempt,
+                                     .phase = counters.phase.load(),
+                                     .files = counters.files.load(),
+                                     .bytes = bytes,
+                                     .rate = meter.look(bytes, std::chrono::steady_clock::now())};
+        return httpd::Response{.content_type = "application/json", .body = to_json(now)};
+    };
+    return httpd::Server::start({.port = spec.http_port,
+                                 .handlers = {{"/healthz", [] { return httpd::Response{.body = "ok\n"}; }},
+                                              {"/progress", std::move(progress)}}});
+}
+
+Result<RunReport> back_up(contract::RunSpec spec, base::SteadyTime started, std::stop_token stop) {
+    const auto limit = engine::cgroup_limit("/sys/fs/cgroup", read_text("/proc/self/cgroup"));
+    N4B_TRY(const auto dialer, dialer_for(spec));
+    N4B_TRY(const auto budget, engine::fit(limit, spec.connections, spec.compression, dialer->memory_use()));
+    spec.connections = budget.connections;
+    engine::ProgressCounters counters;
+    N4B_TRY(const auto server, serve(spec, counters));
+    const ProgressLine line(counters);
+    N4B_TRY(const auto storage, storage::create_volume(spec.storage_path));
+    const base::RealClock clock;
+    const engine::BackupEnvironment environment{.dialer = *dialer,
+                                                .storage = *storage,
+                                                .clock = clock,
+                                                .random = [] { return std::random_device{}(); },
+                                                .progress = counters,
+                                                .buffers = budget.buffers,
+                                                .version = kVersion,
+                                                .started = started};
+    return engine::back_up(spec, environment, std::move(stop));
+}
+
+}  // namespace
+
+int run(const BackupOptions& options, base::SteadyTime started, std::stop_token stop) {
+    const auto report = back_up(options.spec, started, std::move(stop));
+    return conclude(report ? *report : report_of(options.spec, report.error()));
+}
+
+int run(const LookUpOptions& options) {
+    const auto storage = storage::open_volume(options.spec.storage_path);
+    return conclude(storage ? engine::look_up_run(options.spec, **storage) : report_of(options.spec, storage.error()));
+}
+
+}  // namespace n4b::runner

@@ -1,0 +1,87 @@
+#include <fmt/format.h>
+
+#include "backup-runner/app/commands.hpp"
+#include "backup-runner/app/outcome.hpp"
+#include "backup-runner/app/repository_view.hpp"
+#include "backup-runner/engine/catalogue.hpp"
+#include "common/base/json_object.hpp"
+#include "common/base/rfc3339.hpp"
+
+namespace n4b::runner {
+namespace {
+
+using base::Result;
+
+base::Json json_of(const engine::Artifact& artifact) {
+    const auto& head = artifact.head;
+    base::Json json{{"source", head.source},
+                    {"database", head.database},
+                    {"chain", head.chain},
+                    {"artifact", artifact.name},
+                    {"kind", head.kind},
+                    {"storeId", head.store_id},
+                    {"lowestTransaction", head.lowest.id},
+                    {"highestTransaction", head.highest.id},
+                    {"files", head.files},
+                    {"bytes", head.bytes},
+                    {"storedBytes", head.stored_bytes},
+                    {"encoding", head.encoding},
+                    {"digest", artifact.digest},
+                    {"end", base::format_rfc3339(head.end)}};
+    if (head.highest.time) json["recoverableTo"] = base::format_rfc3339(*head.highest.time);
+    return json;
+}
+
+base::Json json_of(const engine::FoundHead& head) {
+    if (head.artifact) return json_of(*head.artifact);
+    const auto& error = head.artifact.error();
+    return {{"source", head.source},
+            {"database", head.database},
+            {"chain", head.chain},
+            {"artifact", head.name},
+            {"reason", to_string(reason_of(error))},
+            {"message", error.message}};
+}
+
+void print_row(const engine::FoundHead& found) {
+    fmt::print("{:<16} {:<12} {:<24} ", found.source, found.database, found.chain);
+    if (!found.artifact) {
+        fmt::print("{}: {}\n", state_of(found.artifact.error()), found.artifact.error().message);
+        return;
+    }
+    const auto& head = found.artifact->head;
+    fmt::print("{:<5} {:>12} {:<21} {:>12} {:>12}\n", head.kind, head.highest.id,
+               head.highest.time ? base::format_rfc3339(*head.highest.time) : "unknown", head.bytes, head.stored_bytes);
+}
+
+Result<int> print_list(const ListOptions& options) {
+    N4B_TRY(const auto storage, open_repository(options.directory));
+    if (!options.json) {
+        fmt::print("{:<16} {:<12} {:<24} {:<5} {:>12} {:<21} {:>12} {:>12}\n", "SOURCE", "DATABASE", "CHAIN", "KIND",
+                   "TRANSACTION", "RECOVERABLE TO", "BYTES", "STORED");
+    }
+    Tally tally;
+    N4B_TRY_VOID(engine::walk_heads(*storage, {}, engine::Order::kOldestFirst, [&](const engine::FoundHead& head) {
+        if (options.json) {
+            // A line each: a repository may hold more than fits into memory at once.
+            fmt::print("{}\n", json_of(head).dump(-1, ' ', false, base::Json::error_handler_t::replace));
+        } else {
+            print_row(head);
+        }
+        if (head.artifact) {
+            tally.good();
+        } else {
+            tally.bad(head.artifact.error());
+        }
+        return true;
+    }));
+    return tally.outcome();
+}
+
+}  // namespace
+
+int run(const ListOptions& options) {
+    return finish(print_list(options));
+}
+
+}  // namespace n4b::runner

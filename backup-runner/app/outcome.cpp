@@ -1,0 +1,73 @@
+#include "backup-runner/app/outcome.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "backup-runner/app/commands.hpp"
+#include "common/contract/exit_code.hpp"
+
+namespace n4b::runner {
+namespace {
+
+using contract::RunReport;
+
+/// Where a kubelet reads the termination message; the file exists only in a container.
+constexpr char kTerminationLog[] = "/dev/termination-log";
+constexpr char kTerminationLogVariable[] = "N4B_TERMINATION_LOG";
+
+void write_termination_log(const RunReport& report) {
+    const char* named = std::getenv(kTerminationLogVariable);
+    // Never created where there is none: by hand there is no kubelet to read it.
+    const int fd = ::open(named != nullptr ? named : kTerminationLog, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    if (fd < 0) return;
+    const auto text = contract::to_json(report);
+    if (::write(fd, text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+        fmt::print(stderr, "the termination message could not be written\n");
+    }
+    ::close(fd);
+}
+
+}  // namespace
+
+base::Reason reason_of(const base::Error& error) {
+    return error.reason.value_or(base::Reason::kInternalError);
+}
+
+RunReport report_of(const contract::RunSpec& spec, const base::Error& error) {
+    return {.reason = reason_of(error), .message = error.message, .run_uid = spec.run.uid, .attempt = spec.run.attempt};
+}
+
+int tell_outcome(const RunReport& report) {
+    write_termination_log(report);
+    // Of a single server the error itself tells.
+    const bool several = report.passed_over.size() > 1 || report.reason == base::Reason::kCompleted;
+    for (const auto& other : report.passed_over) {
+        if (several)
+            fmt::print(stderr, "passed over {}: {}: {}\n", other.address, to_string(other.reason), other.message);
+    }
+    if (report.reason != base::Reason::kCompleted) {
+        fmt::print(stderr, "error: {}: {}\n", to_string(report.reason), report.message);
+    }
+    return static_cast<int>(contract::exit_code_of(report.reason));
+}
+
+int conclude(const RunReport& report) {
+    const int code = tell_outcome(report);
+    if (report.reason == base::Reason::kCompleted) fmt::print("{}\n", contract::to_json(report));
+    return code;
+}
+
+int finish(const base::Result<int>& result) {
+    return result ? *result : report_failure(result.error());
+}
+
+int report_failure(const base::Error& error) {
+    const contract::RunSpec nobody;
+    return conclude(report_of(nobody, error));
+}
+
+}  // namespace n4b::runner

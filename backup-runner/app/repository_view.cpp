@@ -1,0 +1,39 @@
+#include "backup-runner/app/repository_view.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "backup-runner/app/outcome.hpp"
+#include "backup-runner/engine/catalogue.hpp"
+
+namespace n4b::runner {
+
+std::string_view state_of(const base::Error& error) {
+    if (error.reason == base::Reason::kArtifactDamaged) return "DAMAGED";
+    return error.reason == base::Reason::kArtifactNotSupported ? "NOT SUPPORTED" : "UNREADABLE";
+}
+
+void Tally::bad(const base::Error& error) {
+    ++count_;
+    ++bad_;
+    const bool worse =
+        worst_ && worst_->reason != base::Reason::kArtifactDamaged && error.reason == base::Reason::kArtifactDamaged;
+    if (!worst_ || worse) worst_ = error;
+}
+
+base::Result<int> Tally::outcome() const {
+    if (!worst_) return 0;
+    return base::fail(worst_->wrap(fmt::format("{} of {} artifacts can't be used; one of them", bad_, count_)));
+}
+
+base::Result<std::unique_ptr<storage::Storage>> open_repository(const std::string& directory) {
+    N4B_TRY(auto storage, storage::open_volume(directory));
+    const auto good = engine::check_repository(*storage);
+    if (good) return storage;
+    if (reason_of(good.error()) != base::Reason::kArtifactDamaged) return base::fail(good.error().wrap(directory));
+    fmt::print(stderr, "warning: {}: {}; backups are read all the same\n", directory, good.error().message);
+    return storage;
+}
+
+}  // namespace n4b::runner

@@ -1,0 +1,28 @@
+#include <fmt/format.h>
+
+#include "backup-runner/app/commands.hpp"
+#include "backup-runner/app/outcome.hpp"
+#include "backup-runner/app/repository_view.hpp"
+#include "backup-runner/engine/restore.hpp"
+
+namespace n4b::runner {
+namespace {
+
+using base::Result;
+
+Result<int> restore(const RestoreOptions& options) {
+    N4B_TRY(const auto storage, open_repository(options.directory));
+    N4B_TRY(const auto artifact, engine::choose_artifact(*storage, options.source, options.database, options.chain));
+    N4B_TRY_VOID(engine::restore(*storage, artifact, options.target));
+    fmt::print("restored {} up to transaction {} into {}\n", artifact.keys.head, artifact.head.highest.id,
+               options.target);
+    return 0;
+}
+
+}  // namespace
+
+int run(const RestoreOptions& options) {
+    return finish(restore(options));
+}
+
+}  // namespace n4b::runner

@@ -1,0 +1,44 @@
+#include <fmt/format.h>
+
+#include "backup-runner/app/commands.hpp"
+#include "backup-runner/app/outcome.hpp"
+#include "backup-runner/app/repository_view.hpp"
+#include "backup-runner/engine/artifact_reader.hpp"
+#include "backup-runner/engine/catalogue.hpp"
+
+namespace n4b::runner {
+namespace {
+
+using base::Result;
+
+Result<int> print_verified(const VerifyOptions& options) {
+    N4B_TRY(const auto storage, open_repository(options.directory));
+    Tally tally;
+    const engine::Scope scope{.source = options.source, .chain = options.chain};
+    N4B_TRY_VOID(engine::walk_heads(*storage, scope, engine::Order::kOldestFirst, [&](const engine::FoundHead& head) {
+        const auto result =
+            head.artifact ? engine::verify(*storage, *head.artifact) : Result<void>(base::fail(head.artifact.error()));
+        if (result) {
+            fmt::print("{:<13} {}\n", "ok", head.key);
+            tally.good();
+        } else {
+            // What is wrong with a head names it already.
+            fmt::print("{:<13} {}{}\n", state_of(result.error()), head.artifact ? head.key + ": " : "",
+                       result.error().message);
+            tally.bad(result.error());
+        }
+        return true;
+    }));
+    if (tally.count() == 0) {
+        return base::fail(base::ErrorCode::kNotFound, base::Reason::kArtifactNotFound, "there is no backup to verify");
+    }
+    return tally.outcome();
+}
+
+}  // namespace
+
+int run(const VerifyOptions& options) {
+    return finish(print_verified(options));
+}
+
+}  // namespace n4b::runner
