@@ -31,6 +31,7 @@ using base::ErrorCode;
 using base::Result;
 
 constexpr auto kCacheSync = std::chrono::minutes(2);     // controller-runtime
+constexpr auto kLastCalls = std::chrono::seconds(5);     // Of the 10 s that the whole end may take.
 constexpr auto kTokenReread = std::chrono::seconds(60);  // client-go
 constexpr auto kResync = std::chrono::minutes(55);       // Every object is looked at again about once an hour.
 constexpr char kOurSelector[] = "labelSelector=neo4jbackup.dev%2Fbackup-uid";
@@ -138,6 +139,14 @@ public:
         idle(stop);
         telemetry::info("stopping");
         ready_ = false;
+        // Reconciles under way may end as they like for a while; a call that hangs is cancelled then.
+        const std::jthread cancel([this](const std::stop_token& ended) {
+            std::mutex mutex;
+            std::unique_lock lock(mutex);
+            std::condition_variable_any wake;
+            wake.wait_for(lock, ended, kLastCalls, [] { return false; });
+            calls_.request_stop();
+        });
         progress_.stop();
         backup_loop_.stop();
         storage_loop_.stop();
@@ -244,8 +253,9 @@ private:
         std::unique_lock lock(mutex_);
         while (!stop.stop_requested()) {
             wake_.wait_for(lock, stop, kResync, [] { return false; });
-            for (const auto& backup : world_.backups.all()) backup_queue_.add(backup->meta.key());
-            for (const auto& storage : world_.storages.all()) storage_queue_.add(storage->meta.key());
+            const auto again = runtime::Urgency::kAgain;
+            for (const auto& backup : world_.backups.all()) backup_queue_.add(backup->meta.key(), again);
+            for (const auto& storage : world_.storages.all()) storage_queue_.add(storage->meta.key(), again);
         }
     }
 

@@ -35,6 +35,10 @@ class Client {
 public:
     Client(http::Transport& transport, std::stop_token stop) : transport_(transport), stop_(std::move(stop)) {}
 
+    /// The same with another stop token.
+    [[nodiscard]] Client with_stop(std::stop_token stop) const { return {transport_, std::move(stop)}; }
+    [[nodiscard]] const std::stop_token& stop_token() const { return stop_; }
+
     /// GET of one object, handed to the sink.
     base::Result<void> get(const std::string& path, const JsonSink& sink);
     /// One page of a list; `query` without "?".

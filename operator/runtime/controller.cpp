@@ -22,6 +22,12 @@ void Controller::stop() {
     threads_.clear();
 }
 
+std::optional<std::chrono::steady_clock::duration> Controller::oldest_running() const {
+    const std::scoped_lock lock(mutex_);
+    if (running_.empty()) return std::nullopt;
+    return std::chrono::steady_clock::now() - *running_.begin();
+}
+
 void Controller::work(const std::stop_token& stop) {
     while (const auto key = queue_.take(stop)) {
         once(*key, stop);
@@ -31,12 +37,21 @@ void Controller::work(const std::stop_token& stop) {
 
 void Controller::once(const std::string& key, const std::stop_token& stop) {
     const auto start = std::chrono::steady_clock::now();
+    std::multiset<std::chrono::steady_clock::time_point>::iterator entry;
+    {
+        const std::scoped_lock lock(mutex_);
+        entry = running_.insert(start);
+    }
     base::Result<std::optional<std::chrono::milliseconds>> result;
     try {
         result = reconcile_(key, stop);
     } catch (const std::exception& error) {
         // One bad object must not end the process.
         result = base::fail(base::ErrorCode::kInternal, std::string("exception: ") + error.what());
+    }
+    {
+        const std::scoped_lock lock(mutex_);
+        running_.erase(entry);
     }
     observe_({.error = !result, .took = std::chrono::steady_clock::now() - start});
     if (result) {

@@ -2,7 +2,9 @@
 
 #include <chrono>
 #include <functional>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -32,6 +34,10 @@ public:
     void start(int workers);
     void stop();
 
+    /// How long the reconcile that has been running longest has been running; nothing when none runs. One that never
+    /// ends is a stuck worker, which no metric of finished reconciles shows. Thread-safe.
+    [[nodiscard]] std::optional<std::chrono::steady_clock::duration> oldest_running() const;
+
 private:
     void work(const std::stop_token& stop);
     void once(const std::string& key, const std::stop_token& stop);
@@ -39,6 +45,8 @@ private:
     WorkQueue& queue_;
     Reconcile reconcile_;
     std::function<void(const Outcome&)> observe_;
+    mutable std::mutex mutex_{};
+    std::multiset<std::chrono::steady_clock::time_point> running_{};  ///< When each reconcile under way began.
     std::vector<std::jthread> threads_{};
 };
 

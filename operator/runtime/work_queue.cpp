@@ -3,10 +3,37 @@
 #include <algorithm>
 
 namespace n4b::runtime {
+namespace {
 
-void KeyQueue::add(const std::string& key) {
-    if (!dirty_.insert(key).second) return;
-    if (!processing_.contains(key)) ready_.push_back(key);
+constexpr std::uint32_t kInARow = 7;  // Changed keys before one that is only looked at again.
+
+}  // namespace
+
+void KeyQueue::push(const std::string& key, Urgency urgency) {
+    const auto [entry, inserted] = waiting_.emplace(key, urgency);
+    if (!inserted) {
+        if (entry->second == Urgency::kChanged || urgency == Urgency::kAgain) return;
+        entry->second = urgency;
+    }
+    (urgency == Urgency::kChanged ? changed_ : again_).push_back(key);
+}
+
+void KeyQueue::add(const std::string& key, Urgency urgency) {
+    if (!processing_.contains(key)) return push(key, urgency);
+    const auto [entry, inserted] = added_meanwhile_.emplace(key, urgency);
+    if (!inserted && urgency == Urgency::kChanged) entry->second = urgency;
+}
+
+std::optional<std::string> KeyQueue::pop(std::deque<std::string>& level, Urgency urgency) {
+    while (!level.empty()) {
+        std::string key = std::move(level.front());
+        level.pop_front();
+        const auto entry = waiting_.find(key);
+        if (entry == waiting_.end() || entry->second != urgency) continue;
+        waiting_.erase(entry);
+        return key;
+    }
+    return std::nullopt;
 }
 
 void KeyQueue::add_at(const std::string& key, base::SteadyTime when) {
@@ -23,28 +50,35 @@ std::optional<std::string> KeyQueue::take(base::SteadyTime now) {
     while (!by_due_.empty() && by_due_.begin()->first <= now) {
         const auto due = by_due_.extract(by_due_.begin());
         delayed_.erase(due.value().second);
-        add(due.value().second);
+        add(due.value().second, Urgency::kAgain);
     }
-    if (ready_.empty()) return std::nullopt;
-    std::string key = std::move(ready_.front());
-    ready_.pop_front();
-    dirty_.erase(key);
-    processing_.insert(key);
+    const bool others_turn = changed_in_a_row_ >= kInARow;
+    auto key = others_turn ? pop(again_, Urgency::kAgain) : pop(changed_, Urgency::kChanged);
+    bool changed = !others_turn;
+    if (!key) {
+        key = others_turn ? pop(changed_, Urgency::kChanged) : pop(again_, Urgency::kAgain);
+        changed = others_turn;
+    }
+    if (!key) return std::nullopt;
+    // Turns are counted only while somebody else waits for them.
+    changed_in_a_row_ = changed && !again_.empty() ? changed_in_a_row_ + 1 : 0;
+    processing_.insert(*key);
     return key;
 }
 
 void KeyQueue::done(const std::string& key) {
     processing_.erase(key);
-    if (dirty_.contains(key)) ready_.push_back(key);
+    const auto added = added_meanwhile_.extract(key);
+    if (!added.empty()) push(key, added.mapped());
 }
 
 std::optional<base::SteadyTime> KeyQueue::next_due() const {
     return by_due_.empty() ? std::nullopt : std::optional(by_due_.begin()->first);
 }
 
-void WorkQueue::add(const std::string& key) {
+void WorkQueue::add(const std::string& key, Urgency urgency) {
     const std::scoped_lock lock(mutex_);
-    queue_.add(key);
+    queue_.add(key, urgency);
     changed_.notify_one();
 }
 

@@ -33,7 +33,9 @@ struct Cluster {
     kube::Client client{api, {}};
     FixedClock clock{};
     World world{store<api::Backup>(), store<api::Storage>(), store<api::Job>(), store<api::Pod>()};
-    kube::EventRecorder events{client, clock, "test"};
+    testing::FakeApi events_api{};  ///< Of its own, since events are written by another thread.
+    kube::Client events_client{events_api, {}};
+    kube::EventRecorder events{events_client, clock, "test"};
     RunSlots slots{2};
     telemetry::Metrics metrics{};
     BackupController controller{{.world = world,
@@ -180,7 +182,8 @@ TEST(BackupController, TakesOverAJobThatAnEarlierLifeCouldNotRecord) {
     cluster.reconcile(a);
     EXPECT_FALSE(cluster.api.asked("DELETE", kJobs));
     EXPECT_FALSE(cluster.api.asked("POST", kJobs));
-    EXPECT_THAT(cluster.api.requests.back().path, HasSubstr("events")) << "taken over, whatever is missing now";
+    EXPECT_TRUE(cluster.events.flush(base::Deadline::after(seconds(10))));
+    EXPECT_TRUE(cluster.events_api.asked("POST", "events")) << "taken over, whatever is missing now";
     EXPECT_THAT(cluster.patched("a"), HasSubstr(plan::job_name(a.meta, 1)));
 }
 

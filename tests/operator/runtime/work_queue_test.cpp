@@ -64,6 +64,60 @@ TEST(KeyQueue, CountsFailuresUntilForgotten) {
     EXPECT_EQ(queue.fail("a"), 1U);
 }
 
+std::vector<std::string> take_all(KeyQueue& queue) {
+    std::vector<std::string> keys;
+    while (auto key = queue.take(kNow + seconds(10))) {
+        queue.done(*key);
+        keys.push_back(std::move(*key));
+    }
+    return keys;
+}
+
+TEST(KeyQueue, GivesChangedKeysBeforeThoseThatAreOnlyLookedAtAgain) {
+    KeyQueue queue;
+    queue.add("resync", Urgency::kAgain);
+    queue.add_at("due", kNow);
+    queue.add("new");
+    EXPECT_EQ(queue.depth(), 2U);
+    EXPECT_EQ(take_all(queue), (std::vector<std::string>{"new", "resync", "due"}));
+    EXPECT_EQ(queue.depth(), 0U);
+}
+
+TEST(KeyQueue, AKeyThatChangesWhileItWaitsMovesUpAndComesOnce) {
+    KeyQueue queue;
+    for (const auto* key : {"a", "b", "c"}) queue.add(key, Urgency::kAgain);
+    queue.add("c");
+    queue.add("c", Urgency::kAgain);
+    EXPECT_EQ(queue.depth(), 3U);
+    EXPECT_EQ(take_all(queue), (std::vector<std::string>{"c", "a", "b"}));
+    queue.add("c", Urgency::kAgain);
+    EXPECT_EQ(take_all(queue), (std::vector<std::string>{"c"}));
+}
+
+TEST(KeyQueue, KeepsTheUrgencyOfWhatWasAddedMeanwhile) {
+    KeyQueue queue;
+    queue.add("a");
+    ASSERT_EQ(queue.take(kNow), "a");
+    queue.add("a", Urgency::kAgain);
+    queue.add("a");
+    queue.add("a", Urgency::kAgain);
+    queue.add("b");
+    queue.done("a");
+    queue.add("c");
+    EXPECT_EQ(take_all(queue), (std::vector<std::string>{"b", "a", "c"}));
+}
+
+TEST(KeyQueue, OneOfEightIsOnlyLookedAtAgain) {
+    KeyQueue queue;
+    for (int i = 0; i < 20; ++i) queue.add(std::to_string(i));
+    for (const auto* key : {"x", "y", "z"}) queue.add(key, Urgency::kAgain);
+    const auto keys = take_all(queue);
+    ASSERT_EQ(keys.size(), 23U);
+    EXPECT_EQ(keys[7], "x");
+    EXPECT_EQ(keys[15], "y");
+    EXPECT_EQ(keys[22], "z");
+}
+
 TEST(WorkQueue, NeverGivesOneKeyToTwoWorkers) {
     WorkQueue queue;
     std::atomic<int> inside = 0;
