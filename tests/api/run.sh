@@ -7,6 +7,8 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 NS=api-tests
 state=$(mktemp -d)
+# kubectl remembers for minutes which kinds there are; those that an upgrade has just brought must count.
+export KUBECACHEDIR=$state/cache
 cleanup() {
     kubectl delete nb,nbs,nbsrc -n "$NS" --all --wait=false > /dev/null 2>&1 || true
     rm -rf "$state"

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """What must hold of the rendered chart, whatever the values.  assertions.py CHART STATE (STATE/<variant>.yaml)."""
+import functools
+import json
 import pathlib
 import sys
 
@@ -14,8 +16,39 @@ def check(holds, text):
         problems.append(text)
 
 
+@functools.cache
 def objects(variant):
-    return [o for o in yaml.safe_load_all((state / f"{variant}.yaml").read_text()) if o]
+    return [o for o in yaml.load_all((state / f"{variant}.yaml").read_text(), Loader=yaml.CSafeLoader) if o]
+
+
+def one(variant, kind, suffix=""):
+    return next(d for d in objects(variant) if d["kind"] == kind and d["metadata"]["name"].endswith(suffix))
+
+
+def pod_defaults(variant):
+    return json.loads(one(variant, "ConfigMap", "-pod-defaults")["data"]["pod-defaults.json"])
+
+
+def ids(node):
+    """Every uid and gid that an object holds."""
+    if isinstance(node, dict):
+        yield from (key for key in node if key in ("runAsUser", "runAsGroup", "fsGroup", "supplementalGroups"))
+        node = node.values()
+    for child in node if not isinstance(node, (str, int, float, type(None))) else ():
+        yield from ids(child)
+
+
+def unknown(value, schema, path):
+    """Fields of a value that its schema does not know: the defaults have the shape of spec.runner."""
+    if isinstance(value, dict) and "properties" in schema:
+        for name, child in value.items():
+            if name not in schema["properties"]:
+                yield f"{path}.{name}"
+            else:
+                yield from unknown(child, schema["properties"][name], f"{path}.{name}")
+    if isinstance(value, list):
+        for child in value:
+            yield from unknown(child, schema["items"], path + "[]")
 
 
 variants = sorted(p.stem for p in (pathlib.Path(__file__).parent / "values").glob("*.yaml"))
@@ -39,9 +72,11 @@ for variant in variants:
                 check(context["capabilities"]["drop"] == ["ALL"], f"{name}: has capabilities")
                 check("memory" in container["resources"]["limits"], f"{name}: no memory limit")
 # What operator/ calls, and nothing more: a call that is added there needs its verb here and in the chart.
-called = {"neo4jbackups": "get list watch", "neo4jbackupstorages": "list watch", "neo4jbackups/status": "patch",
-          "neo4jbackupstorages/status": "patch", "neo4jbackups/finalizers": "update", "jobs": "get list watch create delete",
-          "pods": "list watch", "persistentvolumeclaims": "get", "events": "list create", "endpointslices": "list"}
+called = {"neo4jbackups": "get list watch delete", "neo4jbackupsources": "get list watch", "neo4jbackupstorages": "get list watch",
+          "neo4jbackups/status": "patch", "neo4jbackupsources/status": "patch", "neo4jbackupstorages/status": "patch",
+          "neo4jbackups/finalizers": "update", "neo4jbackupsources/finalizers": "update",
+          "jobs": "get list watch create patch delete", "pods": "list watch delete", "persistentvolumeclaims": "get",
+          "events": "list create", "endpointslices": "list"}
 allowed = {}
 for doc in objects("default"):
     if doc["kind"] == "ClusterRole" and doc["metadata"]["name"].endswith("-operator-operator"):
@@ -50,7 +85,7 @@ for doc in objects("default"):
                 allowed.setdefault(resource, []).extend(rule["verbs"])
 check({r: " ".join(v) for r, v in allowed.items()} == called, f"the operator's ClusterRole allows {allowed}")
 crds = [d for d in objects("default") if d["kind"] == "CustomResourceDefinition"]
-check(len(crds) == 2, f"{len(crds)} CustomResourceDefinitions, expected 2")
+check(len(crds) == 3, f"{len(crds)} CustomResourceDefinitions, expected 3")
 for crd in crds:
     check(crd["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep", "a CustomResourceDefinition goes with the release")
 check(not any(d["kind"] == "CustomResourceDefinition" for d in objects("no-crds")), "no-crds renders them")
@@ -68,5 +103,40 @@ for rule in policies[-1]["spec"]["ingress"] if policies else []:
         for port in rule["ports"]:
             unguarded |= set(range(port["port"], port["endPort"] + 1))
 check(unguarded == set(range(1, 65536)) - guarded, "all: the policy of Neo4j pods opens or closes other ports than it should")
+for rule in policies[-1]["spec"]["ingress"]:
+    for peer in rule.get("from", []):
+        selector = peer.get("namespaceSelector")
+        named = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["backups", "more-backups"]}
+        check(selector in (None, {"matchExpressions": [named]}), f"all: Neo4j's ports are open to runners of {selector}")
+profile = next(c for c in crds if c["spec"]["names"]["kind"] == "Neo4jBackupStorage")["spec"]["versions"][0]["schema"]
+profile = profile["openAPIV3Schema"]["properties"]["spec"]["properties"]["runner"]
+for variant in variants:
+    deployment = one(variant, "Deployment")["spec"]["template"]
+    check(not list(unknown(pod_defaults(variant), profile, variant)), f"{variant}: not fields of spec.runner: {list(unknown(pod_defaults(variant), profile, variant))}")
+    check("memory" in pod_defaults(variant)["resources"]["limits"], f"{variant}: runners without a memory limit")
+    check("--pod-defaults=/etc/neo4j-backup-operator/pod-defaults.json" in deployment["spec"]["containers"][0]["args"], f"{variant}: --pod-defaults")
+    volume = deployment["spec"]["volumes"][0]["configMap"]["name"]
+    check(volume == one(variant, "ConfigMap", "-pod-defaults")["metadata"]["name"], f"{variant}: mounts {volume}")
+checksums = {v: one(v, "Deployment")["spec"]["template"]["metadata"]["annotations"]["checksum/pod-defaults"] for v in ("default", "all", "namespaced")}
+check(checksums["default"] == checksums["namespaced"] != checksums["all"], "a change of podDefaults does not restart the operator")
+check(set(pod_defaults("all")) == set(profile["properties"]), "all: podDefaults lacks a field of spec.runner")
+check([s["name"] for s in pod_defaults("all")["imagePullSecrets"]] == ["mirror", "registry", "runners"], "all: pull secrets of runners")
+check(sorted(ids(pod_defaults("default"))) == ["fsGroup", "runAsGroup", "runAsUser"], "default: ids of runners")
+check(sorted(ids(one("all", "Deployment"))) == ["fsGroup", "runAsGroup", "runAsUser"], "all: ids of the operator")
+check(not list(ids(one("ids-from-cluster", "Deployment"))), "ids-from-cluster: the operator has ids")
+check(not list(ids(pod_defaults("ids-from-cluster"))), "ids-from-cluster: runners have ids")
+DIGEST = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+images = {v: [one(v, "Deployment")["spec"]["template"]["spec"]["containers"][0][k] for k in ("image", "args")] for v in variants}
+images = {v: [image, args[0].removeprefix("--runner-image=")] for v, (image, args) in images.items()}
+check(images["default"] == ["neo4j-backup-operator:0.1.0", "neo4j-backup-runner:0.1.0"], f"default: {images['default']}")
+check(images["all"] == ["registry.example.com/backup/tools/operator:1.2.3-rc.1_x@" + DIGEST,
+                        "registry.example.com/backup/tools/runner@sha256:" + "fedcba9876543210" * 4], f"all: {images['all']}")
+check(images["ids-from-cluster"] == ["mirror/operator@" + DIGEST, "mirror/runner:1.0@" + DIGEST], f"ids-from-cluster: {images['ids-from-cluster']}")
+# What people may do. A backup editor writes neither sources nor storages, which name Secrets, annotations and priority classes.
+READ, ALL = "get list watch", "create get list watch patch update delete deletecollection"
+may = {"storage-admin": (READ, ALL), "backup-editor": (ALL, READ), "viewer": (READ, READ)}
+for role, (backups, places) in may.items():
+    verbs = {r: " ".join(rule["verbs"]) for rule in one("default", "ClusterRole", role)["rules"] for r in rule["resources"]}
+    check(verbs == {"neo4jbackups": backups, "neo4jbackupsources": places, "neo4jbackupstorages": places}, f"{role} may {verbs}")
 print("\n".join(problems) if problems else "every assertion holds")
 sys.exit(1 if problems else 0)

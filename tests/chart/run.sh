@@ -52,11 +52,15 @@ if ! sha256sum --check --status "$schemas/made-by" 2> /dev/null; then
     mv "$state/schemas" "$schemas"
 fi
 
+step "no symbolic links: Flux and Argo CD refuse a chart that has one"
+links=$(find "$chart/" -type l)
+[ -z "$links" ] || die "symbolic links in the chart: $links"
+python3 "$here/../../crds/generate.py" --check
+
 for values in "$here"/values/*.yaml; do
     variant=$(basename "$values" .yaml)
     step "$variant"
     "$helm" lint --strict --quiet --kube-version 1.34.4 "$chart" --namespace operators --values "$values"
-    # helm logs each symbolic link it follows
     template --values "$values" > "$state/$variant.yaml" 2> "$state/err" || die "$(< "$state/err")"
     template --values "$values" 2> /dev/null | cmp - "$state/$variant.yaml" || die "two renderings differ"
     validate -skip ServiceMonitor "$state/$variant.yaml"
@@ -75,6 +79,21 @@ refused "logLevel" template --set logLevel=loud
 refused "logLevl" template --set logLevl=info
 refused "/image" template --set image.repo=x
 refused "/image/tag" template --set-json image.tag=1.0
+refused "/image/digest" template --set image.digest=sha256:12
+refused "/runnerImage/digest" template --set runnerImage.digest=0123
+refused "/image/tag" template --set image.tag=1.0@latest
+refused "/image/repository" template --set image.repository=operator@1.0
+refused "/runnerImage/pullSecrets/0/name" template --set-json 'runnerImage.pullSecrets=[{"name":""}]'
+refused "/userIds" template --set userIds=Anybody
+refused "/podSecurityContext/runAsUser" template --set podSecurityContext.runAsUser=0
+refused "/podDefaults" template --set podDefaults.image=x
+refused "/podDefaults/resources/limits" template --set podDefaults.resources.limits.gpu=1
+refused "missing property 'memory'" template --set podDefaults.resources.limits.memory=null
+refused "/podDefaults/securityContext/runAsUser" template --set podDefaults.securityContext.runAsUser=0
+refused "invalid propertyName 'app'" template --set podDefaults.labels.app=neo4j
+refused "invalid propertyName 'helm.neo4j.com/clustering'" template --set 'podDefaults.labels.helm\.neo4j\.com/clustering=x'
+refused "invalid propertyName 'app.kubernetes.io/name'" template --set 'podDefaults.labels.app\.kubernetes\.io/name=neo4j'
+refused "invalid propertyName 'argocd.argoproj.io/hook'" template --set 'podDefaults.annotations.argocd\.argoproj\.io/hook=x'
 refused "/runnerImage/pullPolicy" template --set runnerImage.pullPolicy=Sometimes
 refused "/runnerImage" template --set runnerImage.registry=x
 refused "/watchNamespaces" template --set watchNamespaces=team-a
@@ -90,8 +109,9 @@ refused "/tolerations/0" template --set tolerations[0].operater=Exists
 refused "/imagePullSecrets/0" template --set-json 'imagePullSecrets=["registry"]'
 refused "needs metrics.service.enabled" template --set metrics.serviceMonitor.enabled=true,metrics.service.enabled=false
 refused "runners.namespaces must name" template --set networkPolicies.runners.enabled=true
-refused "neo4j.namespaces must name" template --set networkPolicies.neo4j.enabled=true
-refused "podSelector must select" template --set networkPolicies.neo4j.enabled=true,networkPolicies.neo4j.namespaces[0]=db
+refused "runners.namespaces must name" template --set networkPolicies.neo4j.enabled=true
+refused "neo4j.namespaces must name" template --set networkPolicies.neo4j.enabled=true,networkPolicies.runners.namespaces[0]=a
+refused "podSelector must select" template --set networkPolicies.neo4j.enabled=true,networkPolicies.runners.namespaces[0]=a,networkPolicies.neo4j.namespaces[0]=db
 refused "/networkPolicies/neo4j/ports/0" template --set networkPolicies.neo4j.ports[0]=0
 refused "incompatible with Kubernetes v1.28.9" template --kube-version 1.28.9
 template --kube-version 1.29.0 > /dev/null 2>&1 || die "1.29.0 is refused"

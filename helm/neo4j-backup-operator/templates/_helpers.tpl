@@ -28,35 +28,58 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{- /* An image's reference: (list $ image), with the registry that both images share. */}}
+{{- /* An image's reference: (list $ image), with the registry that both images share. A digest takes the place of the default tag,
+which would be one more thing to keep right. */}}
 {{- define "neo4j-backup-operator.image" -}}
 {{- $root := index . 0 }}
 {{- $image := index . 1 }}
 {{- with $root.Values.image.registry }}{{ trimSuffix "/" . }}/{{ end }}
-{{- $image.repository }}:{{ default $root.Chart.AppVersion $image.tag }}
+{{- $image.repository }}
+{{- $byDigest := or $image.digest (contains "@" $image.repository) }}
+{{- with default (ternary "" $root.Chart.AppVersion (not (empty $byDigest))) $image.tag }}:{{ . }}{{ end }}
+{{- with $image.digest }}@{{ . }}{{ end }}
+{{- end }}
+
+{{- /* The defaults of runners' pods as JSON, in the shape of spec.runner of Neo4jBackupSource and Neo4jBackupStorage. */}}
+{{- define "neo4j-backup-operator.podDefaults" -}}
+{{- $given := default dict .Values.podDefaults }}
+{{- $profile := dict }}
+{{- range $name, $value := $given }}
+{{- if $value }}{{ $_ := set $profile $name $value }}{{ end }}
+{{- end }}
+{{- with concat (default list $given.imagePullSecrets) .Values.runnerImage.pullSecrets | uniq }}
+{{- $_ := set $profile "imagePullSecrets" . }}
+{{- end }}
+{{- if eq .Values.userIds "FromCluster" }}
+{{- $_ := set $profile "securityContext" (omit (default dict $profile.securityContext) "runAsUser" "runAsGroup" "fsGroup") }}
+{{- end }}
+{{- toPrettyJson $profile }}
 {{- end }}
 
 {{- /* All the operator may do, cluster-wide or in each watched namespace. Secrets are not among it. */}}
 {{- define "neo4j-backup-operator.operatorRules" -}}
 - apiGroups: [neo4jbackup.dev]
-  resources: [neo4jbackups]
+  resources: [neo4jbackups, neo4jbackupsources, neo4jbackupstorages]
   verbs: [get, list, watch]
+# For ttlAfterFinished.
 - apiGroups: [neo4jbackup.dev]
-  resources: [neo4jbackupstorages]
-  verbs: [list, watch]
+  resources: [neo4jbackups]
+  verbs: [delete]
 - apiGroups: [neo4jbackup.dev]
-  resources: [neo4jbackups/status, neo4jbackupstorages/status]
+  resources: [neo4jbackups/status, neo4jbackupsources/status, neo4jbackupstorages/status]
   verbs: [patch]
 # To own Jobs with blockOwnerDeletion where the cluster checks it.
 - apiGroups: [neo4jbackup.dev]
-  resources: [neo4jbackups/finalizers]
+  resources: [neo4jbackups/finalizers, neo4jbackupsources/finalizers]
   verbs: [update]
+# Jobs are created suspended, and resumed by a patch when their attempt has been recorded.
 - apiGroups: [batch]
   resources: [jobs]
-  verbs: [get, list, watch, create, delete]
+  verbs: [get, list, watch, create, patch, delete]
+# A pod whose runner has ended and that another container keeps alive is deleted when its claim is waited for.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [list, watch]
+  verbs: [list, watch, delete]
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
   verbs: [get]
