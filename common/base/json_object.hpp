@@ -81,6 +81,19 @@ public:
         }
     }
 
+    /// A member as it is, for what goes on unread; null when it is absent.
+    const Json* raw(const char* key) { return find(key); }
+
+    /// Calls visit(name, value) for each member, whatever it is called.
+    template <typename F>
+    void members(F&& visit) {
+        if (!json_.is_object()) return;
+        for (const auto& [key, value] : json_.items()) {
+            read_.insert(key);
+            visit(key, value);
+        }
+    }
+
     [[nodiscard]] bool has(const char* key) const { return json_.is_object() && json_.contains(key); }
 
     /// Notes an error about a member, for checks beyond its type.

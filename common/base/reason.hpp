@@ -67,7 +67,6 @@ enum class Reason {
     kJobConflict,  ///< A Job of the attempt's name belongs to somebody else.
     kServiceHasNoEndpoints,
     kDeadlineExceeded,       ///< The deadline of the whole run.
-    kStartDeadlineExceeded,  ///< Older than startDeadline before it ever started: skipped.
     kLost,                   ///< The attempt outlived its deadline and grace without any word.
     kCredentialsNotFound,    ///< A Secret, ConfigMap or key that spec.source.tls names does not exist.
     kSkipped,                ///< Never started: its time had passed, or it was put back from a backup of the cluster.
@@ -75,6 +74,7 @@ enum class Reason {
     kSourceNotReady,         ///< The source exists, but its probe says that it can't be copied from.
     kObjectTooLarge,         ///< The object is beyond the size that the operator reads.
     kObjectUnreadable,       ///< The object has a field of another type than its definition says.
+    kStatusRefused,  ///< The API server refuses the run's status for good, so nobody could follow the run.
     // States on the way.
     kPending,
     kQueued,

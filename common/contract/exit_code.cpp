@@ -35,10 +35,10 @@ ExitCode exit_code_of(base::Reason reason) {
         case Reason::kArtifactNotFound:
         case Reason::kMemoryLimitTooSmall:
         case Reason::kDeadlineExceeded:
-        case Reason::kStartDeadlineExceeded:
         case Reason::kSkipped:
         case Reason::kObjectTooLarge:
         case Reason::kObjectUnreadable:
+        case Reason::kStatusRefused:
             return ExitCode::kPermanent;
         case Reason::kSourceUnreachable:
         case Reason::kSourceNameNotResolved:

@@ -2,12 +2,21 @@
 
 #include <algorithm>
 
+#include "operator/api/names.hpp"
 #include "operator/api/read_meta.hpp"
 
 namespace n4b::api {
 
 using base::Json;
 using base::JsonObject;
+
+std::string api_version() {
+    return fmt::format("{}/{}", kGroup, kVersion);
+}
+
+std::string api_path() {
+    return "/apis/" + api_version();
+}
 
 const Condition* find_condition(const std::vector<Condition>& conditions, std::string_view type) {
     const auto found =
@@ -46,13 +55,17 @@ Meta read_meta(JsonObject& document) {
         meta.created = read_time(object, "creationTimestamp").value_or(base::SystemTime{});
         meta.deleted = read_time(object, "deletionTimestamp");
         object.each("ownerReferences", [&](JsonObject& owner) {
-            if (owner.value_or("controller", false)) meta.owner_uid = owner.required<std::string>("uid");
+            if (owner.value_or("controller", false)) meta.controller_uid = owner.required<std::string>("uid");
         });
         object.object("labels", [&](JsonObject& labels) {
-            meta.backup_uid = labels.value_or<std::string>("neo4jbackup.dev/backup-uid", "");
+            meta.owner_uid = labels.value_or<std::string>(kOwnerUidLabel, "");
+            meta.owner_kind = labels.value_or<std::string>(kKindLabel, "");
+            meta.owner_name = labels.value_or<std::string>(kOwnerLabel, "");
+            meta.restored = labels.has(kVeleroLabel);
         });
         object.object("annotations", [&](JsonObject& annotations) {
-            meta.digest = annotations.value_or<std::string>("neo4jbackup.dev/spec-digest", "");
+            meta.digest = annotations.value_or<std::string>(kDigestAnnotation, "");
+            meta.locks = annotations.value_or<std::string>(kLocksAnnotation, "");
         });
     });
     if (!found) document.reject("metadata", "missing");

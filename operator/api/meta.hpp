@@ -9,8 +9,14 @@
 
 namespace n4b::api {
 
+/// The group and version of our kinds. They stand here only, so that a new version is one change.
 inline constexpr char kGroup[] = "neo4jbackup.dev";
-inline constexpr char kApiVersion[] = "neo4jbackup.dev/v1alpha1";
+inline constexpr char kVersion[] = "v1alpha1";
+
+/// "neo4jbackup.dev/v1alpha1", as objects name it.
+std::string api_version();
+/// "/apis/neo4jbackup.dev/v1alpha1", where the API server serves our kinds.
+std::string api_path();
 
 /// What our decisions need of metadata.
 struct Meta {
@@ -21,9 +27,14 @@ struct Meta {
     std::int64_t generation = 0;
     base::SystemTime created{};
     std::optional<base::SystemTime> deleted{};  ///< deletionTimestamp: when its grace ends.
-    std::string owner_uid{};                    ///< Of the controlling owner.
-    std::string backup_uid{};                   ///< Our label.
-    std::string digest{};                       ///< Our annotation.
+    std::string controller_uid{};               ///< Of the controlling owner reference.
+    /// Our labels, which say whose run it belongs to. Anybody may write them, so they only tell whom to wake.
+    std::string owner_uid{};
+    std::string owner_kind{};
+    std::string owner_name{};
+    std::string digest{};                       ///< Our annotation: what the Job does.
+    std::string locks{};                        ///< Our annotation: the locks that its pods hold, one a line.
+    bool restored = false;                      ///< Velero put it back from a backup of the cluster.
 
     /// "namespace/name", as work queues and stores know it.
     [[nodiscard]] std::string key() const { return object_namespace + "/" + name; }

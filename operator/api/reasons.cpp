@@ -9,50 +9,49 @@ std::string_view advice(base::Reason reason) {
             return "Check that the server runs, that dbms.backup.enabled is true, and that the port (6362) is open to "
                    "runner pods.";
         case Reason::kSourceNameNotResolved:
-            return "Check the host names in spec.source.endpoints.";
+            return "Check the host names in spec.endpoints of the source.";
         case Reason::kNotCatchupServer:
-            return "Point spec.source at the backup port (6362) or the transaction port (6000) of a Neo4j 3.x server.";
+            return "Point the source at the backup port (6362) or the transaction port (6000) of a Neo4j 3.x server.";
         case Reason::kSourceRequiresTls:
-            return "Give spec.source.tls the Secret with the policy's key and certificates.";
+            return "Give spec.connection.tls of the source the Secret with the policy's key and certificates.";
         case Reason::kSourceSpeaksClearText:
-            return "Remove spec.source.tls, or set dbms.backup.ssl_policy on the source.";
+            return "Remove spec.connection.tls of the source, or set dbms.backup.ssl_policy on the source.";
         case Reason::kTlsMaterialInvalid:
         case Reason::kTlsKeyMismatch:
-            return "Put a matching key and certificate in PEM into the Secret that spec.source.tls names.";
+            return "Put a matching key and certificate in PEM into the Secret that spec.connection.tls of the source names.";
         case Reason::kTlsClientCertificateRequired:
-            return "Put a key and a certificate that the source trusts into the Secret of spec.source.tls.";
+            return "Put a key and a certificate that the source trusts into the Secret of spec.connection.tls.";
         case Reason::kTlsClientCertificateRejected:
-            return "Renew the certificate in the Secret of spec.source.tls, or trust its issuer on the source.";
+            return "Renew the certificate in the Secret of spec.connection.tls, or trust its issuer on the source.";
         case Reason::kTlsNoCommonVersion:
             return "Let the source's policy take TLSv1.2 or TLSv1.3 (tls_versions, ciphers).";
         case Reason::kServerCertificateExpired:
         case Reason::kServerCertificateNotYetValid:
             return "Renew the source's certificate; check the clocks.";
         case Reason::kServerCertificateUntrusted:
-            return "Add the issuer of the source's certificate to the Secret or to spec.source.tls.trust.";
+            return "Add the issuer of the source's certificate to the Secret or to spec.connection.tls.trust of the source.";
         case Reason::kServerCertificateRevoked:
             return "Give the source another certificate, or the Secret a newer revocation list.";
         case Reason::kServerNameMismatch:
-            return "Set spec.source.tls.serverName to a name in the certificate, or verification to Chain.";
+            return "Set spec.connection.tls.serverName of the source to a name in the certificate, or verification to Chain.";
         case Reason::kSourceConnectionLost:
             return "Look at the source's log: it closed the connection.";
         case Reason::kSourceStalled:
-            return "Look at the source's load; connectTimeout (until a server is chosen), prepareTimeout and "
-                   "stallTimeout "
-                   "set the patience.";
+            return "Look at the source's load; timeouts.connect (until a server is chosen), timeouts.prepare and "
+                   "timeouts.stall set the patience.";
         case Reason::kSourceRefused:
         case Reason::kSourceProtocolError:
             return "Look at the source's log.";
         case Reason::kSourceLogPruned:
             return "Let the source keep its transaction logs longer (dbms.tx_log.rotation.retention_policy).";
         case Reason::kSourceIdentityChanged:
-            return "This source name belongs to another database; give the new one another spec.source.name.";
+            return "This source name belongs to another database; give the new one another spec.name.";
         case Reason::kSourceBehind:
-            return "Find out why the source lags behind the cluster, or raise spec.source.maxLag.";
+            return "Find out why the source lags behind the cluster, or raise spec.connection.maxLag of the source.";
         case Reason::kNoReadReplica:
-            return "Bring a read replica up, or set spec.source.policy to PreferReplica.";
+            return "Bring a read replica up, or set spec.connection.policy of the source to PreferReplica.";
         case Reason::kSourcesDisagree:
-            return "Let spec.source name members of one cluster only.";
+            return "Let the source name members of one cluster only.";
         case Reason::kCopyInconsistent:
             return "The copy was thrown away; it is taken again.";
         case Reason::kStorageFull:
@@ -62,7 +61,7 @@ std::string_view advice(base::Reason reason) {
         case Reason::kStorageUnavailable:
             return "Check the volume and the node it hangs on.";
         case Reason::kStoragePermission:
-            return "Let spec.runner.securityContext (runAsUser, fsGroup) fit the volume's owner.";
+            return "Let spec.runner.securityContext of the storage (runAsUser, fsGroup) fit the volume's owner.";
         case Reason::kArtifactConflict:
             return "Another writer works on the same chain.";
         case Reason::kArtifactDamaged:
@@ -71,13 +70,13 @@ std::string_view advice(base::Reason reason) {
             return "Read it with the version of the runner that wrote it, or a later one.";
         case Reason::kMemoryLimitTooSmall:
         case Reason::kOutOfMemory:
-            return "Raise spec.runner.resources.limits.memory.";
+            return "Raise spec.runner.resources.limits.memory of the storage or the run.";
         case Reason::kInvalidRunSpec:
             return "Operator and runner image may be of different versions.";
         case Reason::kAttemptDeadlineExceeded:
         case Reason::kDeadlineExceeded:
         case Reason::kLost:
-            return "Raise attemptDeadline and deadline, or find out what is slow.";
+            return "Raise timeouts.attempt and timeouts.run, or find out what is slow.";
         case Reason::kSkipped:
             return "Create a new Neo4jBackup for a backup of now.";
         case Reason::kSourceNotFound:
@@ -86,6 +85,8 @@ std::string_view advice(base::Reason reason) {
             return "Look at the conditions of the Neo4jBackupSource.";
         case Reason::kObjectTooLarge:
             return "Make the object smaller: look for large annotations.";
+        case Reason::kStatusRefused:
+            return "The installed definitions may be of another version than the operator.";
         case Reason::kObjectUnreadable:
             return "Correct the field that the message names; the installed definitions may be of another version.";
         case Reason::kStorageNotFound:
@@ -95,7 +96,7 @@ std::string_view advice(base::Reason reason) {
         case Reason::kVolumeNotMountable:
             return "kubectl describe the claim and its volume.";
         case Reason::kCredentialsNotFound:
-            return "Create the Secret, ConfigMap or key that spec.source.tls names.";
+            return "Create the Secret, ConfigMap or key that spec.connection.tls of the source names.";
         case Reason::kImageNotPullable:
             return "Check the runner image in the operator's configuration and the node's access to it.";
         case Reason::kUnschedulable:
@@ -108,9 +109,7 @@ std::string_view advice(base::Reason reason) {
         case Reason::kCancelled:
             return "Nothing half-written counts; another attempt starts from the beginning.";
         case Reason::kServiceHasNoEndpoints:
-            return "Check spec.source.service: its name, the port's name, and whether its pods are ready.";
-        case Reason::kStartDeadlineExceeded:
-            return "Create a new Neo4jBackup; raise startDeadline if it should wait longer.";
+            return "Check spec.service of the source: its name, the port's name, and whether its pods are ready.";
         case Reason::kJobConflict:
             return "The next attempt has another name; find out who made that Job.";
         case Reason::kClaimNotFound:

@@ -1,5 +1,8 @@
 #include "operator/api/workload.hpp"
 
+#include <algorithm>
+
+#include "operator/api/names.hpp"
 #include "operator/api/read_meta.hpp"
 
 namespace n4b::api {
@@ -40,7 +43,9 @@ Result<Job> parse_job(const Json& json) {
     JsonObject object(json, "");
     Job job;
     job.meta = read_meta(object);
+    object.object("spec", [&](JsonObject& spec) { job.suspended = spec.value_or("suspend", false); });
     object.object("status", [&](JsonObject& status) {
+        job.started = read_time(status, "startTime");
         status.each("conditions", [&](JsonObject& condition) {
             if (condition.required<std::string>("status") != "True") return;
             const auto type = condition.required<std::string>("type");
@@ -59,6 +64,12 @@ Result<Pod> parse_pod(const Json& json) {
     JsonObject object(json, "");
     Pod pod;
     pod.meta = read_meta(object);
+    object.object("metadata", [&](JsonObject& metadata) {
+        metadata.object("labels", [&](JsonObject& labels) {
+            pod.source = labels.value_or<std::string>(kSourceLabel, "");
+            pod.database = labels.value_or<std::string>(kDatabaseLabel, "");
+        });
+    });
     object.object("spec", [&](JsonObject& spec) { pod.node = spec.value_or<std::string>("nodeName", ""); });
     object.object("status", [&](JsonObject& status) {
         pod.ip = status.value_or<std::string>("podIP", "");
@@ -86,12 +97,22 @@ Result<EventRecord> parse_event(const Json& json) {
     return event;
 }
 
-Result<std::string> parse_claim_phase(const Json& json) {
+bool Claim::exclusive() const {
+    return !access_modes.empty() && std::all_of(access_modes.begin(), access_modes.end(), [](const auto& mode) {
+        return mode == "ReadWriteOnce" || mode == "ReadWriteOncePod";
+    });
+}
+
+Result<Claim> parse_claim(const Json& json) {
     JsonObject object(json, "claim");
-    std::string phase;
-    object.object("status", [&](JsonObject& status) { phase = status.value_or<std::string>("phase", ""); });
+    Claim claim;
+    object.object("metadata", [&](JsonObject& metadata) { claim.terminating = metadata.has("deletionTimestamp"); });
+    object.object("spec", [&](JsonObject& spec) {
+        claim.access_modes = spec.optional<std::vector<std::string>>("accessModes").value_or(std::vector<std::string>{});
+    });
+    object.object("status", [&](JsonObject& status) { claim.phase = status.value_or<std::string>("phase", ""); });
     N4B_TRY_VOID(object.finish());
-    return phase;
+    return claim;
 }
 
 Result<std::vector<contract::Endpoint>> parse_ready_addresses(const Json& slice, const std::string& port_name) {

@@ -15,6 +15,8 @@ namespace n4b::api {
 /// A Job, as far as an attempt needs it.
 struct Job {
     Meta meta{};
+    bool suspended = false;  ///< Made, but not yet let go.
+    std::optional<base::SystemTime> started{};  ///< When it was let go, by the API server's clock.
     bool complete = false;
     bool failed = false;
     std::string failed_reason{};  ///< "DeadlineExceeded", "BackoffLimitExceeded", ...
@@ -37,10 +39,15 @@ struct Pod {
     std::string message{};
     std::string node{};
     std::string ip{};
+    std::string source{};    ///< Our labels.
+    std::string database{};
     std::string unschedulable{};  ///< The scheduler's message while it finds no node.
     std::string disruption{};     ///< Reason of the DisruptionTarget condition.
     std::string disruption_message{};
     std::optional<RunnerContainer> runner{};
+
+    /// Whether anything in it may still run, a container of somebody else included: it has its volumes mounted.
+    [[nodiscard]] bool alive() const { return phase != "Succeeded" && phase != "Failed"; }
 };
 
 /// An Event of a Job, pod or claim.
@@ -54,8 +61,16 @@ base::Result<Job> parse_job(const nlohmann::json& json);
 base::Result<Pod> parse_pod(const nlohmann::json& json);
 base::Result<EventRecord> parse_event(const nlohmann::json& json);
 
-/// Phase of a claim: "Pending", "Bound", "Lost".
-base::Result<std::string> parse_claim_phase(const nlohmann::json& json);
+/// A PersistentVolumeClaim.
+struct Claim {
+    std::string phase{};  ///< "Pending", "Bound", "Lost".
+    bool terminating = false;
+    std::vector<std::string> access_modes{};  ///< Of the claim's spec.
+
+    /// Whether pods of several nodes can't mount it at once, so that two runs would keep each other waiting.
+    [[nodiscard]] bool exclusive() const;
+};
+base::Result<Claim> parse_claim(const nlohmann::json& json);
 
 /// Ready addresses of an EndpointSlice for the port of that name, each with its pod's name as member.
 base::Result<std::vector<contract::Endpoint>> parse_ready_addresses(const nlohmann::json& slice,

@@ -13,14 +13,19 @@
 
 #include "common/httpd/server.hpp"
 #include "operator/app/cache_sync.hpp"
-#include "operator/controllers/backup_controller.hpp"
-#include "operator/controllers/progress_poller.hpp"
-#include "operator/controllers/storage_controller.hpp"
 #include "operator/http/cpprest_transport.hpp"
 #include "operator/http/plain_get.hpp"
+#include "operator/jobs/lock_keeper.hpp"
+#include "operator/jobs/progress_poller.hpp"
+#include "operator/jobs/run_driver.hpp"
+#include "operator/kinds/backup/backup_loop.hpp"
+#include "operator/kinds/environment.hpp"
+#include "operator/kinds/kind_loop.hpp"
+#include "operator/kinds/source/source_loop.hpp"
+#include "operator/kinds/storage/storage_loop.hpp"
 #include "operator/kube/cluster_config.hpp"
-#include "operator/kube/reflector.hpp"
-#include "operator/runtime/controller.hpp"
+#include "operator/kube/event_recorder.hpp"
+#include "operator/kube/server_clock.hpp"
 #include "operator/telemetry/log.hpp"
 #include "operator/telemetry/metrics.hpp"
 
@@ -31,10 +36,11 @@ using base::ErrorCode;
 using base::Result;
 
 constexpr auto kCacheSync = std::chrono::minutes(2);     // controller-runtime
-constexpr auto kLastCalls = std::chrono::seconds(5);     // Of the 10 s that the whole end may take.
 constexpr auto kTokenReread = std::chrono::seconds(60);  // client-go
+constexpr auto kLastCalls = std::chrono::seconds(5);     // Of the 10 s that the whole end may take.
+constexpr auto kStuck = std::chrono::minutes(10);        // No reconcile waits so long for the API server.
 constexpr auto kResync = std::chrono::minutes(55);       // Every object is looked at again about once an hour.
-constexpr char kOurSelector[] = "labelSelector=neo4jbackup.dev%2Fbackup-uid";
+constexpr char kOurSelector[] = "labelSelector=neo4jbackup.dev%2Fowner-uid";  // Of Jobs and pods that we made.
 
 /// The bearer token, read again from its file every minute. Thread-safe.
 class TokenFile {
@@ -79,62 +85,67 @@ Result<std::unique_ptr<http::Transport>> connect(const Options& options) {
 /// Everything that lives as long as the operator runs, in the order it is made.
 class Manager {
 public:
-    Manager(const Options& options, http::Transport& transport)
+    Manager(const Options& options, http::Transport& inner)
         : options_(options),
-          transport_(transport),
-          client_(transport, calls_.get_token()),
+          transport_(inner, clock_),
+          client_(transport_, calls_.get_token()),
           recorder_(client_, clock_, options.instance),
-          world_{.backups = kube::Store<api::Backup>([this](const auto& key, auto&&...) { backup_queue_.add(key); }),
-                 .storages = kube::Store<api::Storage>([this](const auto& key, auto&&...) { storage_changed(key); }),
-                 .jobs = kube::Store<api::Job>([this](const auto&, const auto& before, const auto& after) {
-                     backup_of(after ? after->meta : before->meta);
-                 }),
-                 .pods = kube::Store<api::Pod>([this](const auto&, const auto& before, const auto& after) {
-                     backup_of(after ? after->meta : before->meta);
-                 })},
-          slots_(options.max_concurrent_runs),
-          backups_({.world = world_,
-                    .client = client_,
-                    .events = recorder_,
-                    .slots = slots_,
-                    .metrics = metrics_,
-                    .clock = clock_,
-                    .runner = options.runner,
-                    .progress = [this](const std::string& key) { return progress_.latest(key); },
-                    .wake = [this](const std::string& key) { backup_queue_.add(key); }}),
-          progress_({.world = world_,
-                     .metrics = metrics_,
+          jobs_({.name = "Job", .api = "/apis/batch/v1", .plural = "jobs", .query = kOurSelector, .parse = &api::parse_job},
+                metrics_),
+          pods_({.name = "Pod", .api = "/api/v1", .plural = "pods", .query = kOurSelector, .parse = &api::parse_pod},
+                metrics_),
+          workload_{.jobs = jobs_.store(), .pods = pods_.store()},
+          locks_(options.max_concurrent_runs, workload_, clock_,
+                 [this](const auto& kind, const auto& key) { wake(kind, key); }),
+          progress_({.workload = workload_,
                      .clock = clock_,
                      .fetch =
                          [](const std::string& ip, const std::stop_token& stop) {
-                             return http::plain_get({.ip = ip, .port = plan::kRunnerHttpPort, .path = "/progress"},
+                             return http::plain_get({.ip = ip, .port = run::kRunnerHttpPort, .path = "/progress"},
                                                     stop);
                          },
-                     .wake = [this](const std::string& key) { backup_queue_.add(key); }}),
-          storages_(world_, client_, clock_),
-          backup_loop_(
-              "Neo4jBackup", backup_queue_,
-              [this](const std::string& key, const std::stop_token& stop) { return backups_.reconcile(key, stop); },
-              [this](const runtime::Outcome& o) { observe("Neo4jBackup", backup_queue_, o); }),
-          storage_loop_(
-              "Neo4jBackupStorage", storage_queue_,
-              [this](const std::string& key, const std::stop_token&) { return storages_.reconcile(key); },
-              [this](const runtime::Outcome& o) { observe("Neo4jBackupStorage", storage_queue_, o); }) {}
+                     .wake = [this](const auto& kind, const auto& key) { wake(kind, key); }}),
+          driver_({.client = client_,
+                   .events = recorder_,
+                   .workload = workload_,
+                   .locks = locks_,
+                   .metrics = metrics_,
+                   .clock = clock_,
+                   .config = options.runner,
+                   .progress = [this](const std::string& uid) { return progress_.latest(uid); }}),
+          environment_{.client = client_,
+                       .events = recorder_,
+                       .driver = driver_,
+                       .locks = locks_,
+                       .metrics = metrics_,
+                       .clock = clock_,
+                       .config = options.runner,
+                       .workers = options.workers} {
+        auto& storages = add(storage::make_storage_loop(environment_));
+        auto& sources = add(source::make_source_loop(environment_));
+        add(backup::make_backup_loop(environment_, sources, storages));
+        const auto owner_changed = [this](const auto&, const auto& before, const auto& after) {
+            const auto& meta = after ? after->meta : before->meta;
+            if (ready_) wake(meta.owner_kind, meta.object_namespace + "/" + meta.owner_name);
+        };
+        jobs_.on_change(owner_changed);
+        pods_.on_change(owner_changed);
+        metrics_.collect([this] { return gauges(); });
+    }
 
     Result<void> run(const std::stop_token& stop) {
         N4B_TRY(const auto server,
                 httpd::Server::start({.port = options_.http_port,
-                                      .handlers = {{"/healthz", [] { return httpd::Response{.body = "ok\n"}; }},
+                                      .handlers = {{"/healthz", [this] { return health(); }},
                                                    {"/readyz", [this] { return readiness(); }},
                                                    {"/metrics", [this] { return metrics_page(); }}}}));
         watch_all();
         N4B_TRY_VOID(await_caches(stop));
         if (stop.stop_requested()) return {};
-        backups_.recover();
+        locks_.recover();
         ready_ = true;
         telemetry::info("ready", {{"port", std::to_string(server->port())}, {"runnerImage", options_.runner.image}});
-        backup_loop_.start(options_.workers);
-        storage_loop_.start(1);
+        for (auto& loop : loops_) loop->start();
         progress_.start();
         idle(stop);
         telemetry::info("stopping");
@@ -148,34 +159,34 @@ public:
             calls_.request_stop();
         });
         progress_.stop();
-        backup_loop_.stop();
-        storage_loop_.stop();
-        reflectors_.clear();
+        for (auto& loop : loops_) loop->stop();
+        jobs_.stop();
+        pods_.stop();
         return {};
     }
 
 private:
-    void observe(const char* name, const runtime::WorkQueue& queue, const runtime::Outcome& outcome) {
-        metrics_.reconciled(name, outcome.error, outcome.took);
-        metrics_.queue_depth(name, queue.depth());
+    template <typename T>
+    kinds::KindLoop<T>& add(std::unique_ptr<kinds::KindLoop<T>> loop) {
+        auto& added = *loop;
+        loops_.push_back(std::move(loop));
+        return added;
     }
 
-    /// Wakes the backup whose Job or pod changed.
-    void backup_of(const api::Meta& meta) {
-        if (!ready_) return;  // Every backup is looked at once anyway.
-        for (const auto& backup : world_.backups.all()) {
-            if (backup->meta.uid == meta.backup_uid) return backup_queue_.add(backup->meta.key());
+    /// Asks for a look at an object that has a Job, a pod or a lock.
+    void wake(const std::string& kind, const std::string& key) {
+        for (auto& loop : loops_) {
+            if (loop->kind() == kind) loop->look_at(key);
         }
     }
 
-    /// Wakes the storage, and the backups that wait for it.
-    void storage_changed(const std::string& key) {
-        storage_queue_.add(key);
-        if (!ready_) return;
-        for (const auto& backup : world_.backups.all()) {
-            const auto storage = backup->meta.object_namespace + "/" + backup->spec.storage;
-            if (storage == key && !backup->finished()) backup_queue_.add(backup->meta.key());
+    /// A worker that never comes back takes no more work, and only a new process helps.
+    httpd::Response health() const {
+        for (const auto& loop : loops_) {
+            if (loop->oldest_running() <= kStuck) continue;
+            return {.status = 503, .body = fmt::format("a worker of {} is stuck\n", loop->kind())};
         }
+        return {.body = "ok\n"};
     }
 
     httpd::Response readiness() {
@@ -187,42 +198,32 @@ private:
         return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics_.text()};
     }
 
-    template <typename T>
-    void watch(kube::Store<T>& store, const std::string& scope, kube::Resource resource,
-               base::Result<T> (*parse)(const nlohmann::json&), const std::string& kind) {
-        resource.scope = scope;
-        resource.kind = kind;
-        const auto unreadable = [this, kind](const base::Error& error) {
-            metrics_.unreadable_object(kind);
-            telemetry::warn("an object can't be read", {{"kind", kind}, {"error", error.message}});
-        };
-        reflectors_.push_back(std::make_unique<kube::Reflector>(transport_, std::move(resource),
-                                                                kube::sink_of<T>(store, scope, parse, unreadable)));
+    std::vector<telemetry::GaugeSample> gauges() const {
+        auto samples = progress_.gauges();
+        samples.push_back({.name = "neo4jbackup_runs_running",
+                           .help = "Runs that hold a slot.",
+                           .value = static_cast<double>(locks_.running())});
+        return samples;
     }
 
     void watch_all() {
         auto scopes = options_.namespaces;
         if (scopes.empty()) scopes.emplace_back();
-        const std::string ours = "/apis/neo4jbackup.dev/v1alpha1";
-        for (const auto& scope : scopes) {
-            watch(world_.backups, scope, {.path = kube::collection_path(ours, scope, "neo4jbackups")},
-                  &api::parse_backup, "Neo4jBackup");
-            watch(world_.storages, scope, {.path = kube::collection_path(ours, scope, "neo4jbackupstorages")},
-                  &api::parse_storage, "Neo4jBackupStorage");
-            watch(world_.jobs, scope,
-                  {.path = kube::collection_path("/apis/batch/v1", scope, "jobs"), .query = kOurSelector},
-                  &api::parse_job, "Job");
-            watch(world_.pods, scope, {.path = kube::collection_path("/api/v1", scope, "pods"), .query = kOurSelector},
-                  &api::parse_pod, "Pod");
-        }
+        for (auto& loop : loops_) loop->watch(transport_, scopes);
+        jobs_.watch(transport_, scopes);
+        pods_.watch(transport_, scopes);
     }
 
-    [[nodiscard]] CacheSync cache_sync() const {
+    CacheSync cache_sync() const {
         std::vector<CacheState> caches;
-        caches.reserve(reflectors_.size());
-        for (const auto& r : reflectors_) {
-            caches.push_back({.scope = r->scope(), .ready = r->ready(), .last_error = r->list_error()});
-        }
+        const auto look_at = [&](const auto& reflectors) {
+            for (const auto& r : reflectors) {
+                caches.push_back({.scope = r->scope(), .ready = r->ready(), .last_error = r->list_error()});
+            }
+        };
+        for (const auto& loop : loops_) look_at(loop->reflectors());
+        look_at(jobs_.reflectors());
+        look_at(pods_.reflectors());
         return judge_caches(caches);
     }
 
@@ -253,32 +254,28 @@ private:
         std::unique_lock lock(mutex_);
         while (!stop.stop_requested()) {
             wake_.wait_for(lock, stop, kResync, [] { return false; });
-            const auto again = runtime::Urgency::kAgain;
-            for (const auto& backup : world_.backups.all()) backup_queue_.add(backup->meta.key(), again);
-            for (const auto& storage : world_.storages.all()) storage_queue_.add(storage->meta.key(), again);
+            for (auto& loop : loops_) loop->look_at_all();
         }
     }
 
     const Options& options_;
-    http::Transport& transport_;
-    base::RealClock clock_{};
+    kube::ServerClock clock_{};
+    kube::ClockedTransport transport_;
     std::stop_source calls_{};
     telemetry::Metrics metrics_{};
-    runtime::WorkQueue backup_queue_{};
-    runtime::WorkQueue storage_queue_{};
     std::atomic<bool> ready_ = false;
     std::mutex mutex_{};
     std::condition_variable_any wake_{};
     kube::Client client_;
     kube::EventRecorder recorder_;
-    controllers::World world_;
-    controllers::RunSlots slots_;
-    controllers::BackupController backups_;
-    controllers::ProgressPoller progress_;
-    controllers::StorageController storages_;
-    runtime::Controller backup_loop_;
-    runtime::Controller storage_loop_;
-    std::vector<std::unique_ptr<kube::Reflector>> reflectors_{};
+    kinds::Watched<api::Job> jobs_;
+    kinds::Watched<api::Pod> pods_;
+    jobs::Workload workload_;
+    jobs::LockKeeper locks_;
+    jobs::ProgressPoller progress_;
+    jobs::RunDriver driver_;
+    kinds::Environment environment_;
+    std::vector<std::unique_ptr<kinds::Loop>> loops_{};
 };
 
 }  // namespace

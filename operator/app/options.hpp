@@ -5,13 +5,13 @@
 #include <variant>
 #include <vector>
 
-#include "operator/plan/job_builder.hpp"
+#include "operator/run/job_builder.hpp"
 
 namespace n4b::operator_app {
 
 /// The operator's configuration, from its command line and the environment variables POD_NAME.
 struct Options {
-    plan::RunnerConfig runner{};
+    run::RunnerConfig runner{};
     std::vector<std::string> namespaces{};  ///< Empty: all.
     std::size_t max_concurrent_runs = 10;
     std::uint16_t http_port = 8080;

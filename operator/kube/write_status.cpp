@@ -105,6 +105,7 @@ Result<StatusWrite> write_status(Client& client, const StatusTarget& target, con
     N4B_TRY(Json conditions, parse_status(conditions_only_json, "conditions"));
     cut_messages(conditions);
     N4B_TRY(const auto part, send(client, target, conditions));
+    if (part == StatusWrite::kWritten) return StatusWrite::kConditionsOnly;
     return part.value_or(StatusWrite::kRefused);
 }
 

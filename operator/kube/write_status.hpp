@@ -12,7 +12,8 @@ enum class StatusWrite {
     kEqual,     ///< The server has it already; nothing was sent.
     kGone,      ///< The object was deleted, or another one bears its name now.
     kConflict,  ///< The object changed since it was read: look again when the change has come.
-    kRefused,   ///< The server refuses it for good (422), the conditions alone too.
+    kConditionsOnly,  ///< The server refuses the whole for good (422), but took the conditions.
+    kRefused,         ///< The server refuses the conditions alone too.
 };
 
 /// Whose status is written.
@@ -26,7 +27,7 @@ struct StatusTarget {
 /// when that is unknown: then members that the new status lacks stay). Only the state that was read is overwritten.
 ///
 /// A status that the server's schema refuses (422) is written once more with the conditions alone, their messages cut
-/// to 512 bytes, since a run must be able to end visibly whatever its report holds; that counts as written.
+/// to 512 bytes, since a run must be able to end visibly whatever its report holds.
 /// `conditions_only_json` is a status with nothing but conditions. Blocks; thread-safe.
 /// Errors: Invalid (one of the texts is no JSON object), and whatever passes with time: 403, 429, 5xx, timeouts.
 base::Result<StatusWrite> write_status(Client& client, const StatusTarget& target,

@@ -2,46 +2,45 @@
 
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
-#include <optional>
 #include <string>
+#include <vector>
 
-#include "common/base/clock.hpp"
+#include "common/base/reason.hpp"
 
 namespace n4b::telemetry {
 
-/// What tells runs apart: one runs at a time for each.
-struct RunLabels {
-    std::string object_namespace{};
-    std::string source{};
-    std::string database{};
+/// One value of a gauge, computed when somebody scrapes.
+struct GaugeSample {
+    std::string name{};
+    std::string help{};
+    std::map<std::string, std::string> labels{};
+    double value = 0;
 };
 
-/// The operator's metrics. Thread-safe.
+/// The operator's metrics. Counters are kept here and start at 0 for every label set that can be known, so that rate()
+/// works from the first event on. What objects show is collected from the stores at each scrape: it is there right
+/// after a restart and gone with its object. Thread-safe.
 class Metrics {
 public:
+    using Collector = std::function<std::vector<GaugeSample>()>;
+
     Metrics();
     ~Metrics();
     Metrics(const Metrics&) = delete;
     Metrics& operator=(const Metrics&) = delete;
 
+    /// Adds a source of gauges, which must be thread-safe and outlive the scrapes. Before the first scrape.
+    void collect(Collector collector);
+
     void reconciled(const std::string& controller, bool error, std::chrono::steady_clock::duration took);
     void queue_depth(const std::string& controller, std::size_t depth);
-    void backup_finished(bool succeeded, const std::string& reason);
-    void runs_held(std::size_t count);
-    /// Of the run that succeeded last.
-    void recoverable_to(const std::string& object_namespace, const std::string& source, const std::string& database,
-                        base::SystemTime time);
-    /// `whose`: "client" or "server".
-    void certificate_expires(const std::string& object_namespace, const std::string& source, const std::string& whose,
-                             base::SystemTime time);
-    /// How far the source of the last copy was behind the newest known member; nothing: unknown (NaN).
-    void source_lag(const RunLabels& run, std::optional<std::int64_t> transactions);
-    /// Of a run under way.
-    void run_progress(const RunLabels& run, std::int64_t bytes, std::int64_t files);
-    void run_ended(const RunLabels& run);
+    /// A run of that kind ended so; "Succeeded", "Failed" or "Skipped".
+    void run_finished(const std::string& kind, const std::string& result, base::Reason reason);
     void unreadable_object(const std::string& kind);
+    void status_refused(const std::string& kind);
 
     /// Prometheus text format, version 0.0.4.
     [[nodiscard]] std::string text() const;

@@ -1,0 +1,21 @@
+#pragma once
+
+namespace n4b::api {
+
+/// Labels on the Jobs and pods that the operator makes.
+inline constexpr char kOwnerUidLabel[] = "neo4jbackup.dev/owner-uid";
+inline constexpr char kOwnerLabel[] = "neo4jbackup.dev/owner";
+inline constexpr char kKindLabel[] = "neo4jbackup.dev/kind";
+inline constexpr char kAttemptLabel[] = "neo4jbackup.dev/attempt";
+inline constexpr char kSourceLabel[] = "neo4jbackup.dev/source";
+inline constexpr char kDatabaseLabel[] = "neo4jbackup.dev/database";
+inline constexpr char kStorageLabel[] = "neo4jbackup.dev/storage";
+
+/// Annotations on them.
+inline constexpr char kDigestAnnotation[] = "neo4jbackup.dev/spec-digest";
+inline constexpr char kLocksAnnotation[] = "neo4jbackup.dev/locks";
+
+/// Velero's label on what it has put back from a backup of the cluster.
+inline constexpr char kVeleroLabel[] = "velero.io/restore-name";
+
+}  // namespace n4b::api

@@ -1,0 +1,45 @@
+#include "operator/kinds/backup/backup_loop.hpp"
+
+#include "operator/kinds/backup/backup_controller.hpp"
+#include "operator/kinds/backup/backup_metrics.hpp"
+
+namespace n4b::backup {
+namespace {
+
+/// Wakes the backups that have not finished and refer to the object at `key` by the member.
+void wake_waiting(kinds::KindLoop<Backup>& loop, const std::string& key, std::string BackupSpec::*member) {
+    for (const auto& backup : loop.store().all()) {
+        if (backup->status.run.finished()) continue;
+        if (backup->meta.object_namespace + "/" + backup->spec.*member == key) loop.look_at(backup->meta.key());
+    }
+}
+
+}  // namespace
+
+std::unique_ptr<kinds::KindLoop<Backup>> make_backup_loop(const kinds::Environment& environment,
+                                                          kinds::KindLoop<source::Source>& sources,
+                                                          kinds::KindLoop<storage::Storage>& storages) {
+    auto loop = std::make_unique<kinds::KindLoop<Backup>>(
+        kube::Kind<Backup>{
+            .name = "Neo4jBackup", .api = api::api_path(), .plural = "neo4jbackups", .parse = &parse_backup},
+        environment.metrics);
+    auto controller = std::make_shared<BackupController>(BackupController::Parts{.backups = loop->store(),
+                                                                                 .sources = sources.store(),
+                                                                                 .storages = storages.store(),
+                                                                                 .client = environment.client,
+                                                                                 .driver = environment.driver,
+                                                                                 .locks = environment.locks,
+                                                                                 .metrics = environment.metrics,
+                                                                                 .clock = environment.clock,
+                                                                                 .config = environment.config});
+    loop->reconcile_with(
+        [controller](const auto& key, const auto& stop) { return controller->reconcile(key, stop); },
+        environment.workers);
+    auto& backups = *loop;
+    sources.on_change([&backups](const auto& key, auto&&...) { wake_waiting(backups, key, &BackupSpec::source); });
+    storages.on_change([&backups](const auto& key, auto&&...) { wake_waiting(backups, key, &BackupSpec::storage); });
+    environment.metrics.collect([&backups, &sources] { return gauges_of(backups.store(), sources.store()); });
+    return loop;
+}
+
+}  // namespace n4b::backup

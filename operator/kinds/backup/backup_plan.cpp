@@ -1,0 +1,182 @@
+#include "operator/kinds/backup/backup_plan.hpp"
+
+#include <fmt/format.h>
+
+#include "operator/api/names.hpp"
+#include "operator/kinds/backup/source_trust.hpp"
+#include "operator/kinds/source/tls_mounts.hpp"
+#include "operator/run/locks.hpp"
+
+namespace n4b::backup {
+namespace {
+
+using base::Reason;
+using Outcome = run::Verdict::Outcome;
+
+constexpr char kMount[] = "/backup";
+
+std::string called(const std::string& address, const std::string& member) {
+    return member.empty() ? address : fmt::format("{} ({})", address, member);
+}
+
+/// What a report says about where a copy came from: a Warning event when a core was used although read replicas are
+/// preferred, and one for each member that was passed over. A report of an artifact that was found finished says only
+/// where it came from.
+void tell_source(run::RunStep& step, const source::Source* source, const contract::RunReport& report) {
+    if (report.adopted) return;
+    const bool done = report.reason == Reason::kCompleted;
+    // With one member passed over and no success, the attempt's own event says the same.
+    if (!done && report.passed_over.size() < 2) return;
+    for (const auto& other : report.passed_over) {
+        step.events.push_back({.warning = true,
+                               .reason = "SourcePassedOver",
+                               .note = fmt::format("{}: {}: {}", called(other.address, other.member),
+                                                   to_string(other.reason), other.message)});
+    }
+    const bool prefers = source != nullptr && source->spec.policy == contract::SourcePolicy::kPreferReplica;
+    if (!done || !prefers || !report.source || report.source->role == contract::MemberRole::kReadReplica) return;
+    step.events.push_back({.warning = true,
+                           .reason = "SourceFallback",
+                           .note = fmt::format("copied from {}, {}",
+                                               called(report.source->address, report.source->member),
+                                               report.source->choice)});
+}
+
+api::PodProfile profile_of(const Backup& backup, const storage::Storage& storage, const run::RunnerConfig& config) {
+    auto profile = api::merged(config.defaults, storage.runner);
+    profile.resources = api::merged(profile.resources, backup.spec.resources);
+    return profile;
+}
+
+std::string memory_limit_of(const run::Preparation& prepared) {
+    const auto& limits = prepared.profile.resources.limits;
+    const auto limit = limits.find("memory");
+    return limit == limits.end() ? std::string() : limit->second;
+}
+
+std::string database_of(const Backup& backup, const source::Source& source) {
+    return backup.spec.database.empty() ? source.spec.database : backup.spec.database;
+}
+
+run::Mount claim_mount(const storage::Storage& storage) {
+    return {.name = "backups",
+            .path = kMount,
+            .volume = fmt::format(R"({{"name":"backups","persistentVolumeClaim":{{"claimName":"{}"}}}})", storage.claim),
+            .access = run::Mount::Access::kWrite};
+}
+
+std::string success_text(const contract::RunReport& report) {
+    return fmt::format("{} up to transaction {} in chain {}{}", report.artifact->kind,
+                       report.artifact->highest_transaction, report.artifact->chain,
+                       report.adopted ? " (found finished)" : "");
+}
+
+void tell_end(run::RunStep& step) {
+    const auto& verdict = step.verdict;
+    if (verdict.outcome == Outcome::kUnknown) return;
+    const bool failed = verdict.outcome == Outcome::kFailed;
+    step.events.push_back({.warning = failed,
+                           .reason = std::string(to_string(verdict.reason)),
+                           .note = (failed ? "The backup failed: " : "") + verdict.message});
+}
+
+}  // namespace
+
+run::RunOwner owner_of(const Backup& backup) {
+    return {.meta = backup.meta,
+            .kind = "Neo4jBackup",
+            .policy = backup.spec.policy,
+            .memory_limit = backup.status.memory_limit};
+}
+
+std::optional<run::Hindrance> closed_gate(const Backup& backup, const References& refs) {
+    if (refs.source == nullptr) {
+        return run::Hindrance{Reason::kSourceNotFound,
+                              fmt::format("no Neo4jBackupSource \"{}\" in this namespace", backup.spec.source)};
+    }
+    if (!backup.spec.database.empty() && backup.spec.database != refs.source->spec.database) {
+        return run::Hindrance{Reason::kSourceNotReady,
+                              fmt::format("spec.databases names \"{}\", but source \"{}\" holds \"{}\"",
+                                          backup.spec.database, backup.spec.source, refs.source->spec.database)};
+    }
+    if (refs.storage == nullptr) {
+        return run::Hindrance{Reason::kStorageNotFound,
+                              fmt::format("no Neo4jBackupStorage \"{}\" in this namespace", backup.spec.storage)};
+    }
+    if (!refs.claim) {
+        return run::Hindrance{Reason::kStorageNotReady, fmt::format("no PersistentVolumeClaim \"{}\" in this namespace",
+                                                                    refs.storage->claim)};
+    }
+    if (refs.claim->terminating) {
+        return run::Hindrance{Reason::kStorageNotReady, fmt::format("claim {} is being deleted", refs.storage->claim)};
+    }
+    return std::nullopt;
+}
+
+std::optional<run::Hindrance> closed_endpoints(const References& refs) {
+    if (!refs.endpoints.empty()) return std::nullopt;
+    const auto& service = refs.source->spec.service;
+    return run::Hindrance{Reason::kServiceHasNoEndpoints,
+                          fmt::format("Service \"{}\" has no ready address with a port named \"{}\"",
+                                      service ? service->name : "", service ? service->port : "")};
+}
+
+run::Preparation prepare(const Backup& backup, const References& refs, const run::RunnerConfig& config,
+                         const run::StartAttempt& start) {
+    const auto& source = *refs.source;
+    const auto& storage = *refs.storage;
+    const auto database = database_of(backup, source);
+    run::Preparation prepared{.profile = profile_of(backup, storage, config)};
+    prepared.spec = {.command = start.look_up ? contract::Command::kLookUp : contract::Command::kBackup,
+                     .source = source.identity(),
+                     .database = database,
+                     .storage_path = storage.path.empty() ? kMount : std::string(kMount) + "/" + storage.path,
+                     .timeouts = backup.spec.timeouts};
+    prepared.mounts = {claim_mount(storage)};
+    if (!start.look_up) {
+        prepared.spec.endpoints = refs.endpoints;
+        prepared.spec.tls = source::tls_spec(source);
+        prepared.spec.policy = source.spec.policy;
+        prepared.spec.max_lag = source.spec.max_lag;
+        prepared.spec.compression = backup.spec.compression;
+        prepared.spec.connections = backup.spec.connections;
+        prepared.spec.bandwidth_limit = backup.spec.bandwidth_limit;
+        for (auto& mount : source::tls_mounts(source)) prepared.mounts.push_back(std::move(mount));
+    }
+    const auto& ns = backup.meta.object_namespace;
+    prepared.locks = {run::source_lock(ns, source.identity(), database)};
+    if (refs.claim && refs.claim->exclusive()) prepared.locks.push_back(run::claim_lock(ns, storage.claim));
+    prepared.labels = {{api::kSourceLabel, source.identity()},
+                       {api::kDatabaseLabel, database},
+                       {api::kStorageLabel, storage.meta.name}};
+    return prepared;
+}
+
+BackupStatus status_after(const StepInputs& in, run::RunStep& step) {
+    BackupStatus status = in.backup.status;
+    const run::Stamp stamp{.now = in.now, .generation = in.backup.meta.generation};
+    if (step.start && in.prepared != nullptr) {
+        status.runner_image = in.runner_image;
+        status.memory_limit = memory_limit_of(*in.prepared);
+        if (!step.start->look_up && in.source != nullptr) {
+            tell_trust_at_start(status, in.source->spec.tls, step, stamp);
+        }
+    }
+    if (step.report) {
+        if (step.report->source) status.source = step.report->source;
+        tell_source(step, in.source, *step.report);
+        if (step.verdict.outcome == Outcome::kSucceeded && step.report->artifact) {
+            status.artifact = step.report->artifact;
+            status.tls = step.report->tls;
+            tell_trust_at_end(status, *step.report, step, stamp);
+            step.verdict.message = success_text(*step.report);
+        }
+    }
+    tell_end(step);
+    status.run = step.status;
+    run::set_verdict(status.conditions, step.verdict, stamp);
+    status.observed_generation = in.backup.meta.generation;
+    return status;
+}
+
+}  // namespace n4b::backup

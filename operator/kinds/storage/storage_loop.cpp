@@ -1,0 +1,18 @@
+#include "operator/kinds/storage/storage_loop.hpp"
+
+#include "operator/kinds/storage/storage_controller.hpp"
+
+namespace n4b::storage {
+
+std::unique_ptr<kinds::KindLoop<Storage>> make_storage_loop(const kinds::Environment& environment) {
+    auto loop = std::make_unique<kinds::KindLoop<Storage>>(kube::Kind<Storage>{.name = "Neo4jBackupStorage",
+                                                                               .api = api::api_path(),
+                                                                               .plural = "neo4jbackupstorages",
+                                                                               .parse = &parse_storage},
+                                                           environment.metrics);
+    auto controller = std::make_shared<StorageController>(loop->store(), environment.client, environment.clock);
+    loop->reconcile_with([controller](const auto& key, const auto&) { return controller->reconcile(key); }, 1);
+    return loop;
+}
+
+}  // namespace n4b::storage

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace n4b::run {
+
+/// The names of locks. A lock has one holder in the whole cluster.
+std::string source_lock(const std::string& object_namespace, const std::string& source, const std::string& database);
+std::string claim_lock(const std::string& object_namespace, const std::string& claim);
+/// Whether a lock stands for a volume: its holder keeps it as long as anything in the pod lives, since the volume stays
+/// mounted; any other lock is free as soon as the runner's own container has ended.
+bool is_claim_lock(const std::string& lock);
+
+/// Who asks for locks or holds them.
+struct Holder {
+    std::string uid{};   ///< Of the object whose run it is.
+    std::string kind{};  ///< "Neo4jBackup"
+    std::string key{};   ///< "namespace/name"
+    bool operator==(const Holder&) const = default;
+};
+
+/// Which runs may start an attempt: one holder a lock, and a limit over all holders. First come, first served among
+/// those that can run: who could start now, but came later than somebody else who also could, waits. Pure; one thread.
+/// Two operators at once could exceed it, which costs load but no data: writers never share a key.
+class Locks {
+public:
+    explicit Locks(std::size_t limit) : limit_(limit) {}
+
+    /// Takes the locks and a slot, or keeps them. Nothing on success, else a sentence on who or what is in the way; the
+    /// asker then waits in turn until it asks again with success, or leaves.
+    std::optional<std::string> acquire(const Holder& holder, const std::vector<std::string>& locks);
+    /// Takes them whatever the limit says: a pod lives.
+    void hold(const Holder& holder, const std::vector<std::string>& locks);
+    /// The holder keeps only the locks that are named. With nothing but claims left it gives its slot back: its runner
+    /// has ended, and only somebody else's container keeps the volume mounted.
+    void keep_only(const std::string& uid, const std::set<std::string>& locks);
+    /// No longer waits.
+    void leave(const std::string& uid);
+    /// Those that wait and could start now, in the order they came; a caller wakes them.
+    [[nodiscard]] std::vector<Holder> ready() const;
+    /// Everybody who holds something.
+    [[nodiscard]] std::vector<Holder> holders() const;
+    /// Whether somebody waits for a lock of this holder.
+    [[nodiscard]] bool is_awaited(const std::string& uid) const;
+    /// How many slots are taken.
+    [[nodiscard]] std::size_t running() const { return running_; }
+    [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
+
+private:
+    struct Held {
+        Holder holder{};
+        std::set<std::string> locks{};
+        bool has_slot = false;
+    };
+    struct Waiting {
+        Holder holder{};
+        std::vector<std::string> locks{};
+        std::uint64_t turn = 0;
+    };
+    [[nodiscard]] const Held* in_the_way(const std::string& uid, const std::vector<std::string>& locks,
+                                         std::string& lock) const;
+    [[nodiscard]] bool is_free(const std::string& uid, const std::vector<std::string>& locks) const;
+    /// Those that came before the turn and could start now, at most as many as slots are free.
+    [[nodiscard]] std::size_t free_slots() const { return limit_ - std::min(limit_, running_); }
+    [[nodiscard]] std::size_t earlier(std::uint64_t turn) const;
+    /// Who came before the turn, wants one of the same locks, and could start now; null: nobody.
+    [[nodiscard]] const Waiting* came_first(std::uint64_t turn, const std::vector<std::string>& locks) const;
+    [[nodiscard]] bool has_slot(const std::string& uid) const;
+    std::uint64_t wait(const Holder& holder, const std::vector<std::string>& locks);
+
+    std::size_t limit_;
+    std::size_t running_ = 0;
+    std::map<std::string, Held> held_{};               ///< By uid.
+    std::map<std::string, std::string> holder_of_{};   ///< Uid by lock.
+    std::map<std::string, Waiting> waiting_{};         ///< By uid.
+    std::map<std::uint64_t, std::string> turns_{};     ///< Uids of those, in the order they came.
+    std::map<std::string, std::size_t> awaited_{};     ///< How many wait, by lock.
+    std::uint64_t next_turn_ = 0;
+};
+
+}  // namespace n4b::run
