@@ -331,6 +331,9 @@ Result<bool> RunDriver::is_recorded(const Run& run, const std::string& job_uid) 
 
 Result<void> RunDriver::after_write(const Run& run, const run::RunStep& step, const Gathered& gathered) {
     for (const auto& event : step.events) record(run, event);
+    if (step.report && !run.source.empty()) {
+        for (const auto& heard : heard_) heard(run.source, *step.report);
+    }
     const auto* attempt = run::open_attempt(step.status);
     if (attempt == nullptr || step.open_job == run::RunStep::OpenJob::kLeave) return {};
     const bool must_wait = !step.start && gathered.hindrance;

@@ -78,7 +78,11 @@ void read_status(JsonObject& object, BackupStatus& status) {
         status.source = read_copied_from(source);
         source.object("tls", [&](JsonObject& tls) { status.tls = read_tls_report(tls); });
     });
-    object.each("databases", [&](JsonObject& database) { status.artifact = read_database(database); });
+    object.each("databases", [&](JsonObject& database) {
+        auto read = read_database(database);
+        status.database = read.database;
+        if (!read.chain.empty()) status.artifact = std::move(read);
+    });
     status.conditions = api::read_conditions(object);
     // When the API server refused all but the conditions, they alone tell that the run has ended.
     const auto* succeeded = api::find_condition(status.conditions, "Succeeded");
@@ -151,7 +155,11 @@ std::string status_json(const BackupStatus& status) {
         json["source"] = copied_from_json(*status.source);
         json["source"]["tls"] = status.tls ? tls_json(*status.tls) : Json();
     }
-    if (status.artifact) json["databases"] = Json::array({artifact_json(*status.artifact)});
+    if (status.artifact) {
+        json["databases"] = Json::array({artifact_json(*status.artifact)});
+    } else if (!status.database.empty()) {
+        json["databases"] = Json::array({{{"name", status.database}}});
+    }
     if (auto display = display_json(display_of(status)); !display.empty()) json["display"] = std::move(display);
     return text_of(json);
 }

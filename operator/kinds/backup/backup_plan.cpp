@@ -172,6 +172,7 @@ BackupStatus status_after(const StepInputs& in, run::RunStep& step) {
             step.verdict.message = success_text(*step.report);
         }
     }
+    if (in.source != nullptr && status.database.empty()) status.database = database_of(in.backup, *in.source);
     tell_end(step);
     status.run = step.status;
     run::set_verdict(status.conditions, step.verdict, stamp);
