@@ -3,6 +3,7 @@
 #include "common/base/quantity.hpp"
 #include "operator/api/duration.hpp"
 #include "operator/api/read_meta.hpp"
+#include "operator/api/tls_session.hpp"
 #include "operator/kinds/backup/copied_from.hpp"
 #include "operator/kinds/backup/display.hpp"
 
@@ -76,7 +77,7 @@ void read_status(JsonObject& object, BackupStatus& status) {
     });
     object.object("source", [&](JsonObject& source) {
         status.source = read_copied_from(source);
-        source.object("tls", [&](JsonObject& tls) { status.tls = read_tls_report(tls); });
+        source.object("tls", [&](JsonObject& tls) { status.tls = api::read_tls_report(tls); });
     });
     object.each("databases", [&](JsonObject& database) {
         auto read = read_database(database);
@@ -153,7 +154,7 @@ std::string status_json(const BackupStatus& status) {
     }
     if (status.source) {
         json["source"] = copied_from_json(*status.source);
-        json["source"]["tls"] = status.tls ? tls_json(*status.tls) : Json();
+        json["source"]["tls"] = status.tls ? api::tls_json(*status.tls) : Json();
     }
     if (status.artifact) {
         json["databases"] = Json::array({artifact_json(*status.artifact)});
