@@ -166,8 +166,8 @@ std::string status_json(const BackupStatus& status) {
 }
 
 std::string conditions_json(const BackupStatus& status) {
-    return text_of({{"observedGeneration", status.observed_generation},
-                    {"conditions", api::conditions_json(status.conditions)}});
+    return text_of(
+        {{"observedGeneration", status.observed_generation}, {"conditions", api::conditions_json(status.conditions)}});
 }
 
 run::Verdict verdict_of(const BackupStatus& status) {
