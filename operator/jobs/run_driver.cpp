@@ -152,6 +152,10 @@ Result<void> RunDriver::gather_next(const Run& run, const run::StartAttempt& wan
             return {};
         }
     }
+    if (const auto blocked = parts_.locks.peek(holder_of(run.owner), run.locks)) {
+        gathered.hindrance = run::Hindrance{Reason::kQueued, *blocked};
+        return {};
+    }
     N4B_TRY(gathered.prepared, run.prepare(wanted));
     if (gathered.prepared.hindrance) {
         gathered.hindrance = gathered.prepared.hindrance;

@@ -33,9 +33,10 @@ struct Run {
     run::RunOwner owner{};
     run::RunStatus status{};
     run::Verdict before{};
-    std::string path{};           ///< Of the object.
-    std::string source{};         ///< "namespace/name" of the source that it is about; empty: none.
-    std::string status_before{};  ///< Its status as JSON, so that an equal one is not written.
+    std::string path{};                ///< Of the object.
+    std::string source{};              ///< "namespace/name" of the source that it is about; empty: none.
+    std::vector<std::string> locks{};  ///< Those that are known before anything is asked.
+    std::string status_before{};       ///< Its status as JSON, so that an equal one is not written.
     /// Gates and Job of an attempt that is due. Error: the API server can't tell now; it is tried again.
     std::function<base::Result<run::Preparation>(const run::StartAttempt&)> prepare{};
     /// Puts the step into the object's status. May change the verdict's message and add events. The preparation is that

@@ -78,19 +78,28 @@ const Locks::Waiting* Locks::came_first(std::uint64_t turn, const std::vector<st
     return nullptr;
 }
 
-std::optional<std::string> Locks::acquire(const Holder& holder, const std::vector<std::string>& locks) {
+std::optional<Locks::Blocked> Locks::peek(const Holder& holder, const std::vector<std::string>& locks) {
+    if (has_slot(holder.uid)) return std::nullopt;
     std::string lock;
     const auto* other = in_the_way(holder.uid, locks, lock);
-    if (other == nullptr && has_slot(holder.uid)) {
-        hold(holder, locks);
-        return std::nullopt;
+    if (other == nullptr && free_slots() > 0) return std::nullopt;
+    wait(holder, locks);
+    if (other != nullptr) {
+        return Blocked{fmt::format("{} is held by {}", lock, called(other->holder)), other->holder};
     }
-    const auto turn = wait(holder, locks);
-    if (other != nullptr) return fmt::format("{} is held by {}", lock, called(other->holder));
-    if (free_slots() == 0) return fmt::format("{} runs are under way, which is the operator's limit", limit_);
-    if (earlier(turn) >= free_slots()) return "runs that came first are about to take the last free slots";
-    if (const auto* first = came_first(turn, locks)) {
-        return fmt::format("{} came first and is about to start", called(first->holder));
+    return Blocked{fmt::format("{} runs are under way, which is the operator's limit", limit_), std::nullopt};
+}
+
+std::optional<Locks::Blocked> Locks::acquire(const Holder& holder, const std::vector<std::string>& locks) {
+    if (auto blocked = peek(holder, locks)) return blocked;
+    if (!has_slot(holder.uid)) {
+        const auto turn = wait(holder, locks);
+        if (earlier(turn) >= free_slots()) {
+            return Blocked{"runs that came first are about to take the last free slots", std::nullopt};
+        }
+        if (const auto* first = came_first(turn, locks)) {
+            return Blocked{fmt::format("{} came first and is about to start", called(first->holder)), std::nullopt};
+        }
     }
     hold(holder, locks);
     return std::nullopt;

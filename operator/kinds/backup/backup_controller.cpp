@@ -65,6 +65,7 @@ Result<Requeue> BackupController::drive(const Backup& backup) {
                                  .before = verdict_of(backup.status),
                                  .path = path_of(backup.meta),
                                  .source = backup.meta.object_namespace + "/" + backup.spec.source,
+                                 .locks = first_locks(backup, source.get()),
                                  .status_before = status_json(backup.status),
                                  .prepare = [&](const auto& start) { return prepare(backup, start); },
                                  .finish = finish,
