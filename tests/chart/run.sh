@@ -35,7 +35,7 @@ refused() {
     fi
 }
 
-# --kube-version: without a cluster, and built by go install, helm takes an old default.
+# --kube-version: without a cluster, helm knows the minor version that it was built with, not the patch.
 template() { "$helm" template release "$chart" --namespace operators --kube-version 1.34.4 "$@"; }
 validate() {
     "$kubeconform" -strict -summary -schema-location "$schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json" "$@"

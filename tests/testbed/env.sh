@@ -2,11 +2,11 @@
 # Sourced: where the testbed keeps what, and the versions it pins.
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/neo4j-backup-operator
 TB=${N4B_TESTBED_STATE:-$CACHE/testbed}
-BIN=$CACHE/hyperkube-v1.34.4
-# shellcheck disable=SC2034 # read by those who source this
-COREDNS=v1.12.4 HELM=v3.19.4 KUBECONFORM=v0.7.0
+# The name says which sources the tools were built from, so that other sources never run with them.
+tools_sources=$(cd "$(dirname "${BASH_SOURCE[0]}")/tools" && find . -type f | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -c1-12)
+BIN=$CACHE/tools-$tools_sources
 export CACHE TB BIN
-export PATH="$CACHE/gobin:$CACHE/go/bin:$BIN:$PATH"
+export PATH="$BIN:$CACHE/go/bin:$PATH"
 if [ "${N4B_TESTBED:-own}" = own ]; then export KUBECONFIG=$TB/pki/admin.conf; fi
 OPERATOR_IMAGE=${OPERATOR_IMAGE:-localhost/neo4j-backup-operator:dev}
 RUNNER_IMAGE=${RUNNER_IMAGE:-localhost/neo4j-backup-runner:dev}

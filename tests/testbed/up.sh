@@ -116,7 +116,7 @@ cat > etc/Corefile <<C
     }
 }
 C
-background coredns "$CACHE/gobin/coredns" -conf etc/Corefile
+background coredns "$BIN/coredns" -conf etc/Corefile
 cat <<Y | kubectl apply -f - > /dev/null
 apiVersion: v1
 kind: Service
