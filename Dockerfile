@@ -13,16 +13,23 @@ COPY operator /src/operator
 WORKDIR /src
 RUN cmake --preset release && cmake --build --preset release && strip build/release/bin/*
 
-FROM ${BASE_IMAGE} AS operator
+FROM ${BASE_IMAGE} AS operator-packages
 COPY packages /packages
 RUN /packages/install.sh runtime-operator && rm -rf /packages /var/lib/apt/lists/*
+
+FROM operator-packages AS operator
 COPY --from=builder /src/build/release/bin/neo4j-backup-operator /usr/local/bin/neo4j-backup-operator
+# A shared library that the image lacks shows here, not in somebody's cluster.
+RUN ["/usr/local/bin/neo4j-backup-operator", "--version"]
 USER 65532:65532
 ENTRYPOINT ["/usr/local/bin/neo4j-backup-operator"]
 
-FROM ${BASE_IMAGE} AS runner
+FROM ${BASE_IMAGE} AS runner-packages
 COPY packages /packages
 RUN /packages/install.sh runtime-runner && rm -rf /packages /var/lib/apt/lists/*
+
+FROM runner-packages AS runner
 COPY --from=builder /src/build/release/bin/neo4j-backup-runner /usr/local/bin/neo4j-backup-runner
+RUN ["/usr/local/bin/neo4j-backup-runner", "--version"]
 USER 65532:65532
 ENTRYPOINT ["/usr/local/bin/neo4j-backup-runner"]

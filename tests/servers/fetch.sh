@@ -2,7 +2,9 @@
 # Puts real servers into the cache: Neo4j 3.4.10 Enterprise (public AGPL jars, with its own neo4j-admin), ONgDB 1.0.3 and a
 # JDK 11. Separate processes in tests only: never linked, bundled or committed. About 90 s when the cache is empty. Idempotent, and
 # each part appears under its name only when it is complete.
+#   tests/servers/fetch.sh [neo4j]: everything, or Neo4j and the JDK alone
 set -euo pipefail
+only=${1:-}
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/neo4j-backup-operator/neo4j-3.4.10-v1
 mkdir -p "$cache"
@@ -42,6 +44,7 @@ if [ ! -d "$cache/neo4j" ]; then
     javac --release 8 -Xlint:-options -d "$work/neo4j" -cp "$work/neo4j/lib/*" "$here/Neo4jServer.java"
     mv "$work/neo4j" "$cache/neo4j"
 fi
+[ "$only" != neo4j ] || exit 0
 # The same code base, but with SSL policies in force.
 if [ ! -d "$cache/ongdb-1.0.3-v1" ]; then
     echo "fetching ONgDB 1.0.3"

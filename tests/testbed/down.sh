@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 [ "${N4B_TESTBED:-own}" = own ] || exit 0
 [ -d "$TB" ] || exit 0
 # ours PID NAME: the process still is the one that up.sh started
-ours() { grep -qE "$2|hyperkube|coredns|containerd" "/proc/$1/cmdline" 2> /dev/null; }
+ours() { grep -qE "$2|$CACHE/tools-|containerd" "/proc/$1/cmdline" 2> /dev/null; }
 kubectl --request-timeout=5s delete --all jobs,deployments,statefulsets,pods -A --wait=false --grace-period=0 --force > /dev/null 2>&1
 sleep 2
 ctr -a "$TB/run/containerd.sock" -n k8s.io tasks ls -q 2>/dev/null | xargs -r -n1 ctr -a "$TB/run/containerd.sock" -n k8s.io tasks kill -s KILL 2>/dev/null

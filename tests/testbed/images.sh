@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # Images without a registry, by buildah: the base that the Dockerfile takes by build argument, pause, Neo4j, ONgDB, and the
-# project's operator and runner. `images.sh build` makes them, `images.sh load` puts them into the node.
-# The first build installs compilers and compiles everything (about 6 minutes); later ones reuse layers and ccache.
+# project's operator and runner.
+#   images.sh PART...: base, packages (of the project's images), compile (what they hold), project, pause, neo4j, ongdb
+#   images.sh build: all that the project's images need, and them
+#   images.sh load IMAGE...: puts images into the node: pause, neo4j, ongdb, operator, runner
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 # shellcheck source=tests/testbed/env.sh
 . "$here/env.sh"
 W=$CACHE/images
-mkdir -p "$W" "$CACHE/image-ccache"
+mkdir -p "$W"
 BUILDAH=(buildah --root "$W/storage" --runroot "$W/run")
 
 base_image() {
@@ -59,27 +61,77 @@ ongdb_image() {
     "${BUILDAH[@]}" commit -q --rm "$c" localhost/ongdb:1.0.3 > /dev/null
     save localhost/ongdb:1.0.3 "$W/ongdb.tar"
 }
+# On the Debian of the base image, the release build of this machine is what the Dockerfile's builder would make, so nothing is
+# compiled twice: its directory takes the builder's place. Elsewhere the builder compiles.
+compiled_here() { grep -qx ID=debian /etc/os-release && grep -qx VERSION_CODENAME=bookworm /etc/os-release; }
+compile() {
+    compiled_here || return 0
+    "$root/packages/install.sh" build
+    cd "$root"
+    cmake --preset release > /dev/null
+    cmake --build --preset release -j "$(nproc)"
+}
+# bud TARGET IMAGE: an image of the Dockerfile. It takes packages from where this machine does.
+bud() {
+    local options=(--build-arg BASE_IMAGE=localhost/debian:bookworm)
+    [ ! -d /etc/apt ] || options+=(-v /etc/apt:/etc/apt:ro)
+    if compiled_here; then
+        mkdir -p "$W/builder"
+        options+=(--build-context "builder=$W/builder")
+    else
+        mkdir -p "$CACHE/image-ccache"
+        options+=(-v "$CACHE/image-ccache:/root/.cache/ccache")
+    fi
+    "${BUILDAH[@]}" bud -q --layers "${options[@]}" --target "$1" -t "$2" "$root" > /dev/null
+}
+# Layers that need nothing compiled, for the images to build upon.
+packages() {
+    compiled_here || return 0
+    bud operator-packages localhost/operator-packages:dev
+    bud runner-packages localhost/runner-packages:dev
+}
 project_image() { # TARGET IMAGE
-    local mounts=(-v "$CACHE/image-ccache:/root/.cache/ccache")
-    # The build takes packages from where this machine does.
-    [ ! -d /etc/apt ] || mounts+=(-v /etc/apt:/etc/apt:ro)
-    "${BUILDAH[@]}" bud -q --layers "${mounts[@]}" --build-arg BASE_IMAGE=localhost/debian:bookworm --target "$1" -t "$2" "$root" > /dev/null
+    if compiled_here; then
+        local bin=$W/builder/src/build/release/bin
+        mkdir -p "$bin"
+        strip -o "$bin/neo4j-backup-$1" "$root/build/release/bin/neo4j-backup-$1"
+    fi
+    bud "$1" "$2"
     save "$2" "$W/$1.tar"
 }
-case ${1:?usage: images.sh build|load} in
-build)
-    "$root/packages/install.sh" testbed
-    timed "base image" base_image
-    timed "image $OPERATOR_IMAGE" project_image operator "$OPERATOR_IMAGE"
-    timed "image $RUNNER_IMAGE" project_image runner "$RUNNER_IMAGE"
-    ;;
-load)
-    timed "base image" base_image
-    timed "image pause" pause_image
-    timed "image $NEO4J_IMAGE" neo4j_image
-    timed "image $ONGDB_IMAGE" ongdb_image
-    for image in pause neo4j ongdb operator runner; do
+load() { # IMAGE...
+    local image
+    for image in "$@"; do
         ctr -a "$TB/run/containerd.sock" -n k8s.io images import "$W/$image.tar" > /dev/null
     done
+}
+# part NAME: several runs of this script may work side by side, but one at a time on images.
+part() {
+    if [ "$1" = compile ]; then
+        timed "release build" compile
+        return
+    fi
+    exec 8> "$W/lock"
+    flock 8
+    case $1 in
+    base) timed "base image" base_image ;;
+    packages) timed "packages of the project's images" packages ;;
+    project)
+        timed "image $OPERATOR_IMAGE" project_image operator "$OPERATOR_IMAGE"
+        timed "image $RUNNER_IMAGE" project_image runner "$RUNNER_IMAGE"
+        ;;
+    pause) timed "image pause" pause_image ;;
+    neo4j) timed "image $NEO4J_IMAGE" neo4j_image ;;
+    ongdb) timed "image $ONGDB_IMAGE" ongdb_image ;;
+    *) echo "no such part: $1" >&2; return 1 ;;
+    esac
+    exec 8>&-
+}
+case ${1:?usage: images.sh PART...|build|load IMAGE...} in
+build)
+    "$root/packages/install.sh" testbed
+    for name in base compile project; do part "$name"; done
     ;;
+load) load "${@:2}" ;;
+*) for name in "$@"; do part "$name"; done ;;
 esac
