@@ -100,6 +100,20 @@ TEST(Locks, OneThatLeavesTakesItsTurnAlong) {
     EXPECT_FALSE(a.wants("b", {source("u")}));
 }
 
+TEST(Locks, ASlotIsNotKeptForTwoThatCannotBothRun) {
+    Arena a(2);
+    a.wants("a", {source("s")});
+    a.wants("x", {source("x")});
+    a.wants("b", {source("s")});
+    a.wants("c", {source("s")});
+    a.wants("d", {source("other")});
+    a.ends("a");
+    a.ends("x");
+    EXPECT_THAT(a.ready(), ElementsAre("b", "d")) << "c can't run beside b";
+    EXPECT_FALSE(a.wants("d", {source("other")}));
+    EXPECT_FALSE(a.wants("b", {source("s")}));
+}
+
 TEST(Locks, AreAllTakenOrNone) {
     Arena a(10);
     a.wants("a", {claim("c")});
@@ -162,6 +176,14 @@ TEST(Locks, AWaiterThatWantsOthersKeepsItsTurn) {
     EXPECT_EQ(a.locks.waiting(), 2U);
     a.ends("a");
     EXPECT_THAT(a.ready(), ElementsAre("b"));
+}
+
+TEST(Locks, NoMoreAreWokenThanCanStart) {
+    Arena a(100);
+    a.wants("a", {source("s")});
+    for (int i = 0; i < 50; ++i) a.wants("w" + std::to_string(i), {source("s"), source(std::to_string(i))});
+    a.ends("a");
+    EXPECT_THAT(a.ready(), ElementsAre("w0"));
 }
 
 TEST(LockNames, KeepNamespacesApart) {
