@@ -78,12 +78,13 @@ private:
     [[nodiscard]] const Held* in_the_way(const std::string& uid, const std::vector<std::string>& locks,
                                          std::string& lock) const;
     [[nodiscard]] bool is_free(const std::string& uid, const std::vector<std::string>& locks) const;
-    /// Those that came before the turn and could start now, at most as many as slots are free.
     [[nodiscard]] std::size_t free_slots() const { return limit_ - std::min(limit_, running_); }
-    [[nodiscard]] std::size_t earlier(std::uint64_t turn) const;
-    /// Who came before the turn, wants one of the same locks, and could start now; null: nobody.
-    [[nodiscard]] const Waiting* came_first(std::uint64_t turn, const std::vector<std::string>& locks) const;
-    std::uint64_t wait(const Holder& holder, const std::vector<std::string>& locks);
+    /// Those that wait and could start now, each beside the ones before it, in the order they came; at most as many as
+    /// slots are free.
+    [[nodiscard]] std::vector<const Waiting*> starters() const;
+    /// What to tell an asker that none of the starters is.
+    static Blocked behind(const std::vector<const Waiting*>& starters, const std::vector<std::string>& locks);
+    void wait(const Holder& holder, const std::vector<std::string>& locks);
 
     std::size_t limit_;
     std::size_t running_ = 0;
