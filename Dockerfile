@@ -21,7 +21,8 @@ FROM operator-packages AS operator
 COPY --from=builder /src/build/release/bin/neo4j-backup-operator /usr/local/bin/neo4j-backup-operator
 # A shared library that the image lacks shows here, not in somebody's cluster.
 RUN ["/usr/local/bin/neo4j-backup-operator", "--version"]
-USER 65532:65532
+# Any uid works, as clusters that dictate one need it: nothing is written and no name is looked up.
+USER 65532:0
 ENTRYPOINT ["/usr/local/bin/neo4j-backup-operator"]
 
 FROM ${BASE_IMAGE} AS runner-packages
@@ -31,5 +32,6 @@ RUN /packages/install.sh runtime-runner && rm -rf /packages /var/lib/apt/lists/*
 FROM runner-packages AS runner
 COPY --from=builder /src/build/release/bin/neo4j-backup-runner /usr/local/bin/neo4j-backup-runner
 RUN ["/usr/local/bin/neo4j-backup-runner", "--version"]
-USER 65532:65532
+# Any uid works, as clusters that dictate one need it: nothing is written and no name is looked up.
+USER 65532:0
 ENTRYPOINT ["/usr/local/bin/neo4j-backup-runner"]

@@ -32,9 +32,9 @@ struct Meta {
     std::string owner_uid{};
     std::string owner_kind{};
     std::string owner_name{};
-    std::string digest{};                       ///< Our annotation: what the Job does.
-    std::string locks{};                        ///< Our annotation: the locks that its pods hold, one a line.
-    bool restored = false;                      ///< Velero put it back from a backup of the cluster.
+    std::string digest{};   ///< Our annotation: what the Job does.
+    std::string locks{};    ///< Our annotation: the locks that its pods hold, one a line.
+    bool restored = false;  ///< Velero put it back from a backup of the cluster.
 
     /// "namespace/name", as work queues and stores know it.
     [[nodiscard]] std::string key() const { return object_namespace + "/" + name; }

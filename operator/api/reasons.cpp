@@ -18,7 +18,8 @@ std::string_view advice(base::Reason reason) {
             return "Remove spec.connection.tls of the source, or set dbms.backup.ssl_policy on the source.";
         case Reason::kTlsMaterialInvalid:
         case Reason::kTlsKeyMismatch:
-            return "Put a matching key and certificate in PEM into the Secret that spec.connection.tls of the source names.";
+            return "Put a matching key and certificate in PEM into the Secret that spec.connection.tls of the source "
+                   "names.";
         case Reason::kTlsClientCertificateRequired:
             return "Put a key and a certificate that the source trusts into the Secret of spec.connection.tls.";
         case Reason::kTlsClientCertificateRejected:
@@ -29,11 +30,13 @@ std::string_view advice(base::Reason reason) {
         case Reason::kServerCertificateNotYetValid:
             return "Renew the source's certificate; check the clocks.";
         case Reason::kServerCertificateUntrusted:
-            return "Add the issuer of the source's certificate to the Secret or to spec.connection.tls.trust of the source.";
+            return "Add the issuer of the source's certificate to the Secret or to spec.connection.tls.trust of the "
+                   "source.";
         case Reason::kServerCertificateRevoked:
             return "Give the source another certificate, or the Secret a newer revocation list.";
         case Reason::kServerNameMismatch:
-            return "Set spec.connection.tls.serverName of the source to a name in the certificate, or verification to Chain.";
+            return "Set spec.connection.tls.serverName of the source to a name in the certificate, or verification to "
+                   "Chain.";
         case Reason::kSourceConnectionLost:
             return "Look at the source's log: it closed the connection.";
         case Reason::kSourceStalled:

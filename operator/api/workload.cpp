@@ -108,7 +108,8 @@ Result<Claim> parse_claim(const Json& json) {
     Claim claim;
     object.object("metadata", [&](JsonObject& metadata) { claim.terminating = metadata.has("deletionTimestamp"); });
     object.object("spec", [&](JsonObject& spec) {
-        claim.access_modes = spec.optional<std::vector<std::string>>("accessModes").value_or(std::vector<std::string>{});
+        claim.access_modes =
+            spec.optional<std::vector<std::string>>("accessModes").value_or(std::vector<std::string>{});
     });
     object.object("status", [&](JsonObject& status) { claim.phase = status.value_or<std::string>("phase", ""); });
     N4B_TRY_VOID(object.finish());

@@ -15,7 +15,7 @@ namespace n4b::api {
 /// A Job, as far as an attempt needs it.
 struct Job {
     Meta meta{};
-    bool suspended = false;  ///< Made, but not yet let go.
+    bool suspended = false;                     ///< Made, but not yet let go.
     std::optional<base::SystemTime> started{};  ///< When it was let go, by the API server's clock.
     bool complete = false;
     bool failed = false;
@@ -39,7 +39,7 @@ struct Pod {
     std::string message{};
     std::string node{};
     std::string ip{};
-    std::string source{};    ///< Our labels.
+    std::string source{};  ///< Our labels.
     std::string database{};
     std::string unschedulable{};  ///< The scheduler's message while it finds no node.
     std::string disruption{};     ///< Reason of the DisruptionTarget condition.

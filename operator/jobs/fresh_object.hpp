@@ -19,7 +19,8 @@ namespace n4b::jobs {
 template <typename T>
 base::Result<Requeue> drive_fresh(kube::Client& client, const std::string& path,
                                   base::Result<T> (*parse)(const nlohmann::json&), const T& known,
-                                  const std::stop_token& stop, const std::function<base::Result<Requeue>(const T&)>& drive) {
+                                  const std::stop_token& stop,
+                                  const std::function<base::Result<Requeue>(const T&)>& drive) {
     using std::chrono::milliseconds;
     // client-go's DefaultBackoff for conflicts: 10 ms, times 5, four steps.
     constexpr std::array kWaits{milliseconds(10), milliseconds(50), milliseconds(250)};

@@ -60,7 +60,7 @@ private:
     Wake wake_;
     mutable std::mutex mutex_{};  ///< Guards what follows.
     run::Locks locks_;
-    std::map<std::string, std::map<std::string, Held>> jobs_{};  ///< By owner uid, then by Job uid.
+    std::map<std::string, std::map<std::string, Held>> jobs_{};   ///< By owner uid, then by Job uid.
     std::map<std::string, std::vector<std::string>> starting_{};  ///< Locks of attempts whose Job is being made.
 };
 

@@ -61,14 +61,13 @@ std::optional<ProgressPoller::Running> ProgressPoller::ask(const std::string& ow
                          {{"pod", pod.meta.key()}, {"error", told ? "another run" : told.error().message}});
         return std::nullopt;
     }
-    return Running{.progress = {.bytes = told->bytes,
-                                .files = told->files,
-                                .rate = told->rate,
-                                .phase = told->phase.substr(0, kMaxPhase),
-                                .observed = parts_.clock.system_now()},
-                   .labels = {{"namespace", pod.meta.object_namespace},
-                              {"source", pod.source},
-                              {"database", pod.database}}};
+    return Running{
+        .progress = {.bytes = told->bytes,
+                     .files = told->files,
+                     .rate = told->rate,
+                     .phase = told->phase.substr(0, kMaxPhase),
+                     .observed = parts_.clock.system_now()},
+        .labels = {{"namespace", pod.meta.object_namespace}, {"source", pod.source}, {"database", pod.database}}};
 }
 
 std::optional<run::Progress> ProgressPoller::latest(const std::string& owner_uid) const {

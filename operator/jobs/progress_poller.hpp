@@ -48,7 +48,7 @@ private:
     std::optional<Running> ask(const std::string& owner_uid, const api::Pod& pod, const std::stop_token& stop);
 
     Parts parts_;
-    mutable std::mutex mutex_{};  ///< Guards running_.
+    mutable std::mutex mutex_{};                ///< Guards running_.
     std::map<std::string, Running> running_{};  ///< By the uid of the run's object.
     std::jthread thread_{};
 };

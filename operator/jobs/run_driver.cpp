@@ -147,8 +147,8 @@ Result<void> RunDriver::gather_next(const Run& run, const run::StartAttempt& wan
     if (!run::unstarted(run.status)) {
         N4B_TRY(const auto living, living_pod(run));
         if (living) {
-            gathered.hindrance = run::Hindrance{
-                Reason::kRetrying, fmt::format("pod {} of an earlier attempt has not ended yet", *living)};
+            gathered.hindrance = run::Hindrance{Reason::kRetrying,
+                                                fmt::format("pod {} of an earlier attempt has not ended yet", *living)};
             return {};
         }
     }
@@ -198,8 +198,8 @@ std::vector<api::EventRecord> RunDriver::late_events(const Run& run, const run::
         const auto told = told_.find(attempt.job_uid);
         if (told != told_.end() && now - told->second.at < kEventsInterval) return told->second.events;
     }
-    auto events = events_about(parts_.client, run.owner.meta.object_namespace,
-                               pod != nullptr ? pod->meta.name : attempt.job);
+    auto events =
+        events_about(parts_.client, run.owner.meta.object_namespace, pod != nullptr ? pod->meta.name : attempt.job);
     const std::scoped_lock lock(mutex_);
     told_[attempt.job_uid] = {.at = now, .events = events};
     return events;
@@ -252,8 +252,8 @@ Result<RunDriver::Made> RunDriver::adopt(const Run& run, const run::JobRequest& 
                                    [&](const auto& json) { live = api::parse_job(json); }));
     if (!live) return base::fail(live.error());
     if (live->meta.controller_uid != run.owner.meta.uid) {
-        run::end_attempt(step.status, Reason::kJobConflict, fmt::format("a Job {} exists that is not ours", attempt.job),
-                         parts_.clock.system_now());
+        run::end_attempt(step.status, Reason::kJobConflict,
+                         fmt::format("a Job {} exists that is not ours", attempt.job), parts_.clock.system_now());
         step.open_job = run::RunStep::OpenJob::kLeave;
         step.requeue = milliseconds(0);
         parts_.locks.give_back(run.owner.meta.uid);
@@ -334,6 +334,9 @@ Result<bool> RunDriver::is_recorded(const Run& run, const std::string& job_uid) 
 
 Result<void> RunDriver::after_write(const Run& run, const run::RunStep& step, const Gathered& gathered) {
     for (const auto& event : step.events) record(run, event);
+    if (step.report && !run.source.empty()) {
+        for (const auto& heard : heard_) heard(run.source, *step.report);
+    }
     const auto* attempt = run::open_attempt(step.status);
     if (attempt == nullptr || step.open_job == run::RunStep::OpenJob::kLeave) return {};
     const bool must_wait = !step.start && gathered.hindrance;

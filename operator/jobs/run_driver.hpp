@@ -33,8 +33,9 @@ struct Run {
     run::RunOwner owner{};
     run::RunStatus status{};
     run::Verdict before{};
-    std::string path{};            ///< Of the object.
-    std::string status_before{};   ///< Its status as JSON, so that an equal one is not written.
+    std::string path{};           ///< Of the object.
+    std::string source{};         ///< "namespace/name" of the source that it is about; empty: none.
+    std::string status_before{};  ///< Its status as JSON, so that an equal one is not written.
     /// Gates and Job of an attempt that is due. Error: the API server can't tell now; it is tried again.
     std::function<base::Result<run::Preparation>(const run::StartAttempt&)> prepare{};
     /// Puts the step into the object's status. May change the verdict's message and add events. The preparation is that
@@ -65,6 +66,10 @@ public:
     };
     explicit RunDriver(Parts parts) : parts_(std::move(parts)) {}
 
+    /// Tells of every attempt that ended with a report and what it saw of its source. Before the first drive().
+    using Heard = std::function<void(const std::string& source, const contract::RunReport& report)>;
+    void on_report(Heard heard) { heard_.push_back(std::move(heard)); }
+
     /// Conflict: the object has changed since it was read, so the caller reads it again.
     base::Result<Requeue> drive(const Run& run);
 
@@ -91,6 +96,7 @@ private:
     void record(const Run& run, const run::PlannedEvent& event);
 
     Parts parts_;
+    std::vector<Heard> heard_{};
     std::mutex mutex_{};  ///< Guards what follows.
     struct Told {
         base::SystemTime at{};

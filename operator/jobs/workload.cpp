@@ -50,8 +50,7 @@ Seen seen_of(const Workload& workload, const std::string& owner_uid, const run::
 
 Result<JobPtr> live_job(kube::Client& client, const api::Meta& owner, const run::Attempt& attempt) {
     Result<api::Job> live = base::fail(ErrorCode::kInternal, "no object");
-    const auto got =
-        client.get(job_path(owner, attempt.job), [&](const auto& json) { live = api::parse_job(json); });
+    const auto got = client.get(job_path(owner, attempt.job), [&](const auto& json) { live = api::parse_job(json); });
     if (!got && got.error().code == ErrorCode::kNotFound) return JobPtr{};
     if (!got) return base::fail(got.error());
     if (!live) return base::fail(live.error());
@@ -62,16 +61,16 @@ Result<JobPtr> live_job(kube::Client& client, const api::Meta& owner, const run:
 Result<std::vector<PodPtr>> live_pods(kube::Client& client, const api::Meta& owner) {
     std::vector<PodPtr> pods;
     const auto query = "labelSelector=neo4jbackup.dev%2Fowner-uid%3D" + owner.uid;
-    N4B_TRY_VOID(client.list(kube::collection_path("/api/v1", owner.object_namespace, "pods"), query,
-                             [&](const auto& json) {
-                                 auto pod = api::parse_pod(json);
-                                 // A pod that can't be read would keep the attempt from ever ending.
-                                 if (!pod) {
-                                     telemetry::warn("a pod can't be read", {{"error", pod.error().message}});
-                                     return;
-                                 }
-                                 pods.push_back(std::make_shared<const api::Pod>(std::move(*pod)));
-                             }));
+    N4B_TRY_VOID(
+        client.list(kube::collection_path("/api/v1", owner.object_namespace, "pods"), query, [&](const auto& json) {
+            auto pod = api::parse_pod(json);
+            // A pod that can't be read would keep the attempt from ever ending.
+            if (!pod) {
+                telemetry::warn("a pod can't be read", {{"error", pod.error().message}});
+                return;
+            }
+            pods.push_back(std::make_shared<const api::Pod>(std::move(*pod)));
+        }));
     return pods;
 }
 

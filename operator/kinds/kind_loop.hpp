@@ -45,7 +45,9 @@ public:
     using Changed = typename kube::Store<T>::Changed;
 
     Watched(kube::Kind<T> kind, telemetry::Metrics& metrics)
-        : kind_(std::move(kind)), metrics_(metrics), store_([this](const auto& key, const auto& before, const auto& after) {
+        : kind_(std::move(kind)),
+          metrics_(metrics),
+          store_([this](const auto& key, const auto& before, const auto& after) {
               for (const auto& changed : subscribers_) changed(key, before, after);
           }) {}
 

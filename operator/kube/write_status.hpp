@@ -9,9 +9,9 @@ namespace n4b::kube {
 /// How a status write ended, as far as the caller must go different ways.
 enum class StatusWrite {
     kWritten,
-    kEqual,     ///< The server has it already; nothing was sent.
-    kGone,      ///< The object was deleted, or another one bears its name now.
-    kConflict,  ///< The object changed since it was read: look again when the change has come.
+    kEqual,           ///< The server has it already; nothing was sent.
+    kGone,            ///< The object was deleted, or another one bears its name now.
+    kConflict,        ///< The object changed since it was read: look again when the change has come.
     kConditionsOnly,  ///< The server refuses the whole for good (422), but took the conditions.
     kRefused,         ///< The server refuses the conditions alone too.
 };

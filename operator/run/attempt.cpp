@@ -65,8 +65,8 @@ AttemptState from_terminated(const AttemptInputs& in, const api::RunnerContainer
         return state;
     }
     if (runner.reason == "OOMKilled") {
-        return ended(Reason::kOutOfMemory, fmt::format("the runner was killed at its memory limit of {}",
-                                                       in.owner.memory_limit));
+        return ended(Reason::kOutOfMemory,
+                     fmt::format("the runner was killed at its memory limit of {}", in.owner.memory_limit));
     }
     if (auto state = disrupted(*in.pod)) return *state;
     return ended(Reason::kNoReport,
@@ -113,7 +113,8 @@ AttemptState waiting(const AttemptInputs& in) {
                 .message = in.pod->runner->reason + ": " + in.pod->runner->message};
     }
     if (const auto* event = last_event(in, {"FailedMount", "FailedAttachVolume", "FailedMapVolume"})) {
-        // The volumes that kinds/source/source_tls.cpp adds hold credentials; any other mount fails because of the claim.
+        // The volumes that kinds/source/source_tls.cpp adds hold credentials; any other mount fails because of the
+        // claim.
         const bool credentials = event->message.find("volume \"source-tls\"") != std::string::npos ||
                                  event->message.find("volume \"trust-") != std::string::npos;
         return {.phase = Phase::kStarting,

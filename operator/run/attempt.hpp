@@ -17,8 +17,8 @@ struct AttemptInputs {
     const RunOwner& owner;
     const RunStatus& status;
     const Attempt& attempt;
-    const api::Job* job = nullptr;  ///< The one whose uid the attempt recorded.
-    const api::Pod* pod = nullptr;  ///< Controlled by that Job.
+    const api::Job* job = nullptr;           ///< The one whose uid the attempt recorded.
+    const api::Pod* pod = nullptr;           ///< Controlled by that Job.
     std::vector<api::EventRecord> events{};  ///< Of the Job and its pod, newest last; read when a start is late.
     base::SystemTime now{};                  ///< By the API server's clock.
 };
@@ -40,7 +40,8 @@ struct AttemptState {
 std::chrono::milliseconds attempt_limit(const RunOwner& owner, const RunStatus& status, base::SystemTime start,
                                         bool look_up);
 
-/// Whether the pod should have been gone a while ago: its node doesn't answer, and nobody can say whether it still runs.
+/// Whether the pod should have been gone a while ago: its node doesn't answer, and nobody can say whether it still
+/// runs.
 bool is_lost(const api::Pod& pod, base::SystemTime now);
 
 /// How the attempt stands. Total: every combination of what can be missing ends in a state, and time alone ends any

@@ -33,8 +33,8 @@ struct JobRequest {
     const RunOwner& owner;
     const RunnerConfig& config;
     StartAttempt attempt{};
-    api::PodProfile profile{};      ///< Complete: nothing is merged into it any more.
-    contract::RunSpec spec{};       ///< The builder adds run, duration and the port.
+    api::PodProfile profile{};  ///< Complete: nothing is merged into it any more.
+    contract::RunSpec spec{};   ///< The builder adds run, duration and the port.
     std::vector<Mount> mounts{};
     std::map<std::string, std::string> labels{};  ///< Further ones of ours: source, database, storage.
     std::vector<std::string> locks{};             ///< What its pods hold while they live.

@@ -77,11 +77,11 @@ private:
 
     std::size_t limit_;
     std::size_t running_ = 0;
-    std::map<std::string, Held> held_{};               ///< By uid.
-    std::map<std::string, std::string> holder_of_{};   ///< Uid by lock.
-    std::map<std::string, Waiting> waiting_{};         ///< By uid.
-    std::map<std::uint64_t, std::string> turns_{};     ///< Uids of those, in the order they came.
-    std::map<std::string, std::size_t> awaited_{};     ///< How many wait, by lock.
+    std::map<std::string, Held> held_{};              ///< By uid.
+    std::map<std::string, std::string> holder_of_{};  ///< Uid by lock.
+    std::map<std::string, Waiting> waiting_{};        ///< By uid.
+    std::map<std::uint64_t, std::string> turns_{};    ///< Uids of those, in the order they came.
+    std::map<std::string, std::size_t> awaited_{};    ///< How many wait, by lock.
     std::uint64_t next_turn_ = 0;
 };
 

@@ -132,7 +132,8 @@ void plan_between(RunStep& plan, const RunInputs& in) {
     if (!next.start) return give_up(plan, in, next);
     if (in.now >= next.due) return plan_start(plan, in, next);
     const auto& last = in.status.attempts.back();
-    wait_for(plan, Reason::kRetrying, fmt::format("attempt {} ended with {}: {}", last.number, last.reason, last.message),
+    wait_for(plan, Reason::kRetrying,
+             fmt::format("attempt {} ended with {}: {}", last.number, last.reason, last.message),
              std::chrono::ceil<milliseconds>(next.due - in.now));
 }
 

@@ -21,11 +21,11 @@ struct Hindrance {
 struct RunInputs {
     const RunOwner& owner;
     const RunStatus& status;
-    Verdict before{};                        ///< As it stands in the object's conditions.
-    std::optional<AttemptState> attempt{};   ///< Of the open attempt, if there is one.
-    std::optional<Hindrance> hindrance{};    ///< Seen for a run that wants to start an attempt.
-    std::optional<Progress> progress{};  ///< What the runner of the open attempt told last.
-    base::SystemTime now{};              ///< By the API server's clock.
+    Verdict before{};                       ///< As it stands in the object's conditions.
+    std::optional<AttemptState> attempt{};  ///< Of the open attempt, if there is one.
+    std::optional<Hindrance> hindrance{};   ///< Seen for a run that wants to start an attempt.
+    std::optional<Progress> progress{};     ///< What the runner of the open attempt told last.
+    base::SystemTime now{};                 ///< By the API server's clock.
 };
 
 struct PlannedEvent {

@@ -55,11 +55,10 @@ struct Metrics::Impl {
             .Name("neo4jbackup_unreadable_objects_total")
             .Help("Objects from the API server that could not be read.")
             .Register(registry);
-    prometheus::Family<prometheus::Counter>& refused =
-        BuildCounter()
-            .Name("neo4jbackup_status_refused_total")
-            .Help("Statuses that the API server refused for good.")
-            .Register(registry);
+    prometheus::Family<prometheus::Counter>& refused = BuildCounter()
+                                                           .Name("neo4jbackup_status_refused_total")
+                                                           .Help("Statuses that the API server refused for good.")
+                                                           .Register(registry);
 };
 
 Metrics::Metrics() : impl_(std::make_unique<Impl>()) {

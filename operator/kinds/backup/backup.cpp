@@ -3,6 +3,7 @@
 #include "common/base/quantity.hpp"
 #include "operator/api/duration.hpp"
 #include "operator/api/read_meta.hpp"
+#include "operator/api/tls_session.hpp"
 #include "operator/kinds/backup/copied_from.hpp"
 #include "operator/kinds/backup/display.hpp"
 
@@ -76,9 +77,13 @@ void read_status(JsonObject& object, BackupStatus& status) {
     });
     object.object("source", [&](JsonObject& source) {
         status.source = read_copied_from(source);
-        source.object("tls", [&](JsonObject& tls) { status.tls = read_tls_report(tls); });
+        source.object("tls", [&](JsonObject& tls) { status.tls = api::read_tls_report(tls); });
     });
-    object.each("databases", [&](JsonObject& database) { status.artifact = read_database(database); });
+    object.each("databases", [&](JsonObject& database) {
+        auto read = read_database(database);
+        status.database = read.database;
+        if (!read.chain.empty()) status.artifact = std::move(read);
+    });
     status.conditions = api::read_conditions(object);
     // When the API server refused all but the conditions, they alone tell that the run has ended.
     const auto* succeeded = api::find_condition(status.conditions, "Succeeded");
@@ -149,16 +154,20 @@ std::string status_json(const BackupStatus& status) {
     }
     if (status.source) {
         json["source"] = copied_from_json(*status.source);
-        json["source"]["tls"] = status.tls ? tls_json(*status.tls) : Json();
+        json["source"]["tls"] = status.tls ? api::tls_json(*status.tls) : Json();
     }
-    if (status.artifact) json["databases"] = Json::array({artifact_json(*status.artifact)});
+    if (status.artifact) {
+        json["databases"] = Json::array({artifact_json(*status.artifact)});
+    } else if (!status.database.empty()) {
+        json["databases"] = Json::array({{{"name", status.database}}});
+    }
     if (auto display = display_json(display_of(status)); !display.empty()) json["display"] = std::move(display);
     return text_of(json);
 }
 
 std::string conditions_json(const BackupStatus& status) {
-    return text_of({{"observedGeneration", status.observed_generation},
-                    {"conditions", api::conditions_json(status.conditions)}});
+    return text_of(
+        {{"observedGeneration", status.observed_generation}, {"conditions", api::conditions_json(status.conditions)}});
 }
 
 run::Verdict verdict_of(const BackupStatus& status) {

@@ -33,6 +33,7 @@ struct BackupSpec {
 struct BackupStatus {
     std::int64_t observed_generation = -1;
     run::RunStatus run{};
+    std::string database{};  ///< Known once the source was read.
     std::string runner_image{};
     std::string memory_limit{};
     std::optional<contract::SourceReport> source{};

@@ -64,6 +64,7 @@ Result<Requeue> BackupController::drive(const Backup& backup) {
                                  .status = backup.status.run,
                                  .before = verdict_of(backup.status),
                                  .path = path_of(backup.meta),
+                                 .source = backup.meta.object_namespace + "/" + backup.spec.source,
                                  .status_before = status_json(backup.status),
                                  .prepare = [&](const auto& start) { return prepare(backup, start); },
                                  .finish = finish,

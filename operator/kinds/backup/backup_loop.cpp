@@ -32,9 +32,8 @@ std::unique_ptr<kinds::KindLoop<Backup>> make_backup_loop(const kinds::Environme
                                                                                  .metrics = environment.metrics,
                                                                                  .clock = environment.clock,
                                                                                  .config = environment.config});
-    loop->reconcile_with(
-        [controller](const auto& key, const auto& stop) { return controller->reconcile(key, stop); },
-        environment.workers);
+    loop->reconcile_with([controller](const auto& key, const auto& stop) { return controller->reconcile(key, stop); },
+                         environment.workers);
     auto& backups = *loop;
     sources.on_change([&backups](const auto& key, auto&&...) { wake_waiting(backups, key, &BackupSpec::source); });
     storages.on_change([&backups](const auto& key, auto&&...) { wake_waiting(backups, key, &BackupSpec::storage); });

@@ -47,8 +47,8 @@ void add_gauges(std::vector<telemetry::GaugeSample>& samples, const Backup& back
     const auto& status = backup.status;
     if (status.artifact && status.artifact->recoverable_to) {
         // Commit times are the members' own: a member whose clock is ahead must not keep an alert silent.
-        const auto time = std::min(*status.artifact->recoverable_to,
-                                   status.run.completed.value_or(base::SystemTime::max()));
+        const auto time =
+            std::min(*status.artifact->recoverable_to, status.run.completed.value_or(base::SystemTime::max()));
         samples.push_back({.name = "neo4jbackup_last_recoverable_timestamp_seconds",
                            .help = "Commit time up to which the last succeeded backup restores, at most when it ended.",
                            .labels = labels,

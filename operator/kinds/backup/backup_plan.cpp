@@ -35,11 +35,11 @@ void tell_source(run::RunStep& step, const source::Source* source, const contrac
     }
     const bool prefers = source != nullptr && source->spec.policy == contract::SourcePolicy::kPreferReplica;
     if (!done || !prefers || !report.source || report.source->role == contract::MemberRole::kReadReplica) return;
-    step.events.push_back({.warning = true,
-                           .reason = "SourceFallback",
-                           .note = fmt::format("copied from {}, {}",
-                                               called(report.source->address, report.source->member),
-                                               report.source->choice)});
+    step.events.push_back(
+        {.warning = true,
+         .reason = "SourceFallback",
+         .note = fmt::format("copied from {}, {}", called(report.source->address, report.source->member),
+                             report.source->choice)});
 }
 
 api::PodProfile profile_of(const Backup& backup, const storage::Storage& storage, const run::RunnerConfig& config) {
@@ -59,10 +59,11 @@ std::string database_of(const Backup& backup, const source::Source& source) {
 }
 
 run::Mount claim_mount(const storage::Storage& storage) {
-    return {.name = "backups",
-            .path = kMount,
-            .volume = fmt::format(R"({{"name":"backups","persistentVolumeClaim":{{"claimName":"{}"}}}})", storage.claim),
-            .access = run::Mount::Access::kWrite};
+    return {
+        .name = "backups",
+        .path = kMount,
+        .volume = fmt::format(R"({{"name":"backups","persistentVolumeClaim":{{"claimName":"{}"}}}})", storage.claim),
+        .access = run::Mount::Access::kWrite};
 }
 
 std::string success_text(const contract::RunReport& report) {
@@ -104,8 +105,8 @@ std::optional<run::Hindrance> closed_gate(const Backup& backup, const References
                               fmt::format("no Neo4jBackupStorage \"{}\" in this namespace", backup.spec.storage)};
     }
     if (!refs.claim) {
-        return run::Hindrance{Reason::kStorageNotReady, fmt::format("no PersistentVolumeClaim \"{}\" in this namespace",
-                                                                    refs.storage->claim)};
+        return run::Hindrance{Reason::kStorageNotReady,
+                              fmt::format("no PersistentVolumeClaim \"{}\" in this namespace", refs.storage->claim)};
     }
     if (refs.claim->terminating) {
         return run::Hindrance{Reason::kStorageNotReady, fmt::format("claim {} is being deleted", refs.storage->claim)};
@@ -172,6 +173,7 @@ BackupStatus status_after(const StepInputs& in, run::RunStep& step) {
             step.verdict.message = success_text(*step.report);
         }
     }
+    if (in.source != nullptr && status.database.empty()) status.database = database_of(in.backup, *in.source);
     tell_end(step);
     status.run = step.status;
     run::set_verdict(status.conditions, step.verdict, stamp);

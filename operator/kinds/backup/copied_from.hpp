@@ -11,8 +11,4 @@ namespace n4b::backup {
 base::Json copied_from_json(const contract::SourceReport& source);
 contract::SourceReport read_copied_from(base::JsonObject& source);
 
-/// status.source.tls: the session of the copy.
-base::Json tls_json(const contract::TlsReport& tls);
-contract::TlsReport read_tls_report(base::JsonObject& tls);
-
 }  // namespace n4b::backup

@@ -14,18 +14,18 @@ base::Result<std::vector<contract::Endpoint>> endpoints_of(kube::Client& client,
     const auto& service = *source.spec.service;
     std::vector<contract::Endpoint> endpoints;
     base::Result<void> read;
-    const auto listed = client.list(
-        kube::collection_path("/apis/discovery.k8s.io/v1", source.meta.object_namespace, "endpointslices"),
-        "labelSelector=kubernetes.io%2Fservice-name%3D" + service.name, [&](const auto& json) {
-            const auto addresses = api::parse_ready_addresses(json, service.port);
-            if (!addresses) {
-                read = base::fail(addresses.error());
-                return;
-            }
-            for (const auto& address : *addresses) {
-                if (endpoints.size() < kMaxEndpoints) endpoints.push_back(address);
-            }
-        });
+    const auto listed =
+        client.list(kube::collection_path("/apis/discovery.k8s.io/v1", source.meta.object_namespace, "endpointslices"),
+                    "labelSelector=kubernetes.io%2Fservice-name%3D" + service.name, [&](const auto& json) {
+                        const auto addresses = api::parse_ready_addresses(json, service.port);
+                        if (!addresses) {
+                            read = base::fail(addresses.error());
+                            return;
+                        }
+                        for (const auto& address : *addresses) {
+                            if (endpoints.size() < kMaxEndpoints) endpoints.push_back(address);
+                        }
+                    });
     if (!listed) return base::fail(listed.error());
     if (!read) return base::fail(read.error());
     return endpoints;

@@ -1,6 +1,11 @@
 #include "operator/kinds/source/source.hpp"
 
+#include <algorithm>
+#include <iterator>
+
+#include "operator/api/duration.hpp"
 #include "operator/api/read_meta.hpp"
+#include "operator/api/tls_session.hpp"
 
 namespace n4b::source {
 namespace {
@@ -60,7 +65,71 @@ void read_spec(JsonObject& object, SourceSpec& spec) {
         spec.service = ServicePort{service.required<std::string>("name"), service.required<std::string>("port")};
     });
     object.object("connection", [&](JsonObject& connection) { read_connection(connection, spec); });
+    api::read_duration(object, "probeInterval", spec.probe_interval);
     spec.runner = api::read_pod_profile(object, "runner");
+}
+
+contract::MemberReport read_member(JsonObject& object) {
+    contract::MemberReport member{.address = object.required<std::string>("address"),
+                                  .member = object.value_or<std::string>("member", ""),
+                                  .role = contract::parse_member_role(object.value_or<std::string>("role", "")),
+                                  .store_id = object.value_or<std::string>("storeId", ""),
+                                  .last_transaction = object.value_or<std::int64_t>("lastTransaction", 0),
+                                  .lag = api::read_lag(object),
+                                  .message = object.value_or<std::string>("message", "")};
+    object.object("tls", [&](JsonObject& tls) { member.tls = api::read_tls_report(tls); });
+    const auto reason = object.value_or<std::string>("reason", "Completed");
+    member.reason = base::parse_reason(reason).value_or(base::Reason::kInternalError);
+    return member;
+}
+
+void read_status(JsonObject& object, SourceStatus& status) {
+    status.observed_generation = object.value_or<std::int64_t>("observedGeneration", -1);
+    status.run = run::read_run_status(object);
+    status.last_probe = api::read_time(object, "lastProbeTime");
+    status.last_success = api::read_time(object, "lastSuccessTime");
+    status.store_id = object.value_or<std::string>("storeId", "");
+    status.client_certificate_expires = api::read_time(object, "clientCertificateExpires");
+    object.each("members", [&](JsonObject& member) { status.members.push_back(read_member(member)); });
+    status.conditions = api::read_conditions(object);
+}
+
+/// Without the members that are null: in an array a null would not be taken out.
+Json without_nulls(Json json) {
+    for (auto entry = json.begin(); entry != json.end();)
+        entry = entry->is_null() ? json.erase(entry) : std::next(entry);
+    return json;
+}
+
+Json member_json(const contract::MemberReport& member) {
+    Json json{{"address", member.address}};
+    if (!member.member.empty()) json["member"] = member.member;
+    if (member.reason != base::Reason::kCompleted) {
+        json["reason"] = to_string(member.reason);
+        json["message"] = member.message;
+        return json;
+    }
+    json["role"] = to_string(member.role);
+    json["lag"] = api::lag_text(member.lag);
+    json["lastTransaction"] = member.last_transaction;
+    if (!member.store_id.empty()) json["storeId"] = member.store_id;
+    if (member.tls) json["tls"] = without_nulls(api::tls_json(*member.tls));
+    return json;
+}
+
+std::string text_of(const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string guard_of(const SourceSpec& spec, const SourceStatus& status) {
+    if (!spec.tls) return "ClearText";
+    bool known = false;
+    for (const auto& member : status.members) {
+        if (!member.tls) continue;
+        if (!member.tls->client_certificate_requested) return "Open";
+        known = true;
+    }
+    return known ? "Guarded" : "Unknown";
 }
 
 }  // namespace
@@ -71,8 +140,48 @@ Result<Source> parse_source(const Json& json) {
     source.meta = api::read_meta(object);
     if (!object.object("spec", [&](JsonObject& spec) { read_spec(spec, source.spec); }))
         object.reject("spec", "missing");
+    object.object("status", [&](JsonObject& status) { read_status(status, source.status); });
     N4B_TRY_VOID(object.finish());
     return source;
+}
+
+Display display_of(const SourceSpec& spec, const SourceStatus& status) {
+    Display display{.guard = guard_of(spec, status)};
+    if (status.members.empty()) return display;
+    std::size_t answered = 0;
+    std::optional<std::int64_t> lag;
+    for (const auto& member : status.members) {
+        if (member.reason != base::Reason::kCompleted) continue;
+        ++answered;
+        const bool copied_from =
+            spec.policy == contract::SourcePolicy::kAny || member.role == contract::MemberRole::kReadReplica;
+        if (copied_from && member.lag) lag = std::min(lag.value_or(*member.lag), *member.lag);
+    }
+    display.members = fmt::format("{}/{}", answered, status.members.size());
+    display.lag = api::lag_text(lag);
+    return display;
+}
+
+std::string status_json(const Source& source, const SourceStatus& status) {
+    const auto time_or_null = [](const auto& time) { return time ? Json(base::format_rfc3339(*time)) : Json(); };
+    Json json{{"observedGeneration", status.observed_generation},
+              {"lastProbeTime", time_or_null(status.last_probe)},
+              {"lastSuccessTime", time_or_null(status.last_success)},
+              {"clientCertificateExpires", time_or_null(status.client_certificate_expires)},
+              {"conditions", api::conditions_json(status.conditions)}};
+    run::write_run_status(json, status.run);
+    if (!status.store_id.empty()) json["storeId"] = status.store_id;
+    for (const auto& member : status.members) json["members"].push_back(member_json(member));
+    const auto display = display_of(source.spec, status);
+    json["display"] = {{"guard", display.guard}};
+    if (!display.members.empty()) json["display"]["members"] = display.members;
+    if (!display.lag.empty()) json["display"]["lag"] = display.lag;
+    return text_of(json);
+}
+
+std::string conditions_json(const SourceStatus& status) {
+    return text_of(
+        {{"observedGeneration", status.observed_generation}, {"conditions", api::conditions_json(status.conditions)}});
 }
 
 }  // namespace n4b::source

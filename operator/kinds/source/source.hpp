@@ -12,6 +12,7 @@
 #include "common/contract/run_spec.hpp"
 #include "operator/api/meta.hpp"
 #include "operator/api/pod_profile.hpp"
+#include "operator/run/run_status.hpp"
 
 namespace n4b::source {
 
@@ -46,14 +47,28 @@ struct SourceSpec {
     contract::SourcePolicy policy = contract::SourcePolicy::kPreferReplica;
     std::optional<std::int64_t> max_lag{};
     std::optional<Tls> tls{};  ///< Nothing: clear text.
+    std::chrono::milliseconds probe_interval = std::chrono::hours(24);
     api::PodProfile runner{};  ///< Of the source's own probes.
     bool operator==(const SourceSpec&) const = default;
+};
+
+struct SourceStatus {
+    std::int64_t observed_generation = -1;
+    run::RunStatus run{};                            ///< Of the probe under way, or the last one.
+    std::optional<base::SystemTime> last_probe{};    ///< When the members were looked at last.
+    std::optional<base::SystemTime> last_success{};  ///< When a look found one that answered.
+    std::string store_id{};
+    std::optional<base::SystemTime> client_certificate_expires{};
+    std::vector<contract::MemberReport> members{};
+    std::vector<api::Condition> conditions{};
+    bool operator==(const SourceStatus&) const = default;
 };
 
 /// A database cluster that backups are taken from.
 struct Source {
     api::Meta meta{};
     SourceSpec spec{};
+    SourceStatus status{};
 
     /// Whose name it is in the storage.
     [[nodiscard]] const std::string& identity() const { return spec.name.empty() ? meta.name : spec.name; }
@@ -61,5 +76,18 @@ struct Source {
 
 /// Reads the object as the API server sends it. Unknown fields are ignored, wrong types are Invalid with their path.
 base::Result<Source> parse_source(const nlohmann::json& json);
+
+/// The status as JSON; members that are not set are left out.
+std::string status_json(const Source& source, const SourceStatus& status);
+/// A status with nothing but its conditions.
+std::string conditions_json(const SourceStatus& status);
+
+/// status.display: the columns of `kubectl get`, for people. No promise of the API.
+struct Display {
+    std::string members{};  ///< "2/3": how many of how many answered.
+    std::string lag{};      ///< Of the member that a copy would come from.
+    std::string guard{};    ///< Guarded, Open, ClearText or Unknown.
+};
+Display display_of(const SourceSpec& spec, const SourceStatus& status);
 
 }  // namespace n4b::source

@@ -17,7 +17,8 @@ struct Finding {
 
 Finding look_at(const Storage& storage, const ClaimInputs& in) {
     if (!in.claim) {
-        return {Reason::kClaimNotFound, fmt::format("no PersistentVolumeClaim \"{}\" in this namespace", storage.claim)};
+        return {Reason::kClaimNotFound,
+                fmt::format("no PersistentVolumeClaim \"{}\" in this namespace", storage.claim)};
     }
     if (in.claim->terminating) {
         return {Reason::kClaimTerminating, fmt::format("claim {} is being deleted", storage.claim)};
