@@ -55,11 +55,12 @@ base::Error speaks_clear_text(const net::Address& address) {
 }
 
 base::Error requires_tls(const net::Address& address) {
-    return {.code = ErrorCode::kFailedPrecondition,
-            .message = fmt::format("{}: found a server that speaks TLS, but was told to speak clear text: give the key "
-                                   "and certificates of its SSL policy (spec.source.tls, or --tls DIR)",
-                                   net::to_string(address)),
-            .reason = Reason::kSourceRequiresTls};
+    return {
+        .code = ErrorCode::kFailedPrecondition,
+        .message = fmt::format("{}: found a server that speaks TLS, but was told to speak clear text: give the key "
+                               "and certificates of its SSL policy (spec.connection.tls of the source, or --tls DIR)",
+                               net::to_string(address)),
+        .reason = Reason::kSourceRequiresTls};
 }
 
 }  // namespace

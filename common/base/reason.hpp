@@ -68,7 +68,7 @@ enum class Reason {
     kServiceHasNoEndpoints,
     kDeadlineExceeded,       ///< The deadline of the whole run.
     kLost,                   ///< The attempt outlived its deadline and grace without any word.
-    kCredentialsNotFound,    ///< A Secret, ConfigMap or key that spec.source.tls names does not exist.
+    kCredentialsNotFound,    ///< A Secret, ConfigMap or key that spec.connection.tls of a source names does not exist.
     kSkipped,                ///< Never started: its time had passed, or it was put back from a backup of the cluster.
     kSourceNotFound,         ///< No Neo4jBackupSource of that name.
     kSourceNotReady,         ///< The source exists, but its probe says that it can't be copied from.
@@ -89,7 +89,7 @@ enum class Reason {
     kClaimTerminating,  ///< The claim is being deleted.
     // How far a source can be trusted.
     kVerified,
-    kNotVerified,  ///< spec.source.tls.verification is None.
+    kNotVerified,  ///< spec.connection.tls.verification is None.
     kClearText,
     kClientCertificateDemanded,
     kNoClientCertificateDemanded,

@@ -263,6 +263,9 @@ Result<RunDriver::Made> RunDriver::adopt(const Run& run, const run::JobRequest& 
         parts_.locks.give_back(run.owner.meta.uid);
         return Made{};
     }
+    // After a start the store lags behind: an object in it may not name the attempt that this Job already works for.
+    N4B_TRY(const bool recorded, is_recorded(run, live->meta.uid));
+    if (recorded) return base::fail(ErrorCode::kConflict, fmt::format("Job {} is recorded already", attempt.job));
     if (!live->suspended || live->meta.deleted || live->meta.digest != run::job_digest(request)) {
         N4B_TRY_VOID(parts_.client.remove(job_path(run.owner.meta, attempt.job), live->meta.uid));
         return base::fail(ErrorCode::kUnavailable,

@@ -34,8 +34,8 @@ measure() {
     echo "$label: 10 s after it was ready: peak $(peak_mib "$pid") MiB, CPU $(cpu_seconds "$pid") s"
     for name in 1 2 3; do
         start=$(now)
-        backup "$name-$label" bench "$service" '' prod
-        kubectl wait -n "$NS" --for=condition=Succeeded "nb/$name-$label" --timeout=120s > /dev/null
+        backup "$name-$label" bench prod
+        kubectl wait -n "$NS" --for=condition=Finished "nb/$name-$label" --timeout=120s > /dev/null
         echo "$label: a backup from apply to Succeeded: $(since "$start") s"
     done
     idle=$(cpu_seconds "$pid")
@@ -45,8 +45,9 @@ measure() {
 
 begin
 storage bench
-backup first bench "$service" '' prod
-kubectl wait -n "$NS" --for=condition=Succeeded nb/first --timeout=120s > /dev/null
+from prod "$service"
+backup first bench prod
+kubectl wait -n "$NS" --for=condition=Finished nb/first --timeout=120s > /dev/null
 stop_operator
 measure few
 kubectl create namespace "$MANY" > /dev/null

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The main job, to watch: chart installed, a Neo4jBackup applied while the cluster holds data, its result shown, and the
+# The main job, to watch: chart installed, a source, a storage and a backup applied while the cluster holds data, its result shown, and the
 # backup restored into a fresh Neo4j server that counts the same nodes. tests/e2e/setup.sh has brought the testbed up.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -9,7 +9,7 @@ export NS=db N4B_NAMESPACE=db
 # shellcheck source=tests/testbed/cluster.sh
 . tests/testbed/cluster.sh
 tidy() {
-    kubectl delete nb,nbs,pvc -n "$NS" --all --wait=false > /dev/null 2>&1 || true
+    kubectl delete nb,nbsrc,nbs,pvc -n "$NS" --all --wait=false > /dev/null 2>&1 || true
     kubectl delete pod -n "$NS" restored --ignore-not-found --grace-period=1 > /dev/null 2>&1 || true
 }
 trap tidy EXIT
@@ -17,7 +17,7 @@ trap 'exit 143' TERM INT
 
 timed "the operator, by Helm, into a namespace that enforces restricted pod security" install_operator neo4j-backup
 kubectl delete pod -n "$NS" restored --ignore-not-found --grace-period=1 > /dev/null
-kubectl delete nb,nbs,pvc -n "$NS" --all > /dev/null
+kubectl delete nb,nbsrc,nbs,pvc -n "$NS" --all > /dev/null
 core=$(leader)
 cypher "$core" "MATCH (n) DETACH DELETE n" > /dev/null
 cypher "$core" "UNWIND range(1,20000) AS i CREATE (:Person {id:i, name:'person ' + i})" > /dev/null
@@ -30,8 +30,10 @@ replicas_caught_up || { echo "the replicas do not catch up" >&2; exit 1; }
 
 echo "-- kubectl apply -f docs/samples/first-backup.yaml"
 kubectl apply -n "$NS" -f docs/samples/first-backup.yaml
-kubectl wait -n "$NS" --for=condition=Succeeded nb/first --timeout=120s
-kubectl get nb -n "$NS" -o wide
+kubectl wait -n "$NS" --for=condition=Finished nb/first --timeout=120s
+kubectl get nbsrc,nbs,nb -n "$NS" -o wide
+[ "$(kubectl get nb -n "$NS" first -o jsonpath='{.status.conditions[?(@.type=="Succeeded")].status}')" = True ] ||
+    { kubectl describe nb -n "$NS" first >&2; exit 1; }
 kubectl get nb -n "$NS" first -o jsonpath='{.status.databases[0]}' | jq .
 chain=$(kubectl get nb -n "$NS" first -o jsonpath='{.status.databases[0].chain}')
 timed "restore of chain $chain into a fresh Neo4j server" restored_server restored backups graph.db prod "$chain"

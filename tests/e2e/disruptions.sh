@@ -11,13 +11,14 @@ cd "$here/../.."
 begin
 replica=$(kubectl get pod -n "$NS" replica-0 -o jsonpath='{.status.podIP}')
 storage main
-backup first main "$service" '  retry: {limit: 0, backoff: 1s}' prod
+from prod "$service"
+backup first main prod
 expect first True Completed
 
 step "the pod is killed right after the head was written: a look-up finds the artifact, and nothing is copied again"
 peer python3 tests/e2e/paused_proxy.py "$HOST:27521" "$replica:6362" 300000 "$STATE/gate"
 before=$(heads main)
-backup headed main "$(endpoint $HOST 27521)" '  retry: {limit: 0, backoff: 1s}' prod
+backup headed main "name: prod, $(endpoint $HOST 27521)"
 running headed
 read -r _ pid <<< "$(runner_task headed)"
 # Each link() takes 4 s to return, and a head is linked into its place: the pod dies in between for certain.
@@ -26,7 +27,7 @@ until grep -q '^TracerPid:[[:space:]]*[1-9]' "/proc/$pid/status"; do sleep 0.1; 
 touch "$STATE/gate"
 for _ in $(seq 600); do [ "$(heads main)" = "$before" ] || break; sleep 0.05; done
 [ "$(heads main)" = $((before + 1)) ] || die "no head appeared"
-kubectl delete pod -n "$NS" -l neo4jbackup.dev/backup=headed --force --grace-period=0 > /dev/null 2>&1
+kubectl delete pod -n "$NS" -l neo4jbackup.dev/owner=headed --force --grace-period=0 > /dev/null 2>&1
 expect headed True Completed
 [ "$(kubectl get nb -n "$NS" headed -o jsonpath='{.status.attempts[*].reason}')" = "JobDeleted Completed" ] || die "attempts of headed"
 [ "$(kubectl get nb -n "$NS" headed -o jsonpath='{.status.attempts[1].lookUp}')" = true ] || die "the second attempt of headed is no look-up"
@@ -50,7 +51,7 @@ kubelet=$(cat "$TB/run/kubelet.pid")
 kill -STOP "$kubelet"
 trap 'kill -CONT "$kubelet" 2> /dev/null; cleanup' EXIT
 # As the taint manager would after its five minutes.
-kubectl delete pod -n "$NS" -l neo4jbackup.dev/backup=node-lost --wait=false --grace-period=5 > /dev/null
+kubectl delete pod -n "$NS" -l neo4jbackup.dev/owner=node-lost --wait=false --grace-period=5 > /dev/null
 for _ in $(seq 240); do [ "$(kubectl get nb -n "$NS" node-lost -o jsonpath='{.status.attempts[0].reason}')" != PodLost ] || break; sleep 0.5; done
 [ "$(kubectl get nb -n "$NS" node-lost -o jsonpath='{.status.attempts[0].reason}')" = PodLost ] || die "the attempt of node-lost goes on"
 # The node is where the volume is, so the look-up for a finished artifact waits for it.
@@ -68,7 +69,7 @@ blobs() { [ "$(cypher replica-0 "MATCH (n:Blob) RETURN count(n)")" = 64 ]; }
 for _ in $(seq 120); do ! blobs || break; sleep 0.5; done
 blobs || die "the replica does not catch up"
 storage memory tiny 300m
-backup out-of-memory memory "$(endpoint replica-0.neo4j 6362)" $'  runner: {resources: {limits: {memory: 40Mi}}}\n  compression: None\n  retry: {limit: 0, backoff: 1s}'
+backup out-of-memory memory "$(endpoint replica-0.neo4j 6362)" 'runner: {resources: {limits: {memory: 40Mi}}}, compression: None'
 expect out-of-memory False OutOfMemory
 
 step "another database answers under the name of the source"
@@ -85,6 +86,6 @@ renewed() {
 for _ in $(seq 120); do ! renewed || break; sleep 0.5; done
 renewed || die "the pods of Neo4j are not replaced"
 kubectl wait -n "$NS" --for=condition=Ready pod -l app=neo4j --timeout=240s > /dev/null
-backup other-database main "$service" '  retry: {limit: 0, backoff: 1s}' prod
+backup other-database main prod
 expect other-database False SourceIdentityChanged
 step "done"

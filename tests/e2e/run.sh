@@ -14,15 +14,15 @@ children+=("$writer")
 sleep 2
 
 step "full backups from a Service of two replicas while clients write, restored and counted"
-storage main
-kubectl get nbs -n "$NS" main > /dev/null
+MODE=ReadWriteMany storage main # so that its runs go side by side
+from prod "$service"
 claim restored
 export DATA_CLAIM=restored
 for compression in None Zstd; do
     name=good-$(tr '[:upper:]' '[:lower:]' <<< "$compression")
     before=$(cypher replica-0 "MATCH (n) RETURN count(n)")
     other=$(cypher replica-1 "MATCH (n) RETURN count(n)")
-    backup "$name" main "$service" $'  runner: {resources: {limits: {memory: 64Mi}}}\n  compression: '"$compression" prod
+    backup "$name" main prod "runner: {resources: {limits: {memory: 64Mi}}}, compression: $compression"
     expect "$name" True Completed
     chain=$(kubectl get nb -n "$NS" "$name" -o jsonpath='{.status.databases[0].chain}')
     restored_server restored main graph.db prod "$chain"
@@ -48,7 +48,7 @@ tests/api/run.sh
 step "what is applied while the operator is down runs later"
 kubectl scale -n neo4j-backup deploy/neo4j-backup-operator --replicas=0 > /dev/null
 kubectl wait -n neo4j-backup --for=delete pod --all --timeout=60s > /dev/null
-backup early main "$service" '  retry: {}' prod
+backup early main prod 'retry: {}'
 kubectl get nb -n "$NS" early > "$STATE/out"
 grep -qE '^NAME +SOURCE +DATABASE +SUCCEEDED +REASON +SIZE +TOOK +RECOVERABLE TO +AGE' "$STATE/out" || die "columns: $(cat "$STATE/out")"
 kubectl scale -n neo4j-backup deploy/neo4j-backup-operator --replicas=1 > /dev/null
@@ -68,33 +68,31 @@ peer python3 tests/e2e/paused_proxy.py "$HOST:27501" "$replica:6362" 300000 "$ST
 peer python3 tests/e2e/paused_proxy.py "$HOST:27504" "$replica:6362" 300000 "$STATE/never"
 peer python3 tests/e2e/paused_proxy.py "$HOST:27502" "$replica:6362" 300000 "$STATE/cut"
 peer socat "TCP-LISTEN:27503,bind=$HOST,fork,reuseaddr" EXEC:true
-quick=$'  startTimeout: 12s\n  retry: {limit: 0, backoff: 1s}'
+quick='timeouts: {start: 12s}'
 backup unreachable main "$(endpoint $HOST 1)"
 backup no-name main "$(endpoint no-such-host.invalid 6362)"
 backup not-catchup main "$(endpoint core-0.neo4j 7474)"
 backup closed main "$(endpoint $HOST 27502)"
 backup other-service main "$(endpoint $HOST 27503)"
-backup stalled main "$(endpoint $HOST 27501)" $'  prepareTimeout: 5s\n  stallTimeout: 5s\n  connectTimeout: 5s\n  retry: {limit: 0, backoff: 1s}'
-backup late main "$(endpoint $HOST 27504)" $'  attemptDeadline: 6s\n  retry: {limit: 0, backoff: 1s}'
-backup full tiny "$service" $'  compression: None\n  retry: {limit: 0, backoff: 1s}'
+backup stalled main "$(endpoint $HOST 27501)" 'timeouts: {prepare: 5s, stall: 5s, connect: 5s}'
+backup late main "$(endpoint $HOST 27504)" 'timeouts: {attempt: 6s}'
+backup full tiny "$service" 'compression: None'
 backup read-only readonly "$service"
 backup no-storage nowhere "$service"
-kubectl apply -n "$NS" -f - > /dev/null <<'Y'
-apiVersion: neo4jbackup.dev/v1alpha1
-kind: Neo4jBackupStorage
-metadata: {name: no-claim}
-spec: {type: PersistentVolumeClaim, persistentVolumeClaim: {claimName: nothing}}
-Y
+storage_on nothing no-claim
 backup no-claim no-claim "$service"
 backup no-endpoints main 'type: Service, service: {name: neo4j-read-replicas, port: bolt}'
 backup unmountable unmountable "$service" "$quick"
-backup unschedulable main "$service" $'  runner: {nodeSelector: {disk: none}}\n'"$quick"
-backup rejected main "$service" $'  runner: {priorityClassName: none}\n'"$quick"
+storage_on main unschedulable 'runner: {nodeSelector: {disk: none}}'
+storage_on main rejected 'runner: {priorityClassName: none}'
+backup unschedulable unschedulable "$service" "$quick"
+backup rejected rejected "$service" "$quick"
 kubectl create quota -n "$NS" none --hard=pods=0 > /dev/null
 backup over-quota main "$service" "$quick"
 expect over-quota False PodRejected
 kubectl delete quota -n "$NS" none > /dev/null
-backup skipped nowhere "$service" $'  startDeadline: 3s\n  retry: {limit: 0, backoff: 1s}'
+backup no-source main forgotten
+backup skipped nowhere "$service" 'timeouts: {wait: 3s}'
 expect unreachable False SourceUnreachable
 expect no-name False SourceNameNotResolved
 expect not-catchup False NotCatchupServer
@@ -111,36 +109,36 @@ expect no-endpoints Unknown ServiceHasNoEndpoints
 expect unmountable False VolumeNotMountable 90
 expect unschedulable False Unschedulable
 expect rejected False PodRejected
-expect skipped False StartDeadlineExceeded
+expect no-source Unknown SourceNotFound
+expect skipped False Skipped
+[ "$(condition skipped status Stalled)/$(condition skipped status Finished)" = False/True ] || die "skipped is told as a failure"
+[ "$(condition late status Stalled)/$(condition late status Finished)" = True/True ] || die "late is not told as a failure"
 sleep 2
 for name in unmountable unschedulable rejected over-quota; do
-    [ -z "$(kubectl get jobs -n "$NS" -l "neo4jbackup.dev/backup=$name" -o name)" ] || die "the Job of $name still waits to start"
+    [ -z "$(kubectl get jobs -n "$NS" -l "neo4jbackup.dev/owner=$name" -o name)" ] || die "the Job of $name still waits to start"
 done
 
-step "a gate opens: the storage is made later"
-kubectl apply -n "$NS" -f - > /dev/null <<'Y'
-apiVersion: neo4jbackup.dev/v1alpha1
-kind: Neo4jBackupStorage
-metadata: {name: nowhere}
-spec: {type: PersistentVolumeClaim, persistentVolumeClaim: {claimName: main, path: neo4j}}
-Y
+step "a gate opens: storage and source are made later"
+storage_on main nowhere
+from forgotten "$service"
 expect no-storage True Completed
+expect no-source True Completed
 
 step "half-way: eviction, a lost runner, a deleted Job, a second backup of the same source"
-hold() { backup "$1" main "$(endpoint $HOST 27501)" "${2:-  retry: {limit: 0, backoff: 1s\}}"; }
+hold() { backup "$1" main "$(endpoint $HOST 27501)"; }
 hold evicted
 hold killed
 hold deleted
 running evicted
 running killed
 running deleted
-backup queued main "$(endpoint $HOST 27501)" "  retry: {limit: 0, backoff: 1s}" deleted
+backup queued main deleted
 expect queued Unknown Queued
-pod=$(kubectl get pod -n "$NS" -l neo4jbackup.dev/backup=evicted -o jsonpath='{.items[0].metadata.name}')
+pod=$(kubectl get pod -n "$NS" -l neo4jbackup.dev/owner=evicted -o jsonpath='{.items[0].metadata.name}')
 kubectl create --raw "/api/v1/namespaces/$NS/pods/$pod/eviction" -f - > /dev/null <<< "{\"apiVersion\":\"policy/v1\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"$pod\"}}"
 read -r id _ <<< "$(runner_task killed)"
 ctr -a "$TB/run/containerd.sock" -n k8s.io tasks kill -s KILL "$id"
-kubectl delete job -n "$NS" -l neo4jbackup.dev/backup=deleted > /dev/null
+kubectl delete job -n "$NS" -l neo4jbackup.dev/owner=deleted > /dev/null
 expect evicted False Evicted
 expect killed False NoReport
 expect deleted False JobDeleted
@@ -149,10 +147,10 @@ kubectl delete nb -n "$NS" queued > /dev/null
 
 step "half-way: the runner's pod is deleted, and the retry succeeds"
 peer python3 tests/e2e/paused_proxy.py "$HOST:27510" "$replica:6362" 300000 "$STATE/gate1"
-backup half-way main "$(endpoint $HOST 27510)" "  retry: {limit: 2, backoff: 1s}"
+backup half-way main "$(endpoint $HOST 27510)" 'retry: {limit: 2, backoff: 1s}'
 running half-way
 sleep 2
-kubectl delete pod -n "$NS" -l neo4jbackup.dev/backup=half-way > /dev/null
+kubectl delete pod -n "$NS" -l neo4jbackup.dev/owner=half-way > /dev/null
 touch "$STATE/gate1"
 expect half-way True Completed
 [ "$(kubectl get nb -n "$NS" half-way -o jsonpath='{.status.attempts[*].reason}')" = "JobDeleted Completed" ] || die "attempts of half-way"
@@ -161,9 +159,9 @@ step "half-way: the operator is killed, and its successor finishes with the same
 peer python3 tests/e2e/paused_proxy.py "$HOST:27511" "$replica:6362" 300000 "$STATE/gate2"
 backup orphan main "$(endpoint $HOST 27511)"
 running orphan
-job=$(kubectl get job -n "$NS" -l neo4jbackup.dev/backup=orphan -o jsonpath='{.items[*].metadata.uid}')
+job=$(kubectl get job -n "$NS" -l neo4jbackup.dev/owner=orphan -o jsonpath='{.items[*].metadata.uid}')
 kubectl delete pod -n neo4j-backup --all --force --grace-period=0 > /dev/null 2>&1
-[ "$(kubectl get job -n "$NS" -l neo4jbackup.dev/backup=orphan -o jsonpath='{.items[*].metadata.uid}')" = "$job" ] || die "another Job"
+[ "$(kubectl get job -n "$NS" -l neo4jbackup.dev/owner=orphan -o jsonpath='{.items[*].metadata.uid}')" = "$job" ] || die "another Job"
 touch "$STATE/gate2"
 expect orphan True Completed 90
 [ "$(kubectl get nb -n "$NS" orphan -o jsonpath='{.status.attempts[*].number}')" = 1 ] || die "more than one attempt"
@@ -174,8 +172,8 @@ peer python3 tests/e2e/paused_proxy.py "$HOST:27512" "$replica:6362" 300000 "$ST
 backup gone main "$(endpoint $HOST 27512)"
 running gone
 kubectl delete nb -n "$NS" gone > /dev/null
-for _ in $(seq 120); do [ -n "$(kubectl get jobs,pods -n "$NS" -l neo4jbackup.dev/backup=gone -o name)" ] || break; sleep 0.5; done
-[ -z "$(kubectl get jobs,pods -n "$NS" -l neo4jbackup.dev/backup=gone -o name)" ] || die "Job or pod is still there"
+for _ in $(seq 120); do [ -n "$(kubectl get jobs,pods -n "$NS" -l neo4jbackup.dev/owner=gone -o name)" ] || break; sleep 0.5; done
+[ -z "$(kubectl get jobs,pods -n "$NS" -l neo4jbackup.dev/owner=gone -o name)" ] || die "Job or pod is still there"
 [ "$(heads main)" = "$heads" ] || die "a head appeared"
 
 step "the runner image cannot be pulled"
@@ -187,5 +185,6 @@ helm rollback neo4j-backup-operator -n neo4j-backup --wait > /dev/null 2>&1
 step "metrics"
 address=$(kubectl get pod -n neo4j-backup -o jsonpath='{.items[0].status.podIP}')
 curl -sf "http://$address:8080/metrics" > "$STATE/metrics"
+grep -q 'neo4jbackup_runs_finished_total{kind="Neo4jBackup",.*reason="StorageFull".*} 1' "$STATE/metrics" || die "no failure is counted: $(cat "$STATE/metrics")"
 grep -q 'neo4jbackup_last_recoverable_timestamp_seconds{.*source="prod"} [1-9]' "$STATE/metrics" || die "no recoverable time: $(cat "$STATE/metrics")"
 step "done"

@@ -11,9 +11,10 @@ cd "$here/../.."
 address() { kubectl get pod -n "$NS" "$1" -o jsonpath='{.status.podIP}'; }
 begin
 storage main
+from prod "$service"
 
 step "from a Service: member, role and lag in status; progress and metrics while the bandwidth limit holds it back"
-backup slow main "$service" $'  runner: {bandwidthLimit: 128Ki}\n  retry: {limit: 0}' prod
+backup slow main prod 'runner: {bandwidthLimit: 128Ki}'
 running slow
 for _ in $(seq 100); do [ -z "$(field slow progress.bytes)" ] || break; sleep 0.5; done
 [ "$(field slow progress.bytes)" -gt 0 ] || die "no progress is shown"
@@ -28,18 +29,18 @@ told slow Completed
 ! kubectl events -n "$NS" --for neo4jbackup/slow | grep -qE "SourceFallback|SourcePassedOver" || die "an event of a fallback"
 
 step "only a core answers: a fallback, with its reason; and none is taken when only replicas may be"
-backup fallback main "$(endpoint "$(address core-0)" 6362)" '  retry: {limit: 0}' prod
+backup fallback main "name: prod, $(endpoint "$(address core-0)" 6362)"
 expect fallback True Completed
 [ "$(field fallback source.role)/$(field fallback source.lag)" = Core/Unknown ] || die "$(field fallback source)"
 told fallback SourceFallback
-backup replica-only main "$(endpoint "$(address core-0)" 6362), policy: ReplicaOnly" '  retry: {limit: 0}' prod
+backup replica-only main "name: prod, $(endpoint "$(address core-0)" 6362), connection: {policy: ReplicaOnly}"
 expect replica-only False NoReadReplica
 
 step "the chosen replica is killed half-way: the next one is used, an event says so, and the copy is right"
 replica=$(address replica-0)
 peer python3 tests/e2e/paused_proxy.py "$HOST:27531" "$replica:6362" 300000 "$STATE/gate"
 proxy=${children[-1]}
-backup killed main "type: Endpoints, endpoints: [{host: $HOST, port: 27531}, {host: $(address replica-1)}]" '  retry: {limit: 0}' prod
+backup killed main "name: prod, type: Endpoints, endpoints: [{host: $HOST, port: 27531}, {host: $(address replica-1)}]"
 running killed
 for _ in $(seq 100); do [ "$(find "$TB/volumes/main" -name intent.json | wc -l)" -le "$(heads main)" ] || break; sleep 0.1; done
 kubectl delete pod -n "$NS" replica-0 --force --grace-period=0 --wait=false > /dev/null 2>&1
@@ -62,15 +63,15 @@ trap 'cut del 2> /dev/null; cleanup' EXIT
 core=$(leader)
 for i in $(seq 50); do cypher "$core" "CREATE (:Late {n: $i})" > /dev/null; done
 caught_up replica-0 20050
-both="type: Endpoints, endpoints: [{host: $(address replica-1)}, {host: $(address replica-0)}, {host: $(address core-0)}]"
-backup lagging main "$both, maxLag: 20" '  retry: {limit: 0}' prod
+both="name: prod, type: Endpoints, endpoints: [{host: $(address replica-1)}, {host: $(address replica-0)}, {host: $(address core-0)}]"
+backup lagging main "$both, connection: {maxLag: 20}"
 expect lagging True Completed
 [ "$(field lagging source.address)" = "$(address replica-0):6362" ] || die "$(field lagging source)"
 told lagging "SourcePassedOver.*$(address replica-1).*SourceBehind"
-backup any-lag main "$both" '  retry: {limit: 0}' prod
+backup any-lag main "$both"
 expect any-lag True Completed
 [ "$(field any-lag source.lag)" -ge 50 ] || die "the lag is not seen: $(field any-lag source)"
-backup too-far main "type: Endpoints, endpoints: [{host: $(address replica-1)}, {host: $(address core-0)}], policy: ReplicaOnly, maxLag: 20" '  retry: {limit: 0}' prod
+backup too-far main "name: prod, type: Endpoints, endpoints: [{host: $(address replica-1)}, {host: $(address core-0)}], connection: {policy: ReplicaOnly, maxLag: 20}"
 expect too-far False SourceBehind
 cut del
 trap cleanup EXIT
@@ -79,7 +80,7 @@ caught_up replica-1 20050
 step "two replicas behind a Service while one after the other is being replaced"
 kubectl rollout restart -n "$NS" statefulset/replica > /dev/null
 for i in $(seq 4); do
-    backup "replaced-$i" main "$service" '  retry: {limit: 3, backoff: 2s}' prod
+    backup "replaced-$i" main prod 'retry: {limit: 3, backoff: 2s}'
     expect "replaced-$i" True Completed 120
 done
 kubectl rollout status -n "$NS" statefulset/replica --timeout=240s > /dev/null

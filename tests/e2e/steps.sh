@@ -14,7 +14,7 @@ STATE=$(mktemp -d)
 children=()
 cleanup() {
     for pid in "${children[@]}"; do kill "$pid" 2> /dev/null || true; done
-    kubectl delete nb,nbs,pvc -n "$NS" --all --wait=false > /dev/null 2>&1 || true
+    kubectl delete nb,nbsrc,nbs,pvc -n "$NS" --all --wait=false > /dev/null 2>&1 || true
     kubectl delete pod -n "$NS" restored --ignore-not-found --wait=false > /dev/null 2>&1 || true
     rm -rf "$STATE"
 }
@@ -23,45 +23,52 @@ trap 'exit 143' TERM INT
 step() { echo "-- $* ($SECONDS s)"; }
 die() {
     echo "FAILED: $*" >&2
-    kubectl get nb,nbs,jobs,pods -n "$NS" -o wide >&2 || true
+    kubectl get nb,nbsrc,nbs,jobs,pods -n "$NS" -o wide >&2 || true
     kubectl get events -n "$NS" --sort-by=.lastTimestamp 2> /dev/null | tail -n 15 >&2
     kubectl logs -n neo4j-backup deploy/neo4j-backup-operator --tail=15 >&2 || true
     exit 1
 }
-condition() { kubectl get nb -n "$NS" "$1" -o jsonpath="{.status.conditions[?(@.type=='Succeeded')].$2}"; }
+# condition BACKUP FIELD [CONDITION]: of its condition Succeeded, or of another
+condition() { kubectl get nb -n "$NS" "$1" -o jsonpath="{.status.conditions[?(@.type=='${3:-Succeeded}')].$2}"; }
 
-# claim NAME [tiny SIZE]: a volume and its claim
+# claim NAME [tiny SIZE]: a volume and its claim, of the access mode MODE
 claim() {
     tests/testbed/volume.sh "$1" "${3:-1Gi}" "${2:-}"
     kubectl apply -n "$NS" -f - > /dev/null <<Y
 apiVersion: v1
 kind: PersistentVolumeClaim
 metadata: {name: $1}
-spec: {accessModes: [ReadWriteOnce], storageClassName: local, resources: {requests: {storage: 1Gi}}}
+spec: {accessModes: [${MODE:-ReadWriteOnce}], storageClassName: local, resources: {requests: {storage: 1Gi}}}
 Y
 }
+# object KIND NAME SPEC: applies it; SPEC is flow YAML without its braces
+object() {
+    kubectl apply -n "$NS" -f - > /dev/null <<Y
+apiVersion: neo4jbackup.dev/v1alpha1
+kind: $1
+metadata: {name: $2}
+spec: {$3}
+Y
+}
+# storage_on CLAIM NAME [FIELDS]: a Neo4jBackupStorage; FIELDS are further ones of its spec
+storage_on() { object Neo4jBackupStorage "$2" "type: PersistentVolumeClaim, persistentVolumeClaim: {claimName: $1, path: neo4j}, ${3:-}"; }
 # storage NAME [tiny SIZE]: a volume, its claim and a Neo4jBackupStorage of that name
 storage() {
     claim "$@"
-    kubectl apply -n "$NS" -f - > /dev/null <<Y
-apiVersion: neo4jbackup.dev/v1alpha1
-kind: Neo4jBackupStorage
-metadata: {name: $1}
-spec: {type: PersistentVolumeClaim, persistentVolumeClaim: {claimName: $1, path: neo4j}}
-Y
+    storage_on "$1" "$1"
 }
-# backup NAME STORAGE SOURCE [FIELDS]: source as flow YAML without its name; FIELDS are lines of spec
+# from NAME SPEC: a Neo4jBackupSource, whose database is graph.db
+from() { object Neo4jBackupSource "$1" "databases: [graph.db], $2"; }
+# backup NAME STORAGE SOURCE [FIELDS]: a Neo4jBackup. SOURCE is the name of a Neo4jBackupSource, or the spec of one that is made
+# for this backup and has its name. Without retries, unless FIELDS say otherwise.
 backup() {
-    kubectl apply -n "$NS" -f - > /dev/null <<Y
-apiVersion: neo4jbackup.dev/v1alpha1
-kind: Neo4jBackup
-metadata: {name: $1}
-spec:
-  source: {name: ${5:-$1}, $3}
-  databases: [graph.db]
-  storageRef: {name: $2}
-${4:-  retry: {limit: 0, backoff: 1s\}}
-Y
+    local source=$3 fields=${4:-}
+    if [[ $source = *:* ]]; then
+        source=$1
+        from "$1" "$3"
+    fi
+    [[ $fields = *retry:* ]] || fields="retry: {limit: 0}${fields:+, $fields}"
+    object Neo4jBackup "$1" "sourceRef: {name: $source}, storageRef: {name: $2}, $fields"
 }
 # expect NAME STATUS REASON [SECONDS]: the condition Succeeded gets there, and an event tells the reason
 expect() {
@@ -94,7 +101,7 @@ restored_is_consistent() {
 }
 running() { # NAME: its attempt copies
     local end=$((SECONDS + 60))
-    until [ "$(kubectl get pods -n "$NS" -l "neo4jbackup.dev/backup=$1" -o jsonpath='{.items[*].status.phase}' | grep -c Running)" = 1 ]; do
+    until [ "$(kubectl get pods -n "$NS" -l "neo4jbackup.dev/owner=$1" -o jsonpath='{.items[*].status.phase}' | grep -c Running)" = 1 ]; do
         [ $SECONDS -lt $end ] || die "$1 does not run"
         sleep 0.3
     done
@@ -107,7 +114,7 @@ peer() { # COMMAND...: a process of ours in the background
     children+=($!)
 }
 # runner_task NAME: id and process id of the runner's container
-runner_task() { task "$(kubectl get pod -n "$NS" -l "neo4jbackup.dev/backup=$1" -o jsonpath='{.items[0].metadata.name}')"; }
+runner_task() { task "$(kubectl get pod -n "$NS" -l "neo4jbackup.dev/owner=$1" -o jsonpath='{.items[0].metadata.name}')"; }
 # task POD: the same of the pod's only container
 task() {
     local id
@@ -124,7 +131,7 @@ caught_up() {
 begin() {
     step "install"
     install_operator neo4j-backup
-    kubectl delete nb,nbs,pvc -n "$NS" --all > /dev/null 2>&1 || true
+    kubectl delete nb,nbsrc,nbs,pvc -n "$NS" --all > /dev/null 2>&1 || true
     core=$(leader)
     # A few at a time: the server can't hold all of them at once.
     until [ "$(cypher "$core" "MATCH (n:Blob) RETURN count(n)")" = 0 ]; do cypher "$core" "MATCH (n:Blob) WITH n LIMIT 4 DELETE n" > /dev/null; done

@@ -46,11 +46,13 @@ eventually() {
         sleep 0.5
     done
 }
+# over_tls NAME SOURCE TLS: a backup of prod from there, with these fields of connection.tls
+over_tls() { backup "$1" main "name: prod, $2, connection: {tls: {$3}}"; }
 counts() { [ "$(ask "$1" count)" = "$2" ]; }
 expiry() { openssl x509 -in "$PKI/$1.crt" -noout -enddate | sed 's/notAfter=//' | date -u -f - +%Y-%m-%dT%H:%M:%SZ; }
 
 step "certificates, and a cluster of two cores and a read replica that demand them of each other"
-kubectl delete nb,nbs,pvc -n "$NS" --all > /dev/null 2>&1 || true
+kubectl delete nb,nbsrc,nbs,pvc -n "$NS" --all > /dev/null 2>&1 || true
 forget
 kubectl wait -n "$NS" --for=delete pod -l app=ongdb --timeout=60s > /dev/null 2>&1 || true
 authority root
@@ -64,7 +66,8 @@ revoke root "$PKI/revoked.crl" leaver
 secret ongdb-policy "private.key=$PKI/member.key" "public.crt=$PKI/member.crt" "trusted.crt=$PKI/root.crt" "revoked.crl=$PKI/revoked.crl"
 sed "s#localhost/ongdb:1.0.3#$ONGDB_IMAGE#" tests/testbed/ongdb.yaml | kubectl apply -n "$NS" -f - > /dev/null
 install_operator neo4j-backup
-storage main
+MODE=ReadWriteMany storage main
+clear=$service
 service='type: Service, service: {name: ongdb-replicas, port: backup}'
 core='type: Endpoints, endpoints: [{host: ongdb-core-0.ongdb}]'
 open='type: Endpoints, endpoints: [{host: ongdb-core-1.ongdb}]'
@@ -73,9 +76,9 @@ kubectl create configmap -n "$NS" company-ca "--from-file=ca.crt=$PKI/root.crt" 
 kubectl label configmap -n "$NS" company-ca test=tls > /dev/null
 
 step "what goes wrong before a server is asked"
-backup no-secret main "$service, tls: {secretRef: {name: forgotten}}" $'  startTimeout: 20s\n  retry: {limit: 0}'
+backup no-secret main "$service, connection: {tls: {secretRef: {name: forgotten}}}" 'timeouts: {start: 20s}'
 flat no-key client root
-backup no-key main "$service, tls: {secretRef: {name: no-key}, trust: [{secretRef: {name: no-key, key: absent.crt}}]}" $'  startTimeout: 20s\n  retry: {limit: 0}'
+backup no-key main "$service, connection: {tls: {secretRef: {name: no-key}, trust: [{secretRef: {name: no-key, key: absent.crt}}]}}" 'timeouts: {start: 20s}'
 kubectl rollout status -n "$NS" statefulset/ongdb-core --timeout=240s > /dev/null
 kubectl rollout status -n "$NS" statefulset/ongdb-replica --timeout=240s > /dev/null
 expect no-secret False CredentialsNotFound
@@ -85,7 +88,8 @@ eventually 60 counts ongdb-replica-0 5000
 
 step "mutual TLS through a Service, with the keys of Neo4j's policy directory"
 flat neo4j-backup-ssl client root
-backup flat main "$service, tls: {secretRef: {name: neo4j-backup-ssl}}" '  retry: {limit: 0}' prod
+from prod "$service, connection: {tls: {secretRef: {name: neo4j-backup-ssl}}}"
+backup flat main prod
 expect flat True Completed
 shown flat SourceAuthenticated True/Verified
 shown flat SourceGuarded True/ClientCertificateDemanded
@@ -100,10 +104,10 @@ metric() { curl -sf "http://$operator:8080/metrics" | sed -n "s/^neo4jbackup_sou
 
 step "the Secret is renewed between two runs"
 flat neo4j-backup-ssl leaver root
-backup revoked main "$service, tls: {secretRef: {name: neo4j-backup-ssl}}" '  retry: {limit: 0}' prod
+backup revoked main prod
 expect revoked False TlsClientCertificateRejected
 flat neo4j-backup-ssl renewed root
-backup renewed main "$service, tls: {secretRef: {name: neo4j-backup-ssl}}" '  retry: {limit: 0}' prod
+backup renewed main prod
 expect renewed True Completed
 [ "$(field renewed source.tls.certificateExpires)" = "$(expiry renewed)" ] || die "$(field renewed source.tls)"
 [ "$(printf '%.0f' "$(metric client)")" = "$(date -d "$(expiry renewed)" +%s)" ] || die "metric: $(metric client)"
@@ -111,7 +115,7 @@ told renewed "Warning.*CertificateExpiresSoon.*client"
 
 step "a Secret of cert-manager, trust from a ConfigMap, TLS 1.3 from a core; restored, started, counted and checked"
 secret tls-only "tls.key=$PKI/client.key" "tls.crt=$PKI/client.crt"
-backup bundle main "$core, policy: Any, tls: {secretRef: {name: tls-only}, $trust}" '  retry: {limit: 0}' prod
+backup bundle main "name: prod, $core, connection: {policy: Any, tls: {secretRef: {name: tls-only}, $trust}}"
 expect bundle True Completed
 [ "$(field bundle source.tls.version)" = TLSv1.3 ] || die "$(field bundle source)"
 claim restored
@@ -154,16 +158,16 @@ kubectl wait -n "$NS" --for=jsonpath='{.status.phase}'=Succeeded pod/restored-on
 restored_is_consistent ONGDB /data
 
 step "a source that asks for no client certificate, one that is not verified, and one in clear text: each with its warning"
-backup unguarded main "$open, tls: {$trust}" '  retry: {limit: 0}' prod
+over_tls unguarded "$open" "$trust"
 expect unguarded True Completed
 shown unguarded SourceAuthenticated True/Verified
 shown unguarded SourceGuarded False/NoClientCertificateDemanded
 told unguarded "Warning.*NoClientCertificateDemanded"
-backup unverified main "$service, tls: {secretRef: {name: neo4j-backup-ssl}, verification: None}" '  retry: {limit: 0}' prod
+over_tls unverified "$service" 'secretRef: {name: neo4j-backup-ssl}, verification: None'
 expect unverified True Completed
 shown unverified SourceAuthenticated False/NotVerified
 told unverified "Warning.*NotVerified"
-backup clear main "type: Service, service: {name: neo4j-read-replicas, port: backup}" '  retry: {limit: 0}' clear
+backup clear main "$clear"
 expect clear True Completed
 shown clear SourceAuthenticated False/ClearText
 shown clear SourceGuarded False/ClearText
@@ -175,12 +179,12 @@ flat blind client other
 secret mixed "tls.key=$PKI/stranger.key" "tls.crt=$PKI/client.crt" "ca.crt=$PKI/root.crt"
 echo nothing > "$STATE/nothing"
 secret unreadable "private.key=$STATE/nothing" "public.crt=$PKI/client.crt" "trusted.root=$PKI/root.crt"
-backup m-clear main "$service" '  retry: {limit: 0}' prod
-backup m-tls main "type: Service, service: {name: neo4j-read-replicas, port: backup}, tls: {secretRef: {name: neo4j-backup-ssl}}" '  retry: {limit: 0}' clear
+backup m-clear main "name: prod, $service"
+over_tls m-tls "$clear" 'secretRef: {name: neo4j-backup-ssl}'
 expect m-clear False SourceRequiresTls
 expect m-tls False SourceSpeaksClearText
 while read -r secret reason more; do
-    backup "m-$secret" main "$service, tls: {secretRef: {name: $secret}$more}" '  retry: {limit: 0}' "m-$secret"
+    over_tls "m-$secret" "$service" "secretRef: {name: $secret}$more"
     expect "m-$secret" False "$reason"
 done <<T
 no-certificate TlsClientCertificateRequired

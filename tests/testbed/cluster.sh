@@ -25,7 +25,7 @@ leader() {
     return 1
 }
 
-# install_operator NAMESPACE: the chart, into a namespace that enforces the restricted Pod Security Standard. The annotation
+# install_operator NAMESPACE [FLAG...]: the chart with these flags of Helm, into a namespace that enforces the restricted Pod Security Standard. The annotation
 # makes a new pod, since the image may be another under the same tag.
 install_operator() {
     kubectl create namespace "$1" --dry-run=client -o yaml | kubectl apply -f - > /dev/null
@@ -33,7 +33,8 @@ install_operator() {
     helm upgrade --install neo4j-backup-operator helm/neo4j-backup-operator -n "$1" --wait --timeout 120s \
         --set image.repository="${OPERATOR_IMAGE%:*}" --set image.tag="${OPERATOR_IMAGE##*:}" --set image.pullPolicy=IfNotPresent \
         --set runnerImage.repository="${RUNNER_IMAGE%:*}" --set runnerImage.tag="${RUNNER_IMAGE##*:}" \
-        --set runnerImage.pullPolicy=IfNotPresent --set-string podAnnotations.installed="$(date +%s)" > /dev/null || { kubectl get pods,events -n "$1"; return 1; }
+        --set runnerImage.pullPolicy=IfNotPresent --set-string podAnnotations.installed="$(date +%s)" \
+        "${@:2}" > /dev/null || { kubectl get pods,events -n "$1"; return 1; }
 }
 
 # restored_server NAME CLAIM DATABASE SOURCE [CHAIN]: a fresh single Neo4j server that starts on what was restored. Its data

@@ -55,7 +55,8 @@ background apiserver "$BIN/kube-apiserver" --etcd-servers=http://127.0.0.1:2379 
   --client-ca-file=pki/ca.crt --tls-cert-file=pki/apiserver.crt --tls-private-key-file=pki/apiserver.key \
   --service-account-key-file=pki/sa.pub --service-account-signing-key-file=pki/sa.key \
   --service-account-issuer=https://kubernetes.default.svc --authorization-mode=Node,RBAC \
-  --enable-admission-plugins=NodeRestriction --service-cluster-ip-range=$SERVICES.0/24 --allow-privileged=true \
+  --enable-admission-plugins=NodeRestriction --feature-gates=MutatingAdmissionPolicy=true \
+  --runtime-config=admissionregistration.k8s.io/v1beta1=true --service-cluster-ip-range=$SERVICES.0/24 --allow-privileged=true \
   --kubelet-client-certificate=pki/admin.crt --kubelet-client-key=pki/admin.key --kubelet-preferred-address-types=InternalIP
 
 cat > etc/cni/10-bridge.conflist <<C

@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # volume.sh NAME SIZE [tiny]: a local volume as a fresh disk is, empty, root-owned and 0755; `tiny` makes it a file system
-# of its own of that size (bytes, k or m), to fill up. An existing one of that name is emptied.
+# of its own of that size (bytes, k or m), to fill up. An existing one of that name is emptied. Claims of the access mode MODE
+# may have it; without, those of ReadWriteOnce and ReadWriteMany.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/testbed/env.sh
 . "$here/env.sh"
 name=${1:?usage: volume.sh NAME SIZE [tiny]} size=${2:?} kind=${3:-}
 path=$TB/volumes/$name
+modes=ReadWriteOnce,ReadWriteMany
+[ "${MODE:-}" != ReadWriteOncePod ] || modes=$MODE # which allows no other beside it
 kubectl delete pv "$name" --ignore-not-found --wait=false > /dev/null
 umount -l "$path" 2> /dev/null || true
 rm -rf "$path"
@@ -20,7 +23,7 @@ kind: PersistentVolume
 metadata: {name: $name}
 spec:
   capacity: {storage: 1Gi}
-  accessModes: [ReadWriteOnce]
+  accessModes: [$modes]
   persistentVolumeReclaimPolicy: Retain
   storageClassName: local
   local: {path: $path}
