@@ -7,7 +7,7 @@ SOURCES = $(shell git ls-files '*.hpp' '*.cpp')
 # $(call step,name,command): says what it does and how long it took.
 step = @echo "== $(1)"; start=$$SECONDS; $(2); echo "== $(1): $$((SECONDS - start)) s"
 
-.PHONY: help packages generate build test test-unit test-servers test-load test-e2e test-api test-chart try demo testbed-up testbed-down images format format-check lint fuzz bench clean
+.PHONY: help packages generate build test test-unit test-servers test-load test-e2e test-chaos test-chaos-checker test-api test-chart try demo testbed-up testbed-down images format format-check lint fuzz bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,16 @@ test-load: build ## BACKUPS (30) backups under at least 500 transactions a secon
 test-e2e: ## only the end-to-end tests, on the testbed
 	$(call step,testbed,tests/e2e/setup.sh)
 	$(call step,end-to-end tests (the testbed stays up),tests/e2e/run.sh && tests/e2e/sources.sh && tests/e2e/tls.sh && tests/e2e/disruptions.sh)
+
+CHAOS_SECONDS ?= 1800
+CHAOS_SEED ?=
+test-chaos: build ## CHAOS_SECONDS (1800) of kills, freezes, restarts and broken answers for two operators
+	$(call step,testbed,tests/e2e/setup.sh)
+	$(call step,chaos,tests/chaos/run.sh $(CHAOS_SECONDS) $(CHAOS_SEED))
+
+test-chaos-checker: build ## that the checker of test-chaos finds what an operator without fencing does
+	$(call step,testbed,tests/e2e/setup.sh)
+	$(call step,chaos without fencing,tests/chaos/unfenced.sh)
 
 test-api: ## only what a real API server makes of the CRDs
 	tests/testbed/fetch.sh
