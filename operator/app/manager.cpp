@@ -192,9 +192,10 @@ private:
                base::Result<T> (*parse)(const nlohmann::json&), const std::string& kind) {
         resource.scope = scope;
         resource.kind = kind;
-        const auto unreadable = [this, kind](const base::Error& error) {
+        const auto unreadable = [this, kind](const kube::ObjectMeta& meta, const base::Error& error) {
             metrics_.unreadable_object(kind);
-            telemetry::warn("an object can't be read", {{"kind", kind}, {"error", error.message}});
+            telemetry::warn("an object can't be read",
+                            {{"kind", kind}, {"object", meta.key()}, {"error", error.message}});
         };
         reflectors_.push_back(std::make_unique<kube::Reflector>(transport_, std::move(resource),
                                                                 kube::sink_of<T>(store, scope, parse, unreadable)));
