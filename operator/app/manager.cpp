@@ -98,7 +98,10 @@ public:
                 metrics_),
           pods_({.name = "Pod", .api = "/api/v1", .plural = "pods", .query = kOurSelector, .parse = &api::parse_pod},
                 metrics_),
-          workload_{.jobs = jobs_.store(), .pods = pods_.store()},
+          workload_{.jobs = jobs_.store(),
+                    .pods = pods_.store(),
+                    .jobs_by_owner = jobs_.by_owner(),
+                    .pods_by_owner = pods_.by_owner()},
           locks_(options.max_concurrent_runs, workload_, clock_,
                  [this](const auto& kind, const auto& key) { wake(kind, key); }),
           progress_({.workload = workload_,
@@ -184,12 +187,19 @@ private:
         }
     }
 
-    /// A worker that never comes back takes no more work, and only a new process helps.
+    /// A worker or a watch that never comes back does no more work, and only a new process helps.
     httpd::Response health() const {
+        const auto stuck = [](const auto& reflectors) {
+            return std::any_of(reflectors.begin(), reflectors.end(),
+                               [](const auto& r) { return r->stuck_for() > kStuck; });
+        };
+        std::string what;
         for (const auto& loop : loops_) {
-            if (loop->oldest_running() <= kStuck) continue;
-            return {.status = 503, .body = fmt::format("a worker of {} is stuck\n", loop->kind())};
+            if (loop->oldest_running() > kStuck) what = fmt::format("a worker of {} is stuck\n", loop->kind());
+            if (stuck(loop->reflectors())) what = fmt::format("a watch of {} is stuck\n", loop->kind());
         }
+        if (stuck(jobs_.reflectors()) || stuck(pods_.reflectors())) what = "a watch of Jobs or pods is stuck\n";
+        if (!what.empty()) return {.status = 503, .body = what};
         return {.body = "ok\n"};
     }
 

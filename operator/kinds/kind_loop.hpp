@@ -54,11 +54,18 @@ public:
     /// Before watch() only.
     void on_change(Changed changed) { subscribers_.push_back(std::move(changed)); }
 
+    /// Is told each time that an object is seen which can't be read. Before watch() only.
+    void on_unreadable(std::function<void(const kube::ObjectMeta&, const base::Error&)> told) {
+        told_unreadable_.push_back(std::move(told));
+    }
+
     void watch(http::Transport& transport, const std::vector<std::string>& namespaces) {
         for (const auto& scope : namespaces) {
-            const auto unreadable = [this](const base::Error& error) {
+            const auto unreadable = [this](const kube::ObjectMeta& meta, const base::Error& error) {
                 metrics_.unreadable_object(kind_.name);
-                telemetry::warn("an object can't be read", {{"kind", kind_.name}, {"error", error.message}});
+                telemetry::warn("an object can't be read",
+                                {{"kind", kind_.name}, {"object", meta.key()}, {"error", error.message}});
+                for (const auto& told : told_unreadable_) told(meta, error);
             };
             reflectors_.push_back(std::make_unique<kube::Reflector>(
                 transport,
@@ -73,13 +80,17 @@ public:
 
     [[nodiscard]] const kube::Kind<T>& kind() const { return kind_; }
     [[nodiscard]] const kube::Store<T>& store() const { return store_; }
+    /// By the uid of the controlling owner.
+    [[nodiscard]] const kube::OwnerIndex<T>& by_owner() const { return by_owner_; }
     [[nodiscard]] const std::vector<std::unique_ptr<kube::Reflector>>& reflectors() const { return reflectors_; }
 
 private:
     kube::Kind<T> kind_;
     telemetry::Metrics& metrics_;
     std::vector<Changed> subscribers_{};
+    std::vector<std::function<void(const kube::ObjectMeta&, const base::Error&)>> told_unreadable_{};
     kube::Store<T> store_;
+    kube::OwnerIndex<T> by_owner_{store_};
     std::vector<std::unique_ptr<kube::Reflector>> reflectors_{};
 };
 

@@ -21,8 +21,10 @@ WatchStep on_page(const Listing& state, const std::string& continue_token, const
 }
 
 WatchStep on_list_failure(const Listing& state, base::ErrorCode code) {
-    if (code == base::ErrorCode::kDataLoss) return {.next = Listing{}, .backoff = true};
-    if (code == base::ErrorCode::kInvalid && state.limit > 1) {
+    if (code == base::ErrorCode::kDataLoss || code == base::ErrorCode::kInvalid) {
+        return {.next = Listing{}, .backoff = true};
+    }
+    if (code == base::ErrorCode::kDeadline && state.limit > 1) {
         return {.next = Listing{state.continue_token, state.limit / 2}};
     }
     return {.next = state, .backoff = true};

@@ -9,12 +9,13 @@
 
 namespace n4b::testing {
 
-/// A transport that answers exchanges in turn, the last answer for ever, and whose streams bring all lines and end, or
-/// without any last until they are stopped. For one thread at a time; look into it when that has ended.
+/// A transport that answers exchanges and lists in turn, the last answer for ever, and whose watches bring all lines
+/// and end, or without any last until they are stopped. Bodies come in pieces of 7 bytes. For one thread at a time;
+/// look into it when that has ended.
 class FakeApiScript final : public http::Transport {
 public:
     base::Result<http::Response> exchange(const http::Request& request, const std::stop_token& stop) override;
-    base::Result<http::Response> stream(const http::Request& request, const http::LineSink& sink,
+    base::Result<http::Response> stream(const http::Request& request, const http::PieceSink& sink,
                                         const std::stop_token& stop) override;
 
     void answer(int status, std::string body) {

@@ -24,22 +24,24 @@ TEST(WatchFsm, PagesUntilTheLastAndThenWatches) {
 TEST(WatchFsm, ListFailures) {
     for (const auto& state : {kFresh, kPage}) {
         for (const auto code : {ErrorCode::kUnavailable, ErrorCode::kThrottled, ErrorCode::kPermissionDenied,
-                                ErrorCode::kUnauthenticated, ErrorCode::kDeadline, ErrorCode::kInternal}) {
+                                ErrorCode::kUnauthenticated, ErrorCode::kInternal}) {
             EXPECT_EQ(on_list_failure(state, code), (WatchStep{.next = state, .backoff = true}));
         }
-        EXPECT_EQ(on_list_failure(state, ErrorCode::kDataLoss), (WatchStep{.next = kFresh, .backoff = true}));
+        for (const auto code : {ErrorCode::kDataLoss, ErrorCode::kInvalid}) {
+            EXPECT_EQ(on_list_failure(state, code), (WatchStep{.next = kFresh, .backoff = true}));
+        }
     }
 }
 
-TEST(WatchFsm, HalvesAPageThatIsTooLongUntilItIsOneObject) {
+TEST(WatchFsm, HalvesAPageThatIsTooSlowUntilItIsOneObject) {
     for (const char* token : {"", "t"}) {
         Listing at{.continue_token = token};
-        for (const int limit : {50, 25, 12, 6, 3, 1}) {
+        for (const int limit : {250, 125, 62, 31, 15, 7, 3, 1}) {
             const Listing half{.continue_token = token, .limit = limit};
-            EXPECT_EQ(on_list_failure(at, ErrorCode::kInvalid), (WatchStep{.next = half}));
+            EXPECT_EQ(on_list_failure(at, ErrorCode::kDeadline), (WatchStep{.next = half}));
             at = half;
         }
-        EXPECT_EQ(on_list_failure(at, ErrorCode::kInvalid), (WatchStep{.next = at, .backoff = true}));
+        EXPECT_EQ(on_list_failure(at, ErrorCode::kDeadline), (WatchStep{.next = at, .backoff = true}));
         EXPECT_EQ(on_page(at, "next", "5"), (WatchStep{.next = Listing{.continue_token = "next", .limit = 1}}));
         EXPECT_EQ(on_list_failure(at, ErrorCode::kDataLoss), (WatchStep{.next = kFresh, .backoff = true}));
     }
