@@ -7,7 +7,7 @@ SOURCES = $(shell git ls-files '*.hpp' '*.cpp')
 # $(call step,name,command): says what it does and how long it took.
 step = @echo "== $(1)"; start=$$SECONDS; $(2); echo "== $(1): $$((SECONDS - start)) s"
 
-.PHONY: help packages build test test-unit test-servers test-load test-e2e test-chart try demo testbed-up testbed-down images format format-check lint fuzz bench clean
+.PHONY: help packages build test test-unit test-servers test-load test-e2e test-chart test-setup try demo testbed-up testbed-down images format format-check lint fuzz bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,7 @@ test: packages format-check build ## all tests: sanitizers, real Neo4j servers, 
 	$(call step,shellcheck,shellcheck -x packages/*.sh tests/*/*.sh tests/testbed/tools/build.sh .ci/run)
 	$(call step,what the testbed needs,tests/testbed/fetch.sh)
 	$(call step,chart,tests/chart/run.sh)
+	$(call step,plain Debian,tests/setup/plain_debian.sh --if-changed)
 	$(call step,ThreadSanitizer build,cmake --preset tsan > /dev/null; cmake --build --preset tsan -j $(JOBS))
 	$(call step,ThreadSanitizer tests,ctest --preset tsan)
 	$(call step,debug build,cmake --preset dev -DN4B_SERVER_TESTS=ON > /dev/null; cmake --build --preset dev -j $(JOBS))
@@ -43,6 +44,9 @@ test-load: build ## BACKUPS (30) backups under at least 500 transactions a secon
 test-e2e: ## only the end-to-end tests, on the testbed
 	$(call step,testbed,tests/e2e/setup.sh)
 	$(call step,end-to-end tests (the testbed stays up),tests/e2e/run.sh && tests/e2e/sources.sh && tests/e2e/tls.sh && tests/e2e/disruptions.sh)
+
+test-setup: ## the set-up of a machine, in a plain Debian where nothing is installed
+	$(call step,plain Debian,tests/setup/plain_debian.sh)
 
 test-chart: ## only the tests of the Helm chart
 	tests/testbed/fetch.sh
