@@ -54,10 +54,8 @@ public:
     /// Before watch() only.
     void on_change(Changed changed) { subscribers_.push_back(std::move(changed)); }
 
-    /// Is told each time that an object is seen which can't be read. Before watch() only.
-    void on_unreadable(std::function<void(const kube::ObjectMeta&, const base::Error&)> told) {
-        told_unreadable_.push_back(std::move(told));
-    }
+    /// Is told of each object that can't be read. Before watch() only.
+    void on_unreadable(std::function<void(const kube::Unreadable&)> told) { store_.on_unreadable(std::move(told)); }
 
     void watch(http::Transport& transport, const std::vector<std::string>& namespaces) {
         for (const auto& scope : namespaces) {
@@ -65,7 +63,6 @@ public:
                 metrics_.unreadable_object(kind_.name);
                 telemetry::warn("an object can't be read",
                                 {{"kind", kind_.name}, {"object", meta.key()}, {"error", error.message}});
-                for (const auto& told : told_unreadable_) told(meta, error);
             };
             reflectors_.push_back(std::make_unique<kube::Reflector>(
                 transport,
@@ -88,7 +85,6 @@ private:
     kube::Kind<T> kind_;
     telemetry::Metrics& metrics_;
     std::vector<Changed> subscribers_{};
-    std::vector<std::function<void(const kube::ObjectMeta&, const base::Error&)>> told_unreadable_{};
     kube::Store<T> store_;
     kube::OwnerIndex<T> by_owner_{store_};
     std::vector<std::unique_ptr<kube::Reflector>> reflectors_{};
@@ -111,6 +107,8 @@ public:
                 metrics_.queue_depth(kind(), queue_.depth());
             });
     }
+    /// Is told of each object that can't be read. Before watch() only.
+    void on_unreadable(std::function<void(const kube::Unreadable&)> told) { watched_.on_unreadable(std::move(told)); }
     void on_change(typename Watched<T>::Changed changed) { watched_.on_change(std::move(changed)); }
     [[nodiscard]] const kube::Store<T>& store() const { return watched_.store(); }
 

@@ -124,14 +124,16 @@ WatchStep Reflector::watch(Client& client, Progress& progress, const Watching& w
 }
 
 std::string Reflector::take(const SeenObject& object) {
-    base::Result<void> done = base::fail(ErrorCode::kInvalid, object.problem);
+    base::Result<void> done = base::fail(ErrorCode::kInvalid, base::Reason::kObjectTooLarge, object.problem);
     if (object.json != nullptr) {
         done = object.meta.name.empty() ? base::fail(ErrorCode::kInvalid, "metadata.name: missing")
                                         : sink_.apply(object.meta, *object.json);
     }
     if (!done) {
         ++unreadable_;
-        sink_.unreadable(object.meta, done.error());
+        auto error = done.error();
+        if (!error.reason) error.reason = base::Reason::kObjectUnreadable;
+        sink_.unreadable(object.meta, error);
     }
     return object.meta.name.empty() ? std::string() : object.meta.key();
 }

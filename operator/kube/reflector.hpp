@@ -110,7 +110,11 @@ ObjectSink sink_of(Store<T>& store, std::string scope, std::function<base::Resul
                     // What is known under this name may be another object, which is gone then.
                     const auto known = store.get(meta.key());
                     if (known && known->meta.uid != meta.uid) store.remove(meta.key());
-                    store.mark_unreadable({.key = meta.key(), .uid = meta.uid, .error = error.message});
+                    store.mark_unreadable({.key = meta.key(),
+                                           .uid = meta.uid,
+                                           .resource_version = meta.resource_version,
+                                           .reason = error.reason.value_or(base::Reason::kObjectUnreadable),
+                                           .error = error.message});
                 },
             .remove = [&store](const ObjectMeta& meta) { store.remove(meta.key()); },
             .retain = [&store, scope](const std::set<std::string>& keep) { store.retain(scope, keep); }};

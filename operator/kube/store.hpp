@@ -4,11 +4,14 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
+
+#include "common/base/reason.hpp"
 
 namespace n4b::kube {
 
@@ -16,6 +19,8 @@ namespace n4b::kube {
 struct Unreadable {
     std::string key{};
     std::string uid{};
+    std::string resource_version{};
+    base::Reason reason = base::Reason::kObjectUnreadable;  ///< Or kObjectTooLarge.
     std::string error{};
     bool operator==(const Unreadable&) const = default;
 };
@@ -79,6 +84,13 @@ public:
         if (found == keys.end()) return list;
         for (const auto& key : found->second) list.push_back(objects_.at(key));
         return list;
+    }
+
+    /// Whether the object can't be read, and why.
+    [[nodiscard]] std::optional<Unreadable> unreadable(const std::string& key) const {
+        const std::scoped_lock lock(mutex_);
+        const auto found = unreadable_.find(key);
+        return found == unreadable_.end() ? std::nullopt : std::optional(found->second);
     }
 
     /// The objects that can't be read, in the order of their keys.
