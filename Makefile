@@ -7,7 +7,7 @@ SOURCES = $(shell git ls-files '*.hpp' '*.cpp')
 # $(call step,name,command): says what it does and how long it took.
 step = @echo "== $(1)"; start=$$SECONDS; $(2); echo "== $(1): $$((SECONDS - start)) s"
 
-.PHONY: help packages generate build test test-unit test-servers test-load test-e2e test-api test-chart demo testbed-up testbed-down images format format-check lint fuzz bench clean
+.PHONY: help packages generate build test test-unit test-servers test-load test-e2e test-api test-chart try demo testbed-up testbed-down images format format-check lint fuzz bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,8 +56,11 @@ test-chart: ## only the tests of the Helm chart
 	tests/testbed/fetch.sh
 	$(call step,chart,tests/chart/run.sh)
 
+try: ## the runner alone: a backup of a real Neo4j cluster on loopback, and its restore
+	$(call step,try,tests/servers/try.sh)
+
 demo: ## the main job, to watch: Kubernetes, a Neo4j cluster, a backup, and its restore
-	@trap 'tests/testbed/down.sh' EXIT; tests/e2e/setup.sh; tests/demo/run.sh
+	$(call step,demo,trap 'tests/testbed/down.sh' EXIT; tests/e2e/setup.sh demo; tests/demo/run.sh)
 
 testbed-up: ## bring up Kubernetes, the images and a Neo4j cluster, and leave them
 	$(call step,testbed,tests/e2e/setup.sh)

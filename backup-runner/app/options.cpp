@@ -71,7 +71,14 @@ Result<RunSpec> read_spec(const std::string& path) {
 }
 
 Options by_command(RunSpec spec) {
-    if (spec.command == contract::Command::kLookUp) return LookUpOptions{std::move(spec)};
+    switch (spec.command) {
+        case contract::Command::kBackup:
+            return BackupOptions{std::move(spec)};
+        case contract::Command::kLookUp:
+            return LookUpOptions{std::move(spec)};
+        case contract::Command::kProbe:
+            return ProbeOptions{.spec = std::move(spec)};
+    }
     return BackupOptions{std::move(spec)};
 }
 
@@ -82,32 +89,111 @@ Result<void> check_name(const char* flag, const std::string& name) {
     return bad(fmt::format("{}: \"{}\" is not a name of 1 to 128 letters, digits, '.', '_' and '-'", flag, name));
 }
 
-struct TlsFlags {
-    contract::TlsSpec spec{};
+/// The flags that say which servers are spoken to, and how.
+struct SourceFlags {
+    std::vector<std::string> from{};
+    contract::TlsSpec tls{};
     std::string verification{};
 };
 
-/// Any TLS flag asks for TLS: a forgotten --tls must not end in clear text.
-std::optional<contract::TlsSpec> tls_from_flags(TlsFlags flags) {
-    if (flags.spec == contract::TlsSpec{} && flags.verification.empty()) return std::nullopt;
-    if (flags.verification == "chain") flags.spec.verification = contract::TlsVerification::kChain;
-    if (flags.verification == "none") flags.spec.verification = contract::TlsVerification::kNone;
-    return std::move(flags.spec);
+/// Returns --from.
+CLI::Option* add_source_flags(CLI::App& command, SourceFlags& flags) {
+    command.add_option(
+        "--tls", flags.tls.directory,
+        "Speak TLS with what lies in this directory: private.key, public.crt, trusted/ and revoked/ as in "
+        "Neo4j's policy directory, or trusted.* and revoked.*, or tls.key, tls.crt, ca.crt; passphrase");
+    command.add_option("--tls-trust", flags.tls.trust, "A file of more trusted certificates; may be repeated")
+        ->allow_extra_args(false);
+    command
+        .add_option("--tls-verification", flags.verification,
+                    "full (default): the server's certificate is trusted and bears its name; chain: it is trusted; "
+                    "none: any will do")
+        ->check(CLI::IsMember({"full", "chain", "none"}));
+    command.add_option("--tls-server-name", flags.tls.server_name, "The name to expect in place of the host of --from");
+    return command.add_option("--from", flags.from, "Servers, in order of preference: HOST[:PORT],...")->delimiter(',');
 }
 
-Result<RunSpec> spec_from_flags(RunSpec spec, const std::vector<std::string>& from, bool compress) {
-    if (from.empty()) return bad("--from is required (or --spec FILE)");
-    if (spec.storage_path.empty()) return bad("--to is required");
-    N4B_TRY_VOID(check_name("--source", spec.source));
-    N4B_TRY_VOID(check_name("--database", spec.database));
-    for (const auto& text : from) {
+/// Any TLS flag asks for TLS: a forgotten --tls must not end in clear text.
+std::optional<contract::TlsSpec> tls_from_flags(SourceFlags flags) {
+    if (flags.tls == contract::TlsSpec{} && flags.verification.empty()) return std::nullopt;
+    if (flags.verification == "chain") flags.tls.verification = contract::TlsVerification::kChain;
+    if (flags.verification == "none") flags.tls.verification = contract::TlsVerification::kNone;
+    return std::move(flags.tls);
+}
+
+/// Fills in what the flags say of the source. Through the JSON form, so that flags are held to the same rules as a
+/// RunSpec.
+Result<RunSpec> spec_from_flags(RunSpec spec, const SourceFlags& flags) {
+    for (const auto& text : flags.from) {
         N4B_TRY(auto endpoint, parse_endpoint(text));
         spec.endpoints.push_back(std::move(endpoint));
     }
-    spec.compression = compress ? contract::Compression::kZstd : contract::Compression::kNone;
+    spec.tls = tls_from_flags(flags);
     spec.run.uid = random_uid();
-    // Through its own JSON form, so that flags are held to the same rules as a RunSpec.
     return contract::parse_run_spec(contract::to_json(spec));
+}
+
+struct BackupFlags {
+    SourceFlags source{};
+    RunSpec spec{};
+    std::string spec_file{};
+    std::string compression = "zstd";
+    std::string policy = "PreferReplica";
+    std::string bandwidth = "0";
+};
+
+CLI::App* add_backup(CLI::App& app, BackupFlags& flags) {
+    auto* backup = app.add_subcommand("backup", "Make a full backup of one database");
+    auto* from = add_source_flags(*backup, flags.source);
+    backup->add_option("--source", flags.spec.source,
+                       "Name of the database cluster in the storage; stays when hosts change");
+    backup->add_option("--database", flags.spec.database, "Name of the database in the storage, e.g. graph.db");
+    backup->add_option("--to", flags.spec.storage_path, "Directory of the repository; made where it is missing");
+    backup->add_option("--compression", flags.compression, "none or zstd")->check(CLI::IsMember({"none", "zstd"}));
+    backup->add_option("--connections", flags.spec.connections, "Connections side by side, 1 to 8");
+    backup->add_option("--policy", flags.policy, "ReplicaOnly, PreferReplica or Any: which members may be copied from")
+        ->check(CLI::IsMember({"ReplicaOnly", "PreferReplica", "Any"}));
+    backup->add_option("--max-lag", flags.spec.max_lag,
+                       "Transactions that a source may be behind the newest known member");
+    backup->add_option("--bandwidth-limit", flags.bandwidth, "Bytes per second over all connections, such as 100Mi");
+    backup->add_option("--spec", flags.spec_file, "A RunSpec file in place of all other flags")->excludes(from);
+    return backup;
+}
+
+Result<Options> backup_options(BackupFlags flags) {
+    if (!flags.spec_file.empty()) {
+        N4B_TRY(auto read, read_spec(flags.spec_file));
+        return by_command(std::move(read));
+    }
+    auto& spec = flags.spec;
+    spec.policy = contract::parse_source_policy(flags.policy).value_or(spec.policy);
+    const auto limit = base::parse_quantity(flags.bandwidth);
+    if (!limit) return bad("--bandwidth-limit: " + limit.error().message);
+    spec.bandwidth_limit = *limit;
+    spec.compression = flags.compression == "zstd" ? contract::Compression::kZstd : contract::Compression::kNone;
+    if (flags.source.from.empty()) return bad("--from is required (or --spec FILE)");
+    if (spec.storage_path.empty()) return bad("--to is required");
+    N4B_TRY_VOID(check_name("--source", spec.source));
+    N4B_TRY_VOID(check_name("--database", spec.database));
+    N4B_TRY(auto made, spec_from_flags(std::move(spec), flags.source));
+    return BackupOptions{std::move(made)};
+}
+
+CLI::App* add_probe(CLI::App& app, SourceFlags& flags, std::string& output) {
+    auto* probe = app.add_subcommand(
+        "probe",
+        "Ask every server for its role, its lag, its store id and what protects the connection; changes nothing");
+    add_source_flags(*probe, flags)->required();
+    probe->add_option("--output", output, "table or json (a line for each server)")
+        ->check(CLI::IsMember({"table", "json"}));
+    return probe;
+}
+
+Result<Options> probe_options(const SourceFlags& flags, const std::string& output) {
+    RunSpec spec;
+    spec.command = contract::Command::kProbe;
+    N4B_TRY(auto made, spec_from_flags(std::move(spec), flags));
+    return ProbeOptions{.spec = std::move(made), .output = output == "json" ? ProbeOutput::kJson : ProbeOutput::kTable};
 }
 
 }  // namespace
@@ -122,38 +208,11 @@ Result<Options> parse_options(int argc, char** argv) {
     app.set_version_flag("--version", kVersion);
     app.require_subcommand(1);
 
-    RunSpec spec;
-    std::vector<std::string> from;
-    std::string spec_file;
-    std::string compression = "zstd";
-    std::string policy = "PreferReplica";
-    std::string bandwidth = "0";
-    auto* backup = app.add_subcommand("backup", "Make a full backup of one database");
-    auto* from_flag =
-        backup->add_option("--from", from, "Servers, in order of preference: HOST[:PORT],...")->delimiter(',');
-    backup->add_option("--source", spec.source, "Name of the database cluster in the storage; stays when hosts change");
-    backup->add_option("--database", spec.database, "Name of the database in the storage, e.g. graph.db");
-    backup->add_option("--to", spec.storage_path, "Directory of the repository; made where it is missing");
-    backup->add_option("--compression", compression, "none or zstd")->check(CLI::IsMember({"none", "zstd"}));
-    backup->add_option("--connections", spec.connections, "Connections side by side, 1 to 8");
-    backup->add_option("--policy", policy, "ReplicaOnly, PreferReplica or Any: which members may be copied from")
-        ->check(CLI::IsMember({"ReplicaOnly", "PreferReplica", "Any"}));
-    backup->add_option("--max-lag", spec.max_lag, "Transactions that a source may be behind the newest known member");
-    backup->add_option("--bandwidth-limit", bandwidth, "Bytes per second over all connections, such as 100Mi");
-    TlsFlags tls;
-    backup->add_option(
-        "--tls", tls.spec.directory,
-        "Speak TLS with what lies in this directory: private.key, public.crt, trusted/ and revoked/ as in "
-        "Neo4j's policy directory, or trusted.* and revoked.*, or tls.key, tls.crt, ca.crt; passphrase");
-    backup->add_option("--tls-trust", tls.spec.trust, "A file of more trusted certificates; may be repeated")
-        ->allow_extra_args(false);
-    backup
-        ->add_option("--tls-verification", tls.verification,
-                     "full (default): the server's certificate is trusted and bears its name; chain: it is trusted; "
-                     "none: any will do")
-        ->check(CLI::IsMember({"full", "chain", "none"}));
-    backup->add_option("--tls-server-name", tls.spec.server_name, "The name to expect in place of the host of --from");
-    backup->add_option("--spec", spec_file, "A RunSpec file in place of all other flags")->excludes(from_flag);
+    BackupFlags backup;
+    const auto* backup_command = add_backup(app, backup);
+    SourceFlags probed;
+    std::string probe_output = "table";
+    const auto* probe_command = add_probe(app, probed, probe_output);
 
     ListOptions list;
     std::string output = "table";
@@ -181,19 +240,8 @@ Result<Options> parse_options(int argc, char** argv) {
         const int code = app.exit(error);
         return Exit{code == 0 ? 0 : static_cast<int>(contract::ExitCode::kBadInput)};
     }
-    if (backup->parsed() && !spec_file.empty()) {
-        N4B_TRY(auto read, read_spec(spec_file));
-        return by_command(std::move(read));
-    }
-    if (backup->parsed()) {
-        spec.policy = contract::parse_source_policy(policy).value_or(spec.policy);
-        const auto limit = base::parse_quantity(bandwidth);
-        if (!limit) return bad("--bandwidth-limit: " + limit.error().message);
-        spec.bandwidth_limit = *limit;
-        spec.tls = tls_from_flags(std::move(tls));
-        N4B_TRY(auto made, spec_from_flags(std::move(spec), from, compression == "zstd"));
-        return BackupOptions{std::move(made)};
-    }
+    if (backup_command->parsed()) return backup_options(std::move(backup));
+    if (probe_command->parsed()) return probe_options(probed, probe_output);
     list.json = output == "json";
     if (list_command->parsed()) return list;
     if (verify_command->parsed()) return verify;

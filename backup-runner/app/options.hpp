@@ -15,6 +15,15 @@ struct BackupOptions {
 struct LookUpOptions {
     contract::RunSpec spec;
 };
+enum class ProbeOutput {
+    kReport,  ///< The RunReport, as the operator reads it.
+    kTable,
+    kJson,  ///< A line for each member.
+};
+struct ProbeOptions {
+    contract::RunSpec spec;
+    ProbeOutput output = ProbeOutput::kReport;
+};
 struct ListOptions {
     std::string directory;
     bool json = false;
@@ -36,7 +45,8 @@ struct Exit {
     int code;
 };
 
-using Options = std::variant<BackupOptions, LookUpOptions, ListOptions, VerifyOptions, RestoreOptions, Exit>;
+using Options =
+    std::variant<BackupOptions, LookUpOptions, ProbeOptions, ListOptions, VerifyOptions, RestoreOptions, Exit>;
 
 /// Reads flags, or a RunSpec from --spec FILE, or from the environment variable N4B_RUN_SPEC when there are no flags
 /// at all. Prints help and errors itself.

@@ -243,12 +243,7 @@ Result<Artifact> Backup::copy_from(const Candidate& candidate, contract::RunRepo
 
 void Backup::note_security(contract::RunReport& report, const net::Security* security) {
     if (security == nullptr) return;
-    report.tls = {.version = security->version,
-                  .cipher = security->cipher,
-                  .verification = spec_.tls ? std::string(to_string(spec_.tls->verification)) : "",
-                  .client_certificate_requested = security->client_certificate_requested,
-                  .certificate_expires = security->certificate_expires,
-                  .server_certificate_expires = security->server_certificate_expires};
+    report.tls = tls_report(*security, spec_);
     // Whether it still lets us in is the server's to say.
     if (security->certificate_expires && *security->certificate_expires < start_) {
         certificate_warning_ =

@@ -206,6 +206,12 @@ Result<Choice> choose(const std::vector<Candidate>& candidates, const SourceWish
                   .lag = newest ? std::optional(*newest - chosen.last_transaction) : std::nullopt};
 }
 
+std::optional<std::int64_t> lag_of(const Candidate& candidate, const std::vector<Candidate>& candidates) {
+    if (!candidate.answered) return std::nullopt;
+    const auto newest = newest_known(candidates, candidate.store_id);
+    return newest ? std::optional(*newest - candidate.last_transaction) : std::nullopt;
+}
+
 std::vector<contract::PassedOver> passed_over(const std::vector<Candidate>& candidates, const SourceWish& wish) {
     const auto store_id = expected_store(candidates, wish);
     std::vector<contract::PassedOver> list;

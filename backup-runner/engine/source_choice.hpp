@@ -25,6 +25,7 @@ struct Candidate {
     std::int64_t last_transaction = 0;   ///< The last it has committed.
     contract::MemberRole role = contract::MemberRole::kUnknown;
     std::optional<catchup::Family> family{};
+    std::optional<net::Security> security{};  ///< Of the session in which it was asked; nothing in clear text.
 };
 
 /// What is asked of a source.
@@ -49,6 +50,10 @@ struct Choice {
 /// databases, and no earlier backup tells which is meant), SourceIdentityChanged, SourceBehind, NoReadReplica, or the
 /// most telling error of a candidate.
 base::Result<Choice> choose(const std::vector<Candidate>& candidates, const SourceWish& wish);
+
+/// How many transactions a candidate is behind the newest one that a member of its database has; nothing when it did
+/// not answer, or no other member did. Pure.
+std::optional<std::int64_t> lag_of(const Candidate& candidate, const std::vector<Candidate>& candidates);
 
 /// The candidates that might have been used and were not, each with its reason. A core that the policy excludes is no
 /// such case.

@@ -51,6 +51,7 @@ void ask(Candidate& candidate, const catchup::SessionOptions& options, net::Dial
         candidate.error = session.error();
         return;
     }
+    if (const auto* security = (*session)->security()) candidate.security = *security;
     const auto id = (*session)->store_id();
     const auto last = id ? (*session)->last_committed(*id) : base::fail(id.error());
     if (!last) {
@@ -119,6 +120,15 @@ catchup::SessionOptions session_options(const contract::RunSpec& spec, base::Dea
                                     .deadline = deadline};
     options.handshake = std::min(options.handshake, options.stall);
     return options;
+}
+
+contract::TlsReport tls_report(const net::Security& security, const contract::RunSpec& spec) {
+    return {.version = security.version,
+            .cipher = security.cipher,
+            .verification = spec.tls ? std::string(to_string(spec.tls->verification)) : "",
+            .client_certificate_requested = security.client_certificate_requested,
+            .certificate_expires = security.certificate_expires,
+            .server_certificate_expires = security.server_certificate_expires};
 }
 
 std::vector<Candidate> observe_candidates(const contract::RunSpec& spec, net::Dialer& dialer, base::Deadline deadline,

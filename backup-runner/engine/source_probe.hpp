@@ -7,6 +7,7 @@
 #include "backup-runner/engine/source_choice.hpp"
 #include "backup-runner/net/stream.hpp"
 #include "common/base/clock.hpp"
+#include "common/contract/run_report.hpp"
 #include "common/contract/run_spec.hpp"
 
 namespace n4b::engine {
@@ -19,6 +20,9 @@ base::Deadline deadline_of(const contract::RunSpec& spec, base::SteadyTime start
 
 /// How a run talks to its source until the deadline.
 catchup::SessionOptions session_options(const contract::RunSpec& spec, base::Deadline deadline);
+
+/// What protects a connection, as a report tells it.
+contract::TlsReport tls_report(const net::Security& security, const contract::RunSpec& spec);
 
 /// Resolves the endpoints and asks every address, all side by side: its store id and last committed transaction on one
 /// connection, its role on another. In the order of the endpoints, an address twice only once. Names take at

@@ -101,7 +101,8 @@ void read_endpoints(JsonObject& object, std::vector<Endpoint>& endpoints) {
 }
 
 void read_source(JsonObject& object, RunSpec& spec) {
-    read_storage_name(object, "name", spec.source);
+    const bool needless = spec.command == Command::kProbe && !object.has("name");  // It looks at no storage.
+    if (!needless) read_storage_name(object, "name", spec.source);
     if (spec.command == Command::kLookUp) return object.refuse_unknown();  // It speaks to no source.
     read_endpoints(object, spec.endpoints);
     const auto policy = object.value_or<std::string>("policy", "PreferReplica");
@@ -194,7 +195,8 @@ void read_envelope(JsonObject& object, RunSpec& spec) {
 }
 
 Json source_json(const RunSpec& spec) {
-    Json json{{"name", spec.source}};
+    Json json = Json::object();
+    if (spec.command != Command::kProbe || !spec.source.empty()) json["name"] = spec.source;
     if (spec.command == Command::kLookUp) return json;
     json["endpoints"] = Json::array();
     for (const auto& endpoint : spec.endpoints) {

@@ -74,11 +74,13 @@ struct TlsSpec {
 ///      "storage":{path}, "source":{name, endpoints, policy, maxLag, tls},
 ///      "backup":{database, compression, connections, bandwidthLimit}, "timeouts":{connectMs, prepareMs, stallMs}}
 ///
-/// | command | source            | storage  | backup        | timeouts |
-/// | ------- | ----------------- | -------- | ------------- | -------- |
-/// | Backup  | all, one endpoint | required | all           | optional |
-/// | LookUp  | name only         | required | database only | refused  |
-/// | Probe   | all, one endpoint | refused  | refused       | optional |
+/// | command | source                           | storage  | backup                 | timeouts |
+/// | ------- | -------------------------------- | -------- | ---------------------- | -------- |
+/// | Backup  | name and an endpoint at least    | required | the database at least  | optional |
+/// | LookUp  | the name only                    | required | the database only      | refused  |
+/// | Probe   | an endpoint at least             | refused  | refused                | optional |
+///
+/// Only a backup listens at httpPort; other commands are short.
 struct RunSpec {
     Command command = Command::kBackup;
     RunIdentity run{};

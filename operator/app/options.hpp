@@ -15,7 +15,7 @@ struct Options {
     std::vector<std::string> namespaces{};  ///< Empty: all.
     std::size_t max_concurrent_runs = 10;
     std::uint16_t http_port = 8080;
-    int workers = 2;
+    int workers = 8;  ///< They mostly wait for the API server, and one that hangs must not hold up the others.
     std::string log_level = "info";
     std::string kubeconfig{};  ///< Empty: the pod's service account.
     std::string instance = "neo4j-backup-operator";

@@ -48,11 +48,36 @@ void LockKeeper::recover() {
     }
 }
 
+std::optional<std::string> LockKeeper::tell(const std::optional<run::Locks::Blocked>& blocked) {
+    if (!blocked) return std::nullopt;
+    if (blocked->by) {
+        bool works = false;
+        {
+            const std::scoped_lock lock(mutex_);
+            works = locks_.has_slot(blocked->by->uid);
+        }
+        if (!works) wake_(blocked->by->kind, blocked->by->key);
+    }
+    return blocked->message;
+}
+
+std::optional<std::string> LockKeeper::peek(const run::Holder& holder, const std::vector<std::string>& locks) {
+    std::optional<run::Locks::Blocked> blocked;
+    {
+        const std::scoped_lock lock(mutex_);
+        blocked = locks_.peek(holder, locks);
+    }
+    return tell(blocked);
+}
+
 std::optional<std::string> LockKeeper::acquire(const run::Holder& holder, const std::vector<std::string>& locks) {
-    const std::scoped_lock lock(mutex_);
-    auto blocked = locks_.acquire(holder, locks);
-    if (!blocked) starting_[holder.uid] = locks;
-    return blocked;
+    std::optional<run::Locks::Blocked> blocked;
+    {
+        const std::scoped_lock lock(mutex_);
+        blocked = locks_.acquire(holder, locks);
+        if (!blocked) starting_[holder.uid] = locks;
+    }
+    return tell(blocked);
 }
 
 void LockKeeper::belongs_to(const run::Holder& holder, const std::string& job_uid,

@@ -28,6 +28,8 @@ public:
     /// Holds what living pods hold. Before the first run is looked at.
     void recover();
 
+    /// Whether the run has to wait, as far as these locks tell; nothing: it need not.
+    std::optional<std::string> peek(const run::Holder& holder, const std::vector<std::string>& locks);
     /// Takes the locks for an attempt that is about to start; nothing on success, else what is in the way.
     std::optional<std::string> acquire(const run::Holder& holder, const std::vector<std::string>& locks);
     /// The attempt that took the locks got this Job, which is about to be let go. They are held until its pods have
@@ -54,6 +56,8 @@ private:
     [[nodiscard]] std::set<std::string> needed_by(const std::string& job_uid, const Held& held) const;
     void adopt_unknown(const run::Holder& holder);
     void wake_ready();
+    /// The message for who waits. A holder without a slot has only a foreign container left, which it can remove.
+    std::optional<std::string> tell(const std::optional<run::Locks::Blocked>& blocked);
 
     const Workload& workload_;
     const base::Clock& clock_;  ///< The API server's.

@@ -101,6 +101,7 @@ Result<Requeue> RunDriver::drive(const Run& run) {
         made = std::move(*done);
     }
     N4B_TRY_VOID(write(run, step, *gathered, made));
+    if (run.ended && step.verdict.outcome != run.before.outcome) run.ended(step.verdict);
     N4B_TRY_VOID(after_write(run, step, *gathered));
     relieve(run, step.status);
     return clean_up(run, step.status, step.requeue);
@@ -151,6 +152,10 @@ Result<void> RunDriver::gather_next(const Run& run, const run::StartAttempt& wan
                                                 fmt::format("pod {} of an earlier attempt has not ended yet", *living)};
             return {};
         }
+    }
+    if (const auto blocked = parts_.locks.peek(holder_of(run.owner), run.locks)) {
+        gathered.hindrance = run::Hindrance{Reason::kQueued, *blocked};
+        return {};
     }
     N4B_TRY(gathered.prepared, run.prepare(wanted));
     if (gathered.prepared.hindrance) {

@@ -33,14 +33,17 @@ struct Run {
     run::RunOwner owner{};
     run::RunStatus status{};
     run::Verdict before{};
-    std::string path{};           ///< Of the object.
-    std::string source{};         ///< "namespace/name" of the source that it is about; empty: none.
-    std::string status_before{};  ///< Its status as JSON, so that an equal one is not written.
+    std::string path{};                ///< Of the object.
+    std::string source{};              ///< "namespace/name" of the source that it is about; empty: none.
+    std::vector<std::string> locks{};  ///< Those that are known before anything is asked.
+    std::string status_before{};       ///< Its status as JSON, so that an equal one is not written.
     /// Gates and Job of an attempt that is due. Error: the API server can't tell now; it is tried again.
     std::function<base::Result<run::Preparation>(const run::StartAttempt&)> prepare{};
     /// Puts the step into the object's status. May change the verdict's message and add events. The preparation is that
     /// of the attempt that starts, or null.
     std::function<StatusTexts(run::RunStep&, const run::Preparation*)> finish{};
+    /// Told once, when the end of the run has been written. May be empty.
+    std::function<void(const run::Verdict&)> ended{};
     /// The run's part of an object's JSON.
     std::function<base::Result<run::RunStatus>(const nlohmann::json&)> read{};
 };

@@ -11,6 +11,10 @@ namespace {
 constexpr char kClaim[] = "claim ";
 constexpr std::size_t kMaxWoken = 32;  // The others look again by themselves.
 
+bool overlap(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+    return std::find_first_of(a.begin(), a.end(), b.begin(), b.end()) != a.end();
+}
+
 std::string called(const Holder& holder) {
     return fmt::format("{} {}", holder.kind, holder.key);
 }
@@ -45,55 +49,60 @@ bool Locks::is_free(const std::string& uid, const std::vector<std::string>& lock
     return in_the_way(uid, locks, lock) == nullptr;
 }
 
-std::size_t Locks::earlier(std::uint64_t turn) const {
-    std::size_t found = 0;
-    for (const auto& [other, uid] : turns_) {
-        if (other >= turn || found == free_slots()) break;
-        if (is_free(uid, waiting_.at(uid).locks)) ++found;
-    }
-    return found;
-}
-
-std::uint64_t Locks::wait(const Holder& holder, const std::vector<std::string>& locks) {
+void Locks::wait(const Holder& holder, const std::vector<std::string>& locks) {
     const auto before = waiting_.find(holder.uid);
-    if (before != waiting_.end() && before->second.locks == locks) return before->second.turn;
+    if (before != waiting_.end() && before->second.locks == locks) return;
     // With other locks it waits for something else, but it keeps its turn.
     const auto turn = before != waiting_.end() ? before->second.turn : next_turn_++;
     leave(holder.uid);
     waiting_[holder.uid] = {.holder = holder, .locks = locks, .turn = turn};
     turns_[turn] = holder.uid;
     for (const auto& lock : locks) ++awaited_[lock];
-    return turn;
 }
 
-const Locks::Waiting* Locks::came_first(std::uint64_t turn, const std::vector<std::string>& locks) const {
-    for (const auto& [other, uid] : turns_) {
-        if (other >= turn) return nullptr;
+std::vector<const Locks::Waiting*> Locks::starters() const {
+    std::vector<const Waiting*> found;
+    std::set<std::string> taken;
+    for (const auto& [turn, uid] : turns_) {
+        if (found.size() == free_slots()) break;
         const auto& waiting = waiting_.at(uid);
-        const bool overlaps = std::any_of(locks.begin(), locks.end(), [&](const auto& lock) {
-            return std::find(waiting.locks.begin(), waiting.locks.end(), lock) != waiting.locks.end();
-        });
-        if (overlaps && is_free(uid, waiting.locks)) return &waiting;
+        const bool excluded = std::any_of(waiting.locks.begin(), waiting.locks.end(),
+                                          [&](const auto& lock) { return taken.contains(lock); });
+        if (excluded || !is_free(uid, waiting.locks)) continue;
+        taken.insert(waiting.locks.begin(), waiting.locks.end());
+        found.push_back(&waiting);
     }
-    return nullptr;
+    return found;
 }
 
-std::optional<std::string> Locks::acquire(const Holder& holder, const std::vector<std::string>& locks) {
+std::optional<Locks::Blocked> Locks::peek(const Holder& holder, const std::vector<std::string>& locks) {
     std::string lock;
     const auto* other = in_the_way(holder.uid, locks, lock);
-    if (other == nullptr && has_slot(holder.uid)) {
-        hold(holder, locks);
-        return std::nullopt;
+    if (other == nullptr && (has_slot(holder.uid) || free_slots() > 0)) return std::nullopt;
+    wait(holder, locks);
+    if (other != nullptr) {
+        return Blocked{fmt::format("{} is held by {}", lock, called(other->holder)), other->holder};
     }
-    const auto turn = wait(holder, locks);
-    if (other != nullptr) return fmt::format("{} is held by {}", lock, called(other->holder));
-    if (free_slots() == 0) return fmt::format("{} runs are under way, which is the operator's limit", limit_);
-    if (earlier(turn) >= free_slots()) return "runs that came first are about to take the last free slots";
-    if (const auto* first = came_first(turn, locks)) {
-        return fmt::format("{} came first and is about to start", called(first->holder));
+    return Blocked{fmt::format("{} runs are under way, which is the operator's limit", limit_), std::nullopt};
+}
+
+std::optional<Locks::Blocked> Locks::acquire(const Holder& holder, const std::vector<std::string>& locks) {
+    if (auto blocked = peek(holder, locks)) return blocked;
+    if (!has_slot(holder.uid)) {
+        wait(holder, locks);
+        const auto first = starters();
+        const auto is_asker = [&](const auto* each) { return each->holder.uid == holder.uid; };
+        if (std::none_of(first.begin(), first.end(), is_asker)) return behind(first, locks);
     }
     hold(holder, locks);
     return std::nullopt;
+}
+
+Locks::Blocked Locks::behind(const std::vector<const Waiting*>& starters, const std::vector<std::string>& locks) {
+    for (const auto* each : starters) {
+        if (overlap(each->locks, locks)) return {called(each->holder) + " came first and is about to start", {}};
+    }
+    return {"runs that came first are about to take the last free slots", {}};
 }
 
 void Locks::hold(const Holder& holder, const std::vector<std::string>& locks) {
@@ -136,13 +145,12 @@ void Locks::leave(const std::string& uid) {
 }
 
 std::vector<Holder> Locks::ready() const {
-    std::vector<Holder> first;
-    for (const auto& [turn, uid] : turns_) {
-        if (first.size() == std::min(kMaxWoken, free_slots())) break;
-        const auto& waiting = waiting_.at(uid);
-        if (is_free(uid, waiting.locks)) first.push_back(waiting.holder);
+    std::vector<Holder> holders;
+    for (const auto* waiting : starters()) {
+        if (holders.size() == kMaxWoken) break;
+        holders.push_back(waiting->holder);
     }
-    return first;
+    return holders;
 }
 
 std::vector<Holder> Locks::holders() const {

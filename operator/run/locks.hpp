@@ -33,9 +33,18 @@ class Locks {
 public:
     explicit Locks(std::size_t limit) : limit_(limit) {}
 
-    /// Takes the locks and a slot, or keeps them. Nothing on success, else a sentence on who or what is in the way; the
-    /// asker then waits in turn until it asks again with success, or leaves.
-    std::optional<std::string> acquire(const Holder& holder, const std::vector<std::string>& locks);
+    /// What keeps somebody from starting.
+    struct Blocked {
+        std::string message{};
+        std::optional<Holder>
+            by{};  ///< Who holds a lock that is wanted; nothing: the limit, or someone who came first.
+    };
+    /// Whether the asker would have to wait for a holder or a slot, some of whose locks are known already; then it
+    /// waits in turn. Costs little, so that gates need not be looked at while it waits.
+    std::optional<Blocked> peek(const Holder& holder, const std::vector<std::string>& locks);
+    /// Takes the locks and a slot, or keeps them. Nothing on success, else who or what is in the way; the asker then
+    /// waits in turn until it asks again with success, or leaves.
+    std::optional<Blocked> acquire(const Holder& holder, const std::vector<std::string>& locks);
     /// Takes them whatever the limit says: a pod lives.
     void hold(const Holder& holder, const std::vector<std::string>& locks);
     /// The holder keeps only the locks that are named. With nothing but claims left it gives its slot back: its runner
@@ -47,6 +56,8 @@ public:
     [[nodiscard]] std::vector<Holder> ready() const;
     /// Everybody who holds something.
     [[nodiscard]] std::vector<Holder> holders() const;
+    /// Whether it has a slot; a holder without one holds only claims, since its runner has ended.
+    [[nodiscard]] bool has_slot(const std::string& uid) const;
     /// Whether somebody waits for a lock of this holder.
     [[nodiscard]] bool is_awaited(const std::string& uid) const;
     /// How many slots are taken.
@@ -67,13 +78,13 @@ private:
     [[nodiscard]] const Held* in_the_way(const std::string& uid, const std::vector<std::string>& locks,
                                          std::string& lock) const;
     [[nodiscard]] bool is_free(const std::string& uid, const std::vector<std::string>& locks) const;
-    /// Those that came before the turn and could start now, at most as many as slots are free.
     [[nodiscard]] std::size_t free_slots() const { return limit_ - std::min(limit_, running_); }
-    [[nodiscard]] std::size_t earlier(std::uint64_t turn) const;
-    /// Who came before the turn, wants one of the same locks, and could start now; null: nobody.
-    [[nodiscard]] const Waiting* came_first(std::uint64_t turn, const std::vector<std::string>& locks) const;
-    [[nodiscard]] bool has_slot(const std::string& uid) const;
-    std::uint64_t wait(const Holder& holder, const std::vector<std::string>& locks);
+    /// Those that wait and could start now, each beside the ones before it, in the order they came; at most as many as
+    /// slots are free.
+    [[nodiscard]] std::vector<const Waiting*> starters() const;
+    /// What to tell an asker that none of the starters is.
+    static Blocked behind(const std::vector<const Waiting*>& starters, const std::vector<std::string>& locks);
+    void wait(const Holder& holder, const std::vector<std::string>& locks);
 
     std::size_t limit_;
     std::size_t running_ = 0;

@@ -17,6 +17,8 @@ using Outcome = Verdict::Outcome;
 using Phase = AttemptState::Phase;
 
 constexpr milliseconds kGateRecheck = std::chrono::seconds(15);
+// Whoever waits for a lock is woken when the lock is free; this look is for a wake-up that was lost.
+constexpr milliseconds kQueueRecheck = std::chrono::seconds(60);
 constexpr milliseconds kStartRecheck = std::chrono::seconds(3);
 constexpr milliseconds kRunRecheck = std::chrono::seconds(15);  // A lost node sends nothing: only time tells.
 constexpr auto kKeepFailedJobs = std::chrono::hours(1);         // For their logs.
@@ -48,14 +50,14 @@ bool is_same_wait(const Verdict& before, const Hindrance& hindrance) {
 
 void plan_hindrance(RunStep& plan, const RunInputs& in) {
     const auto& hindrance = *in.hindrance;
-    if (is_same_wait(in.before, hindrance)) return wait_for(plan, Reason::kQueued, in.before.message, kGateRecheck);
+    if (is_same_wait(in.before, hindrance)) return wait_for(plan, Reason::kQueued, in.before.message, kQueueRecheck);
     const std::string text = with_advice(hindrance.reason, hindrance.message);
     if (in.before.reason != hindrance.reason || in.before.message.empty()) {
         plan.events.push_back({.warning = hindrance.reason != Reason::kQueued,
                                .reason = std::string(to_string(hindrance.reason)),
                                .note = text});
     }
-    wait_for(plan, hindrance.reason, text, kGateRecheck);
+    wait_for(plan, hindrance.reason, text, hindrance.reason == Reason::kQueued ? kQueueRecheck : kGateRecheck);
 }
 
 void record_attempt(RunStep& plan, const RunInputs& in, const StartAttempt& start) {

@@ -7,6 +7,9 @@ import pathlib
 import re
 import sys
 
+# What every kind may open. Each folder in operator/kinds is a room of its own.
+KIND = {"common/base", "common/contract", "operator/kinds", "operator/jobs", "operator/run", "operator/api",
+        "operator/kube", "operator/telemetry"}
 # Room -> rooms it may open, its own apart. What is not here may open nothing.
 DOORS = {
     "common/base": set(),
@@ -28,10 +31,16 @@ DOORS = {
     "operator/kube": {"common/base", "operator/http", "operator/telemetry"},
     "operator/runtime": {"common/base", "operator/telemetry"},
     "operator/api": {"common/base", "common/contract"},
-    "operator/plan": {"common/base", "common/contract", "operator/api"},
-    "operator/controllers": {"common/base", "common/contract", "operator/api", "operator/plan", "operator/kube",
-                             "operator/telemetry"},
-    "operator/app": {"common/base", "common/httpd", "operator/api", "operator/plan", "operator/controllers",
+    "operator/run": {"common/base", "common/contract", "operator/api"},
+    "operator/jobs": {"common/base", "common/contract", "operator/run", "operator/api", "operator/kube",
+                      "operator/telemetry"},
+    "operator/kinds": {"common/base", "common/contract", "operator/jobs", "operator/run", "operator/api",
+                       "operator/kube", "operator/runtime", "operator/http", "operator/telemetry"},
+    "operator/kinds/storage": KIND,
+    "operator/kinds/source": KIND,
+    "operator/kinds/backup": KIND | {"operator/kinds/source", "operator/kinds/storage"},
+    "operator/app": {"common/base", "common/contract", "common/httpd", "operator/api", "operator/run", "operator/jobs",
+                     "operator/kinds", "operator/kinds/storage", "operator/kinds/source", "operator/kinds/backup",
                      "operator/kube", "operator/http", "operator/runtime", "operator/telemetry"},
     "operator": {"operator/app", "operator/telemetry", "common/process"},
 }
@@ -49,18 +58,35 @@ FOREIGN = {
     r"<spdlog/": {"operator/telemetry"},
 }
 # Pure rooms: no thread, socket, file, environment or clock. (archive's compressor and digest only compute.)
-PURE = {"common/contract", "backup-runner/txlog", "backup-runner/archive", "operator/api", "operator/plan"}
+PURE = {"common/contract", "backup-runner/txlog", "backup-runner/archive", "operator/api", "operator/run"}
 IMPURE = re.compile(r"<(thread|mutex|fstream|filesystem|unistd\.h|sys/.*|fcntl\.h|random)>|steady_clock::now|"
                     r"system_clock::now|getenv")
 
 
+# A controller gathers, asks its plan, and applies. A longer one decides something that a plan should.
+MAX_CONTROLLER_LINES = 300
+
+
 def room_of(path):
-    parts = pathlib.PurePosixPath(path).parts
-    return "/".join(parts[:2]) if len(parts) > 2 else parts[0]
+    folder = pathlib.PurePosixPath(path).parts[:-1]
+    return "/".join(folder[:3] if folder[:2] == ("operator", "kinds") else folder[:2])
+
+
+def check_length(name, text):
+    controls = "controller" in pathlib.PurePosixPath(name).name
+    if not controls or not name.startswith(("operator/kinds/", "operator/jobs/")):
+        return []
+    lines = text.count("\n")
+    return [f"{name}: a controller of {lines} lines"] if lines > MAX_CONTROLLER_LINES else []
+
+
+def members_of(room, text):
+    """The classes whose members a source file defines at namespace level, each with its room."""
+    return {f"{room} {name}" for name in re.findall(r"^(?!using |//)[^\s#{}].*?\b([A-Z]\w*)::~?\w+\([^;]*$", text, re.M)}
 
 
 def check(root):
-    problems, files = [], 0
+    problems, files, sources_of = [], 0, {}
     for building in ("common", "backup-runner", "operator"):
         for file in sorted((root / building).rglob("*.[ch]pp")):
             files += 1
@@ -79,6 +105,13 @@ def check(root):
                     problems.append(f"{name}: includes {pattern[1:]}, which belongs to {', '.join(sorted(rooms))}")
             if room in PURE and (found := IMPURE.search(text)):
                 problems.append(f"{name}: {found.group(0)} in a pure room")
+            problems += check_length(name, text)
+            if name.endswith(".cpp"):
+                for which in members_of(room, text):
+                    sources_of.setdefault(which, set()).add(name)
+    for which, sources in sorted(sources_of.items()):
+        if len(sources) > 1:
+            problems.append(f"{which}: one class defined in {', '.join(sorted(sources))}")
     if files == 0:
         problems.append("no source files found")
     return problems

@@ -47,6 +47,8 @@ start_server() {
     "$java" -Xmx400m -cp "$classes" Neo4jServer --home-dir="$1" --config-dir="$1/conf" > "$1/out.log" 2>&1 < /dev/null &
     pids+=($!)
     echo $! > "$1/pid"
+    # Where side_by_side.sh is there, too, the server does not even outlive a killed script.
+    ! declare -F guard_process > /dev/null || guard_process $!
 }
 
 # await SECONDS WHAT COMMAND...: until the command succeeds

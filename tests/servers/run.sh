@@ -28,6 +28,20 @@ cypher "$leader" "UNWIND range(1,20000) AS i CREATE (:Person {id:i, name:'person
 replica_counts() { [ "$(cypher 3 "MATCH (n) RETURN count(n)")" = "$1" ]; }
 await 60 "the replica to catch up" replica_counts 20000
 
+step "a probe tells how each member stands, and changes nothing"
+checkpoints() { cat "$STATE"/[123]/logs/debug.log | grep -ci 'check *point.* triggered' || true; }
+checkpoints=$(checkpoints)
+"$runner" probe --from 127.0.0.1:26361,127.0.0.1:26362,127.0.0.1:26363,127.0.0.1:1 > "$STATE/probe"
+sed 's/^/   /' "$STATE/probe"
+[ "$(grep -c ' Core ' "$STATE/probe")" = 2 ] || die "two cores"
+grep -q '^127.0.0.1:26363 .* ReadReplica  *unknown  *[0-9]' "$STATE/probe" || die "a read replica (ports of one address count as one member, so no lag)"
+grep -q '^127.0.0.1:1 .* SourceUnreachable: ' "$STATE/probe" || die "the server that is not there"
+grep -q '^3 of 4 members answered$' "$STATE/probe" || die "three of four"
+[ "$(checkpoints)" = "$checkpoints" ] || die "a probe made a member checkpoint"
+"$runner" probe --from 127.0.0.1:26363 --output json | grep -q '"role":"ReadReplica"' || die "JSON"
+expect 30 NotCatchupServer "$runner" probe --from 127.0.0.1:27473
+expect 30 SourceSpeaksClearText "$runner" probe --from 127.0.0.1:26363 --tls-verification none
+
 step "clients write while backups run"
 (
     for i in $(seq 3000); do cypher "$leader" "CREATE (:Marker {n: $i})" > /dev/null || exit 0; done
@@ -55,6 +69,7 @@ for round in "none 1" "zstd 2" "none 4"; do
     step "full backup, compression $compression, $connections connections, $before nodes committed"
     "$runner" backup --from 127.0.0.1:26363 --source prod --database graph.db --to "$STATE/repository" \
         --compression "$compression" --connections "$connections" > "$STATE/report"
+    [ "$(checkpoints)" -gt "$checkpoints" ] || die "a backup shows no checkpoint in the log, so its absence proves nothing"
     restore_and_check "$(chain_of "$STATE/report")" "$before"
 done
 step "a backup from a core's transaction port, behind an address that refuses"

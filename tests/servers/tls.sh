@@ -67,6 +67,18 @@ for number in 1 2 3; do await 180 "member $number" has_started "$STATE/$number";
 await 60 "a leader" write 5000
 await 60 "the replica to catch up" counts 3 5000
 
+step "a probe tells what protects each member"
+from=127.0.0.1:28361,127.0.0.1:28362,localhost:28363
+"$runner" probe --from "$from" --tls "$STATE/client" > "$STATE/probe"
+sed 's/^/   /' "$STATE/probe"
+grep -q '^127.0.0.1:28361 .* Core .* TLSv1.3 .* demanded  *20..-' "$STATE/probe" || die "a core with TLS 1.3"
+grep -q '^127.0.0.1:28362 .* Core .* TLSv1.2 .* not demanded  *20..-' "$STATE/probe" || die "an open core"
+grep -q ':28363 .* ReadReplica .* TLSv1.2 .* demanded  *20..-' "$STATE/probe" || die "a read replica"
+grep -q '^our certificate is valid until 20' "$STATE/probe" || die "our certificate"
+"$runner" probe --from "$from" --tls-trust "$PKI/root.crt" --output json > "$STATE/probe"
+grep -q '"clientCertificateDemanded":false' "$STATE/probe" || die "the open core lets us in without a certificate"
+[ "$(grep -c '"reason":"TlsClientCertificateRequired"' "$STATE/probe")" = 2 ] || die "the other two don't: $(cat "$STATE/probe")"
+
 b=("$runner" backup --source prod --database graph.db --to "$STATE/repository")
 # back_up NODES VERSION REQUESTED FLAG...: a backup that must hold so many nodes
 back_up() {

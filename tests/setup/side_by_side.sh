@@ -4,37 +4,38 @@
 #   begin NAME [after STEP]... COMMAND...: starts a step, which waits until the steps that it names are done
 #   await_step NAME: until that step is done
 #   finish: until all steps are done
+#   guard_process ID: a process that must not outlive the script either
 # The script has this file's traps; one that sets a trap for EXIT itself calls end_steps there.
 steps_state=$(mktemp -d)
 declare -A steps_running=() # process id -> name
-mkfifo "$steps_state/alive"
 
-# The guard reads from a pipe that nobody ever writes to. The script alone holds the other end, so the read returns when the
-# script has ended or asks for it; then each step's process group is ended. Job control gives each its own group.
+# The guard waits until the script has ended or asks for it, and then ends what *.target names: each step's process group (job
+# control gives each its own), and single processes. It asks for the script's process, since the end of a pipe would be seen only
+# when every process that inherited it has ended.
 set -m
 (
     set +m +e
     trap '' INT TERM HUP
-    read -r _ < "$steps_state/alive"
-    # Five seconds to end by themselves; a signal that finds nobody says that a group has ended.
+    while [ ! -e "$steps_state/end" ] && kill -0 $$ 2> /dev/null; do sleep 0.2; done
+    # Five seconds to end by themselves; a signal that finds nobody says that a target has ended.
     for signal in TERM $(printf '0 %.0s' {1..50}) KILL; do
-        for file in "$steps_state"/*.group; do
-            [ ! -f "$file" ] || kill -"$signal" -- "-$(cat "$file")" 2> /dev/null || rm -f "$file"
+        for file in "$steps_state"/*.target; do
+            [ ! -f "$file" ] || kill -"$signal" -- "$(cat "$file")" 2> /dev/null || rm -f "$file"
         done
-        ls "$steps_state"/*.group > /dev/null 2>&1 || break
+        ls "$steps_state"/*.target > /dev/null 2>&1 || break
         sleep 0.1
     done
     rm -rf "$steps_state"
 ) < /dev/null &
 set +m
 steps_guard=$!
-exec {steps_alive}> "$steps_state/alive"
+
+guard_process() { echo "$1" > "$steps_state/$1.target"; }
 
 # end_steps: ends what still runs, and returns when it has ended
 end_steps() {
-    [ -n "${steps_alive:-}" ] || return 0
-    exec {steps_alive}>&-
-    steps_alive=
+    [ -d "$steps_state" ] || return 0
+    touch "$steps_state/end"
     wait "$steps_guard" 2> /dev/null || true
 }
 trap end_steps EXIT
@@ -53,8 +54,7 @@ begin() {
     (
         set +m
         trap - EXIT HUP INT TERM
-        exec {steps_alive}>&-
-        echo "$BASHPID" > "$steps_state/$name.group"
+        echo "-$BASHPID" > "$steps_state/$name.target"
         for step in "${after[@]}"; do
             until [ -e "$steps_state/$step.done" ]; do sleep 0.2; done
         done
@@ -63,7 +63,7 @@ begin() {
         "$@" > "$steps_state/$name.log" 2>&1
         echo "-- $name: $((SECONDS - start)) s"
         touch "$steps_state/$name.done"
-        rm "$steps_state/$name.group"
+        rm "$steps_state/$name.target"
     ) < /dev/null &
     steps_running[$!]=$name
     set +m

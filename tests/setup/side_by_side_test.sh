@@ -45,7 +45,7 @@ grep -q '^because$' "$state/out" || die "the failure is not explained"
 
 for signal in INT TERM KILL; do
     rm -f "$state/pid"
-    script 'begin long sh -c "sleep 600 & echo \$! > pid; wait"; finish'
+    script 'sleep 600 & guard_process $!; echo $! > guarded; begin long sh -c "sleep 600 & echo \$! > pid; wait"; finish'
     # Job control, since a background process of a plain script ignores SIGINT.
     set -m
     bash "$state/script.sh" > "$state/out" 2>&1 &
@@ -55,4 +55,5 @@ for signal in INT TERM KILL; do
     appears "$state/pid" || die "the step does not start"
     kill -$signal $script
     gone "$state/pid" || die "a step outlives SIG$signal"
+    gone "$state/guarded" || die "a guarded process outlives SIG$signal"
 done

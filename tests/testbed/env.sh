@@ -5,8 +5,10 @@ TB=${N4B_TESTBED_STATE:-$CACHE/testbed}
 # The name says which sources the tools were built from, so that other sources never run with them.
 tools_sources=$(cd "$(dirname "${BASH_SOURCE[0]}")/tools" && find . -type f | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -c1-12)
 BIN=$CACHE/tools-$tools_sources
-export CACHE TB BIN
-export PATH="$BIN:$CACHE/go/bin:$PATH"
+GO_VERSION=1.26.4
+GO=$CACHE/go-$GO_VERSION
+export CACHE TB BIN GO GO_VERSION
+export PATH="$BIN:$GO/bin:$PATH"
 if [ "${N4B_TESTBED:-own}" = own ]; then export KUBECONFIG=$TB/pki/admin.conf; fi
 OPERATOR_IMAGE=${OPERATOR_IMAGE:-localhost/neo4j-backup-operator:dev}
 RUNNER_IMAGE=${RUNNER_IMAGE:-localhost/neo4j-backup-runner:dev}

@@ -14,14 +14,14 @@ mkdir -p "$W"
 BUILDAH=(buildah --root "$W/storage" --runroot "$W/run")
 
 base_image() {
-    "${BUILDAH[@]}" inspect --type image localhost/debian:bookworm > /dev/null 2>&1 && return
-    if [ ! -f "$W/base.tar" ]; then
-        mmdebstrap -q --variant=minbase --include=ca-certificates bookworm "$W/base.tar.new"
-        mv "$W/base.tar.new" "$W/base.tar"
+    if [ ! -f "$W/debian.tar" ]; then
+        mmdebstrap -q --format=tar --variant=minbase --include=ca-certificates bookworm "$W/debian.tar.new"
+        mv "$W/debian.tar.new" "$W/debian.tar"
     fi
+    ! "${BUILDAH[@]}" inspect --type image localhost/debian:bookworm > /dev/null 2>&1 || return 0
     local c
     c=$("${BUILDAH[@]}" from scratch)
-    "${BUILDAH[@]}" add -q "$c" "$W/base.tar" / > /dev/null
+    "${BUILDAH[@]}" add -q "$c" "$W/debian.tar" / > /dev/null
     "${BUILDAH[@]}" config --cmd '["/bin/bash"]' "$c"
     "${BUILDAH[@]}" commit -q --rm "$c" localhost/debian:bookworm > /dev/null
 }

@@ -90,6 +90,11 @@ run::RunOwner owner_of(const Backup& backup) {
             .memory_limit = backup.status.memory_limit};
 }
 
+std::vector<std::string> first_locks(const Backup& backup, const source::Source* source) {
+    if (source == nullptr) return {};
+    return {run::source_lock(backup.meta.object_namespace, source->identity(), database_of(backup, *source))};
+}
+
 std::optional<run::Hindrance> closed_gate(const Backup& backup, const References& refs) {
     if (refs.source == nullptr) {
         return run::Hindrance{Reason::kSourceNotFound,
@@ -145,7 +150,7 @@ run::Preparation prepare(const Backup& backup, const References& refs, const run
         for (auto& mount : source::tls_mounts(source)) prepared.mounts.push_back(std::move(mount));
     }
     const auto& ns = backup.meta.object_namespace;
-    prepared.locks = {run::source_lock(ns, source.identity(), database)};
+    prepared.locks = first_locks(backup, &source);
     if (refs.claim && refs.claim->exclusive()) prepared.locks.push_back(run::claim_lock(ns, storage.claim));
     prepared.labels = {{api::kSourceLabel, source.identity()},
                        {api::kDatabaseLabel, database},

@@ -24,6 +24,9 @@ struct References {
     std::vector<contract::Endpoint> endpoints{};  ///< Not looked at for a look-up.
 };
 
+/// The locks that are known before the storage's claim was looked at.
+std::vector<std::string> first_locks(const Backup& backup, const source::Source* source);
+
 /// Why the backup can't start because of what it refers to; nothing: it can.
 std::optional<run::Hindrance> closed_gate(const Backup& backup, const References& refs);
 /// The same, of what must be there before endpoints are worth a look.

@@ -6,11 +6,16 @@
 namespace n4b::runner {
 namespace {
 
-base::Result<Options> parse(std::vector<std::string> words) {
-    for (const char* word : {"backup", "neo4j-backup-runner"}) words.insert(words.begin(), word);
+base::Result<Options> parse_line(std::vector<std::string> words) {
+    words.insert(words.begin(), "neo4j-backup-runner");
     std::vector<char*> argv;
     for (auto& word : words) argv.push_back(word.data());
     return parse_options(static_cast<int>(argv.size()), argv.data());
+}
+
+base::Result<Options> parse(std::vector<std::string> words) {
+    words.insert(words.begin(), "backup");
+    return parse_line(std::move(words));
 }
 
 std::vector<std::string> with(std::vector<std::string> more) {
@@ -41,6 +46,29 @@ TEST(BackupOptions, RefuseWhatIsWrong) {
     const auto policy = parse(with({"--policy", "Core"}));
     ASSERT_TRUE(policy);
     EXPECT_EQ(std::get<Exit>(*policy).code, 10);
+}
+
+TEST(ProbeOptions, TakeTheServersAndTls) {
+    const auto options = parse_line({"probe", "--from", "a,[fd00::1]:6000", "--from", "b", "--tls", "/t"});
+    ASSERT_TRUE(options) << options.error().message;
+    const auto& probe = std::get<ProbeOptions>(*options);
+    EXPECT_EQ(probe.output, ProbeOutput::kTable);
+    EXPECT_EQ(probe.spec.command, contract::Command::kProbe);
+    ASSERT_EQ(probe.spec.endpoints.size(), 3U);
+    EXPECT_EQ(probe.spec.endpoints[1].host, "fd00::1");
+    EXPECT_EQ(probe.spec.endpoints[1].port, 6000);
+    EXPECT_EQ(probe.spec.tls->directory, "/t");
+    const auto json = parse_line({"probe", "--from", "a", "--output", "json"});
+    ASSERT_TRUE(json);
+    EXPECT_EQ(std::get<ProbeOptions>(*json).output, ProbeOutput::kJson);
+}
+
+TEST(ProbeOptions, RefuseWhatIsWrong) {
+    using ::testing::HasSubstr;
+    EXPECT_EQ(std::get<Exit>(*parse_line({"probe"})).code, 10);
+    EXPECT_THAT(parse_line({"probe", "--from", "a:x"}).error().message, HasSubstr("\"x\" is not a port"));
+    EXPECT_THAT(parse_line({"probe", "--from", "a", "--tls-server-name", "n"}).error().message,
+                HasSubstr("nothing to verify"));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "backup-runner/engine/artifact_reader.hpp"
 #include "backup-runner/engine/backup.hpp"
+#include "backup-runner/engine/probe.hpp"
 #include "backup-runner/engine/restore.hpp"
 #include "backup-runner/net/tls.hpp"
 #include "tests/support/fake_catchup_server.hpp"
@@ -55,6 +56,21 @@ protected:
         return engine::back_up(spec, environment, {});
     }
 
+    contract::RunReport probe(std::vector<contract::Endpoint> endpoints, const Identity* client) {
+        TlsDirectory directory;
+        directory.trust(root_);
+        if (client != nullptr) directory.client(*client);
+        contract::RunSpec spec;
+        spec.command = contract::Command::kProbe;
+        spec.run = {.uid = "probe", .attempt = 1};
+        spec.endpoints = std::move(endpoints);
+        spec.tls = contract::TlsSpec{.directory = directory.path(), .server_name = "neo4j"};
+        spec.timeouts.connect = std::chrono::seconds(5);
+        const auto dialer = net::tls_dialer({.directory = directory.path(), .server_name = "neo4j"});
+        EXPECT_TRUE(dialer) << dialer.error().message;
+        return engine::probe(spec, **dialer, std::chrono::steady_clock::now(), {});
+    }
+
     Identity root_{{.name = "root", .authority = true}};
     Identity member_{{.name = "neo4j"}, &root_};
     FakeCatchupServer server_;
@@ -96,6 +112,35 @@ TEST_F(TlsBackupTest, WarnsAboutItsOwnCertificateWhileTheServerStillTakesIt) {
     report = back_up(peer, Identity({.name = "new", .from_days = 10}, &root_));
     EXPECT_NE(report.message.find("warning: our certificate is not valid before 2"), std::string::npos)
         << report.message;
+}
+
+TEST_F(TlsBackupTest, AProbeTellsWhatProtectsEachMember) {
+    const Identity client({.name = "client"}, &root_);
+    const TlsPeer guarded(server_, {.identity = &member_, .clients = {&root_}, .least_version = TLS1_3_VERSION});
+    const TlsPeer open(server_, {.identity = &member_, .most_version = TLS1_2_VERSION});
+    const Identity foreign({.name = "neo4j"});
+    const TlsPeer untrusted(server_, {.identity = &foreign});
+    std::vector<contract::Endpoint> endpoints;
+    for (const auto* peer : {&guarded, &open, &untrusted}) {
+        endpoints.push_back({.host = "127.0.0.1", .port = peer->address().port});
+    }
+    const auto report = probe(endpoints, &client);
+    ASSERT_EQ(report.reason, Reason::kCompleted) << report.message;
+    ASSERT_EQ(report.members.size(), 3U);
+    const auto& first = report.members[0].tls;
+    ASSERT_TRUE(first) << report.members[0].message;
+    EXPECT_EQ(first->version, "TLSv1.3");
+    EXPECT_EQ(first->cipher, "TLS_AES_256_GCM_SHA384");
+    EXPECT_TRUE(first->client_certificate_requested);
+    EXPECT_TRUE(first->certificate_expires && first->server_certificate_expires);
+    const auto& second = report.members[1].tls;
+    ASSERT_TRUE(second) << report.members[1].message;
+    EXPECT_EQ(second->version, "TLSv1.2");
+    EXPECT_FALSE(second->client_certificate_requested);
+    EXPECT_EQ(report.members[2].reason, Reason::kServerCertificateUntrusted) << report.members[2].message;
+    EXPECT_FALSE(report.members[2].tls);
+    const auto keyless = probe({endpoints[0]}, nullptr);
+    EXPECT_EQ(keyless.reason, Reason::kTlsClientCertificateRequired) << keyless.message;
 }
 
 }  // namespace

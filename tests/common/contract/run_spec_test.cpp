@@ -52,6 +52,8 @@ TEST(RunSpec, HoldsThePartsOfItsCommandOnly) {
         ASSERT_TRUE(parsed) << parsed.error().message;
         EXPECT_EQ(*parsed, spec);
     }
+    probe.source.clear();
+    EXPECT_TRUE(parse_run_spec(to_json(probe))) << "a probe looks at no storage";
     auto full = example();
     full.command = Command::kLookUp;
     EXPECT_EQ(to_json(full).find("endpoints"), std::string::npos) << "a look-up speaks to no source";

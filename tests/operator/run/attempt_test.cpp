@@ -1,9 +1,11 @@
-#include "operator/plan/attempt.hpp"
+#include "operator/run/attempt.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace n4b::plan {
+#include <functional>
+
+namespace n4b::run {
 namespace {
 
 using base::Reason;
@@ -13,16 +15,17 @@ const base::SystemTime kStart{std::chrono::seconds(1'790'000'000)};
 
 /// An attempt a second old, with Job and pod to be varied.
 struct World {
-    api::Backup backup{};
-    api::Attempt attempt{.job = "b-1", .started = kStart};
+    RunOwner owner{.meta = {.uid = "u-1"}, .kind = "Neo4jBackup", .memory_limit = "64Mi"};
+    RunStatus status{};
+    Attempt attempt{.job = "b-1", .job_uid = "job", .started = kStart};
     std::optional<api::Job> job = api::Job{};
     std::optional<api::Pod> pod = api::Pod{.node = "node1"};
     std::vector<api::EventRecord> events{};
     base::SystemTime now = kStart + std::chrono::seconds(1);
 
-    World() { backup.meta.uid = "u-1"; }
     [[nodiscard]] AttemptState observe() const {
-        return observe_attempt({.backup = backup,
+        return observe_attempt({.owner = owner,
+                                .status = status,
                                 .attempt = attempt,
                                 .job = job ? &*job : nullptr,
                                 .pod = pod ? &*pod : nullptr,
@@ -127,7 +130,7 @@ TEST(Attempt, WaitsWithTheReasonAndEndsWithItAtStartTimeout) {
         World w;
         arrange(w);
         w.expect(Phase::kStarting, reason);
-        w.now = kStart + w.backup.spec.start_timeout + std::chrono::seconds(1);
+        w.now = kStart + w.owner.policy.start + std::chrono::seconds(1);
         w.expect(Phase::kEnded, reason);
     }
 }
@@ -135,8 +138,8 @@ TEST(Attempt, WaitsWithTheReasonAndEndsWithItAtStartTimeout) {
 TEST(Attempt, TellsWhatItWaitsForBeforeADeadlineThatIsSoonerThanStartTimeout) {
     for (const bool of_the_run : {false, true}) {
         World w;
-        (of_the_run ? w.backup.spec.deadline : w.backup.spec.attempt_deadline) = std::chrono::minutes(5);
-        w.backup.status.started = kStart;
+        (of_the_run ? w.owner.policy.run : w.owner.policy.attempt) = std::chrono::minutes(5);
+        w.status.started = kStart;
         w.pod->runner = api::RunnerContainer{.reason = "ImagePullBackOff"};
         w.now = kStart + std::chrono::minutes(5);
         w.expect(Phase::kStarting, Reason::kImageNotPullable);
@@ -148,7 +151,7 @@ TEST(Attempt, TellsWhatItWaitsForBeforeADeadlineThatIsSoonerThanStartTimeout) {
 TEST(Attempt, RunsUntilItsDeadlineAndThenIsLost) {
     World w;
     w.pod->runner = api::RunnerContainer{.running = true};
-    w.now = kStart + w.backup.spec.attempt_deadline;
+    w.now = kStart + w.owner.policy.attempt;
     w.expect(Phase::kRunning, Reason::kRunning);
     w.now += std::chrono::minutes(3);
     w.expect(Phase::kEnded, Reason::kLost);
@@ -156,7 +159,7 @@ TEST(Attempt, RunsUntilItsDeadlineAndThenIsLost) {
 
 TEST(Attempt, EndsWithTheRunsDeadlineWhereThatIsSooner) {
     World w;
-    w.backup.status.started = kStart + std::chrono::hours(1) - w.backup.spec.deadline;
+    w.status.started = kStart + std::chrono::hours(1) - w.owner.policy.run;
     w.pod->runner = api::RunnerContainer{.running = true};
     w.now = kStart + std::chrono::hours(1);
     w.expect(Phase::kRunning, Reason::kRunning);
@@ -166,7 +169,7 @@ TEST(Attempt, EndsWithTheRunsDeadlineWhereThatIsSooner) {
     w.now += std::chrono::minutes(30);
     w.expect(Phase::kRunning, Reason::kRunning);
     w.now += std::chrono::minutes(3);
-    w.expect(Phase::kEnded, Reason::kLost);  // Not after attemptDeadline only.
+    w.expect(Phase::kEnded, Reason::kLost);  // Not after timeouts.attempt only.
 }
 
 TEST(Attempt, IsLostWithANodeThatDoesNotAnswer) {
@@ -187,5 +190,60 @@ TEST(Attempt, FailedPodWithoutContainerWasRefusedOrEvicted) {
     w.expect(Phase::kEnded, Reason::kEvicted);
 }
 
+TEST(Attempt, IsSuspendedUntilItsJobIsLetGo) {
+    World w;
+    w.pod.reset();
+    w.job->suspended = true;
+    w.expect(Phase::kSuspended, Reason::kStartTimeout);
+    w.now = kStart + w.owner.policy.start + std::chrono::seconds(1);
+    w.expect(Phase::kEnded, Reason::kStartTimeout);
+}
+
+TEST(Attempt, CountsItsTimeFromWhenItsJobWasLetGo) {
+    World w;
+    w.job->started = kStart + std::chrono::hours(2);
+    w.now = *w.job->started + w.owner.policy.start;
+    w.expect(Phase::kStarting, Reason::kStartTimeout);
+    w.now += std::chrono::seconds(1);
+    w.expect(Phase::kEnded, Reason::kStartTimeout);
+    w.pod->runner = api::RunnerContainer{.running = true};
+    w.now = *w.job->started + w.owner.policy.attempt + std::chrono::minutes(2);
+    w.expect(Phase::kRunning, Reason::kRunning);
+    w.now += std::chrono::seconds(1);
+    w.expect(Phase::kEnded, Reason::kLost);
+}
+
+TEST(Attempt, SaysWhichCredentialsCannotBeMounted) {
+    for (const auto& [volume, reason] :
+         {std::pair("source-tls", Reason::kCredentialsNotFound), std::pair("trust-0", Reason::kCredentialsNotFound),
+          std::pair("backups", Reason::kVolumeNotMountable)}) {
+        World w;
+        w.events = {{"Warning", "FailedMount", std::string("MountVolume.SetUp failed for volume \"") + volume + "\""}};
+        w.expect(Phase::kStarting, reason);
+    }
+}
+
+TEST(Attempt, SuccessWithoutAnArtifactCountsOnlyWhereThereIsNone) {
+    World w;
+    w.terminated("Completed", 0, World::report(Reason::kCompleted));
+    w.expect(Phase::kEnded, Reason::kNoReport);
+    w.owner.policy.lost_report = RunPolicy::LostReport::kNothing;
+    w.expect(Phase::kEnded, Reason::kCompleted);
+}
+
+TEST(Attempt, NamesTheMemoryLimitThatItWasKilledAt) {
+    World w;
+    w.terminated("OOMKilled", 137);
+    EXPECT_THAT(w.observe().message, testing::HasSubstr("64Mi"));
+}
+
+TEST(LostPod, IsOneThatShouldHaveBeenGoneForAMinute) {
+    api::Pod pod;
+    EXPECT_FALSE(is_lost(pod, kStart + std::chrono::hours(24 * 365)));
+    pod.meta.deleted = kStart;
+    EXPECT_FALSE(is_lost(pod, kStart + std::chrono::minutes(1)));
+    EXPECT_TRUE(is_lost(pod, kStart + std::chrono::minutes(1) + std::chrono::seconds(1)));
+}
+
 }  // namespace
-}  // namespace n4b::plan
+}  // namespace n4b::run

@@ -1,42 +1,61 @@
-#include "operator/plan/job_builder.hpp"
+#include "operator/run/job_builder.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "common/base/json_object.hpp"
 
-namespace n4b::plan {
+namespace n4b::run {
 namespace {
 
 using base::Json;
 
-Json job_of(const api::Backup& backup) {
-    api::Storage storage;
-    storage.claim = "claim";
-    storage.path = "a/b";
-    return Json::parse(build_job({.backup = backup,
-                                  .storage = storage,
-                                  .config = {.image = "image", .pull_policy = "Never"},
-                                  .attempt = 2,
-                                  .endpoints = {{"h", 6362}},
-                                  .now = base::SystemTime(std::chrono::seconds(1'790'000'000))}));
-}
+/// What a Job is made from; each test changes what it is about.
+struct Wish {
+    RunOwner owner{.meta = {.object_namespace = "db", .name = "b", .uid = "0123456789ab", .generation = 1},
+                   .kind = "Neo4jBackup"};
+    RunnerConfig config{.image = "image", .pull_policy = "Never"};
+    StartAttempt attempt{.number = 2};
+    api::PodProfile profile{.resources = {.limits = {{"memory", "64Mi"}}}};
+    contract::RunSpec spec{.source = "prod",
+                           .endpoints = {{"h", 6362}},
+                           .policy = contract::SourcePolicy::kReplicaOnly,
+                           .database = "graph.db",
+                           .storage_path = "/backup/a/b"};
+    std::vector<Mount> mounts{
+        {.name = "backups", .path = "/backup", .volume = R"({"name":"backups"})", .access = Mount::Access::kWrite},
+        {.name = "source-tls", .path = "/tls/source", .volume = R"({"name":"source-tls"})"}};
+    std::map<std::string, std::string> labels{{"neo4jbackup.dev/source", "prod"}};
+    std::vector<std::string> locks{"source db/prod, database graph.db", "claim db/c"};
+    std::chrono::milliseconds limit = std::chrono::hours(2);
 
-api::Backup example() {
-    api::Backup backup;
-    backup.meta = {.object_namespace = "db", .name = "b", .uid = "0123456789ab", .generation = 1};
-    backup.spec.source = "prod";
-    backup.spec.database = "graph.db";
-    backup.spec.storage = "s";
-    backup.spec.policy = contract::SourcePolicy::kReplicaOnly;
-    backup.spec.max_lag = 7;
-    backup.spec.runner.bandwidth_limit = 1 << 20;
-    backup.spec.runner.resources = R"({"limits":{"memory":"64Mi"}})";
-    return backup;
+    [[nodiscard]] JobRequest request() const {
+        return {.owner = owner,
+                .config = config,
+                .attempt = attempt,
+                .profile = profile,
+                .spec = spec,
+                .mounts = mounts,
+                .labels = labels,
+                .locks = locks,
+                .limit = limit};
+    }
+    [[nodiscard]] Json job() const { return Json::parse(build_job(request())); }
+    [[nodiscard]] Json pod() const { return job()["spec"]["template"]["spec"]; }
+    [[nodiscard]] std::string digest() const { return job_digest(request()); }
+    [[nodiscard]] Json pod_labels() const { return job()["spec"]["template"]["metadata"]["labels"]; }
+};
+
+contract::RunSpec spec_in(const Json& pod) {
+    const auto env = pod["containers"][0]["env"][0];
+    EXPECT_EQ(env["name"], "N4B_RUN_SPEC");
+    const auto spec = contract::parse_run_spec(env["value"].get<std::string>());
+    EXPECT_TRUE(spec) << spec.error().message;
+    return spec.value_or(contract::RunSpec{});
 }
 
 TEST(JobBuilder, MeetsTheRestrictedPodSecurityStandard) {
-    const auto pod = job_of(example())["spec"]["template"]["spec"];
+    const auto pod = Wish{}.pod();
     EXPECT_EQ(pod["automountServiceAccountToken"], false);
     EXPECT_EQ(pod["restartPolicy"], "Never");
     EXPECT_EQ(pod["securityContext"]["runAsNonRoot"], true);
@@ -49,31 +68,133 @@ TEST(JobBuilder, MeetsTheRestrictedPodSecurityStandard) {
     EXPECT_EQ(container["resources"]["limits"]["memory"], "64Mi");
 }
 
-TEST(JobBuilder, GivesARunSpecThatTheRunnerReads) {
-    const auto job = job_of(example());
-    const auto env = job["spec"]["template"]["spec"]["containers"][0]["env"][0];
-    EXPECT_EQ(env["name"], "N4B_RUN_SPEC");
-    const auto spec = contract::parse_run_spec(env["value"].get<std::string>());
-    ASSERT_TRUE(spec) << spec.error().message;
-    EXPECT_EQ(spec->policy, contract::SourcePolicy::kReplicaOnly);
-    EXPECT_EQ(spec->max_lag, 7);
-    EXPECT_EQ(spec->bandwidth_limit, 1 << 20);
-    EXPECT_EQ(spec->run.uid, "0123456789ab");
-    EXPECT_EQ(spec->run.attempt, 2);
-    EXPECT_EQ(spec->storage_path, "/backup/a/b");
+TEST(JobBuilder, NoProfileTakesThatStandardAway) {
+    Wish wish;
+    wish.profile.security_context =
+        R"({"runAsNonRoot": false, "runAsUser": 7, "seccompProfile": {"type": "Unconfined"}})";
+    const auto security = wish.pod()["securityContext"];
+    EXPECT_EQ(security["runAsNonRoot"], true);
+    EXPECT_EQ(security["seccompProfile"]["type"], "RuntimeDefault");
+    EXPECT_EQ(security["runAsUser"], 7);
+}
+
+TEST(JobBuilder, MakesAJobThatWaitsToBeLetGo) {
+    const auto job = Wish{}.job();
+    EXPECT_EQ(job["spec"]["suspend"], true);
     EXPECT_EQ(job["spec"]["backoffLimit"], 0);
-    EXPECT_EQ(job["metadata"]["ownerReferences"][0]["uid"], "0123456789ab");
+    EXPECT_EQ(job["metadata"]["name"], "b-01234567-2");
+    const auto owner = job["metadata"]["ownerReferences"][0];
+    EXPECT_EQ(owner["uid"], "0123456789ab");
+    EXPECT_EQ(owner["controller"], true);
 }
 
-TEST(JobBuilder, OwnLabelsWinOverTheUsers) {
-    auto backup = example();
-    backup.spec.runner.labels = R"({"team":"a","neo4jbackup.dev/backup-uid":"forged"})";
-    const auto labels = job_of(backup)["spec"]["template"]["metadata"]["labels"];
+TEST(JobBuilder, MakesAPodThatNoServiceSendsAnythingTo) {
+    EXPECT_EQ(Wish{}.pod()["readinessGates"][0]["conditionType"], "neo4jbackup.dev/never-ready");
+}
+
+TEST(JobBuilder, WritesItsLocksWhereARestartFindsThem) {
+    const auto job = Wish{}.job();
+    const char* const kLocks = "source db/prod, database graph.db\nclaim db/c";
+    EXPECT_EQ(job["metadata"]["annotations"]["neo4jbackup.dev/locks"], kLocks);
+    EXPECT_EQ(job["spec"]["template"]["metadata"]["annotations"]["neo4jbackup.dev/locks"], kLocks)
+        << "the pod may outlive its Job";
+    Wish none;
+    none.locks.clear();
+    EXPECT_FALSE(none.job()["metadata"]["annotations"].contains("neo4jbackup.dev/locks"));
+}
+
+TEST(JobBuilder, GivesARunSpecThatTheRunnerReads) {
+    const auto spec = spec_in(Wish{}.pod());
+    EXPECT_EQ(spec.policy, contract::SourcePolicy::kReplicaOnly);
+    EXPECT_EQ(spec.run.uid, "0123456789ab");
+    EXPECT_EQ(spec.run.object_namespace, "db");
+    EXPECT_EQ(spec.run.attempt, 2);
+    EXPECT_EQ(spec.storage_path, "/backup/a/b");
+    EXPECT_EQ(spec.http_port, kRunnerHttpPort);
+}
+
+TEST(JobBuilder, EndsTheRunnerAtItsLimitAndThePodAMinuteLater) {
+    Wish wish;
+    wish.limit = std::chrono::milliseconds(7'200'001);
+    const auto job = wish.job();
+    EXPECT_EQ(job["spec"]["activeDeadlineSeconds"], 7261) << "rounded up";
+    EXPECT_EQ(spec_in(job["spec"]["template"]["spec"]).duration, wish.limit);
+}
+
+TEST(JobBuilder, MountsReadOnlyWhatIsOnlyRead) {
+    const auto pod = Wish{}.pod();
+    const auto mounts = pod["containers"][0]["volumeMounts"];
+    ASSERT_EQ(mounts.size(), 2U);
+    for (int i = 0; i < 2; ++i) EXPECT_EQ(mounts[i]["name"], pod["volumes"][i]["name"]);
+    EXPECT_FALSE(mounts[0].contains("readOnly"));
+    EXPECT_EQ(mounts[1]["readOnly"], true);
+}
+
+TEST(JobBuilder, OwnLabelsAndAnnotationsWinOverTheAdministrators) {
+    Wish wish;
+    wish.profile.labels = R"({"team":"a","neo4jbackup.dev/owner-uid":"forged","neo4jbackup.dev/source":"forged"})";
+    wish.profile.annotations =
+        R"({"note":"n","neo4jbackup.dev/locks":"forged","neo4jbackup.dev/spec-digest":"forged"})";
+    const auto labels = wish.pod_labels();
     EXPECT_EQ(labels["team"], "a");
-    EXPECT_EQ(labels["neo4jbackup.dev/backup-uid"], "0123456789ab");
+    EXPECT_EQ(labels["neo4jbackup.dev/owner-uid"], "0123456789ab");
+    EXPECT_EQ(labels["neo4jbackup.dev/source"], "prod");
+    const auto annotations = wish.job()["spec"]["template"]["metadata"]["annotations"];
+    EXPECT_EQ(annotations["note"], "n");
+    EXPECT_NE(annotations["neo4jbackup.dev/locks"], "forged");
+    EXPECT_EQ(annotations["neo4jbackup.dev/spec-digest"], wish.digest());
 }
 
-TEST(JobName, FitsALabelWhateverTheBackupIsCalled) {
+TEST(JobBuilder, TellsInLabelsWhoseRunItIs) {
+    const auto labels = Wish{}.pod_labels();
+    EXPECT_EQ(labels["app.kubernetes.io/name"], "neo4j-backup-runner");
+    EXPECT_EQ(labels["app.kubernetes.io/managed-by"], "neo4j-backup-operator");
+    EXPECT_EQ(labels["neo4jbackup.dev/kind"], "Neo4jBackup");
+    EXPECT_EQ(labels["neo4jbackup.dev/owner"], "b");
+    EXPECT_EQ(labels["neo4jbackup.dev/attempt"], "2");
+}
+
+TEST(JobBuilder, PutsTheWholeProfileIntoThePod) {
+    Wish wish;
+    wish.profile.node_selector = R"({"disk":"fast"})";
+    wish.profile.tolerations = R"([{"key":"backup"}])";
+    wish.profile.affinity = R"({"nodeAffinity":{}})";
+    wish.profile.image_pull_secrets = R"([{"name":"registry"}])";
+    wish.profile.priority_class = "low";
+    wish.profile.service_account = "backups";
+    const auto pod = wish.pod();
+    EXPECT_EQ(pod["nodeSelector"]["disk"], "fast");
+    EXPECT_EQ(pod["tolerations"][0]["key"], "backup");
+    EXPECT_TRUE(pod["affinity"].contains("nodeAffinity"));
+    EXPECT_EQ(pod["imagePullSecrets"][0]["name"], "registry");
+    EXPECT_EQ(pod["priorityClassName"], "low");
+    EXPECT_EQ(pod["serviceAccountName"], "backups");
+    const auto plain = Wish{}.pod();
+    for (const char* key :
+         {"nodeSelector", "tolerations", "affinity", "imagePullSecrets", "priorityClassName", "serviceAccountName"}) {
+        EXPECT_FALSE(plain.contains(key)) << key;
+    }
+}
+
+TEST(JobDigest, ChangesWithWhatTheJobDoesAndWithNothingElse) {
+    const Wish wish;
+    const auto changed = [&](auto change) {
+        Wish other;
+        change(other);
+        return other.digest() != wish.digest();
+    };
+    EXPECT_TRUE(changed([](Wish& w) { w.config.image = "other"; }));
+    EXPECT_TRUE(changed([](Wish& w) { w.spec.endpoints = {{"other", 6362}}; }));
+    EXPECT_TRUE(changed([](Wish& w) { w.spec.command = contract::Command::kLookUp; }));
+    EXPECT_TRUE(changed([](Wish& w) { w.mounts.pop_back(); }));
+    EXPECT_TRUE(changed([](Wish& w) { w.profile.resources.limits["memory"] = "128Mi"; }));
+    EXPECT_TRUE(changed([](Wish& w) { w.profile.security_context = R"({"runAsUser":7})"; }));
+    EXPECT_TRUE(changed([](Wish& w) { w.attempt.number = 3; }));
+    EXPECT_TRUE(changed([](Wish& w) { w.owner.meta.uid = "another"; }));
+    EXPECT_FALSE(changed([](Wish& w) { w.limit = std::chrono::hours(1); })) << "what is left of timeouts.run shrinks";
+}
+
+TEST(JobName, FitsALabelWhateverTheObjectIsCalled) {
     for (const auto& name : {std::string(63, 'a'), std::string(39, 'a') + ".b", std::string("a.b-")}) {
         const auto job = job_name({.name = name, .uid = "01234567-89ab"}, 1000);
         EXPECT_LE(job.size(), 63U);
@@ -82,65 +203,13 @@ TEST(JobName, FitsALabelWhateverTheBackupIsCalled) {
     }
 }
 
-TEST(JobBuilder, MountsWhatTheSourceIsSpokenToWith) {
-    auto backup = example();
-    backup.spec.service = api::ServicePort{.name = "replicas", .port = "backup"};
-    backup.spec.tls = api::SourceTls{
-        .secret = "certificates",
-        .trust = {{.secret = false, .name = "bundle", .key = "ca.pem"}, {.secret = true, .name = "more", .key = "x"}}};
-    const auto pod = job_of(backup)["spec"]["template"]["spec"];
-    EXPECT_EQ(pod["volumes"][1]["secret"]["secretName"], "certificates");
-    EXPECT_EQ(pod["volumes"][1]["secret"]["defaultMode"], 0440) << "nobody but the runner's group reads the key";
-    EXPECT_EQ(pod["volumes"][2]["configMap"]["items"][0]["key"], "ca.pem");
-    EXPECT_EQ(pod["volumes"][3]["secret"]["items"][0]["key"], "x");
-    const auto container = pod["containers"][0];
-    for (int i = 0; i < 4; ++i) EXPECT_EQ(container["volumeMounts"][i]["name"], pod["volumes"][i]["name"]);
-    EXPECT_EQ(container["volumeMounts"][1]["readOnly"], true);
-    const auto spec = contract::parse_run_spec(container["env"][0]["value"].get<std::string>());
-    ASSERT_TRUE(spec) << spec.error().message;
-    ASSERT_TRUE(spec->tls);
-    EXPECT_EQ(spec->tls->directory, "/tls/source");
-    EXPECT_EQ(spec->tls->trust, (std::vector<std::string>{"/tls/trust-0/ca.crt", "/tls/trust-1/ca.crt"}));
-    EXPECT_EQ(spec->tls->server_name, "replicas.db.svc") << "pods are dialled by address";
-    backup.spec.tls->server_name = "neo4j";
-    EXPECT_NE(
-        build_job({.backup = backup, .storage = {}, .config = {}, .now = {}}).find("\\\"serverName\\\":\\\"neo4j"),
-        std::string::npos);
-}
-
-TEST(JobBuilder, EndsAnAttemptAtItsOwnDeadlineOrTheRuns) {
-    const base::SystemTime now{std::chrono::seconds(1'790'000'000)};
-    const auto limits = [&](const api::Backup& backup, bool look_up) {
-        const auto job = Json::parse(build_job(
-            {.backup = backup, .storage = {}, .config = {}, .look_up = look_up, .endpoints = {{"h", 1}}, .now = now}));
-        const auto spec = contract::parse_run_spec(
-            job["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"].get<std::string>());
-        EXPECT_TRUE(spec) << spec.error().message;
-        return std::pair(job["spec"]["activeDeadlineSeconds"].get<std::int64_t>(), *spec->duration);
-    };
-    using std::chrono::hours;
-    const auto expected = [](std::chrono::minutes span) {
-        return std::pair(std::chrono::seconds(span).count() + 60, std::chrono::milliseconds(span));
-    };
-    auto backup = example();
-    EXPECT_EQ(limits(backup, false), expected(hours(6)));
-    backup.spec.deadline = hours(2);
-    EXPECT_EQ(limits(backup, false), expected(hours(2))) << "of the first attempt too";
-    backup.status.started = now - hours(1);
-    EXPECT_EQ(limits(backup, false), expected(hours(1)));
-    EXPECT_EQ(limits(backup, true), expected(std::chrono::minutes(30)))
-        << "a look-up is how a run that is over learns its result";
-    backup.spec.attempt_deadline = hours(0);
-    EXPECT_EQ(limits(backup, false), expected(hours(0)));
-}
-
-TEST(JobBuilder, GivesALookUpNoCredentials) {
-    auto backup = example();
-    backup.spec.tls = api::SourceTls{.secret = "certificates"};
-    const auto job =
-        Json::parse(build_job({.backup = backup, .storage = {}, .config = {}, .look_up = true, .now = {}}));
-    EXPECT_EQ(job["spec"]["template"]["spec"]["volumes"].size(), 1U);
+TEST(LabelValue, IsCutAndCleaned) {
+    EXPECT_EQ(label_value("graph.db"), "graph.db");
+    EXPECT_EQ(label_value("a b/c"), "a_b_c");
+    EXPECT_EQ(label_value("-a-"), "a");
+    EXPECT_EQ(label_value("..."), "");
+    EXPECT_EQ(label_value(std::string(62, 'a') + "-b").size(), 62U) << "what is left must not end in a dash";
 }
 
 }  // namespace
-}  // namespace n4b::plan
+}  // namespace n4b::run

@@ -1,86 +1,198 @@
-#include "operator/controllers/run_slots.hpp"
+#include "operator/run/locks.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace n4b::controllers {
+namespace n4b::run {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
-TEST(RunSlots, OneRunAGroup) {
-    RunSlots slots(10);
-    EXPECT_FALSE(slots.acquire("a", "g"));
-    EXPECT_FALSE(slots.acquire("a", "g")) << "who has it keeps it";
-    EXPECT_THAT(*slots.acquire("b", "g"), HasSubstr("another backup of the same source and database runs"));
-    EXPECT_FALSE(slots.acquire("c", "h"));
-    EXPECT_THAT(slots.release("a"), ElementsAre("b"));
-    EXPECT_FALSE(slots.acquire("b", "g"));
+using Names = std::vector<std::string>;
+
+Holder run(const std::string& name) {
+    return {.uid = name, .kind = "Neo4jBackup", .key = "db/" + name};
 }
 
-TEST(RunSlots, LimitOverAll) {
-    RunSlots slots(1);
-    EXPECT_FALSE(slots.acquire("a", "g"));
-    EXPECT_THAT(*slots.acquire("b", "h"), HasSubstr("limit"));
-    EXPECT_THAT(*slots.acquire("c", "i"), HasSubstr("limit"));
-    EXPECT_THAT(slots.release("a"), ElementsAre("b", "c"));
+std::string source(const std::string& name) {
+    return source_lock("db", name, "graph.db");
 }
 
-TEST(RunSlots, WakesTheWaitersOfItsGroupFirst) {
-    RunSlots slots(2);
-    slots.acquire("a", "g");
-    slots.acquire("b", "h");
-    for (int i = 0; i < 40; ++i) slots.acquire("other " + std::to_string(i), "h");
-    slots.acquire("c", "g");
-    slots.acquire("d", "g");
-    const auto woken = slots.release("a");
-    ASSERT_EQ(woken.size(), 32U);
-    EXPECT_THAT(std::vector(woken.begin(), woken.begin() + 3), ElementsAre("c", "d", "other 0"));
+std::string claim(const std::string& name) {
+    return claim_lock("db", name);
 }
 
-TEST(RunSlots, TellsTheSameWhoeverRuns) {
-    RunSlots slots(10);
-    slots.acquire("a", "g");
-    const auto before = slots.acquire("c", "g");
-    slots.release("a");
-    slots.acquire("b", "g");
-    EXPECT_EQ(slots.acquire("c", "g"), before) << "or each that waits is written whenever another one runs";
-}
+/// Locks, and who is ready by name.
+struct Arena {
+    Locks locks;
+    explicit Arena(std::size_t limit) : locks(limit) {}
 
-TEST(RunSlots, RunsUnderWayAreHeldWhateverTheLimit) {
-    RunSlots slots(1);
-    slots.hold("a", "g");
-    slots.hold("b", "g");
-    EXPECT_EQ(slots.held(), 2U);
-    EXPECT_TRUE(slots.acquire("c", "h"));
-    EXPECT_THAT(slots.release("b"), ElementsAre("c"));
-    EXPECT_TRUE(slots.acquire("d", "g")) << "a still runs";
-}
-
-TEST(RunSlots, AnObjectMadeAnewWithAnotherSourceLeavesTheFirst) {
-    for (const bool under_way : {false, true}) {
-        RunSlots slots(10);
-        EXPECT_FALSE(slots.acquire("a", "g"));
-        if (under_way) {
-            slots.hold("a", "h");
-        } else {
-            EXPECT_FALSE(slots.acquire("a", "h"));
-        }
-        EXPECT_THAT(*slots.acquire("c", "h"), HasSubstr("another backup of the same source and database runs"));
-        EXPECT_FALSE(slots.acquire("b", "g"));
-        slots.release("a");
-        EXPECT_FALSE(slots.acquire("c", "h"));
+    std::optional<std::string> wants(const std::string& name, const Names& names) {
+        const auto blocked = locks.acquire(run(name), names);
+        return blocked ? std::optional(blocked->message) : std::nullopt;
     }
+    void ends(const std::string& name) { locks.keep_only(name, {}); }
+    [[nodiscard]] Names ready() const {
+        Names names;
+        for (const auto& holder : locks.ready()) names.push_back(holder.uid);
+        return names;
+    }
+};
+
+TEST(Locks, HaveOneHolderEach) {
+    Arena a(10);
+    EXPECT_FALSE(a.wants("a", {source("s")}));
+    EXPECT_FALSE(a.wants("a", {source("s")})) << "who has it keeps it";
+    EXPECT_EQ(a.wants("b", {source("s")}), "source db/s, database graph.db is held by Neo4jBackup db/a");
+    EXPECT_FALSE(a.wants("c", {source("t")}));
+    EXPECT_THAT(a.ready(), IsEmpty());
+    a.ends("a");
+    EXPECT_THAT(a.ready(), ElementsAre("b"));
+    EXPECT_FALSE(a.wants("b", {source("s")}));
+    EXPECT_EQ(a.locks.running(), 2U);
+    EXPECT_EQ(a.locks.waiting(), 0U);
 }
 
-TEST(RunSlots, AWaiterThatGoesIsForgotten) {
-    RunSlots slots(1);
-    slots.acquire("a", "g");
-    slots.acquire("b", "g");
-    slots.release("b");
-    EXPECT_THAT(slots.release("a"), ElementsAre());
+TEST(Locks, LimitHowManyRun) {
+    Arena a(1);
+    EXPECT_FALSE(a.wants("a", {source("a")}));
+    EXPECT_THAT(*a.wants("b", {source("b")}), HasSubstr("the operator's limit"));
+    EXPECT_THAT(*a.wants("c", {source("c")}), HasSubstr("the operator's limit"));
+    a.ends("a");
+    EXPECT_THAT(a.ready(), ElementsAre("b"));
+    EXPECT_THAT(*a.wants("c", {source("c")}), HasSubstr("runs that came first"));
+    EXPECT_FALSE(a.wants("b", {source("b")}));
+}
+
+TEST(Locks, AreTakenInTheOrderOfThoseThatWait) {
+    Arena a(10);
+    a.wants("a", {source("s")});
+    a.wants("b", {source("s")});
+    a.wants("c", {source("s")});
+    a.ends("a");
+    EXPECT_THAT(*a.wants("c", {source("s")}), HasSubstr("Neo4jBackup db/b came first"));
+    EXPECT_THAT(*a.wants("d", {source("s")}), HasSubstr("Neo4jBackup db/b came first"));
+    EXPECT_FALSE(a.wants("b", {source("s")}));
+}
+
+TEST(Locks, TenWaitersThatCannotRunStopNobody) {
+    Arena a(1);
+    a.wants("holder", {source("busy"), claim("c")});
+    for (int i = 0; i < 10; ++i) EXPECT_TRUE(a.wants("waiter " + std::to_string(i), {source("busy")}));
+    a.locks.keep_only("holder", {source("busy")});
+    a.locks.keep_only("holder", {});
+    // The first of the ten runs and ends, but its node is silent: only its slot comes back.
+    EXPECT_FALSE(a.wants("waiter 0", {source("busy"), claim("c")}));
+    a.locks.keep_only("waiter 0", {claim("c")});
+    for (int i = 1; i < 10; ++i) EXPECT_TRUE(a.wants("waiter " + std::to_string(i), {claim("c")}));
+    EXPECT_FALSE(a.wants("good", {source("other")}));
+}
+
+TEST(Locks, OneThatLeavesTakesItsTurnAlong) {
+    Arena a(1);
+    a.wants("a", {source("s")});
+    a.wants("gone", {source("t")});
+    a.wants("b", {source("u")});
+    a.locks.leave("gone");
+    a.ends("a");
+    EXPECT_THAT(a.ready(), ElementsAre("b"));
+    EXPECT_FALSE(a.wants("b", {source("u")}));
+}
+
+TEST(Locks, ASlotIsNotKeptForTwoThatCannotBothRun) {
+    Arena a(2);
+    a.wants("a", {source("s")});
+    a.wants("x", {source("x")});
+    a.wants("b", {source("s")});
+    a.wants("c", {source("s")});
+    a.wants("d", {source("other")});
+    a.ends("a");
+    a.ends("x");
+    EXPECT_THAT(a.ready(), ElementsAre("b", "d")) << "c can't run beside b";
+    EXPECT_FALSE(a.wants("d", {source("other")}));
+    EXPECT_FALSE(a.wants("b", {source("s")}));
+}
+
+TEST(Locks, AreAllTakenOrNone) {
+    Arena a(10);
+    a.wants("a", {claim("c")});
+    EXPECT_TRUE(a.wants("b", {source("s"), claim("c")}));
+    EXPECT_FALSE(a.wants("other", {source("s")})) << "who waits holds nothing";
+}
+
+TEST(Locks, ClaimsStayWithAPodThatHasThemMounted) {
+    Arena a(1);
+    a.wants("a", {source("s"), claim("c")});
+    a.wants("b", {source("t"), claim("c")});
+    a.locks.keep_only("a", {claim("c")});
+    EXPECT_EQ(a.locks.running(), 0U) << "its slot is free";
+    EXPECT_THAT(*a.wants("b", {source("t"), claim("c")}), HasSubstr("claim db/c is held by Neo4jBackup db/a"));
+    EXPECT_FALSE(a.wants("d", {source("s")}));
+    a.ends("a");
+    a.ends("d");
+    EXPECT_THAT(a.ready(), ElementsAre("b"));
+}
+
+TEST(Locks, TellWhetherSomebodyWaitsForAHolder) {
+    Arena a(1);
+    a.wants("a", {source("s"), claim("c")});
+    EXPECT_FALSE(a.locks.is_awaited("a"));
+    a.wants("b", {source("t")});
+    EXPECT_FALSE(a.locks.is_awaited("a")) << "it waits for a slot only";
+    a.wants("d", {source("u"), claim("c")});
+    EXPECT_TRUE(a.locks.is_awaited("a"));
+    a.locks.leave("d");
+    EXPECT_FALSE(a.locks.is_awaited("a"));
+    EXPECT_FALSE(a.locks.is_awaited("nobody"));
+}
+
+TEST(Locks, RunsUnderWayAreHeldWhateverTheLimit) {
+    Arena a(1);
+    a.locks.hold(run("a"), {source("s")});
+    a.locks.hold(run("b"), {source("t")});
+    EXPECT_EQ(a.locks.running(), 2U);
+    EXPECT_TRUE(a.wants("c", {source("u")}));
+    a.ends("b");
+    EXPECT_TRUE(a.wants("c", {source("u")})) << "a still runs";
+    a.ends("a");
+    EXPECT_FALSE(a.wants("c", {source("u")}));
+}
+
+TEST(Locks, TheFirstOfTwoRecoveredHoldersKeepsALock) {
+    Arena a(10);
+    a.locks.hold(run("a"), {source("s")});
+    a.locks.hold(run("b"), {source("s")});
+    a.ends("b");
+    EXPECT_THAT(*a.wants("c", {source("s")}), HasSubstr("db/a"));
+}
+
+TEST(Locks, AWaiterThatWantsOthersKeepsItsTurn) {
+    Arena a(1);
+    a.wants("a", {source("s")});
+    a.wants("b", {source("t")});
+    a.wants("c", {source("u")});
+    a.wants("b", {source("v")});
+    EXPECT_EQ(a.locks.waiting(), 2U);
+    a.ends("a");
+    EXPECT_THAT(a.ready(), ElementsAre("b"));
+}
+
+TEST(Locks, NoMoreAreWokenThanCanStart) {
+    Arena a(100);
+    a.wants("a", {source("s")});
+    for (int i = 0; i < 50; ++i) a.wants("w" + std::to_string(i), {source("s"), source(std::to_string(i))});
+    a.ends("a");
+    EXPECT_THAT(a.ready(), ElementsAre("w0"));
+}
+
+TEST(LockNames, KeepNamespacesApart) {
+    EXPECT_NE(source_lock("a", "s", "d"), source_lock("b", "s", "d"));
+    EXPECT_NE(claim_lock("a", "c"), claim_lock("b", "c"));
+    EXPECT_TRUE(is_claim_lock(claim_lock("a", "c")));
+    EXPECT_FALSE(is_claim_lock(source_lock("claim a", "c", "d")));
 }
 
 }  // namespace
-}  // namespace n4b::controllers
+}  // namespace n4b::run
