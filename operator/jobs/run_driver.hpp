@@ -42,6 +42,8 @@ struct Run {
     /// Puts the step into the object's status. May change the verdict's message and add events. The preparation is that
     /// of the attempt that starts, or null.
     std::function<StatusTexts(run::RunStep&, const run::Preparation*)> finish{};
+    /// Told once, when the end of the run has been written. May be empty.
+    std::function<void(const run::Verdict&)> ended{};
     /// The run's part of an object's JSON.
     std::function<base::Result<run::RunStatus>(const nlohmann::json&)> read{};
 };

@@ -70,7 +70,6 @@ Result<Requeue> BackupController::refuse(const std::string& key) {
 
 Result<Requeue> BackupController::drive(const Backup& backup) {
     const auto source = parts_.sources.get(backup.meta.object_namespace + "/" + backup.spec.source);
-    std::optional<run::Verdict> ended;
     const auto finish = [&](run::RunStep& step, const run::Preparation* prepared) -> jobs::StatusTexts {
         const auto status = status_after({.backup = backup,
                                           .source = source.get(),
@@ -78,8 +77,13 @@ Result<Requeue> BackupController::drive(const Backup& backup) {
                                           .runner_image = parts_.config.image,
                                           .now = parts_.clock.system_now()},
                                          step);
-        if (step.status.finished()) ended = step.verdict;
         return {.whole = status_json(status), .conditions = conditions_json(status)};
+    };
+    const auto ended = [&](const run::Verdict& verdict) {
+        parts_.metrics.run_finished(kKind, result_of(verdict), verdict.reason);
+        telemetry::info("a backup ended", {{"backup", backup.meta.key()},
+                                           {"reason", std::string(to_string(verdict.reason))},
+                                           {"detail", verdict.message}});
     };
     N4B_TRY(const auto requeue,
             parts_.driver.drive({.owner = owner_of(backup),
@@ -91,16 +95,11 @@ Result<Requeue> BackupController::drive(const Backup& backup) {
                                  .status_before = status_json(backup.status),
                                  .prepare = [&](const auto& start) { return prepare(backup, start); },
                                  .finish = finish,
+                                 .ended = ended,
                                  .read = [](const auto& json) -> Result<run::RunStatus> {
                                      N4B_TRY(const auto live, parse_backup(json));
                                      return live.status.run;
                                  }}));
-    if (ended && !backup.status.run.finished()) {
-        parts_.metrics.run_finished(kKind, result_of(*ended), ended->reason);
-        telemetry::info("a backup ended", {{"backup", backup.meta.key()},
-                                           {"reason", std::string(to_string(ended->reason))},
-                                           {"detail", ended->message}});
-    }
     return expire(backup, requeue);
 }
 
