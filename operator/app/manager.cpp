@@ -19,8 +19,10 @@
 #include "operator/http/cpprest_transport.hpp"
 #include "operator/http/plain_get.hpp"
 #include "operator/kube/cluster_config.hpp"
+#include "operator/kube/kube_metrics.hpp"
 #include "operator/kube/reflector.hpp"
 #include "operator/runtime/controller.hpp"
+#include "operator/runtime/runtime_metrics.hpp"
 #include "operator/telemetry/log.hpp"
 #include "operator/telemetry/metrics.hpp"
 
@@ -115,13 +117,14 @@ public:
           backup_loop_(
               "Neo4jBackup", backup_queue_,
               [this](const std::string& key, const std::stop_token& stop) { return backups_.reconcile(key, stop); },
-              [this](const runtime::Outcome& o) { observe("Neo4jBackup", backup_queue_, o); }),
+              [this](const runtime::Outcome& o) { metrics_.reconciled("Neo4jBackup", o.error, o.took); }),
           storage_loop_(
               "Neo4jBackupStorage", storage_queue_,
               [this](const std::string& key, const std::stop_token&) { return storages_.reconcile(key); },
-              [this](const runtime::Outcome& o) { observe("Neo4jBackupStorage", storage_queue_, o); }) {}
+              [this](const runtime::Outcome& o) { metrics_.reconciled("Neo4jBackupStorage", o.error, o.took); }) {}
 
     Result<void> run(const std::stop_token& stop) {
+        collect_metrics();
         N4B_TRY(const auto server,
                 httpd::Server::start({.port = options_.http_port,
                                       .handlers = {{"/healthz", [] { return httpd::Response{.body = "ok\n"}; }},
@@ -150,14 +153,21 @@ public:
         progress_.stop();
         backup_loop_.stop();
         storage_loop_.stop();
-        reflectors_.clear();
+        std::vector<std::unique_ptr<kube::Reflector>> ended;
+        const std::scoped_lock lock(mutex_);
+        ended.swap(reflectors_);  // Destroyed after the lock.
         return {};
     }
 
 private:
-    void observe(const char* name, const runtime::WorkQueue& queue, const runtime::Outcome& outcome) {
-        metrics_.reconciled(name, outcome.error, outcome.took);
-        metrics_.queue_depth(name, queue.depth());
+    /// Once all that is asked is there, and before anybody asks.
+    void collect_metrics() {
+        metrics_.add_collector([this] { return std::vector{kube::events_metric(recorder_)}; });
+        metrics_.add_collector([this] { return runtime::loop_metrics({&backup_loop_, &storage_loop_}); });
+        metrics_.add_collector([this] {
+            const std::scoped_lock lock(mutex_);
+            return kube::reflector_metrics(reflectors_);
+        });
     }
 
     /// Wakes the backup whose Job or pod changed.
@@ -192,11 +202,11 @@ private:
                base::Result<T> (*parse)(const nlohmann::json&), const std::string& kind) {
         resource.scope = scope;
         resource.kind = kind;
-        const auto unreadable = [this, kind](const kube::ObjectMeta& meta, const base::Error& error) {
-            metrics_.unreadable_object(kind);
+        const auto unreadable = [kind](const kube::ObjectMeta& meta, const base::Error& error) {
             telemetry::warn("an object can't be read",
                             {{"kind", kind}, {"object", meta.key()}, {"error", error.message}});
         };
+        const std::scoped_lock lock(mutex_);
         reflectors_.push_back(std::make_unique<kube::Reflector>(transport_, std::move(resource),
                                                                 kube::sink_of<T>(store, scope, parse, unreadable)));
     }

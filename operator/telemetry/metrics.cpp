@@ -7,6 +7,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <limits>
+#include <mutex>
 
 namespace n4b::telemetry {
 namespace {
@@ -21,16 +22,31 @@ prometheus::Labels labels_of(const RunLabels& run) {
     return {{"namespace", run.object_namespace}, {"source", run.source}, {"database", run.database}};
 }
 
+prometheus::MetricFamily family_of(const Collected& collected) {
+    const bool counter = collected.kind == Collected::Kind::kCounter;
+    prometheus::MetricFamily family;
+    family.name = collected.name;
+    family.help = collected.help;
+    family.type = counter ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge;
+    for (const auto& sample : collected.samples) {
+        prometheus::ClientMetric metric;
+        for (const auto& [name, value] : sample.labels) metric.label.push_back({name, value});
+        metric.counter.value = metric.gauge.value = sample.value;
+        family.metric.push_back(std::move(metric));
+    }
+    return family;
+}
+
 }  // namespace
 
 struct Metrics::Impl {
+    std::mutex mutex{};
+    std::vector<Collector> collectors{};
     prometheus::Registry registry{};
     prometheus::Family<prometheus::Counter>& reconciles =
         BuildCounter().Name("neo4jbackup_reconcile_total").Help("Reconciles by result.").Register(registry);
     prometheus::Family<prometheus::Histogram>& seconds =
         BuildHistogram().Name("neo4jbackup_reconcile_time_seconds").Help("Time of a reconcile.").Register(registry);
-    prometheus::Family<prometheus::Gauge>& depth =
-        BuildGauge().Name("workqueue_depth").Help("Keys that wait for a worker.").Register(registry);
     prometheus::Family<prometheus::Counter>& finished = BuildCounter()
                                                             .Name("neo4jbackup_backups_finished_total")
                                                             .Help("Backups that ended, by result and reason.")
@@ -43,11 +59,6 @@ struct Metrics::Impl {
             .Help(
                 "Commit time up to which the last succeeded backup restores, at most when it ended, by source and "
                 "database.")
-            .Register(registry);
-    prometheus::Family<prometheus::Counter>& unreadable =
-        BuildCounter()
-            .Name("neo4jbackup_unreadable_objects_total")
-            .Help("Objects from the API server that could not be read.")
             .Register(registry);
     prometheus::Family<prometheus::Gauge>& expiry =
         BuildGauge()
@@ -81,10 +92,6 @@ Metrics::~Metrics() = default;
 void Metrics::reconciled(const std::string& controller, bool error, std::chrono::steady_clock::duration took) {
     impl_->reconciles.Add({{"controller", controller}, {"result", error ? "error" : "success"}}).Increment();
     impl_->seconds.Add({{"controller", controller}}, kSeconds).Observe(std::chrono::duration<double>(took).count());
-}
-
-void Metrics::queue_depth(const std::string& controller, std::size_t depth) {
-    impl_->depth.Add({{"name", controller}}).Set(static_cast<double>(depth));
 }
 
 void Metrics::backup_finished(bool succeeded, const std::string& reason) {
@@ -122,12 +129,22 @@ void Metrics::run_ended(const RunLabels& run) {
     impl_->files.Remove(&impl_->files.Add(labels_of(run)));
 }
 
-void Metrics::unreadable_object(const std::string& kind) {
-    impl_->unreadable.Add({{"kind", kind}}).Increment();
+void Metrics::add_collector(Collector collector) {
+    const std::scoped_lock lock(impl_->mutex);
+    impl_->collectors.push_back(std::move(collector));
 }
 
 std::string Metrics::text() const {
-    return prometheus::TextSerializer().Serialize(impl_->registry.Collect());
+    std::vector<Collector> collectors;
+    {
+        const std::scoped_lock lock(impl_->mutex);
+        collectors = impl_->collectors;
+    }
+    auto families = impl_->registry.Collect();
+    for (const auto& collector : collectors) {
+        for (const auto& collected : collector()) families.push_back(family_of(collected));
+    }
+    return prometheus::TextSerializer().Serialize(families);
 }
 
 }  // namespace n4b::telemetry

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "common/base/clock.hpp"
 
@@ -18,6 +20,21 @@ struct RunLabels {
     std::string database{};
 };
 
+/// One metric as it stands when it is scraped.
+struct Collected {
+    enum class Kind { kGauge, kCounter };
+    struct Sample {
+        std::vector<std::pair<std::string, std::string>> labels{};
+        double value = 0;
+    };
+    std::string name{};
+    std::string help{};
+    Kind kind = Kind::kGauge;
+    std::vector<Sample> samples{};
+};
+/// Tells what is known at this moment. Called on the scraping thread.
+using Collector = std::function<std::vector<Collected>()>;
+
 /// The operator's metrics. Thread-safe.
 class Metrics {
 public:
@@ -27,7 +44,6 @@ public:
     Metrics& operator=(const Metrics&) = delete;
 
     void reconciled(const std::string& controller, bool error, std::chrono::steady_clock::duration took);
-    void queue_depth(const std::string& controller, std::size_t depth);
     void backup_finished(bool succeeded, const std::string& reason);
     void runs_held(std::size_t count);
     /// Of the run that succeeded last.
@@ -41,7 +57,10 @@ public:
     /// Of a run under way.
     void run_progress(const RunLabels& run, std::int64_t bytes, std::int64_t files);
     void run_ended(const RunLabels& run);
-    void unreadable_object(const std::string& kind);
+
+    /// Has the collector asked at each scrape: for what can be read off the operator's state, so that it is right at
+    /// once after a restart and goes with the objects it is about. The collector must live as long as text() is called.
+    void add_collector(Collector collector);
 
     /// Prometheus text format, version 0.0.4.
     [[nodiscard]] std::string text() const;
