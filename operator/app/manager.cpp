@@ -25,7 +25,9 @@
 #include "operator/kinds/storage/storage_loop.hpp"
 #include "operator/kube/cluster_config.hpp"
 #include "operator/kube/event_recorder.hpp"
+#include "operator/kube/kube_metrics.hpp"
 #include "operator/kube/server_clock.hpp"
+#include "operator/runtime/runtime_metrics.hpp"
 #include "operator/telemetry/log.hpp"
 #include "operator/telemetry/metrics.hpp"
 
@@ -94,10 +96,8 @@ public:
                  .api = "/apis/batch/v1",
                  .plural = "jobs",
                  .query = kOurSelector,
-                 .parse = &api::parse_job},
-                metrics_),
-          pods_({.name = "Pod", .api = "/api/v1", .plural = "pods", .query = kOurSelector, .parse = &api::parse_pod},
-                metrics_),
+                 .parse = &api::parse_job}),
+          pods_({.name = "Pod", .api = "/api/v1", .plural = "pods", .query = kOurSelector, .parse = &api::parse_pod}),
           workload_{.jobs = jobs_.store(),
                     .pods = pods_.store(),
                     .jobs_by_owner = jobs_.by_owner(),
@@ -137,15 +137,16 @@ public:
         };
         jobs_.on_change(owner_changed);
         pods_.on_change(owner_changed);
-        metrics_.collect([this] { return gauges(); });
+        metrics_.add_collector([this] { return telemetry::grouped(gauges()); });
+        metrics_.add_collector([this] { return std::vector{kube::events_metric(recorder_)}; });
+        metrics_.add_collector([this] { return loop_metrics(); });
     }
 
     Result<void> run(const std::stop_token& stop) {
-        N4B_TRY(const auto server,
-                httpd::Server::start({.port = options_.http_port,
-                                      .handlers = {{"/healthz", [this] { return health(); }},
-                                                   {"/readyz", [this] { return readiness(); }},
-                                                   {"/metrics", [this] { return metrics_page(); }}}}));
+        N4B_TRY(auto server, httpd::Server::start({.port = options_.http_port,
+                                                   .handlers = {{"/healthz", [this] { return health(); }},
+                                                                {"/readyz", [this] { return readiness(); }},
+                                                                {"/metrics", [this] { return metrics_page(); }}}}));
         watch_all();
         N4B_TRY_VOID(await_caches(stop));
         if (stop.stop_requested()) return {};
@@ -167,8 +168,10 @@ public:
         });
         progress_.stop();
         for (auto& loop : loops_) loop->stop();
-        jobs_.stop();
-        pods_.stop();
+        server.reset();  // A scrape reads the reflectors.
+        for (auto& loop : loops_) loop->unwatch();
+        jobs_.unwatch();
+        pods_.unwatch();
         return {};
     }
 
@@ -195,7 +198,7 @@ private:
         };
         std::string what;
         for (const auto& loop : loops_) {
-            if (loop->oldest_running() > kStuck) what = fmt::format("a worker of {} is stuck\n", loop->kind());
+            if (oldest_running(*loop) > kStuck) what = fmt::format("a worker of {} is stuck\n", loop->kind());
             if (stuck(loop->reflectors())) what = fmt::format("a watch of {} is stuck\n", loop->kind());
         }
         if (stuck(jobs_.reflectors()) || stuck(pods_.reflectors())) what = "a watch of Jobs or pods is stuck\n";
@@ -210,6 +213,29 @@ private:
 
     httpd::Response metrics_page() {
         return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics_.text()};
+    }
+
+    static std::chrono::steady_clock::duration oldest_running(const kinds::Loop& loop) {
+        const auto oldest = loop.controller() != nullptr ? loop.controller()->oldest_running() : std::nullopt;
+        return oldest.value_or(std::chrono::steady_clock::duration::zero());
+    }
+
+    /// Of the controllers, and of what follows the API server's objects.
+    std::vector<telemetry::Collected> loop_metrics() const {
+        std::vector<const runtime::Controller*> controllers;
+        std::vector<const kube::Reflector*> reflectors;
+        const auto add = [&](const auto& of) {
+            for (const auto& reflector : of) reflectors.push_back(reflector.get());
+        };
+        for (const auto& loop : loops_) {
+            if (loop->controller() != nullptr) controllers.push_back(loop->controller());
+            add(loop->reflectors());
+        }
+        add(jobs_.reflectors());
+        add(pods_.reflectors());
+        auto metrics = runtime::loop_metrics(controllers);
+        for (auto& metric : kube::reflector_metrics(reflectors)) metrics.push_back(std::move(metric));
+        return metrics;
     }
 
     std::vector<telemetry::GaugeSample> gauges() const {

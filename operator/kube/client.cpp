@@ -51,6 +51,16 @@ std::string string_of(std::string_view json_text) {
     return json && json->is_string() ? json->get<std::string>() : std::string();
 }
 
+bool ends_initial_events(const Json& bookmark) {
+    bool ends = false;
+    JsonObject(bookmark, "").object("metadata", [&](JsonObject& metadata) {
+        metadata.object("annotations", [&](JsonObject& annotations) {
+            ends = annotations.value_or<std::string>("k8s.io/initial-events-end", "") == "true";
+        });
+    });
+    return ends;
+}
+
 /// One event of a watch, handed on with its object. False when the watch is to end.
 bool pass_event(const ScannedDocument& document, const ObjectLimits& limits, const WatchSink& sink) {
     const std::string type = string_of(document.type);
@@ -65,6 +75,7 @@ bool pass_event(const ScannedDocument& document, const ObjectLimits& limits, con
         WatchEvent event{.resource_version = object.meta.resource_version};
         if (type == "BOOKMARK") {
             event.type = WatchEvent::Type::kBookmark;
+            event.initial_events_end = object.json != nullptr && ends_initial_events(*object.json);
             return sink(event, nullptr);
         }
         event.type = type == "DELETED" ? WatchEvent::Type::kDeleted : WatchEvent::Type::kApplied;
@@ -211,6 +222,13 @@ Result<void> Client::json_patch(const std::string& path, const std::string& json
 }
 
 Result<void> Client::watch(const CollectionQuery& collection, const WatchSink& sink, const std::stop_token& stop) {
+    std::string path = collection.path + "?watch=1";
+    if (!collection.query.empty()) path += "&" + collection.query;
+    return follow({.path = path}, collection, sink, stop);
+}
+
+Result<void> Client::follow(const http::Request& request, const CollectionQuery& collection, const WatchSink& sink,
+                            const std::stop_token& stop) {
     const std::string where = "watch " + collection.path;
     bool broken = false;
     ObjectScanner scanner(
@@ -219,11 +237,38 @@ Result<void> Client::watch(const CollectionQuery& collection, const WatchSink& s
             broken = !document.has_object;
             return !broken && pass_event(document, collection.limits, sink);
         });
-    std::string path = collection.path + "?watch=1";
-    if (!collection.query.empty()) path += "&" + collection.query;
-    N4B_TRY_VOID(scan({.path = path}, scanner, where, stop));
+    N4B_TRY_VOID(scan(request, scanner, where, stop));
     if (broken) return base::fail(ErrorCode::kUnavailable, where + ": an event without an object");
     return {};
+}
+
+Result<ListResult> Client::stream_list(const CollectionQuery& collection, const ItemSink& item) {
+    std::string path =
+        collection.path + "?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
+    if (!collection.query.empty()) path += "&" + collection.query;
+    const std::string where = "streamed list " + collection.path;
+    std::optional<ListResult> result;
+    base::Error problem{.code = ErrorCode::kUnavailable, .message = where + ": it ended early"};
+    const auto take = [&](const WatchEvent& event, const SeenObject* object) {
+        switch (event.type) {
+            case WatchEvent::Type::kApplied:
+                item(*object);
+                return true;
+            case WatchEvent::Type::kBookmark:
+                if (event.initial_events_end) result = ListResult{.resource_version = event.resource_version};
+                return !result;
+            case WatchEvent::Type::kDeleted:
+                return false;  // Never before the end of the initial events.
+            case WatchEvent::Type::kError:
+                problem = {.code = code_of(event.error_code, ""), .message = where + ": " + event.error_message};
+                return false;
+        }
+        return false;
+    };
+    const auto done = follow({.path = path, .body_timeout = kListTimeout}, collection, take, stop_);
+    if (result) return *result;
+    if (!done) return base::fail(done.error());
+    return base::fail(problem);
 }
 
 }  // namespace n4b::kube

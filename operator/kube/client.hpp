@@ -23,7 +23,8 @@ struct ListResult {
 struct WatchEvent {
     enum class Type { kApplied, kDeleted, kBookmark, kError } type = Type::kApplied;
     std::string resource_version{};
-    int error_code = 0;  ///< Of kError.
+    bool initial_events_end = false;  ///< Of a bookmark: what was there when a streamed list began is through.
+    int error_code = 0;               ///< Of kError.
     std::string error_message{};
 };
 /// object is null for bookmarks and errors. False ends the watch.
@@ -56,6 +57,9 @@ public:
     /// The same, with those that can't be read. However long the page is, no more than one object of it is in memory.
     /// Objects are passed on while the page comes, also when it fails in the end.
     base::Result<ListResult> list(const CollectionQuery& collection, const ItemSink& item);
+    /// All objects of the collection as they are now, streamed: no page has to be made by the server, nor waited for.
+    /// Invalid: the server does not do that (Kubernetes without the feature WatchList).
+    base::Result<ListResult> stream_list(const CollectionQuery& collection, const ItemSink& item);
     /// POST of one object; `created`, when given, gets it as the server stored it, with its uid.
     base::Result<void> create(const std::string& path, const std::string& json, const JsonSink& created = {});
     /// Background propagation; an object that is gone already is fine. `uid` is a precondition, and so is the resource
@@ -70,6 +74,8 @@ public:
     base::Result<void> watch(const CollectionQuery& collection, const WatchSink& sink, const std::stop_token& stop);
 
 private:
+    base::Result<void> follow(const http::Request& request, const CollectionQuery& collection, const WatchSink& sink,
+                              const std::stop_token& stop);
     base::Result<http::Response> call(const http::Request& request);
     /// Feeds the scanner until the answer ends or the scanner has had enough.
     base::Result<void> scan(const http::Request& request, ObjectScanner& scanner, const std::string& where,

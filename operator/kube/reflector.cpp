@@ -41,6 +41,7 @@ struct Reflector::Progress {
     std::stop_token stop{};
     WatchState state = Listing{};
     std::set<std::string> listed{};
+    bool paged_only = false;  ///< The server refused to stream a list, which it will do until it is another one.
     std::uint32_t failures = 0;
     std::string error{};  ///< Of the last step that failed.
     std::optional<std::chrono::milliseconds> retry_after{};
@@ -57,16 +58,28 @@ Reflector::~Reflector() {
     thread_.join();
 }
 
-WatchStep Reflector::list(Client& client, Progress& progress, const Listing& listing) {
-    if (listing.continue_token.empty()) progress.listed.clear();
-    std::string query = fmt::format("limit={}", listing.limit);
-    if (!resource_.query.empty()) query += "&" + resource_.query;
-    if (!listing.continue_token.empty()) query += "&continue=" + listing.continue_token;
-    const CollectionQuery collection{.path = resource_.path, .query = query, .limits = resource_.limits};
-    const auto page = client.list(collection, [&](const SeenObject& object) {
+base::Result<ListResult> Reflector::read_list(Client& client, Progress& progress, const Listing& listing) {
+    const auto item = [&](const SeenObject& object) {
         heard();
         if (auto key = take(object); !key.empty()) progress.listed.insert(std::move(key));
-    });
+    };
+    CollectionQuery collection{.path = resource_.path, .query = resource_.query, .limits = resource_.limits};
+    if (listing.way == ListWay::kStreamed) return client.stream_list(collection, item);
+    collection.query = fmt::format("limit={}", listing.limit);
+    if (!resource_.query.empty()) collection.query += "&" + resource_.query;
+    if (!listing.continue_token.empty()) collection.query += "&continue=" + listing.continue_token;
+    return client.list(collection, item);
+}
+
+WatchStep Reflector::list(Client& client, Progress& progress, const Listing& listing) {
+    if (listing.continue_token.empty()) progress.listed.clear();
+    const auto page = read_list(client, progress, listing);
+    if (!page && listing.way == ListWay::kStreamed && page.error().code == ErrorCode::kInvalid) {
+        telemetry::debug("the API server streams no lists, so they are asked for in pages",
+                         {{"kind", resource_.kind}, {"error", page.error().message}});
+        progress.paged_only = true;
+        return on_list_failure(listing, page.error().code);
+    }
     if (!page) {
         ++list_failures_;
         note_answer(page.error());
@@ -196,7 +209,9 @@ void Reflector::run(const std::stop_token& stop) {
     Progress progress{.stop = stop};
     while (!stop.stop_requested()) {
         const bool listing = std::holds_alternative<Listing>(progress.state);
-        const WatchStep next = step(client, progress);
+        WatchStep next = step(client, progress);
+        auto* const list_next = std::get_if<Listing>(&next.next);
+        if (list_next != nullptr && progress.paged_only) list_next->way = ListWay::kPaged;
         moved_ = std::chrono::steady_clock::now();
         progress.state = next.next;
         progress.failures = failures_after(progress.failures, next);

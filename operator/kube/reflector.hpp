@@ -73,6 +73,7 @@ private:
     struct Progress;
     void run(const std::stop_token& stop);
     WatchStep step(Client& client, Progress& progress);
+    base::Result<ListResult> read_list(Client& client, Progress& progress, const Listing& listing);
     WatchStep list(Client& client, Progress& progress, const Listing& listing);
     WatchStep watch(Client& client, Progress& progress, const Watching& watching);
     /// Takes one object in; its key, empty when not even that can be read.

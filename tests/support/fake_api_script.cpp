@@ -33,6 +33,13 @@ base::Result<http::Response> FakeApiScript::stream(const http::Request& request,
         return answer;
     }
     requests.push_back(request);
+    if (request.path.find("sendInitialEvents") != std::string::npos) {
+        if (!initial) return http::Response{.status = 422, .body = R"({"reason": "Invalid", "message": "forbidden"})"};
+        for (const auto& line : *initial) {
+            if (!in_pieces(line + "\n", sink)) break;
+        }
+        return http::Response{.status = 200};
+    }
     for (const auto& line : lines) {
         if (!in_pieces(line + "\n", sink)) break;
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +25,8 @@ public:
 
     std::deque<base::Result<http::Response>> answers{};
     std::vector<std::string> lines{};
+    /// What a streamed list brings; unset: this server streams none (422).
+    std::optional<std::vector<std::string>> initial{};
     std::vector<http::Request> requests{};  ///< In the order they came.
 };
 

@@ -42,7 +42,8 @@ std::unique_ptr<kinds::KindLoop<Backup>> make_backup_loop(const kinds::Environme
     });
     sources.on_change([&backups](const auto& key, auto&&...) { wake_waiting(backups, key, &BackupSpec::source); });
     storages.on_change([&backups](const auto& key, auto&&...) { wake_waiting(backups, key, &BackupSpec::storage); });
-    environment.metrics.collect([&backups, &sources] { return gauges_of(backups.store(), sources.store()); });
+    environment.metrics.add_collector(
+        [&backups, &sources] { return telemetry::grouped(gauges_of(backups.store(), sources.store())); });
     return loop;
 }
 

@@ -164,6 +164,47 @@ TEST(Reflector, AnUnreadableObjectOfAnotherUidMeansThatTheOldOneIsGone) {
     EXPECT_EQ(watched.store.unreadable()[0].uid, "other");
 }
 
+constexpr char kAdded[] = R"({"type": "ADDED", "object": {"metadata": {"name": "b", "namespace": "db", "uid": "u",
+    "resourceVersion": "1"}, "spec": {"databases": ["d"]}}})";
+constexpr char kInitialEnd[] = R"({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "8",
+    "annotations": {"k8s.io/initial-events-end": "true"}}}})";
+
+TEST(Reflector, StreamsItsListWhereTheServerDoesThat) {
+    FakeApiScript transport;
+    transport.initial = {kAdded, kInitialEnd, R"({"type": "DELETED", "object": {}})"};
+    const Followed followed(transport);
+    EXPECT_NE(followed.store.get("db/b"), nullptr);
+    EXPECT_EQ(transport.requests[0].path,
+              "/p?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true");
+    if (transport.requests.size() > 1) {
+        EXPECT_THAT(transport.requests[1].path, ::testing::HasSubstr("resourceVersion=8"));
+    }
+}
+
+TEST(Reflector, AStreamedListThatEndsEarlyCountsForNothing) {
+    FakeApiScript transport;
+    transport.initial = {kAdded, R"({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "3"}}})"};
+    transport.answer(200, R"({"metadata": {"resourceVersion": "9"}, "items": []})");
+    const Followed followed(transport);
+    EXPECT_EQ(followed.store.get("db/b"), nullptr) << "the pages that were asked for then don't hold it";
+    ASSERT_GE(transport.requests.size(), 2U);
+    EXPECT_EQ(transport.requests[1].path, "/p?limit=500");
+}
+
+TEST(Reflector, AsksForPagesAtOnceAndOnlyOnceWhetherTheServerStreams) {
+    FakeApiScript transport;
+    transport.answer(200, kOne);
+    transport.lines = {R"({"type": "ERROR", "object": {"code": 410, "message": "expired"}})"};
+    const Followed followed(
+        transport, [] {}, 2);
+    std::vector<std::string> streamed;
+    for (const auto& request : transport.requests) {
+        if (request.path.find("sendInitialEvents") != std::string::npos) streamed.push_back(request.path);
+    }
+    EXPECT_EQ(streamed.size(), 1U);
+    EXPECT_EQ(transport.requests[1].path, "/p?limit=500");
+}
+
 TEST(Reflector, TellsSilenceFromFailure) {
     FakeApiScript transport;
     transport.answers.emplace_back(base::fail(base::ErrorCode::kUnavailable, "no connection"));
