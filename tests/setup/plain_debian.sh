@@ -81,6 +81,8 @@ cat > "$tree/root/mount.sh" <<'M'
 set -euo pipefail
 tree=$1
 shift
+# buildah changes how / is mounted, which needs a / that is a mount.
+mount --bind "$tree" "$tree"
 mount -t proc proc "$tree/proc"
 mount --rbind /dev "$tree/dev"
 mount --rbind -o ro /sys "$tree/sys"
