@@ -46,10 +46,8 @@ class Watched {
 public:
     using Changed = typename kube::Store<T>::Changed;
 
-    Watched(kube::Kind<T> kind, telemetry::Metrics& metrics)
-        : kind_(std::move(kind)),
-          metrics_(metrics),
-          store_([this](const auto& key, const auto& before, const auto& after) {
+    explicit Watched(kube::Kind<T> kind)
+        : kind_(std::move(kind)), store_([this](const auto& key, const auto& before, const auto& after) {
               for (const auto& changed : subscribers_) changed(key, before, after);
           }) {}
 
