@@ -267,7 +267,9 @@ Result<RunDriver::Made> RunDriver::adopt(const Run& run, const run::JobRequest& 
     N4B_TRY(const bool recorded, is_recorded(run, live->meta.uid));
     if (recorded) return base::fail(ErrorCode::kConflict, fmt::format("Job {} is recorded already", attempt.job));
     if (!live->suspended || live->meta.deleted || live->meta.digest != run::job_digest(request)) {
-        N4B_TRY_VOID(parts_.client.remove(job_path(run.owner.meta, attempt.job), live->meta.uid));
+        // Nobody may have recorded it and let it go since it was read.
+        N4B_TRY_VOID(
+            parts_.client.remove(job_path(run.owner.meta, attempt.job), live->meta.uid, live->meta.resource_version));
         return base::fail(ErrorCode::kUnavailable,
                           fmt::format("Job {} was made with other settings and is being removed", attempt.job));
     }
@@ -409,7 +411,7 @@ void RunDriver::relieve(const Run& run, const run::RunStatus& status) {
 }
 
 void RunDriver::tell_held_up(const Run& run, const base::Error& error) {
-    if (error.code == ErrorCode::kCancelled) return;
+    if (error.code == ErrorCode::kCancelled || error.code == ErrorCode::kConflict) return;
     run::RunStep step{.status = run.status, .verdict = run::held_up(error.message)};
     // What is written wakes the run at once: a text that always differs would undo the wait between two tries.
     if (run.before.reason == step.verdict.reason &&

@@ -163,6 +163,21 @@ TEST(RunDriver, MakesAJobAnewThatAnEarlierLifeMadeWithOtherSettings) {
     EXPECT_EQ(b.cluster.attempts("a").size(), 1U) << "that burns no attempt";
 }
 
+TEST(RunDriver, DoesNotRemoveAJobThatAnotherOperatorLetsGoAtThatMoment) {
+    Broken b;
+    b.dies_before_it_records();
+    const auto uid = b.job_uid();
+    OperatorProcess of_those_settings(b.cluster);
+    b.cluster.image = "newer";
+    OperatorProcess updated(b.cluster);
+    b.once_after("GET", owner_path("a"), [&] { EXPECT_TRUE(of_those_settings.drive("a")); });
+    const auto done = updated.drive("a");
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().code, ErrorCode::kConflict);
+    EXPECT_EQ(b.job_uid(), uid);
+    EXPECT_TRUE(b.cluster.is_let_go("a"));
+}
+
 TEST(RunDriver, LeavesAJobOfItsNameThatIsSomebodyElses) {
     Broken b;
     b.cluster.api.put(Cluster::job_path("a"), {{"metadata", {{"namespace", "db"}}}, {"spec", {{"suspend", true}}}});
