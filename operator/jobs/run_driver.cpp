@@ -297,6 +297,7 @@ Result<void> RunDriver::write(const Run& run, run::RunStep& step, const Gathered
             return {};
         case kube::StatusWrite::kGone:
             undo(run, made);
+            step = {.status = run.status, .verdict = run.before};  // No status records the Job, so nobody lets it go.
             return {};
         case kube::StatusWrite::kConflict:
             undo(run, made);

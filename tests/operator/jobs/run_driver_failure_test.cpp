@@ -93,6 +93,22 @@ TEST(RunDriver, LeavesItsJobWhenAnotherOperatorHasRecordedIt) {
     EXPECT_EQ(b.op.locks.running(), 1U);
 }
 
+TEST(RunDriver, LetsNothingGoWhoseObjectWasDeletedMeanwhile) {
+    for (const bool answers : {true, false}) {
+        Broken b;
+        const auto before = b.cluster.owner("a");
+        b.once_after("POST", kJobs, [&] { b.cluster.delete_owner("a"); });
+        b.cluster.api.before = [&](const http::Request& request) -> std::optional<int> {
+            const bool second_look = request.method == "GET" && request.path == owner_path("a");
+            return second_look && !answers ? std::optional(503) : std::nullopt;
+        };
+        b.op.watch();
+        (void)b.op.drive_as(before);
+        EXPECT_FALSE(b.cluster.is_let_go("a"));
+        EXPECT_EQ(b.op.locks.running(), 0U);
+    }
+}
+
 TEST(RunDriver, GoesOnWithTheSameJobWhenTheAnswerToTheStatusWriteWasLost) {
     Broken b;
     b.cluster.api.lost[kStatusPatch] = 503;
