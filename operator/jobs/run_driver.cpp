@@ -151,6 +151,8 @@ Result<void> RunDriver::gather_next(const Run& run, const run::StartAttempt& wan
                                                 fmt::format("pod {} of an earlier attempt has not ended yet", *living)};
             return {};
         }
+        // A Job of an earlier attempt that has no pod yet could still make one.
+        N4B_TRY_VOID(clean_up(run, run.status, {}));
     }
     if (const auto blocked = parts_.locks.peek(holder_of(run.owner), run.locks)) {
         gathered.hindrance = run::Hindrance{Reason::kQueued, *blocked};

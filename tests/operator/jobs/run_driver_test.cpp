@@ -208,6 +208,24 @@ TEST(RunDriver, NoAttemptStartsWhileAPodOfAnEarlierOneLives) {
     EXPECT_TRUE(d.cluster.is_let_go("a", 2));
 }
 
+TEST(RunDriver, NoAttemptStartsWhileTheJobOfAnEarlierOneCouldStillMakeAPod) {
+    Drive d;
+    d.retries(1);
+    d.op.settle("a");
+    const auto call = "DELETE " + Cluster::job_path("a");
+    d.cluster.api.failures[call] = 500;
+    d.cluster.clock.now += minutes(11);
+    EXPECT_FALSE(d.op.drive("a")) << "its quota kept it from making a pod, and it can't be removed";
+    EXPECT_EQ(d.cluster.attempts("a")[0]["reason"], "StartTimeout");
+    d.cluster.clock.now += minutes(1);
+    EXPECT_FALSE(d.op.drive("a"));
+    EXPECT_FALSE(d.cluster.has_job("a", 2));
+    d.cluster.api.failures.clear();
+    d.op.settle("a");
+    EXPECT_FALSE(d.cluster.has_job("a", 1));
+    EXPECT_TRUE(d.cluster.is_let_go("a", 2));
+}
+
 TEST(RunDriver, AnAttemptOnASilentNodeDoesNotHoldUpTheNextOne) {
     Drive d;
     d.retries(1);
