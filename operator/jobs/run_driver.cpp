@@ -374,7 +374,7 @@ Result<Requeue> RunDriver::clean_up(const Run& run, const run::RunStatus& status
     const auto now = parts_.clock.system_now();
     std::vector<std::string> over;
     for (const auto& attempt : status.attempts) {
-        if (attempt.ended) over.push_back(attempt.job_uid);
+        if (attempt.ended || status.finished()) over.push_back(attempt.job_uid);
     }
     for (const auto& job : parts_.workload.jobs_of(run.owner.meta.uid)) {
         if (job->meta.deleted) continue;

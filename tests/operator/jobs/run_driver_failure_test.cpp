@@ -276,6 +276,22 @@ TEST(RunDriver, ARunWhoseConditionsAreRefusedTooHoldsNothingAndIsTriedSeldom) {
     EXPECT_THAT(b.op.metrics(), HasSubstr("refused"));
 }
 
+TEST(RunDriver, AnAttemptUnderWayGoesWithItsRunWhenTheStatusIsRefused) {
+    Broken b;
+    b.op.settle("a");
+    b.cluster.pod_runs("a");
+    b.op.settle("a");
+    refuse_status(b.cluster, false);
+    b.op.progress = run::Progress{.bytes = 5, .observed = kNow};
+    ASSERT_TRUE(b.op.drive("a"));
+    EXPECT_EQ(b.cluster.condition("a"), "False/StatusRefused");
+    b.op.settle("a");
+    EXPECT_FALSE(b.cluster.has_job("a")) << "nobody could follow it";
+    b.cluster.collect_garbage();
+    b.op.settle("a");
+    EXPECT_EQ(b.op.locks.running(), 0U);
+}
+
 TEST(RunDriver, WhatCannotBeReadIsTriedAgainAndKeepsNothing) {
     Broken b;
     b.op.settle("a");
