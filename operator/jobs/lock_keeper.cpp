@@ -116,6 +116,7 @@ void LockKeeper::settle(const run::Holder& holder, const std::vector<std::string
 void LockKeeper::sweep(const std::string& kind, const std::string& key, const std::string& current_uid) {
     {
         const std::scoped_lock lock(mutex_);
+        locks_.leave_others({.uid = current_uid, .kind = kind, .key = key});
         for (const auto& holder : locks_.holders()) {
             if (holder.kind != kind || holder.key != key || holder.uid == current_uid) continue;
             starting_.erase(holder.uid);

@@ -40,7 +40,7 @@ public:
     /// Looks at the run's Jobs and pods again. `over` is the Job whose attempt has ended: should the stores not know
     /// it, none of its pods will come any more.
     void settle(const run::Holder& holder, const std::vector<std::string>& over);
-    /// Looks at what an object of that name held under other uids: it was deleted, or made anew.
+    /// Looks at what an object of that name held or waited for under other uids: it was deleted, or made anew.
     void sweep(const std::string& kind, const std::string& key, const std::string& current_uid);
 
     /// Whether another run waits for something that this one holds.

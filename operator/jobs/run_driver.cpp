@@ -72,6 +72,7 @@ struct RunDriver::Made {
 };
 
 Result<Requeue> RunDriver::drive(const Run& run) {
+    if (run.owner.meta.deleted || run.status.finished()) parts_.locks.give_back(run.owner.meta.uid);
     if (run.owner.meta.deleted) return Requeue{};  // The garbage collector takes the Jobs.
     if (run.status.finished()) {
         relieve(run, run.status);

@@ -55,8 +55,10 @@ void Locks::wait(const Holder& holder, const std::vector<std::string>& locks) {
     // With other locks it waits for something else, but it keeps its turn.
     const auto turn = before != waiting_.end() ? before->second.turn : next_turn_++;
     leave(holder.uid);
+    leave_others(holder);
     waiting_[holder.uid] = {.holder = holder, .locks = locks, .turn = turn};
     turns_[turn] = holder.uid;
+    names_[called(holder)] = holder.uid;
     for (const auto& lock : locks) ++awaited_[lock];
 }
 
@@ -141,7 +143,13 @@ void Locks::leave(const std::string& uid) {
         if (--awaited_[lock] == 0) awaited_.erase(lock);
     }
     turns_.erase(entry->second.turn);
+    names_.erase(called(entry->second.holder));
     waiting_.erase(entry);
+}
+
+void Locks::leave_others(const Holder& present) {
+    const auto name = names_.find(called(present));
+    if (name != names_.end() && name->second != present.uid) leave(std::string(name->second));
 }
 
 std::vector<Holder> Locks::ready() const {

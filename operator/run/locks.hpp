@@ -52,6 +52,8 @@ public:
     void keep_only(const std::string& uid, const std::set<std::string>& locks);
     /// No longer waits.
     void leave(const std::string& uid);
+    /// Objects of that kind and name with another uid no longer wait: they are gone.
+    void leave_others(const Holder& present);
     /// Those that wait and could start now, in the order they came; a caller wakes them.
     [[nodiscard]] std::vector<Holder> ready() const;
     /// Everybody who holds something.
@@ -92,6 +94,7 @@ private:
     std::map<std::string, std::string> holder_of_{};  ///< Uid by lock.
     std::map<std::string, Waiting> waiting_{};        ///< By uid.
     std::map<std::uint64_t, std::string> turns_{};    ///< Uids of those, in the order they came.
+    std::map<std::string, std::string> names_{};      ///< Uids of those, by kind and key.
     std::map<std::string, std::size_t> awaited_{};    ///< How many wait, by lock.
     std::uint64_t next_turn_ = 0;
 };

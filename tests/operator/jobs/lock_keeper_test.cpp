@@ -124,6 +124,55 @@ TEST(LockKeeper, HoldsOnWhileThePodOfAnObjectLivesThatWasMadeAnew) {
     EXPECT_EQ(k.cluster.condition("a"), "Unknown/Pending");
 }
 
+TEST(LockKeeper, OneThatWasDeletedWhileItWaitedStopsNobody) {
+    Keep k(1);
+    EXPECT_TRUE(k.starts("c"));
+    EXPECT_FALSE(k.starts("a"));
+    EXPECT_FALSE(k.starts("b"));
+    k.cluster.delete_owner("a");
+    k.op.locks.sweep("Neo4jBackup", "db/a", "");
+    k.cluster.runner_ends("c", 1, Reason::kCompleted);
+    k.op.settle("c");
+    EXPECT_TRUE(k.starts("b")) << "a would never take its turn";
+}
+
+TEST(LockKeeper, OneThatIsBeingDeletedWhileItWaitsStopsNobody) {
+    Keep k(1);
+    EXPECT_TRUE(k.starts("c"));
+    EXPECT_FALSE(k.starts("a"));
+    EXPECT_FALSE(k.starts("b"));
+    k.cluster.change_owner("a", [](json& owner) { owner["metadata"]["deletionTimestamp"] = "2026-11-26T00:00:00Z"; });
+    k.op.settle("a");
+    k.cluster.runner_ends("c", 1, Reason::kCompleted);
+    k.op.settle("c");
+    EXPECT_TRUE(k.starts("b"));
+}
+
+TEST(LockKeeper, OneThatEndedWhileItWaitedStopsNobody) {
+    Keep k(1);
+    EXPECT_TRUE(k.starts("c"));
+    EXPECT_FALSE(k.starts("a"));
+    EXPECT_FALSE(k.starts("b"));
+    k.cluster.change_owner("a", [](json& owner) { owner["status"]["completionTime"] = "2026-11-26T00:00:00Z"; });
+    k.op.settle("a");
+    k.cluster.runner_ends("c", 1, Reason::kCompleted);
+    k.op.settle("c");
+    EXPECT_TRUE(k.starts("b"));
+}
+
+TEST(LockKeeper, ACancelledRunThatWasNeverLetGoHoldsNothing) {
+    Keep k;
+    k.cluster.api.failures["PATCH " + Cluster::job_path("a")] = 500;
+    EXPECT_FALSE(k.op.drive("a"));
+    k.cluster.api.failures.clear();
+    k.cluster.change_owner("a", [](json& owner) { owner["spec"]["cancel"] = true; });
+    k.op.settle("a");
+    k.op.settle("a");
+    EXPECT_EQ(k.cluster.condition("a"), "False/Cancelled");
+    EXPECT_EQ(k.op.locks.running(), 0U);
+    EXPECT_TRUE(k.starts("b"));
+}
+
 TEST(LockKeeper, APodThatAnotherContainerKeepsAliveKeepsItsClaimOnly) {
     Keep k(1);
     EXPECT_TRUE(k.starts("a"));
