@@ -23,7 +23,8 @@ std::vector<std::string> lock_names(const api::Meta& meta) {
     std::vector<std::string> names;
     for (std::size_t from = 0; from < meta.locks.size();) {
         const auto end = std::min(meta.locks.find('\n', from), meta.locks.size());
-        names.push_back(meta.locks.substr(from, end - from));
+        auto name = meta.locks.substr(from, end - from);
+        if (run::is_lock_of(meta.object_namespace, name)) names.push_back(std::move(name));
         from = end + 1;
     }
     return names;

@@ -13,7 +13,7 @@
 
 namespace n4b::jobs {
 
-/// The locks that a Job's or pod's annotation names.
+/// The locks that a Job's or pod's annotation names, of its own namespace only: anybody may write an annotation.
 std::vector<std::string> lock_names(const api::Meta& meta);
 
 /// Holds locks for as long as a pod of an attempt lives, and no longer: neither through waits and gates, nor when the

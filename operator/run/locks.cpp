@@ -8,6 +8,7 @@
 namespace n4b::run {
 namespace {
 
+constexpr char kSource[] = "source ";
 constexpr char kClaim[] = "claim ";
 constexpr std::size_t kMaxWoken = 32;  // The others look again by themselves.
 
@@ -22,11 +23,16 @@ std::string called(const Holder& holder) {
 }  // namespace
 
 std::string source_lock(const std::string& object_namespace, const std::string& source, const std::string& database) {
-    return fmt::format("source {}/{}, database {}", object_namespace, source, database);
+    return fmt::format("{}{}/{}, database {}", kSource, object_namespace, source, database);
 }
 
 std::string claim_lock(const std::string& object_namespace, const std::string& claim) {
     return fmt::format("{}{}/{}", kClaim, object_namespace, claim);
+}
+
+bool is_lock_of(const std::string& object_namespace, const std::string& lock) {
+    return lock.starts_with(fmt::format("{}{}/", kClaim, object_namespace)) ||
+           lock.starts_with(fmt::format("{}{}/", kSource, object_namespace));
 }
 
 bool is_claim_lock(const std::string& lock) {

@@ -18,6 +18,9 @@ std::string claim_lock(const std::string& object_namespace, const std::string& c
 /// mounted; any other lock is free as soon as the runner's own container has ended.
 bool is_claim_lock(const std::string& lock);
 
+/// Whether it is a lock of that namespace.
+bool is_lock_of(const std::string& object_namespace, const std::string& lock);
+
 /// Who asks for locks or holds them.
 struct Holder {
     std::string uid{};   ///< Of the object whose run it is.

@@ -252,5 +252,27 @@ TEST(LockKeeper, ARestartHoldsNothingForWhatIsOver) {
     EXPECT_EQ(again.locks.running(), 0U);
 }
 
+TEST(LockKeeper, APodNamesNoLockOfAnotherNamespace) {
+    Keep k;
+    EXPECT_TRUE(k.starts("a"));
+    k.cluster.pod_runs("a");
+    auto pod = k.cluster.api.get(Cluster::pod_path("a"));
+    k.cluster.api.objects.erase(Cluster::pod_path("a"));
+    k.cluster.api.objects.erase(Cluster::job_path("a"));
+    k.cluster.delete_owner("a");
+    pod["metadata"]["namespace"] = "elsewhere";
+    k.cluster.api.put(Cluster::pod_path("a"), pod);
+    OperatorProcess again(k.cluster);
+    again.recover();
+    again.settle("b");
+    EXPECT_TRUE(k.cluster.is_let_go("b")) << "anybody may write an annotation";
+}
+
+TEST(LockNames, AreReadOneALine) {
+    EXPECT_THAT(lock_names({.object_namespace = "db", .locks = "source db/a, database d\nclaim db/b\nclaim other/c\n"}),
+                ElementsAre("source db/a, database d", "claim db/b"));
+    EXPECT_THAT(lock_names({}), IsEmpty());
+}
+
 }  // namespace
 }  // namespace n4b::jobs
