@@ -23,7 +23,8 @@ std::vector<std::string> lock_names(const api::Meta& meta) {
     std::vector<std::string> names;
     for (std::size_t from = 0; from < meta.locks.size();) {
         const auto end = std::min(meta.locks.find('\n', from), meta.locks.size());
-        names.push_back(meta.locks.substr(from, end - from));
+        auto name = meta.locks.substr(from, end - from);
+        if (run::is_lock_of(meta.object_namespace, name)) names.push_back(std::move(name));
         from = end + 1;
     }
     return names;
@@ -116,6 +117,7 @@ void LockKeeper::settle(const run::Holder& holder, const std::vector<std::string
 void LockKeeper::sweep(const std::string& kind, const std::string& key, const std::string& current_uid) {
     {
         const std::scoped_lock lock(mutex_);
+        locks_.leave_others({.uid = current_uid, .kind = kind, .key = key});
         for (const auto& holder : locks_.holders()) {
             if (holder.kind != kind || holder.key != key || holder.uid == current_uid) continue;
             starting_.erase(holder.uid);

@@ -13,7 +13,7 @@
 
 namespace n4b::jobs {
 
-/// The locks that a Job's or pod's annotation names.
+/// The locks that a Job's or pod's annotation names, of its own namespace only: anybody may write an annotation.
 std::vector<std::string> lock_names(const api::Meta& meta);
 
 /// Holds locks for as long as a pod of an attempt lives, and no longer: neither through waits and gates, nor when the
@@ -40,7 +40,7 @@ public:
     /// Looks at the run's Jobs and pods again. `over` is the Job whose attempt has ended: should the stores not know
     /// it, none of its pods will come any more.
     void settle(const run::Holder& holder, const std::vector<std::string>& over);
-    /// Looks at what an object of that name held under other uids: it was deleted, or made anew.
+    /// Looks at what an object of that name held or waited for under other uids: it was deleted, or made anew.
     void sweep(const std::string& kind, const std::string& key, const std::string& current_uid);
 
     /// Whether another run waits for something that this one holds.

@@ -72,6 +72,7 @@ struct RunDriver::Made {
 };
 
 Result<Requeue> RunDriver::drive(const Run& run) {
+    if (run.owner.meta.deleted || run.status.finished()) parts_.locks.give_back(run.owner.meta.uid);
     if (run.owner.meta.deleted) return Requeue{};  // The garbage collector takes the Jobs.
     if (run.status.finished()) {
         relieve(run, run.status);
@@ -152,6 +153,8 @@ Result<void> RunDriver::gather_next(const Run& run, const run::StartAttempt& wan
                                                 fmt::format("pod {} of an earlier attempt has not ended yet", *living)};
             return {};
         }
+        // A Job of an earlier attempt that has no pod yet could still make one.
+        N4B_TRY_VOID(clean_up(run, run.status, {}));
     }
     if (const auto blocked = parts_.locks.peek(holder_of(run.owner), run.locks)) {
         gathered.hindrance = run::Hindrance{Reason::kQueued, *blocked};
@@ -268,7 +271,9 @@ Result<RunDriver::Made> RunDriver::adopt(const Run& run, const run::JobRequest& 
     N4B_TRY(const bool recorded, is_recorded(run, live->meta.uid));
     if (recorded) return base::fail(ErrorCode::kConflict, fmt::format("Job {} is recorded already", attempt.job));
     if (!live->suspended || live->meta.deleted || live->meta.digest != run::job_digest(request)) {
-        N4B_TRY_VOID(parts_.client.remove(job_path(run.owner.meta, attempt.job), live->meta.uid));
+        // Nobody may have recorded it and let it go since it was read.
+        N4B_TRY_VOID(
+            parts_.client.remove(job_path(run.owner.meta, attempt.job), live->meta.uid, live->meta.resource_version));
         return base::fail(ErrorCode::kUnavailable,
                           fmt::format("Job {} was made with other settings and is being removed", attempt.job));
     }
@@ -296,6 +301,7 @@ Result<void> RunDriver::write(const Run& run, run::RunStep& step, const Gathered
             return {};
         case kube::StatusWrite::kGone:
             undo(run, made);
+            step = {.status = run.status, .verdict = run.before};  // No status records the Job, so nobody lets it go.
             return {};
         case kube::StatusWrite::kConflict:
             undo(run, made);
@@ -370,7 +376,7 @@ Result<Requeue> RunDriver::clean_up(const Run& run, const run::RunStatus& status
     const auto now = parts_.clock.system_now();
     std::vector<std::string> over;
     for (const auto& attempt : status.attempts) {
-        if (attempt.ended) over.push_back(attempt.job_uid);
+        if (attempt.ended || status.finished()) over.push_back(attempt.job_uid);
     }
     for (const auto& job : parts_.workload.jobs_of(run.owner.meta.uid)) {
         if (job->meta.deleted) continue;
@@ -410,7 +416,7 @@ void RunDriver::relieve(const Run& run, const run::RunStatus& status) {
 }
 
 void RunDriver::tell_held_up(const Run& run, const base::Error& error) {
-    if (error.code == ErrorCode::kCancelled) return;
+    if (error.code == ErrorCode::kCancelled || error.code == ErrorCode::kConflict) return;
     run::RunStep step{.status = run.status, .verdict = run::held_up(error.message)};
     // What is written wakes the run at once: a text that always differs would undo the wait between two tries.
     if (run.before.reason == step.verdict.reason &&

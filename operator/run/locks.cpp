@@ -8,6 +8,7 @@
 namespace n4b::run {
 namespace {
 
+constexpr char kSource[] = "source ";
 constexpr char kClaim[] = "claim ";
 constexpr std::size_t kMaxWoken = 32;  // The others look again by themselves.
 
@@ -22,11 +23,16 @@ std::string called(const Holder& holder) {
 }  // namespace
 
 std::string source_lock(const std::string& object_namespace, const std::string& source, const std::string& database) {
-    return fmt::format("source {}/{}, database {}", object_namespace, source, database);
+    return fmt::format("{}{}/{}, database {}", kSource, object_namespace, source, database);
 }
 
 std::string claim_lock(const std::string& object_namespace, const std::string& claim) {
     return fmt::format("{}{}/{}", kClaim, object_namespace, claim);
+}
+
+bool is_lock_of(const std::string& object_namespace, const std::string& lock) {
+    return lock.starts_with(fmt::format("{}{}/", kClaim, object_namespace)) ||
+           lock.starts_with(fmt::format("{}{}/", kSource, object_namespace));
 }
 
 bool is_claim_lock(const std::string& lock) {
@@ -55,8 +61,10 @@ void Locks::wait(const Holder& holder, const std::vector<std::string>& locks) {
     // With other locks it waits for something else, but it keeps its turn.
     const auto turn = before != waiting_.end() ? before->second.turn : next_turn_++;
     leave(holder.uid);
+    leave_others(holder);
     waiting_[holder.uid] = {.holder = holder, .locks = locks, .turn = turn};
     turns_[turn] = holder.uid;
+    names_[called(holder)] = holder.uid;
     for (const auto& lock : locks) ++awaited_[lock];
 }
 
@@ -141,7 +149,13 @@ void Locks::leave(const std::string& uid) {
         if (--awaited_[lock] == 0) awaited_.erase(lock);
     }
     turns_.erase(entry->second.turn);
+    names_.erase(called(entry->second.holder));
     waiting_.erase(entry);
+}
+
+void Locks::leave_others(const Holder& present) {
+    const auto name = names_.find(called(present));
+    if (name != names_.end() && name->second != present.uid) leave(std::string(name->second));
 }
 
 std::vector<Holder> Locks::ready() const {

@@ -18,6 +18,9 @@ std::string claim_lock(const std::string& object_namespace, const std::string& c
 /// mounted; any other lock is free as soon as the runner's own container has ended.
 bool is_claim_lock(const std::string& lock);
 
+/// Whether it is a lock of that namespace.
+bool is_lock_of(const std::string& object_namespace, const std::string& lock);
+
 /// Who asks for locks or holds them.
 struct Holder {
     std::string uid{};   ///< Of the object whose run it is.
@@ -52,6 +55,8 @@ public:
     void keep_only(const std::string& uid, const std::set<std::string>& locks);
     /// No longer waits.
     void leave(const std::string& uid);
+    /// Objects of that kind and name with another uid no longer wait: they are gone.
+    void leave_others(const Holder& present);
     /// Those that wait and could start now, in the order they came; a caller wakes them.
     [[nodiscard]] std::vector<Holder> ready() const;
     /// Everybody who holds something.
@@ -92,6 +97,7 @@ private:
     std::map<std::string, std::string> holder_of_{};  ///< Uid by lock.
     std::map<std::string, Waiting> waiting_{};        ///< By uid.
     std::map<std::uint64_t, std::string> turns_{};    ///< Uids of those, in the order they came.
+    std::map<std::string, std::string> names_{};      ///< Uids of those, by kind and key.
     std::map<std::string, std::size_t> awaited_{};    ///< How many wait, by lock.
     std::uint64_t next_turn_ = 0;
 };

@@ -226,7 +226,8 @@ std::optional<base::SystemTime> keep_job_until(const RunStatus& status, const ap
     constexpr base::SystemTime kNow = base::SystemTime::min();
     for (const auto& attempt : status.attempts) {
         if (attempt.job_uid != job.meta.uid) continue;
-        if (!attempt.ended) return std::nullopt;
+        // A run whose status was refused is over without an end of its attempt.
+        if (!attempt.ended) return status.finished() ? std::optional(kNow) : std::nullopt;
         if (attempt.reason == to_string(Reason::kCompleted)) return kNow;
         const bool ran = job.complete || job.failed || (pod != nullptr && pod->runner && pod->runner->terminated);
         return ran ? *attempt.ended + kKeepFailedJobs : kNow;

@@ -1,80 +1,99 @@
-#include "operator/controllers/progress_poller.hpp"
+#include "operator/jobs/progress_poller.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "common/contract/progress.hpp"
 
-namespace n4b::controllers {
+namespace n4b::jobs {
 namespace {
 
-using ::testing::HasSubstr;
-using ::testing::Not;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
-/// One backup whose runner works, and what it answers.
+/// One Job whose runner works, and what it answers.
 struct Poll {
-    World world{.backups = kube::Store<api::Backup>([](auto&&...) {}),
-                .storages = kube::Store<api::Storage>([](auto&&...) {}),
-                .jobs = kube::Store<api::Job>([](auto&&...) {}),
-                .pods = kube::Store<api::Pod>([](auto&&...) {})};
-    telemetry::Metrics metrics{};
+    kube::Store<api::Job> jobs{[](auto&&...) {}};
+    kube::Store<api::Pod> pods{[](auto&&...) {}};
+    Workload workload{.jobs = jobs, .pods = pods};
     base::RealClock clock{};
     base::Result<std::string> answer = std::string();
     std::vector<std::string> asked{};
     std::vector<std::string> woken{};
-    ProgressPoller poller{{.world = world,
-                           .metrics = metrics,
+    ProgressPoller poller{{.workload = workload,
                            .clock = clock,
                            .fetch =
                                [this](const std::string& ip, const std::stop_token&) {
                                    asked.push_back(ip);
                                    return answer;
                                },
-                           .wake = [this](const std::string& key) { woken.push_back(key); }}};
+                           .wake = [this](const auto& kind, const auto& key) { woken.push_back(kind + " " + key); }}};
 
     Poll() {
-        api::Backup backup;
-        backup.meta = {.object_namespace = "db", .name = "b", .uid = "u-1"};
-        backup.spec.source = "prod";
-        backup.spec.database = "graph.db";
-        world.backups.apply("db/b", backup);
-        running(true);
+        job({});
+        pod({.running = true});
         tells("u-1");
     }
-    void running(bool running) {
-        api::Pod pod{.ip = "10.0.0.9"};
-        pod.meta.backup_uid = "u-1";
-        pod.runner = api::RunnerContainer{.running = running};
-        world.pods.apply("db/b-1-x", pod);
+    void job(api::Job job) {
+        job.meta = {.object_namespace = "db",
+                    .name = "b-1",
+                    .uid = "job",
+                    .controller_uid = "u-1",
+                    .owner_kind = "Neo4jBackup",
+                    .owner_name = "b"};
+        jobs.apply("db/b-1", job);
+    }
+    void pod(api::RunnerContainer runner, const std::string& job_uid = "job") {
+        api::Pod pod{.ip = "10.0.0.9", .source = "prod", .database = "graph.db"};
+        pod.meta = {.object_namespace = "db", .name = "b-1-x", .uid = "pod", .controller_uid = job_uid};
+        pod.runner = std::move(runner);
+        pods.apply("db/b-1-x", pod);
     }
     void tells(const char* uid) {
         answer = to_json(contract::Progress{.run_uid = uid, .attempt = 1, .phase = "Copying", .files = 3, .bytes = 77});
     }
-    std::optional<api::RunProgress> poll() {
+    std::optional<run::Progress> poll() {
         poller.poll({});
-        return poller.latest("db/b");
+        return poller.latest("u-1");
     }
 };
 
-TEST(ProgressPoller, TellsWhatTheRunnerOfABackupTold) {
+TEST(ProgressPoller, TellsWhatTheRunnerOfARunTold) {
     Poll p;
     const auto seen = p.poll();
     ASSERT_TRUE(seen);
     EXPECT_EQ(seen->bytes, 77);
     EXPECT_EQ(seen->phase, "Copying");
-    EXPECT_THAT(p.asked, testing::ElementsAre("10.0.0.9"));
-    EXPECT_THAT(p.woken, testing::ElementsAre("db/b"));
-    EXPECT_THAT(p.metrics.text(),
-                HasSubstr(R"(neo4jbackup_run_bytes{database="graph.db",namespace="db",source="prod"} 77)"));
+    EXPECT_THAT(p.asked, ElementsAre("10.0.0.9"));
+    EXPECT_THAT(p.woken, ElementsAre("Neo4jBackup db/b"));
+    const auto gauges = p.poller.gauges();
+    ASSERT_EQ(gauges.size(), 2U);
+    EXPECT_EQ(gauges[0].name, "neo4jbackup_run_bytes");
+    EXPECT_EQ(gauges[0].value, 77);
+    EXPECT_EQ(gauges[0].labels,
+              (std::map<std::string, std::string>{{"database", "graph.db"}, {"namespace", "db"}, {"source", "prod"}}));
 }
 
 TEST(ProgressPoller, ForgetsARunThatHasEnded) {
     Poll p;
     p.poll();
-    p.running(false);
+    p.pod({.terminated = true});
     EXPECT_FALSE(p.poll());
     EXPECT_EQ(p.asked.size(), 1U);
-    EXPECT_THAT(p.metrics.text(), Not(HasSubstr("neo4jbackup_run_bytes{")));
+    EXPECT_THAT(p.poller.gauges(), IsEmpty());
+}
+
+TEST(ProgressPoller, AsksNobodyButTheRunnersOfJobsThatWork) {
+    for (const auto& job : {api::Job{.suspended = true}, api::Job{.complete = true}, api::Job{.failed = true}}) {
+        Poll p;
+        p.job(job);
+        EXPECT_FALSE(p.poll());
+        EXPECT_THAT(p.asked, IsEmpty());
+    }
+    Poll forged;
+    forged.pod({.running = true}, "another job");
+    EXPECT_FALSE(forged.poll());
+    EXPECT_THAT(forged.asked, IsEmpty());
 }
 
 TEST(ProgressPoller, BelievesNoOtherRunAndNoNonsense) {
@@ -88,14 +107,5 @@ TEST(ProgressPoller, BelievesNoOtherRunAndNoNonsense) {
     EXPECT_TRUE(p.woken.empty());
 }
 
-TEST(SourceLag, IsNaNWhenUnknown) {
-    telemetry::Metrics metrics;
-    const telemetry::RunLabels run{.object_namespace = "db", .source = "prod", .database = "d"};
-    metrics.source_lag(run, 3);
-    EXPECT_THAT(metrics.text(), HasSubstr(R"(lag_transactions{database="d",namespace="db",source="prod"} 3)"));
-    metrics.source_lag(run, std::nullopt);
-    EXPECT_THAT(metrics.text(), HasSubstr(R"(source="prod"} Nan)"));
-}
-
 }  // namespace
-}  // namespace n4b::controllers
+}  // namespace n4b::jobs

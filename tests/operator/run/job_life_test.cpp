@@ -46,6 +46,12 @@ TEST(JobOfARun, ThatIsNotRecordedStaysOnlyWhileItMayBe) {
     EXPECT_EQ(kept(status, job), kAtOnce);
 }
 
+TEST(JobOfARun, ThatWasOverBeforeItsAttemptEndedGoes) {
+    const RunStatus status{.attempts = {{.job = "b-1", .job_uid = "job", .started = kCreated}}, .completed = kCreated};
+    EXPECT_EQ(kept(status, {.meta = {.uid = "job"}}), kAtOnce)
+        << "its status was refused, so the run ended without an end of its attempt";
+}
+
 TEST(Progress, ChangesSeldom) {
     const Progress before{.bytes = 1000, .files = 100, .rate = 5, .phase = "Copying", .observed = kCreated};
     const auto later = [&](auto change, seconds after = seconds(10)) {
