@@ -7,7 +7,7 @@ SOURCES = $(shell git ls-files '*.hpp' '*.cpp')
 # $(call step,name,command): says what it does and how long it took.
 step = @echo "== $(1)"; start=$$SECONDS; $(2); echo "== $(1): $$((SECONDS - start)) s"
 
-.PHONY: help packages generate build test test-unit test-servers test-load test-e2e test-api test-chart try demo testbed-up testbed-down images format format-check lint fuzz bench clean
+.PHONY: help packages generate build test test-unit test-servers test-load test-e2e test-chaos test-chaos-checker test-api test-chart test-setup try demo testbed-up testbed-down images format format-check lint fuzz bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,7 @@ test: packages format-check build ## all tests: sanitizers, real Neo4j servers, 
 	$(call step,generated files,python3 crds/generate.py --check)
 	$(call step,what the testbed needs,tests/testbed/fetch.sh)
 	$(call step,chart,tests/chart/run.sh)
+	$(call step,plain Debian,tests/setup/plain_debian.sh --if-changed)
 	$(call step,ThreadSanitizer build,cmake --preset tsan > /dev/null; cmake --build --preset tsan -j $(JOBS))
 	$(call step,ThreadSanitizer tests,ctest --preset tsan)
 	$(call step,debug build,cmake --preset dev -DN4B_SERVER_TESTS=ON > /dev/null; cmake --build --preset dev -j $(JOBS))
@@ -48,9 +49,22 @@ test-e2e: ## only the end-to-end tests, on the testbed
 	$(call step,testbed,tests/e2e/setup.sh)
 	$(call step,end-to-end tests (the testbed stays up),tests/e2e/run.sh && tests/e2e/sources.sh && tests/e2e/tls.sh && tests/e2e/disruptions.sh)
 
+CHAOS_SECONDS ?= 1800
+CHAOS_SEED ?=
+test-chaos: build ## CHAOS_SECONDS (1800) of kills, freezes, restarts and broken answers for two operators
+	$(call step,testbed,tests/e2e/setup.sh)
+	$(call step,chaos,tests/chaos/run.sh $(CHAOS_SECONDS) $(CHAOS_SEED))
+
+test-chaos-checker: build ## that the checker of test-chaos finds what an operator without fencing does
+	$(call step,testbed,tests/e2e/setup.sh)
+	$(call step,chaos without fencing,tests/chaos/unfenced.sh)
+
 test-api: ## only what a real API server makes of the CRDs
 	tests/testbed/fetch.sh
 	$(call step,CRDs and API server,python3 tests/api/schemas_test.py . && tests/api/alone.sh tests/api/run.sh)
+
+test-setup: ## the set-up of a machine, in a plain Debian where nothing is installed
+	$(call step,plain Debian,tests/setup/plain_debian.sh)
 
 test-chart: ## only the tests of the Helm chart
 	tests/testbed/fetch.sh

@@ -25,7 +25,9 @@
 #include "operator/kinds/storage/storage_loop.hpp"
 #include "operator/kube/cluster_config.hpp"
 #include "operator/kube/event_recorder.hpp"
+#include "operator/kube/kube_metrics.hpp"
 #include "operator/kube/server_clock.hpp"
+#include "operator/runtime/runtime_metrics.hpp"
 #include "operator/telemetry/log.hpp"
 #include "operator/telemetry/metrics.hpp"
 
@@ -94,11 +96,12 @@ public:
                  .api = "/apis/batch/v1",
                  .plural = "jobs",
                  .query = kOurSelector,
-                 .parse = &api::parse_job},
-                metrics_),
-          pods_({.name = "Pod", .api = "/api/v1", .plural = "pods", .query = kOurSelector, .parse = &api::parse_pod},
-                metrics_),
-          workload_{.jobs = jobs_.store(), .pods = pods_.store()},
+                 .parse = &api::parse_job}),
+          pods_({.name = "Pod", .api = "/api/v1", .plural = "pods", .query = kOurSelector, .parse = &api::parse_pod}),
+          workload_{.jobs = jobs_.store(),
+                    .pods = pods_.store(),
+                    .jobs_by_owner = jobs_.by_owner(),
+                    .pods_by_owner = pods_.by_owner()},
           locks_(options.max_concurrent_runs, workload_, clock_,
                  [this](const auto& kind, const auto& key) { wake(kind, key); }),
           progress_({.workload = workload_,
@@ -134,15 +137,16 @@ public:
         };
         jobs_.on_change(owner_changed);
         pods_.on_change(owner_changed);
-        metrics_.collect([this] { return gauges(); });
+        metrics_.add_collector([this] { return telemetry::grouped(gauges()); });
+        metrics_.add_collector([this] { return std::vector{kube::events_metric(recorder_)}; });
+        metrics_.add_collector([this] { return loop_metrics(); });
     }
 
     Result<void> run(const std::stop_token& stop) {
-        N4B_TRY(const auto server,
-                httpd::Server::start({.port = options_.http_port,
-                                      .handlers = {{"/healthz", [this] { return health(); }},
-                                                   {"/readyz", [this] { return readiness(); }},
-                                                   {"/metrics", [this] { return metrics_page(); }}}}));
+        N4B_TRY(auto server, httpd::Server::start({.port = options_.http_port,
+                                                   .handlers = {{"/healthz", [this] { return health(); }},
+                                                                {"/readyz", [this] { return readiness(); }},
+                                                                {"/metrics", [this] { return metrics_page(); }}}}));
         watch_all();
         N4B_TRY_VOID(await_caches(stop));
         if (stop.stop_requested()) return {};
@@ -164,8 +168,10 @@ public:
         });
         progress_.stop();
         for (auto& loop : loops_) loop->stop();
-        jobs_.stop();
-        pods_.stop();
+        server.reset();  // A scrape reads the reflectors.
+        for (auto& loop : loops_) loop->unwatch();
+        jobs_.unwatch();
+        pods_.unwatch();
         return {};
     }
 
@@ -184,12 +190,19 @@ private:
         }
     }
 
-    /// A worker that never comes back takes no more work, and only a new process helps.
+    /// A worker or a watch that never comes back does no more work, and only a new process helps.
     httpd::Response health() const {
+        const auto stuck = [](const auto& reflectors) {
+            return std::any_of(reflectors.begin(), reflectors.end(),
+                               [](const auto& r) { return r->stuck_for() > kStuck; });
+        };
+        std::string what;
         for (const auto& loop : loops_) {
-            if (loop->oldest_running() <= kStuck) continue;
-            return {.status = 503, .body = fmt::format("a worker of {} is stuck\n", loop->kind())};
+            if (oldest_running(*loop) > kStuck) what = fmt::format("a worker of {} is stuck\n", loop->kind());
+            if (stuck(loop->reflectors())) what = fmt::format("a watch of {} is stuck\n", loop->kind());
         }
+        if (stuck(jobs_.reflectors()) || stuck(pods_.reflectors())) what = "a watch of Jobs or pods is stuck\n";
+        if (!what.empty()) return {.status = 503, .body = what};
         return {.body = "ok\n"};
     }
 
@@ -200,6 +213,29 @@ private:
 
     httpd::Response metrics_page() {
         return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics_.text()};
+    }
+
+    static std::chrono::steady_clock::duration oldest_running(const kinds::Loop& loop) {
+        const auto oldest = loop.controller() != nullptr ? loop.controller()->oldest_running() : std::nullopt;
+        return oldest.value_or(std::chrono::steady_clock::duration::zero());
+    }
+
+    /// Of the controllers, and of what follows the API server's objects.
+    std::vector<telemetry::Collected> loop_metrics() const {
+        std::vector<const runtime::Controller*> controllers;
+        std::vector<const kube::Reflector*> reflectors;
+        const auto add = [&](const auto& of) {
+            for (const auto& reflector : of) reflectors.push_back(reflector.get());
+        };
+        for (const auto& loop : loops_) {
+            if (loop->controller() != nullptr) controllers.push_back(loop->controller());
+            add(loop->reflectors());
+        }
+        add(jobs_.reflectors());
+        add(pods_.reflectors());
+        auto metrics = runtime::loop_metrics(controllers);
+        for (auto& metric : kube::reflector_metrics(reflectors)) metrics.push_back(std::move(metric));
+        return metrics;
     }
 
     std::vector<telemetry::GaugeSample> gauges() const {

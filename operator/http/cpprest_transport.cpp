@@ -1,18 +1,16 @@
 // The only file that includes cpprestsdk. What it must mind is written in docs/decisions/0002-cpprestsdk.md.
 #include "operator/http/cpprest_transport.hpp"
 
-#include <cpprest/containerstream.h>
 #include <cpprest/http_client.h>
-#include <cpprest/rawptrstream.h>
 #include <fmt/format.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <pplx/threadpool.h>
 
-#include <array>
 #include <atomic>
 #include <charconv>
 
+#include "operator/http/body_pipe.hpp"
 #include "operator/http/deadline_canceller.hpp"
 #include "operator/http/http_date.hpp"
 
@@ -24,8 +22,8 @@ using base::Result;
 using web::http::client::http_client;
 using web::http::client::http_client_config;
 
-constexpr std::size_t kReadBytes = 256 * 1024;
-constexpr int kPoolThreads = 8;  // Callbacks only: nobody blocks on the pool.
+constexpr auto kNoLimit = std::chrono::hours(24);  // No watch lasts that long.
+constexpr int kPoolThreads = 8;                    // Callbacks only: nobody blocks on the pool.
 
 struct FreeBio {
     void operator()(BIO* bio) const { BIO_free(bio); }
@@ -127,6 +125,10 @@ private:
     std::stop_callback<std::function<void()>> stopped_;
 };
 
+std::string where_of(const Request& request) {
+    return request.method + " " + request.path.substr(0, request.path.find('?'));
+}
+
 class CpprestTransport final : public Transport {
 public:
     explicit CpprestTransport(TransportOptions options)
@@ -138,24 +140,29 @@ public:
         Cancellation cancellation(stop);
         return guarded(request, cancellation, [&]() -> Result<Response> {
             const auto limit = cancellation.limit(canceller_, request.timeout);
-            auto reply = result_of(calls_.request(build(request), cancellation.token()));
-            return read_body(reply, cancellation);
+            BodyPipe pipe;
+            const auto reply = begin(calls_, request, pipe, cancellation);
+            return collect(reply, pipe, cancellation);
         });
     }
 
-    Result<Response> stream(const Request& request, const LineSink& sink, const std::stop_token& stop) override {
+    Result<Response> stream(const Request& request, const PieceSink& sink, const std::stop_token& stop) override {
         Cancellation cancellation(stop);
         return guarded(request, cancellation, [&]() -> Result<Response> {
+            BodyPipe pipe;
             web::http::http_response reply;
             {
                 // The gap is that of a stream under way: what begins one is as quick as any exchange, or dead.
                 const auto limit = cancellation.limit(canceller_, request.timeout);
-                reply = result_of(streams_.request(build(request), cancellation.token()));
-                if (reply.status_code() != 200) return read_body(reply, cancellation);
+                reply = begin(request.body_timeout ? calls_ : streams_, request, pipe, cancellation);
+                if (reply.status_code() != 200) return collect(reply, pipe, cancellation);
             }
-            read_lines(reply, sink, cancellation, stop);
-            // A reply that is dropped unread keeps its connection open; cancelling closes it.
-            cancellation.cancel();
+            const auto limit = cancellation.limit(canceller_, request.body_timeout.value_or(kNoLimit));
+            if (!pass_on(pipe, sink, cancellation, stop)) {
+                // A reply that is dropped unread keeps its connection open; cancelling closes it.
+                cancellation.cancel();
+                if (stop.stop_requested()) return base::fail(ErrorCode::kCancelled, where_of(request) + ": stopped");
+            }
             return Response{.status = 200, .date = date_of(reply)};
         });
     }
@@ -184,45 +191,45 @@ private:
         return message;
     }
 
-    static Result<Response> read_body(web::http::http_response& reply, Cancellation& cancellation) {
+    [[nodiscard]] web::http::http_response begin(http_client& client, const Request& request, const BodyPipe& pipe,
+                                                 Cancellation& cancellation) const {
+        auto message = build(request);
+        pipe.attach(message);
+        auto reply = result_of(client.request(message, cancellation.token()));
+        pipe.follow(reply);
+        return reply;
+    }
+
+    static Result<Response> collect(const web::http::http_response& reply, BodyPipe& pipe, Cancellation& cancellation) {
         Response response{.status = reply.status_code(), .retry_after = retry_after_of(reply), .date = date_of(reply)};
-        auto body = reply.body();
-        std::string piece(kReadBytes, '\0');
-        while (true) {
-            // Of bytes, as the body is: a buffer of char would be called through another class than its own.
-            concurrency::streams::rawptr_buffer<std::uint8_t> target(reinterpret_cast<std::uint8_t*>(piece.data()),
-                                                                     piece.size(), std::ios::out);
-            const std::size_t count = result_of(body.read(target, piece.size()));
-            if (count == 0) return response;
-            if (response.body.size() + count > kMaxBodyBytes) {
+        while (const auto piece = pipe.next()) {
+            if (response.body.size() + piece->size() > kMaxBodyBytes) {
                 cancellation.cancel();
                 return base::fail(ErrorCode::kInvalid,
                                   fmt::format("the answer is longer than {} MiB", kMaxBodyBytes >> 20U));
             }
-            response.body.append(piece.data(), count);
+            response.body.append(*piece);
         }
+        return response;
     }
 
-    static void read_lines(web::http::http_response& reply, const LineSink& sink, Cancellation& cancellation,
-                           const std::stop_token& stop) {
-        auto body = reply.body();
+    /// Whether the body was read to its end.
+    static bool pass_on(BodyPipe& pipe, const PieceSink& sink, Cancellation& cancellation,
+                        const std::stop_token& stop) {
         try {
-            while (!stop.stop_requested()) {
-                concurrency::streams::container_buffer<std::vector<std::uint8_t>> line;
-                const std::size_t count = result_of(body.read_line(line));
-                if (count == 0 && body.is_eof()) return;
-                const auto* text = reinterpret_cast<const char*>(line.collection().data());
-                if (count > 0 && !sink({text, line.collection().size()})) return;
+            while (const auto piece = pipe.next()) {
+                if (stop.stop_requested() || !sink(*piece)) return false;
             }
         } catch (const web::http::http_exception& error) {
             // cpprestsdk reports the end of a connection between two chunks as "no such file or directory".
             if (error.error_code() != std::errc::no_such_file_or_directory || cancellation.late()) throw;
         }
+        return true;
     }
 
     template <typename F>
     Result<Response> guarded(const Request& request, Cancellation& cancellation, F&& work) {
-        const std::string where = request.method + " " + request.path.substr(0, request.path.find('?'));
+        const std::string where = where_of(request);
         try {
             return work();
         } catch (const web::http::http_exception& error) {

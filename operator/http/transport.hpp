@@ -19,7 +19,9 @@ struct Request {
     std::string content_type{};
     std::string body{};
     std::chrono::milliseconds timeout =
-        std::chrono::seconds(15);  ///< The whole exchange; of a stream what comes before its lines.
+        std::chrono::seconds(15);  ///< The whole exchange; of a stream what comes before its body.
+    /// Of a stream: the whole body. Unset: as long as the transport hears something now and then.
+    std::optional<std::chrono::milliseconds> body_timeout{};
 };
 
 struct Response {
@@ -29,11 +31,11 @@ struct Response {
     std::optional<base::SystemTime> date{};  ///< The server's time by its `Date` header: whole seconds, cut off.
 };
 
-/// The longest body that is taken; with what is made of it, it must fit the operator's memory limit (128 MiB).
-inline constexpr std::size_t kMaxBodyBytes = std::size_t{16} << 20;
+/// The longest body that an exchange takes: one object (etcd refuses above 1.5 MiB) with room to spare.
+inline constexpr std::size_t kMaxBodyBytes = std::size_t{4} << 20;
 
-/// Takes one line of a stream, without its end; false ends the stream.
-using LineSink = std::function<bool(std::string_view line)>;
+/// Takes the next piece of a body, cut anywhere; false ends the stream.
+using PieceSink = std::function<bool(std::string_view piece)>;
 
 /// HTTP to one server. Thread-safe; calls block.
 ///
@@ -46,9 +48,11 @@ public:
     /// One exchange, its body bounded (kMaxBodyBytes).
     virtual base::Result<Response> exchange(const Request& request, const std::stop_token& stop) = 0;
 
-    /// Passes the lines of a 200 answer to the sink until the body ends; other statuses come back with their body, at
-    /// once. A connection that ends without a last chunk is a clean end too: watches are cut all the time.
-    virtual base::Result<Response> stream(const Request& request, const LineSink& sink,
+    /// Passes the body of a 200 answer to the sink as it comes, on the calling thread; no more is read from the network
+    /// than the piece that the sink works on. Other statuses come back with their body, at once. A connection that ends
+    /// without a last chunk is a clean end too: watches are cut all the time, and of a list the caller sees what is
+    /// missing.
+    virtual base::Result<Response> stream(const Request& request, const PieceSink& sink,
                                           const std::stop_token& stop) = 0;
 };
 

@@ -14,22 +14,6 @@ using base::Result;
 
 }  // namespace
 
-std::vector<JobPtr> Workload::jobs_of(const std::string& owner_uid) const {
-    std::vector<JobPtr> found;
-    for (auto& job : jobs.all()) {
-        if (job->meta.controller_uid == owner_uid) found.push_back(std::move(job));
-    }
-    return found;
-}
-
-std::vector<PodPtr> Workload::pods_of(const std::string& job_uid) const {
-    std::vector<PodPtr> found;
-    for (auto& pod : pods.all()) {
-        if (!job_uid.empty() && pod->meta.controller_uid == job_uid) found.push_back(std::move(pod));
-    }
-    return found;
-}
-
 PodPtr newest_of(const std::vector<PodPtr>& pods, const std::string& job_uid) {
     PodPtr newest;
     for (const auto& pod : pods) {

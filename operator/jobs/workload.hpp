@@ -19,9 +19,15 @@ using PodPtr = std::shared_ptr<const api::Pod>;
 struct Workload {
     const kube::Store<api::Job>& jobs;
     const kube::Store<api::Pod>& pods;
+    const kube::OwnerIndex<api::Job>& jobs_by_owner;
+    const kube::OwnerIndex<api::Pod>& pods_by_owner;
 
-    [[nodiscard]] std::vector<JobPtr> jobs_of(const std::string& owner_uid) const;
-    [[nodiscard]] std::vector<PodPtr> pods_of(const std::string& job_uid) const;
+    [[nodiscard]] std::vector<JobPtr> jobs_of(const std::string& owner_uid) const {
+        return jobs_by_owner.owned_by(owner_uid);
+    }
+    [[nodiscard]] std::vector<PodPtr> pods_of(const std::string& job_uid) const {
+        return pods_by_owner.owned_by(job_uid);
+    }
 };
 
 /// The Job and the pod of an attempt. Null: not there.

@@ -29,13 +29,15 @@ public:
     virtual void watch(http::Transport& transport, const std::vector<std::string>& namespaces) = 0;
     [[nodiscard]] virtual const std::vector<std::unique_ptr<kube::Reflector>>& reflectors() const = 0;
     virtual void start() = 0;
-    /// Lets what is being looked at finish, then stops following.
+    /// Lets what is being looked at finish.
     virtual void stop() = 0;
+    /// Stops following. Nobody may read reflectors() any more.
+    virtual void unwatch() = 0;
     /// Asks for a look at one object, or at all of them.
     virtual void look_at(const std::string& key) = 0;
     virtual void look_at_all() = 0;
-    /// How long the look that has been going on longest has been going on; 0: none is.
-    [[nodiscard]] virtual std::chrono::steady_clock::duration oldest_running() const = 0;
+    /// What looks at its objects; null: nothing does.
+    [[nodiscard]] virtual const runtime::Controller* controller() const = 0;
 };
 
 /// Follows a kind without looking at its objects: others read its store.
@@ -44,21 +46,22 @@ class Watched {
 public:
     using Changed = typename kube::Store<T>::Changed;
 
-    Watched(kube::Kind<T> kind, telemetry::Metrics& metrics)
-        : kind_(std::move(kind)),
-          metrics_(metrics),
-          store_([this](const auto& key, const auto& before, const auto& after) {
+    explicit Watched(kube::Kind<T> kind)
+        : kind_(std::move(kind)), store_([this](const auto& key, const auto& before, const auto& after) {
               for (const auto& changed : subscribers_) changed(key, before, after);
           }) {}
 
     /// Before watch() only.
     void on_change(Changed changed) { subscribers_.push_back(std::move(changed)); }
 
+    /// Is told of each object that can't be read. Before watch() only.
+    void on_unreadable(std::function<void(const kube::Unreadable&)> told) { store_.on_unreadable(std::move(told)); }
+
     void watch(http::Transport& transport, const std::vector<std::string>& namespaces) {
         for (const auto& scope : namespaces) {
-            const auto unreadable = [this](const base::Error& error) {
-                metrics_.unreadable_object(kind_.name);
-                telemetry::warn("an object can't be read", {{"kind", kind_.name}, {"error", error.message}});
+            const auto unreadable = [kind = kind_.name](const kube::ObjectMeta& meta, const base::Error& error) {
+                telemetry::warn("an object can't be read",
+                                {{"kind", kind}, {"object", meta.key()}, {"error", error.message}});
             };
             reflectors_.push_back(std::make_unique<kube::Reflector>(
                 transport,
@@ -69,17 +72,20 @@ public:
                 kube::sink_of<T>(store_, scope, kind_.parse, unreadable)));
         }
     }
-    void stop() { reflectors_.clear(); }
+    /// Nobody may read reflectors() any more.
+    void unwatch() { reflectors_.clear(); }
 
     [[nodiscard]] const kube::Kind<T>& kind() const { return kind_; }
     [[nodiscard]] const kube::Store<T>& store() const { return store_; }
+    /// By the uid of the controlling owner.
+    [[nodiscard]] const kube::OwnerIndex<T>& by_owner() const { return by_owner_; }
     [[nodiscard]] const std::vector<std::unique_ptr<kube::Reflector>>& reflectors() const { return reflectors_; }
 
 private:
     kube::Kind<T> kind_;
-    telemetry::Metrics& metrics_;
     std::vector<Changed> subscribers_{};
     kube::Store<T> store_;
+    kube::OwnerIndex<T> by_owner_{store_};
     std::vector<std::unique_ptr<kube::Reflector>> reflectors_{};
 };
 
@@ -87,7 +93,7 @@ private:
 template <typename T>
 class KindLoop final : public Loop {
 public:
-    KindLoop(kube::Kind<T> kind, telemetry::Metrics& metrics) : watched_(std::move(kind), metrics), metrics_(metrics) {
+    KindLoop(kube::Kind<T> kind, telemetry::Metrics& metrics) : watched_(std::move(kind)), metrics_(metrics) {
         watched_.on_change([this](const std::string& key, const auto&, const auto&) { queue_.add(key); });
     }
 
@@ -95,11 +101,11 @@ public:
     void reconcile_with(runtime::Reconcile reconcile, int workers) {
         workers_ = workers;
         controller_ = std::make_unique<runtime::Controller>(
-            kind(), queue_, std::move(reconcile), [this](const runtime::Outcome& outcome) {
-                metrics_.reconciled(kind(), outcome.error, outcome.took);
-                metrics_.queue_depth(kind(), queue_.depth());
-            });
+            kind(), queue_, std::move(reconcile),
+            [this](const runtime::Outcome& outcome) { metrics_.reconciled(kind(), outcome.error, outcome.took); });
     }
+    /// Is told of each object that can't be read. Before watch() only.
+    void on_unreadable(std::function<void(const kube::Unreadable&)> told) { watched_.on_unreadable(std::move(told)); }
     void on_change(typename Watched<T>::Changed changed) { watched_.on_change(std::move(changed)); }
     [[nodiscard]] const kube::Store<T>& store() const { return watched_.store(); }
 
@@ -115,16 +121,13 @@ public:
     }
     void stop() override {
         if (controller_) controller_->stop();
-        watched_.stop();
     }
+    void unwatch() override { watched_.unwatch(); }
     void look_at(const std::string& key) override { queue_.add(key); }
     void look_at_all() override {
         for (const auto& object : store().all()) queue_.add(object->meta.key(), runtime::Urgency::kAgain);
     }
-    [[nodiscard]] std::chrono::steady_clock::duration oldest_running() const override {
-        const auto oldest = controller_ ? controller_->oldest_running() : std::nullopt;
-        return oldest.value_or(std::chrono::steady_clock::duration::zero());
-    }
+    [[nodiscard]] const runtime::Controller* controller() const override { return controller_.get(); }
 
 private:
     runtime::WorkQueue queue_{};

@@ -41,6 +41,7 @@ struct Reflector::Progress {
     std::stop_token stop{};
     WatchState state = Listing{};
     std::set<std::string> listed{};
+    bool paged_only = false;  ///< The server refused to stream a list, which it will do until it is another one.
     std::uint32_t failures = 0;
     std::string error{};  ///< Of the last step that failed.
     std::optional<std::chrono::milliseconds> retry_after{};
@@ -57,20 +58,37 @@ Reflector::~Reflector() {
     thread_.join();
 }
 
+base::Result<ListResult> Reflector::read_list(Client& client, Progress& progress, const Listing& listing) {
+    const auto item = [&](const SeenObject& object) {
+        heard();
+        if (auto key = take(object); !key.empty()) progress.listed.insert(std::move(key));
+    };
+    CollectionQuery collection{.path = resource_.path, .query = resource_.query, .limits = resource_.limits};
+    if (listing.way == ListWay::kStreamed) return client.stream_list(collection, item);
+    collection.query = fmt::format("limit={}", listing.limit);
+    if (!resource_.query.empty()) collection.query += "&" + resource_.query;
+    if (!listing.continue_token.empty()) collection.query += "&continue=" + listing.continue_token;
+    return client.list(collection, item);
+}
+
 WatchStep Reflector::list(Client& client, Progress& progress, const Listing& listing) {
     if (listing.continue_token.empty()) progress.listed.clear();
-    std::string query = fmt::format("limit={}", listing.limit);
-    if (!resource_.query.empty()) query += "&" + resource_.query;
-    if (!listing.continue_token.empty()) query += "&continue=" + listing.continue_token;
-    const auto page = client.list(resource_.path, query, [&](const nlohmann::json& item) {
-        if (auto key = sink_.apply(item); !key.empty()) progress.listed.insert(std::move(key));
-    });
+    const auto page = read_list(client, progress, listing);
+    if (!page && listing.way == ListWay::kStreamed && page.error().code == ErrorCode::kInvalid) {
+        telemetry::debug("the API server streams no lists, so they are asked for in pages",
+                         {{"kind", resource_.kind}, {"error", page.error().message}});
+        progress.paged_only = true;
+        return on_list_failure(listing, page.error().code);
+    }
     if (!page) {
+        ++list_failures_;
+        note_answer(page.error());
         list_error_ = page.error().code;
         progress.retry_after = page.error().retry_after;
         progress.error = page.error().message;
         return on_list_failure(listing, page.error().code);
     }
+    heard();
     list_error_ = std::nullopt;
     if (page->continue_token.empty()) {
         sink_.retain(std::exchange(progress.listed, {}));
@@ -82,7 +100,7 @@ WatchStep Reflector::list(Client& client, Progress& progress, const Listing& lis
 WatchStep Reflector::watch(Client& client, Progress& progress, const Watching& watching) {
     // Spread over 300 to 600 s, as client-go does, so that watches don't end all at once.
     const auto seconds = std::uniform_int_distribution<int>(300, 590)(progress.random);
-    std::string query = fmt::format("watch=1&allowWatchBookmarks=true&timeoutSeconds={}&resourceVersion={}", seconds,
+    std::string query = fmt::format("allowWatchBookmarks=true&timeoutSeconds={}&resourceVersion={}", seconds,
                                     watching.resource_version);
     if (!resource_.query.empty()) query += "&" + resource_.query;
     Watching at = watching;
@@ -90,8 +108,9 @@ WatchStep Reflector::watch(Client& client, Progress& progress, const Watching& w
     progress.error = "it ended at once";
     const auto start = std::chrono::steady_clock::now();
     const auto done = client.watch(
-        resource_.path, query,
-        [&](const WatchEvent& event, const nlohmann::json* object) {
+        {.path = resource_.path, .query = query, .limits = resource_.limits},
+        [&](const WatchEvent& event, const SeenObject* object) {
+            heard();
             if (event.type == WatchEvent::Type::kError) {
                 end.clean = false;
                 end.code = code_of_watch_error(event);
@@ -99,20 +118,60 @@ WatchStep Reflector::watch(Client& client, Progress& progress, const Watching& w
                 return false;
             }
             end.brought_events = true;
-            if (object != nullptr && event.type == WatchEvent::Type::kApplied) sink_.apply(*object);
-            if (object != nullptr && event.type == WatchEvent::Type::kDeleted) sink_.remove(*object);
+            if (object != nullptr && event.type == WatchEvent::Type::kApplied) take(*object);
+            if (object != nullptr && event.type == WatchEvent::Type::kDeleted) sink_.remove(object->meta);
             if (!event.resource_version.empty()) at.resource_version = event.resource_version;
             return true;
         },
         progress.stop);
     end.lasted = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
     if (!done) {
+        note_answer(done.error());
         end.clean = false;
         end.code = done.error().code;
         progress.retry_after = done.error().retry_after;
         progress.error = done.error().message;
     }
+    if (!end.clean) ++watch_failures_;
     return on_watch_end(at, end);
+}
+
+std::string Reflector::take(const SeenObject& object) {
+    base::Result<void> done = base::fail(ErrorCode::kInvalid, base::Reason::kObjectTooLarge, object.problem);
+    if (object.json != nullptr) {
+        done = object.meta.name.empty() ? base::fail(ErrorCode::kInvalid, "metadata.name: missing")
+                                        : sink_.apply(object.meta, *object.json);
+    }
+    if (!done) {
+        ++unreadable_;
+        auto error = done.error();
+        if (!error.reason) error.reason = base::Reason::kObjectUnreadable;
+        sink_.unreadable(object.meta, error);
+    }
+    return object.meta.name.empty() ? std::string() : object.meta.key();
+}
+
+void Reflector::heard() {
+    heard_ = moved_ = std::chrono::steady_clock::now();
+}
+
+void Reflector::note_answer(const base::Error& error) {
+    // Of these the API server knows nothing; all others are an answer.
+    const bool none = error.code == ErrorCode::kDeadline || error.code == ErrorCode::kUnavailable ||
+                      error.code == ErrorCode::kCancelled || error.code == ErrorCode::kInternal;
+    if (!none) heard();
+}
+
+std::chrono::steady_clock::duration Reflector::silent_for() const {
+    return std::chrono::steady_clock::now() - heard_.load();
+}
+
+std::chrono::steady_clock::duration Reflector::stuck_for() const {
+    return std::chrono::steady_clock::now() - moved_.load();
+}
+
+ReflectorCounts Reflector::counts() const {
+    return {.list_failures = list_failures_, .watch_failures = watch_failures_, .unreadable = unreadable_};
 }
 
 WatchStep Reflector::step(Client& client, Progress& progress) {
@@ -150,7 +209,10 @@ void Reflector::run(const std::stop_token& stop) {
     Progress progress{.stop = stop};
     while (!stop.stop_requested()) {
         const bool listing = std::holds_alternative<Listing>(progress.state);
-        const WatchStep next = step(client, progress);
+        WatchStep next = step(client, progress);
+        auto* const list_next = std::get_if<Listing>(&next.next);
+        if (list_next != nullptr && progress.paged_only) list_next->way = ListWay::kPaged;
+        moved_ = std::chrono::steady_clock::now();
         progress.state = next.next;
         progress.failures = failures_after(progress.failures, next);
         if (!next.backoff) continue;

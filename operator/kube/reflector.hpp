@@ -1,6 +1,8 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
@@ -10,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include "common/base/clock.hpp"
 #include "operator/kube/client.hpp"
 #include "operator/kube/store.hpp"
 #include "operator/kube/watch_fsm.hpp"
@@ -18,19 +21,28 @@ namespace n4b::kube {
 
 /// What a reflector follows.
 struct Resource {
-    std::string path{};   ///< Collection path.
-    std::string query{};  ///< Further parameters, e.g. a label selector.
-    std::string scope{};  ///< The namespace, empty for all.
-    std::string kind{};   ///< For people.
+    std::string path{};     ///< Collection path.
+    std::string query{};    ///< Further parameters, e.g. a label selector.
+    std::string scope{};    ///< The namespace, empty for all.
+    std::string kind{};     ///< For people.
+    ObjectLimits limits{};  ///< Of each object.
 };
 
 /// Where its objects go. Called from the reflector's thread only.
 struct ObjectSink {
-    /// Stores one object and returns its key; an empty key when it can't be read (the object is skipped, the rest goes
-    /// on).
-    std::function<std::string(const nlohmann::json&)> apply;
-    std::function<void(const nlohmann::json&)> remove;
+    /// Stores one object. An error: it can't be read.
+    std::function<base::Result<void>(const ObjectMeta& meta, const nlohmann::json& json)> apply;
+    /// One that is there, but can't be read: apply said so, it is too large, or broken. It counts as listed.
+    std::function<void(const ObjectMeta& meta, const base::Error& error)> unreadable;
+    std::function<void(const ObjectMeta& meta)> remove;
     std::function<void(const std::set<std::string>& keep)> retain;
+};
+
+/// How often what went wrong, since the reflector was made.
+struct ReflectorCounts {
+    std::uint64_t list_failures = 0;
+    std::uint64_t watch_failures = 0;
+    std::uint64_t unreadable = 0;  ///< Objects seen that could not be read, each time they were seen.
 };
 
 /// Keeps a store equal to the API server by list and watch; the decisions are in watch_fsm. Owns one thread, which ends
@@ -48,45 +60,64 @@ public:
     [[nodiscard]] std::optional<base::ErrorCode> list_error() const { return list_error_; }
     /// The namespace, empty for all.
     [[nodiscard]] const std::string& scope() const { return resource_.scope; }
+    [[nodiscard]] const std::string& kind() const { return resource_.kind; }
+    /// How long the API server has said nothing: no page, event, bookmark or refusal. It grows while the API server is
+    /// away too.
+    [[nodiscard]] std::chrono::steady_clock::duration silent_for() const;
+    /// How long the thread has not got anywhere, a call that failed counting as progress. A call ends within 150 s, so
+    /// minutes of this are a fault that only a restart mends, whereas silence alone may be the API server's.
+    [[nodiscard]] std::chrono::steady_clock::duration stuck_for() const;
+    [[nodiscard]] ReflectorCounts counts() const;
 
 private:
     struct Progress;
     void run(const std::stop_token& stop);
     WatchStep step(Client& client, Progress& progress);
+    base::Result<ListResult> read_list(Client& client, Progress& progress, const Listing& listing);
     WatchStep list(Client& client, Progress& progress, const Listing& listing);
-    void tell_failure(const Progress& progress, bool listing) const;
     WatchStep watch(Client& client, Progress& progress, const Watching& watching);
+    /// Takes one object in; its key, empty when not even that can be read.
+    std::string take(const SeenObject& object);
+    void tell_failure(const Progress& progress, bool listing) const;
+    void heard();
+    void note_answer(const base::Error& error);
     http::Transport& transport_;
     Resource resource_;
     ObjectSink sink_;
     std::atomic<bool> ready_ = false;
     std::atomic<std::optional<base::ErrorCode>> list_error_{};
+    std::atomic<base::SteadyTime> heard_ = std::chrono::steady_clock::now();
+    std::atomic<base::SteadyTime> moved_ = std::chrono::steady_clock::now();
+    std::atomic<std::uint64_t> list_failures_ = 0;
+    std::atomic<std::uint64_t> watch_failures_ = 0;
+    std::atomic<std::uint64_t> unreadable_ = 0;
     std::jthread thread_{};
 };
 
-/// Binds a store and a parser; objects that can't be read are logged and skipped.
+/// Binds a store and a parser. An object that can't be read is marked so in the store; `unreadable` is told each time.
 template <typename T>
 ObjectSink sink_of(Store<T>& store, std::string scope, std::function<base::Result<T>(const nlohmann::json&)> parse,
-                   std::function<void(const base::Error&)> unreadable) {
-    return {.apply = [&store, parse, unreadable](const nlohmann::json& json) -> std::string {
-                auto object = parse(json);
-                if (!object) {
-                    unreadable(object.error());
-                    return {};
-                }
-                std::string key = object->meta.key();
-                store.apply(key, std::move(*object));
-                return key;
+                   std::function<void(const ObjectMeta&, const base::Error&)> unreadable) {
+    return {.apply = [&store, parse = std::move(parse)](const ObjectMeta& meta,
+                                                        const nlohmann::json& json) -> base::Result<void> {
+                N4B_TRY(auto object, parse(json));
+                store.apply(meta.key(), std::move(object));
+                return {};
             },
-            .remove =
-                [&store, parse = std::move(parse), unreadable = std::move(unreadable)](const nlohmann::json& json) {
-                    const auto object = parse(json);
-                    if (object) {
-                        store.remove(object->meta.key());
-                    } else {
-                        unreadable(object.error());
-                    }
+            .unreadable =
+                [&store, unreadable = std::move(unreadable)](const ObjectMeta& meta, const base::Error& error) {
+                    unreadable(meta, error);
+                    if (meta.name.empty()) return;
+                    // What is known under this name may be another object, which is gone then.
+                    const auto known = store.get(meta.key());
+                    if (known && known->meta.uid != meta.uid) store.remove(meta.key());
+                    store.mark_unreadable({.key = meta.key(),
+                                           .uid = meta.uid,
+                                           .resource_version = meta.resource_version,
+                                           .reason = error.reason.value_or(base::Reason::kObjectUnreadable),
+                                           .error = error.message});
                 },
+            .remove = [&store](const ObjectMeta& meta) { store.remove(meta.key()); },
             .retain = [&store, scope](const std::set<std::string>& keep) { store.retain(scope, keep); }};
 }
 

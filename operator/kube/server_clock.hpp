@@ -38,7 +38,7 @@ class ClockedTransport final : public http::Transport {
 public:
     ClockedTransport(http::Transport& inner, ServerClock& clock) : inner_(inner), clock_(clock) {}
     base::Result<http::Response> exchange(const http::Request& request, const std::stop_token& stop) override;
-    base::Result<http::Response> stream(const http::Request& request, const http::LineSink& sink,
+    base::Result<http::Response> stream(const http::Request& request, const http::PieceSink& sink,
                                         const std::stop_token& stop) override;
 
 private:

@@ -16,14 +16,21 @@ constexpr std::uint32_t kTold = 3;
 }  // namespace
 
 WatchStep on_page(const Listing& state, const std::string& continue_token, const std::string& resource_version) {
-    if (!continue_token.empty()) return {.next = Listing{continue_token, state.limit}};
+    if (!continue_token.empty()) return {.next = Listing{continue_token, state.limit, ListWay::kPaged}};
     return {.next = Watching{resource_version}};
 }
 
 WatchStep on_list_failure(const Listing& state, base::ErrorCode code) {
-    if (code == base::ErrorCode::kDataLoss) return {.next = Listing{}, .backoff = true};
-    if (code == base::ErrorCode::kInvalid && state.limit > 1) {
-        return {.next = Listing{state.continue_token, state.limit / 2}};
+    if (state.way == ListWay::kStreamed && code == base::ErrorCode::kInvalid) {
+        return {.next = Listing{.way = ListWay::kPaged}};
+    }
+    const bool broken = code == base::ErrorCode::kDeadline || code == base::ErrorCode::kUnavailable;
+    if (state.way == ListWay::kStreamed && broken) return {.next = Listing{.way = ListWay::kPaged}, .backoff = true};
+    if (code == base::ErrorCode::kDataLoss || code == base::ErrorCode::kInvalid) {
+        return {.next = Listing{}, .backoff = true};
+    }
+    if (code == base::ErrorCode::kDeadline && state.limit > 1) {
+        return {.next = Listing{state.continue_token, state.limit / 2, ListWay::kPaged}};
     }
     return {.next = state, .backoff = true};
 }

@@ -9,14 +9,19 @@
 
 namespace n4b::kube {
 
-/// Objects a page: with all that the schema allows in them, and twice its size when parsed, a page of them should fit
-/// the operator's memory. client-go: 500.
-inline constexpr int kPageSize = 100;
+/// Objects a page. client-go: 500. A page is read one object at a time, so its length costs no memory.
+inline constexpr int kPageSize = 500;
 
-/// The next thing to do: list a page (from the first one with an empty token), or watch from a resource version.
+/// How a list comes: streamed by a watch that begins with what is there (Kubernetes: WatchList, on by default in 1.32
+/// and from 1.34 on, refused where it is off), or in pages, each a consistent read.
+enum class ListWay { kStreamed, kPaged };
+
+/// The next thing to do: list (a page from the first one with an empty token), or watch from a resource version. A list
+/// from scratch is streamed, unless the server is known not to do that.
 struct Listing {
     std::string continue_token{};
     int limit = kPageSize;
+    ListWay way = ListWay::kStreamed;
     bool operator==(const Listing&) const = default;
 };
 struct Watching {
@@ -35,9 +40,13 @@ struct WatchStep {
 /// A page came. Listing -> Listing (more pages) or Watching (all there).
 WatchStep on_page(const Listing& state, const std::string& continue_token, const std::string& resource_version);
 
-/// A page failed. Too long (kInvalid): the same page at once with half as many objects, down to one; the list goes on
-/// so, and the next one begins with whole pages. 410 (kDataLoss): the continue token expired, so the list starts anew;
-/// throttled and others: the same page again, after a wait.
+/// A page failed. Too slow (kDeadline): the same page at once with half as many objects, down to one; the list goes on
+/// so, and the next one begins with whole pages. 410 (kDataLoss) and 400 (kInvalid): the continue token expired, or the
+/// server does not know it (another one answers now), so the list starts anew. Throttled and others: the same page
+/// again, after a wait.
+///
+/// A streamed list that is refused (400 or 422: kInvalid) is asked for in pages at once; so is one that broke or never
+/// came to its end, after a wait, since a server that streams badly may still list well.
 WatchStep on_list_failure(const Listing& state, base::ErrorCode code);
 
 /// The watch ended. Clean, or broken: watch again from where it stood, never list again. 410, on the request or inside

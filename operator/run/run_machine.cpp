@@ -139,7 +139,17 @@ void plan_between(RunStep& plan, const RunInputs& in) {
              std::chrono::ceil<milliseconds>(next.due - in.now));
 }
 
-void plan_ended_attempt(RunStep& plan, const RunInputs& in, const AttemptState& state) {
+/// An attempt that ended because of spec.cancel looks as if somebody had deleted its Job, which we did.
+AttemptState with_cancel(const RunInputs& in, AttemptState state) {
+    if (in.owner.policy.cancelled && state.reason == Reason::kJobDeleted) {
+        state.reason = Reason::kCancelled;
+        state.message = "spec.cancel is set";
+    }
+    return state;
+}
+
+void plan_ended_attempt(RunStep& plan, const RunInputs& in, const AttemptState& seen) {
+    const auto state = with_cancel(in, seen);
     const auto attempt = in.status.attempts.back();
     end_attempt(plan.status, state.reason, state.message, in.now);
     plan.report = state.report;
@@ -147,7 +157,7 @@ void plan_ended_attempt(RunStep& plan, const RunInputs& in, const AttemptState& 
         return finish(plan, in, Outcome::kSucceeded, Reason::kCompleted, state.message);
     }
     plan.events.push_back(
-        {.warning = !attempt.look_up,
+        {.warning = !attempt.look_up && state.reason != Reason::kCancelled,
          .reason = std::string(to_string(state.reason)),
          .note = fmt::format("{} {}: {}", attempt.look_up ? "look-up" : "attempt", attempt.number, state.message)});
     const Next next = next_after(in.owner, plan.status, in.now);
@@ -173,6 +183,7 @@ void plan_open_attempt(RunStep& plan, const RunInputs& in, const AttemptState& s
                  kStartRecheck);
     }
     if (in.owner.policy.cancelled) {
+        plan.verdict.message = fmt::format("spec.cancel is set: attempt {} is being ended", attempt.number);
         plan.open_job = RunStep::OpenJob::kRemove;
     } else if (state.phase == Phase::kSuspended) {
         plan.open_job = RunStep::OpenJob::kLetGo;

@@ -34,6 +34,9 @@ public:
     void start(int workers);
     void stop();
 
+    [[nodiscard]] const std::string& name() const { return name_; }
+    /// Keys that wait for a worker.
+    [[nodiscard]] std::size_t waiting() const { return queue_.depth(); }
     /// How long the reconcile that has been running longest has been running; nothing when none runs. One that never
     /// ends is a stuck worker, which no metric of finished reconciles shows. Thread-safe.
     [[nodiscard]] std::optional<std::chrono::steady_clock::duration> oldest_running() const;

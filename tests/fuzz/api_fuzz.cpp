@@ -2,20 +2,28 @@
 #include <string_view>
 
 #include "common/base/json_object.hpp"
-#include "operator/api/backup.hpp"
+#include "operator/api/pod_profile.hpp"
 #include "operator/api/workload.hpp"
+#include "operator/kinds/backup/backup.hpp"
+#include "operator/kinds/source/source.hpp"
+#include "operator/kinds/storage/storage.hpp"
 
 /// What an API server sends: the objects that the operator watches and reads. Every kind is tried on every input.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace n4b;
-    const auto json = base::parse_json({reinterpret_cast<const char*>(data), size}, 1024 * 1024, "object");
+    const std::string_view text{reinterpret_cast<const char*>(data), size};
+    (void)api::parse_pod_profile(text);
+    const auto json = base::parse_json(text, 1024 * 1024, "object");
     if (!json) return 0;
-    if (const auto backup = api::parse_backup(*json)) (void)api::status_patch(backup->meta, backup->status);
-    (void)api::parse_storage(*json);
+    if (const auto object = backup::parse_backup(*json)) (void)backup::status_json(object->status);
+    if (const auto object = source::parse_source(*json)) (void)source::status_json(*object, object->status);
+    if (const auto object = storage::parse_storage(*json)) {
+        (void)storage::status_json(object->observed_generation, object->conditions);
+    }
     (void)api::parse_job(*json);
     (void)api::parse_pod(*json);
     (void)api::parse_event(*json);
-    (void)api::parse_claim_phase(*json);
+    (void)api::parse_claim(*json);
     (void)api::parse_ready_addresses(*json, "backup");
     return 0;
 }

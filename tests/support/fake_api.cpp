@@ -1,6 +1,7 @@
 #include "tests/support/fake_api.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/json_object.hpp"
 
@@ -32,10 +33,11 @@ base::Result<http::Response> FakeApi::exchange(const http::Request& request, con
     return response;
 }
 
-base::Result<http::Response> FakeApi::stream(const http::Request& request, const http::LineSink& /*sink*/,
-                                             const std::stop_token& /*stop*/) {
-    requests.push_back(request);
-    return refusal(404, "NotFound");
+base::Result<http::Response> FakeApi::stream(const http::Request& request, const http::PieceSink& sink,
+                                             const std::stop_token& stop) {
+    auto response = exchange(request, stop);
+    if (response && response->status == 200) sink(std::exchange(response->body, {}));
+    return response;
 }
 
 bool FakeApi::asked(const std::string& method, const std::string& part) const {

@@ -14,7 +14,7 @@ namespace n4b::testing {
 class FakeApi final : public http::Transport {
 public:
     base::Result<http::Response> exchange(const http::Request& request, const std::stop_token& stop) override;
-    base::Result<http::Response> stream(const http::Request& request, const http::LineSink& sink,
+    base::Result<http::Response> stream(const http::Request& request, const http::PieceSink& sink,
                                         const std::stop_token& stop) override;
 
     /// Whether a request of that method went to a path that holds `part`.

@@ -4,6 +4,18 @@
 #include <mutex>
 
 namespace n4b::testing {
+namespace {
+
+constexpr std::size_t kPieceBytes = 7;
+
+bool in_pieces(std::string_view body, const http::PieceSink& sink) {
+    for (std::size_t at = 0; at < body.size(); at += kPieceBytes) {
+        if (!sink(body.substr(at, kPieceBytes))) return false;
+    }
+    return true;
+}
+
+}  // namespace
 
 base::Result<http::Response> FakeApiScript::exchange(const http::Request& request, const std::stop_token& /*stop*/) {
     requests.push_back(request);
@@ -13,11 +25,23 @@ base::Result<http::Response> FakeApiScript::exchange(const http::Request& reques
     return answer;
 }
 
-base::Result<http::Response> FakeApiScript::stream(const http::Request& request, const http::LineSink& sink,
+base::Result<http::Response> FakeApiScript::stream(const http::Request& request, const http::PieceSink& sink,
                                                    const std::stop_token& stop) {
+    if (request.path.find("watch=1") == std::string::npos) {
+        auto answer = exchange(request, stop);
+        if (answer && answer->status == 200) in_pieces(std::exchange(answer->body, {}), sink);
+        return answer;
+    }
     requests.push_back(request);
+    if (request.path.find("sendInitialEvents") != std::string::npos) {
+        if (!initial) return http::Response{.status = 422, .body = R"({"reason": "Invalid", "message": "forbidden"})"};
+        for (const auto& line : *initial) {
+            if (!in_pieces(line + "\n", sink)) break;
+        }
+        return http::Response{.status = 200};
+    }
     for (const auto& line : lines) {
-        if (!sink(line)) break;
+        if (!in_pieces(line + "\n", sink)) break;
     }
     if (lines.empty()) {
         std::mutex mutex;

@@ -48,6 +48,21 @@ K
 fi
 
 cd "$TB"
+# Every change of our objects, Jobs and pods, with the whole object as it then was: what tests/chaos and tests/bench judge by.
+cat > etc/audit.yaml <<'C'
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived, ResponseStarted]
+omitManagedFields: true
+rules:
+- level: RequestResponse
+  verbs: [create, update, patch, delete]
+  resources:
+  - {group: neo4jbackup.dev}
+  - {group: batch, resources: [jobs]}
+  - {group: "", resources: [pods, pods/status]}
+- level: None
+C
 background() { local name=$1; shift; setsid nohup "$@" > "log/$name.log" 2>&1 < /dev/null & echo $! > "run/$name.pid"; }
 background etcd etcd --data-dir "$TB/etcd" --unsafe-no-fsync \
   --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 --listen-peer-urls http://127.0.0.1:2380
@@ -57,7 +72,8 @@ background apiserver "$BIN/kube-apiserver" --etcd-servers=http://127.0.0.1:2379 
   --service-account-issuer=https://kubernetes.default.svc --authorization-mode=Node,RBAC \
   --enable-admission-plugins=NodeRestriction --feature-gates=MutatingAdmissionPolicy=true \
   --runtime-config=admissionregistration.k8s.io/v1beta1=true --service-cluster-ip-range=$SERVICES.0/24 --allow-privileged=true \
-  --kubelet-client-certificate=pki/admin.crt --kubelet-client-key=pki/admin.key --kubelet-preferred-address-types=InternalIP
+  --kubelet-client-certificate=pki/admin.crt --kubelet-client-key=pki/admin.key --kubelet-preferred-address-types=InternalIP \
+  --audit-policy-file=etc/audit.yaml --audit-log-path=log/audit.log --audit-log-maxsize=1000
 
 cat > etc/cni/10-bridge.conflist <<C
 {"cniVersion":"0.4.0","name":"pods","plugins":[

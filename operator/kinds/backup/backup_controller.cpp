@@ -5,6 +5,7 @@
 
 #include "operator/jobs/fresh_object.hpp"
 #include "operator/kinds/source/endpoints.hpp"
+#include "operator/kube/write_status.hpp"
 #include "operator/telemetry/log.hpp"
 
 namespace n4b::backup {
@@ -41,9 +42,30 @@ std::string result_of(const run::Verdict& verdict) {
 Result<Requeue> BackupController::reconcile(const std::string& key, const std::stop_token& stop) {
     const auto known = parts_.backups.get(key);
     parts_.locks.sweep(kKind, key, known ? known->meta.uid : std::string());
-    if (!known) return Requeue{};
+    if (!known) return refuse(key);
     return jobs::drive_fresh<Backup>(parts_.client, path_of(known->meta), &parse_backup, *known, stop,
                                      [this](const Backup& backup) { return drive(backup); });
+}
+
+/// Ends a backup that nobody can read and that has not begun, so that its user sees why in its conditions.
+Result<Requeue> BackupController::refuse(const std::string& key) {
+    const auto mark = parts_.backups.unreadable(key);
+    if (!mark) return Requeue{};
+    const auto slash = key.find('/');
+    const api::Meta meta{.object_namespace = key.substr(0, slash),
+                         .name = key.substr(slash + 1),
+                         .uid = mark->uid,
+                         .resource_version = mark->resource_version};
+    BackupStatus status{.observed_generation = 0};
+    run::set_verdict(status.conditions,
+                     {.outcome = run::Verdict::Outcome::kFailed, .reason = mark->reason, .message = mark->error},
+                     {.now = parts_.clock.system_now()});
+    const auto text = conditions_json(status);
+    // One that has a verdict already keeps it: the API server refuses another one.
+    N4B_TRY_VOID(kube::write_status(parts_.client,
+                                    {.path = path_of(meta), .resource_version = meta.resource_version, .uid = meta.uid},
+                                    {}, text, text));
+    return Requeue{};
 }
 
 Result<Requeue> BackupController::drive(const Backup& backup) {

@@ -2,6 +2,7 @@
 
 #include "operator/kinds/backup/backup_controller.hpp"
 #include "operator/kinds/backup/backup_metrics.hpp"
+#include "operator/kinds/unreadable.hpp"
 
 namespace n4b::backup {
 namespace {
@@ -35,9 +36,14 @@ std::unique_ptr<kinds::KindLoop<Backup>> make_backup_loop(const kinds::Environme
     loop->reconcile_with([controller](const auto& key, const auto& stop) { return controller->reconcile(key, stop); },
                          environment.workers);
     auto& backups = *loop;
+    loop->on_unreadable([&backups, tell = kinds::tell_unreadable(environment, loop->kind())](const auto& object) {
+        tell(object);
+        backups.look_at(object.key);
+    });
     sources.on_change([&backups](const auto& key, auto&&...) { wake_waiting(backups, key, &BackupSpec::source); });
     storages.on_change([&backups](const auto& key, auto&&...) { wake_waiting(backups, key, &BackupSpec::storage); });
-    environment.metrics.collect([&backups, &sources] { return gauges_of(backups.store(), sources.store()); });
+    environment.metrics.add_collector(
+        [&backups, &sources] { return telemetry::grouped(gauges_of(backups.store(), sources.store())); });
     return loop;
 }
 

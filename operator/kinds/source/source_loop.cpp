@@ -1,6 +1,7 @@
 #include "operator/kinds/source/source_loop.hpp"
 
 #include "operator/kinds/source/source_controller.hpp"
+#include "operator/kinds/unreadable.hpp"
 
 namespace n4b::source {
 
@@ -13,6 +14,7 @@ std::unique_ptr<kinds::KindLoop<Source>> make_source_loop(const kinds::Environme
     auto controller = std::make_shared<SourceController>(loop->store(), environment);
     loop->reconcile_with([controller](const auto& key, const auto& stop) { return controller->reconcile(key, stop); },
                          environment.workers);
+    loop->on_unreadable(kinds::tell_unreadable(environment, loop->kind()));
     auto& sources = *loop;
     environment.driver.on_report([controller, &sources](const auto& key, const auto& report) {
         controller->hear(key, report);

@@ -1,6 +1,7 @@
 #include "operator/kinds/storage/storage_loop.hpp"
 
 #include "operator/kinds/storage/storage_controller.hpp"
+#include "operator/kinds/unreadable.hpp"
 
 namespace n4b::storage {
 
@@ -12,6 +13,7 @@ std::unique_ptr<kinds::KindLoop<Storage>> make_storage_loop(const kinds::Environ
                                                            environment.metrics);
     auto controller = std::make_shared<StorageController>(loop->store(), environment.client, environment.clock);
     loop->reconcile_with([controller](const auto& key, const auto&) { return controller->reconcile(key); }, 1);
+    loop->on_unreadable(kinds::tell_unreadable(environment, loop->kind()));
     return loop;
 }
 

@@ -32,7 +32,7 @@ TEST(Client, PassesAWatchEventOfWrongTypes) {
                        R"({"type":"ERROR","object":{"code":"x","message":null}})"};
     Client client(transport, {});
     std::vector<WatchEvent::Type> types;
-    const auto done = client.watch("/p", "",
+    const auto done = client.watch({.path = "/p"},
                                    [&](const WatchEvent& event, const auto*) {
                                        types.push_back(event.type);
                                        return true;
@@ -40,6 +40,24 @@ TEST(Client, PassesAWatchEventOfWrongTypes) {
                                    {});
     EXPECT_TRUE(done);
     EXPECT_EQ(types, (std::vector{WatchEvent::Type::kApplied, WatchEvent::Type::kApplied, WatchEvent::Type::kError}));
+}
+
+TEST(Client, AListIsNoListWhenItsEndIsMissingOrItIsNone) {
+    for (const char* body :
+         {R"({"items":[{"metadata":{"name":"a"}}])", R"({"items":[{"metadata")", R"({"metadata":{}})",
+          R"({"items":{}})", R"({"items":"none"})", "[]", "<html>", "", "null"}) {
+        testing::FakeApiScript transport;
+        transport.answer(200, body);
+        Client client(transport, {});
+        EXPECT_FALSE(client.list("/p", "", [](const auto&) {})) << body;
+    }
+    testing::FakeApiScript transport;
+    transport.answer(200, R"({"items": null, "metadata": {"resourceVersion": "5", "continue": "t"}})");
+    Client client(transport, {});
+    const auto listed = client.list("/p", "", [](const auto&) {});
+    ASSERT_TRUE(listed);
+    EXPECT_EQ(listed->resource_version, "5");
+    EXPECT_EQ(listed->continue_token, "t");
 }
 
 TEST(Client, HandsOverWhatItCreated) {

@@ -23,7 +23,7 @@ public:
         if (stop.stop_requested()) return base::fail(base::ErrorCode::kCancelled, "cancelled");
         return http::Response{.status = status};
     }
-    base::Result<http::Response> stream(const http::Request&, const http::LineSink&, const std::stop_token&) override {
+    base::Result<http::Response> stream(const http::Request&, const http::PieceSink&, const std::stop_token&) override {
         return http::Response{.status = 404};
     }
     void let_go() {

@@ -13,34 +13,50 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 
 const Listing kFresh{};
-const Listing kPage{.continue_token = "t"};
+const Listing kFreshPaged{.way = ListWay::kPaged};
+const Listing kPage{.continue_token = "t", .way = ListWay::kPaged};
 const Watching kAt{.resource_version = "7"};
 
 TEST(WatchFsm, PagesUntilTheLastAndThenWatches) {
-    EXPECT_EQ(on_page(kFresh, "t", "5"), (WatchStep{.next = kPage}));
+    EXPECT_EQ(on_page(kFreshPaged, "t", "5"), (WatchStep{.next = kPage}));
+    EXPECT_EQ(on_page(kFresh, "", "7"), (WatchStep{.next = kAt}));
     EXPECT_EQ(on_page(kPage, "", "7"), (WatchStep{.next = kAt}));
 }
 
-TEST(WatchFsm, ListFailures) {
-    for (const auto& state : {kFresh, kPage}) {
-        for (const auto code : {ErrorCode::kUnavailable, ErrorCode::kThrottled, ErrorCode::kPermissionDenied,
-                                ErrorCode::kUnauthenticated, ErrorCode::kDeadline, ErrorCode::kInternal}) {
-            EXPECT_EQ(on_list_failure(state, code), (WatchStep{.next = state, .backoff = true}));
-        }
-        EXPECT_EQ(on_list_failure(state, ErrorCode::kDataLoss), (WatchStep{.next = kFresh, .backoff = true}));
+TEST(WatchFsm, StreamedListFailures) {
+    EXPECT_EQ(on_list_failure(kFresh, ErrorCode::kInvalid), (WatchStep{.next = kFreshPaged}));
+    for (const auto code : {ErrorCode::kUnavailable, ErrorCode::kDeadline}) {
+        EXPECT_EQ(on_list_failure(kFresh, code), (WatchStep{.next = kFreshPaged, .backoff = true}));
+    }
+    for (const auto code : {ErrorCode::kThrottled, ErrorCode::kPermissionDenied, ErrorCode::kUnauthenticated,
+                            ErrorCode::kInternal, ErrorCode::kDataLoss, ErrorCode::kNotFound}) {
+        EXPECT_EQ(on_list_failure(kFresh, code), (WatchStep{.next = kFresh, .backoff = true}));
     }
 }
 
-TEST(WatchFsm, HalvesAPageThatIsTooLongUntilItIsOneObject) {
+TEST(WatchFsm, ListFailures) {
+    for (const auto& state : {kFreshPaged, kPage}) {
+        for (const auto code : {ErrorCode::kUnavailable, ErrorCode::kThrottled, ErrorCode::kPermissionDenied,
+                                ErrorCode::kUnauthenticated, ErrorCode::kInternal}) {
+            EXPECT_EQ(on_list_failure(state, code), (WatchStep{.next = state, .backoff = true}));
+        }
+        for (const auto code : {ErrorCode::kDataLoss, ErrorCode::kInvalid}) {
+            EXPECT_EQ(on_list_failure(state, code), (WatchStep{.next = kFresh, .backoff = true}));
+        }
+    }
+}
+
+TEST(WatchFsm, HalvesAPageThatIsTooSlowUntilItIsOneObject) {
     for (const char* token : {"", "t"}) {
-        Listing at{.continue_token = token};
-        for (const int limit : {50, 25, 12, 6, 3, 1}) {
-            const Listing half{.continue_token = token, .limit = limit};
-            EXPECT_EQ(on_list_failure(at, ErrorCode::kInvalid), (WatchStep{.next = half}));
+        Listing at{.continue_token = token, .way = ListWay::kPaged};
+        for (const int limit : {250, 125, 62, 31, 15, 7, 3, 1}) {
+            const Listing half{.continue_token = token, .limit = limit, .way = ListWay::kPaged};
+            EXPECT_EQ(on_list_failure(at, ErrorCode::kDeadline), (WatchStep{.next = half}));
             at = half;
         }
-        EXPECT_EQ(on_list_failure(at, ErrorCode::kInvalid), (WatchStep{.next = at, .backoff = true}));
-        EXPECT_EQ(on_page(at, "next", "5"), (WatchStep{.next = Listing{.continue_token = "next", .limit = 1}}));
+        EXPECT_EQ(on_list_failure(at, ErrorCode::kDeadline), (WatchStep{.next = at, .backoff = true}));
+        EXPECT_EQ(on_page(at, "next", "5"),
+                  (WatchStep{.next = Listing{.continue_token = "next", .limit = 1, .way = ListWay::kPaged}}));
         EXPECT_EQ(on_list_failure(at, ErrorCode::kDataLoss), (WatchStep{.next = kFresh, .backoff = true}));
     }
 }

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <functional>
 
 #include "tests/operator/run/life.hpp"
@@ -93,6 +95,19 @@ TEST(RunMachine, ACancelledAttemptLosesItsJobAndNoLookUpFollows) {
         EXPECT_FALSE(life.step().plan.start);
         EXPECT_THAT(life.message(), testing::HasSubstr("whether an attempt finished an artifact is unknown"));
     }
+}
+
+TEST(RunMachine, ACancelledAttemptIsNotToldAsAJobThatSomebodyDeleted) {
+    Life life;
+    life.step();
+    life.owner.policy.cancelled = true;
+    life.step(AttemptState{.phase = Phase::kRunning, .reason = Reason::kRunning});
+    EXPECT_EQ(life.plan.open_job, RunStep::OpenJob::kRemove);
+    EXPECT_THAT(life.plan.verdict.message, testing::HasSubstr("spec.cancel"));
+    life.ends(Reason::kJobDeleted);
+    EXPECT_EQ(life.status.attempts.back().reason, "Cancelled");
+    EXPECT_TRUE(
+        std::none_of(life.plan.events.begin(), life.plan.events.end(), [](const auto& e) { return e.warning; }));
 }
 
 TEST(RunMachine, ACopyThatCompletedBeforeItsCancellationIsASuccess) {
