@@ -109,8 +109,9 @@ std::string_view advice(base::Reason reason) {
         case Reason::kJobDeleted:
         case Reason::kEvicted:
         case Reason::kPodLost:
-        case Reason::kCancelled:
             return "Nothing half-written counts; another attempt starts from the beginning.";
+        case Reason::kCancelled:
+            return "Nothing half-written counts.";
         case Reason::kServiceHasNoEndpoints:
             return "Check spec.service of the source: its name, the port's name, and whether its pods are ready.";
         case Reason::kJobConflict:

@@ -67,7 +67,7 @@ backup() {
         source=$1
         from "$1" "$3"
     fi
-    [[ $fields = *retry:* ]] || fields="retry: {limit: 0}${fields:+, $fields}"
+    [[ $fields = *retry:* ]] || fields="retry: {limit: 0, backoff: 1s}${fields:+, $fields}"
     object Neo4jBackup "$1" "sourceRef: {name: $source}, storageRef: {name: $2}, $fields"
 }
 # expect NAME STATUS REASON [SECONDS]: the condition Succeeded gets there, and an event tells the reason
