@@ -21,6 +21,7 @@
 #include "operator/kube/cluster_config.hpp"
 #include "operator/kube/kube_metrics.hpp"
 #include "operator/kube/reflector.hpp"
+#include "operator/kube/server_clock.hpp"
 #include "operator/runtime/controller.hpp"
 #include "operator/runtime/runtime_metrics.hpp"
 #include "operator/telemetry/log.hpp"
@@ -83,8 +84,8 @@ class Manager {
 public:
     Manager(const Options& options, http::Transport& transport)
         : options_(options),
-          transport_(transport),
-          client_(transport, calls_.get_token()),
+          transport_(transport, clock_),
+          client_(transport_, calls_.get_token()),
           recorder_(client_, clock_, options.instance),
           world_{.backups = kube::Store<api::Backup>([this](const auto& key, auto&&...) { backup_queue_.add(key); }),
                  .storages = kube::Store<api::Storage>([this](const auto& key, auto&&...) { storage_changed(key); }),
@@ -271,8 +272,8 @@ private:
     }
 
     const Options& options_;
-    http::Transport& transport_;
-    base::RealClock clock_{};
+    kube::ServerClock clock_{};
+    kube::ClockedTransport transport_;
     std::stop_source calls_{};
     telemetry::Metrics metrics_{};
     runtime::WorkQueue backup_queue_{};
