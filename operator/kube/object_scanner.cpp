@@ -195,12 +195,13 @@ void ObjectScanner::end_value() {
 void ObjectScanner::end_object() {
     base_ = 0;
     out_ = nullptr;
-    if (depth() == 1) return;  // An event's object waits for the event's type.
+    if (!problem_.empty() || depth() == 1) return;  // An event's object waits for the event's type.
     if (!item_({.text = object_, .too_large = too_large_})) stopped_ = true;
     clear(object_);
 }
 
 void ObjectScanner::end_document() {
+    if (!problem_.empty()) return;
     if (!document_({.type = type_,
                     .metadata = metadata_,
                     .has_items = has_items_,

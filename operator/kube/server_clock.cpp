@@ -1,6 +1,7 @@
 #include "operator/kube/server_clock.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace n4b::kube {
 namespace {
@@ -8,6 +9,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kDatePrecision = std::chrono::seconds(1);  // RFC 9110: Date has whole seconds.
+
+constexpr auto kFresh = std::chrono::minutes(1);
 
 milliseconds since_epoch(base::SteadyTime time) {
     return std::chrono::duration_cast<milliseconds>(time.time_since_epoch());
@@ -40,20 +43,32 @@ void ServerClock::learn(base::SystemTime date, base::SteadyTime sent, base::Stea
     offset_ = offset_ ? std::clamp(*offset_, least, most) : (least + most) / 2;
 }
 
+void ClockedTransport::learn(const base::Result<http::Response>& response, base::SteadyTime sent,
+                             base::SteadyTime received) {
+    // A proxy in between answers 5xx in the server's place, with a clock of its own.
+    if (response && response->date && response->status < 500) clock_.learn(*response->date, sent, received);
+}
+
 base::Result<http::Response> ClockedTransport::exchange(const http::Request& request, const std::stop_token& stop) {
     const auto sent = clock_.steady_now();
     auto response = inner_.exchange(request, stop);
-    // A proxy in between answers 5xx in the server's place, with a clock of its own.
-    if (response && response->date && response->status < 500) {
-        clock_.learn(*response->date, sent, clock_.steady_now());
-    }
+    learn(response, sent, clock_.steady_now());
     return response;
 }
 
 base::Result<http::Response> ClockedTransport::stream(const http::Request& request, const http::PieceSink& sink,
                                                       const std::stop_token& stop) {
-    // Nothing is learnt: the Date of an answer that lasted minutes says little, and calls are plenty.
-    return inner_.stream(request, sink, stop);
+    const auto sent = clock_.steady_now();
+    std::optional<base::SteadyTime> received;
+    const auto noting = [&](std::string_view piece) {
+        if (!received) received = clock_.steady_now();
+        return sink(piece);
+    };
+    auto response = inner_.stream(request, noting, stop);
+    // Of a watch the Date is told when it ends, and the server's clock may have been set since.
+    const auto now = clock_.steady_now();
+    if (now - sent < kFresh) learn(response, sent, received.value_or(now));
+    return response;
 }
 
 }  // namespace n4b::kube

@@ -42,6 +42,7 @@ public:
                                         const std::stop_token& stop) override;
 
 private:
+    void learn(const base::Result<http::Response>& response, base::SteadyTime sent, base::SteadyTime received);
     http::Transport& inner_;
     ServerClock& clock_;
 };

@@ -195,7 +195,7 @@ TEST(CpprestTransport, AStreamEndsWhenItsSinkHasHadEnoughThrowsOrIsStopped) {
                 return how != 0;
             },
             stop.get_token());
-        EXPECT_EQ(pieces == 1, how != 3);
+        EXPECT_TRUE(how == 3 || pieces == 1) << how;
         const auto code = done ? std::nullopt : std::optional(done.error().code);
         const std::optional<ErrorCode> expected[] = {std::nullopt, ErrorCode::kInternal, ErrorCode::kCancelled,
                                                      ErrorCode::kDeadline};

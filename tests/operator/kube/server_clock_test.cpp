@@ -79,5 +79,21 @@ TEST(ServerClock, LearnsFromAnswersButNotFromAProxysErrors) {
     EXPECT_LT(std::chrono::abs(clock.system_now() - server(seconds(0))), seconds(60));
 }
 
+TEST(ServerClock, LearnsFromAList) {
+    ServerClock clock;
+    testing::FakeApiScript inner;
+    ClockedTransport transport(inner, clock);
+    inner.answers.emplace_back(http::Response{.status = 200, .body = "{}", .date = server(seconds(0))});
+    std::string body;
+    EXPECT_TRUE(transport.stream({.path = "/p"},
+                                 [&](std::string_view piece) {
+                                     body += piece;
+                                     return true;
+                                 },
+                                 {}));
+    EXPECT_EQ(body, "{}");
+    EXPECT_LT(std::chrono::abs(clock.system_now() - server(seconds(0))), seconds(60));
+}
+
 }  // namespace
 }  // namespace n4b::kube
