@@ -26,6 +26,10 @@ std::string source_lock(const std::string& object_namespace, const std::string& 
     return fmt::format("{}{}/{}, database {}", kSource, object_namespace, source, database);
 }
 
+std::string members_lock(const std::string& object_namespace, const std::string& source) {
+    return fmt::format("{}{}/{}, its members", kSource, object_namespace, source);
+}
+
 std::string claim_lock(const std::string& object_namespace, const std::string& claim) {
     return fmt::format("{}{}/{}", kClaim, object_namespace, claim);
 }

@@ -7,6 +7,7 @@
 
 #include "operator/api/names.hpp"
 #include "operator/kinds/source/tls_mounts.hpp"
+#include "operator/run/locks.hpp"
 
 namespace n4b::source {
 namespace {
@@ -179,7 +180,7 @@ run::Preparation prepare(const Source& source, std::vector<contract::Endpoint> e
                                             fmt::format("Service \"{}\" has no ready address with a port named \"{}\"",
                                                         service ? service->name : "", service ? service->port : "")}};
     }
-    return {.locks = {fmt::format("probe {}", source.meta.key())},
+    return {.locks = {run::members_lock(source.meta.object_namespace, source.meta.name)},
             .profile = api::merged(config.defaults, source.spec.runner),
             .spec = {.command = contract::Command::kProbe,
                      .source = source.identity(),
