@@ -48,7 +48,6 @@ Result<Requeue> BackupController::reconcile(const std::string& key, const std::s
 
 Result<Requeue> BackupController::drive(const Backup& backup) {
     const auto source = parts_.sources.get(backup.meta.object_namespace + "/" + backup.spec.source);
-    std::optional<run::Verdict> ended;
     const auto finish = [&](run::RunStep& step, const run::Preparation* prepared) -> jobs::StatusTexts {
         const auto status = status_after({.backup = backup,
                                           .source = source.get(),
@@ -56,7 +55,6 @@ Result<Requeue> BackupController::drive(const Backup& backup) {
                                           .runner_image = parts_.config.image,
                                           .now = parts_.clock.system_now()},
                                          step);
-        if (step.status.finished()) ended = step.verdict;
         return {.whole = status_json(status), .conditions = conditions_json(status)};
     };
     N4B_TRY(const auto requeue,
@@ -69,17 +67,19 @@ Result<Requeue> BackupController::drive(const Backup& backup) {
                                  .status_before = status_json(backup.status),
                                  .prepare = [&](const auto& start) { return prepare(backup, start); },
                                  .finish = finish,
+                                 .ended = [&](const auto& verdict) { tell_end(backup, verdict); },
                                  .read = [](const auto& json) -> Result<run::RunStatus> {
                                      N4B_TRY(const auto live, parse_backup(json));
                                      return live.status.run;
                                  }}));
-    if (ended && !backup.status.run.finished()) {
-        parts_.metrics.run_finished(kKind, result_of(*ended), ended->reason);
-        telemetry::info("a backup ended", {{"backup", backup.meta.key()},
-                                           {"reason", std::string(to_string(ended->reason))},
-                                           {"detail", ended->message}});
-    }
     return expire(backup, requeue);
+}
+
+void BackupController::tell_end(const Backup& backup, const run::Verdict& verdict) {
+    parts_.metrics.run_finished(kKind, result_of(verdict), verdict.reason);
+    telemetry::info("a backup ended", {{"backup", backup.meta.key()},
+                                       {"reason", std::string(to_string(verdict.reason))},
+                                       {"detail", verdict.message}});
 }
 
 Result<run::Preparation> BackupController::prepare(const Backup& backup, const run::StartAttempt& start) {

@@ -36,6 +36,7 @@ public:
 private:
     base::Result<jobs::Requeue> drive(const Backup& backup);
     base::Result<run::Preparation> prepare(const Backup& backup, const run::StartAttempt& start);
+    void tell_end(const Backup& backup, const run::Verdict& verdict);
     base::Result<jobs::Requeue> expire(const Backup& backup, jobs::Requeue requeue);
 
     Parts parts_;

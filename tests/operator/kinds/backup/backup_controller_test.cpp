@@ -117,6 +117,31 @@ TEST(BackupController, RunsABackupAndShowsWhatItStored) {
     EXPECT_EQ(status["display"]["took"], "0s");
 }
 
+TEST(BackupController, CountsEachRunOnceWithItsOwnVerdict) {
+    for (const auto& [reason, line] :
+         {std::pair(Reason::kCompleted, R"({kind="Neo4jBackup",reason="Completed",result="Succeeded"} 1)"),
+          std::pair(Reason::kSourceUnreachable,
+                    R"({kind="Neo4jBackup",reason="SourceUnreachable",result="Failed"} 1)")}) {
+        Control c;
+        c.ends(reason);
+        c.settle();
+        EXPECT_THAT(c.metrics.text(), HasSubstr(line));
+        EXPECT_THAT(c.metrics.text(), HasSubstr(R"(reason="StatusRefused",result="Failed"} 0)"));
+    }
+}
+
+TEST(BackupController, CountsARunWhoseStatusIsRefused) {
+    Control c;
+    c.cluster.api.before = [](const http::Request& request) -> std::optional<int> {
+        if (request.method != "PATCH" || !request.path.ends_with("/status")) return std::nullopt;
+        return Json::parse(request.body)["status"].contains("attempts") ? std::optional(422) : std::nullopt;
+    };
+    c.settle();
+    c.settle();
+    EXPECT_EQ(c.cluster.condition("a"), "False/StatusRefused");
+    EXPECT_THAT(c.metrics.text(), HasSubstr(R"(reason="StatusRefused",result="Failed"} 1)"));
+}
+
 TEST(BackupController, ALookUpAsksForNoEndpoints) {
     Control c;
     c.ends(Reason::kStorageUnavailable);
