@@ -136,14 +136,17 @@ AttemptState without_container_end(const AttemptInputs& in) {
         return ended(Reason::kPodRejected,
                      fmt::format("the node refused the pod: {}: {}", in.pod->reason, in.pod->message));
     }
-    if (in.job == nullptr) return ended(Reason::kJobDeleted, "somebody deleted the Job " + in.attempt.job);
-    if (in.job->failed && in.job->failed_reason == "DeadlineExceeded") {
+    // A runner whose Job was deleted is being ended, and still says how that went: it removes what it wrote, or has
+    // finished.
+    const bool works = in.pod != nullptr && in.pod->runner && in.pod->runner->running && !is_lost(*in.pod, in.now);
+    if (in.job == nullptr && !works) return ended(Reason::kJobDeleted, "somebody deleted the Job " + in.attempt.job);
+    if (in.job != nullptr && in.job->failed && in.job->failed_reason == "DeadlineExceeded") {
         return ended(Reason::kAttemptDeadlineExceeded,
                      "the attempt took longer than timeouts.attempt, or the run longer than timeouts.run");
     }
-    if (in.job->failed && in.pod == nullptr)
+    if (in.job != nullptr && in.job->failed && in.pod == nullptr)
         return ended(Reason::kJobDeleted, "somebody deleted the pod of Job " + in.attempt.job);
-    if (in.job->complete && in.pod == nullptr)
+    if (in.job != nullptr && in.job->complete && in.pod == nullptr)
         return ended(Reason::kNoReport, "the pod was gone before its report was read");
     if (in.pod != nullptr && is_lost(*in.pod, in.now)) {
         return ended(Reason::kPodLost,

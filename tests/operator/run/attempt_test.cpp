@@ -94,6 +94,20 @@ TEST(Attempt, CancelledByADeletionIsADeletion) {
     w.expect(Phase::kEnded, Reason::kEvicted);
 }
 
+TEST(Attempt, ARunnerWhoseJobWasDeletedStillHasItsSay) {
+    World w;
+    w.job.reset();
+    w.expect(Phase::kEnded, Reason::kJobDeleted);  // It never worked.
+    w.pod->runner = api::RunnerContainer{.running = true};
+    w.expect(Phase::kRunning, Reason::kRunning);
+    w.pod->meta.deleted = w.now;
+    w.terminated("Error", 20, World::report(Reason::kStorageUnavailable));
+    w.expect(Phase::kEnded, Reason::kStorageUnavailable);
+    w.pod->runner = api::RunnerContainer{.running = true};
+    w.now += std::chrono::hours(1);
+    w.expect(Phase::kEnded, Reason::kJobDeleted);  // Its node doesn't answer.
+}
+
 TEST(Attempt, MissingJobOrPodIsToldApart) {
     World w;
     w.pod.reset();
