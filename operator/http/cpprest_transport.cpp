@@ -125,7 +125,7 @@ public:
         return guarded(request, cancellation, [&]() -> Result<Response> {
             const auto limit = cancellation.limit(canceller_, request.timeout);
             BodyPipe pipe;
-            const auto reply = begin(calls_, request, pipe, cancellation);
+            const auto reply = pipe.send(calls_, build(request), cancellation.token());
             return collect(reply, pipe, cancellation);
         });
     }
@@ -138,7 +138,7 @@ public:
             {
                 // The gap is that of a stream under way: what begins one is as quick as any exchange, or dead.
                 const auto limit = cancellation.limit(canceller_, request.timeout);
-                reply = begin(request.body_timeout ? calls_ : streams_, request, pipe, cancellation);
+                reply = pipe.send(request.body_timeout ? calls_ : streams_, build(request), cancellation.token());
                 if (reply.status_code() != 200) return collect(reply, pipe, cancellation);
             }
             const auto limit = cancellation.limit(canceller_, request.body_timeout.value_or(kNoLimit));
@@ -173,15 +173,6 @@ private:
         }
         if (!request.body.empty()) message.set_body(request.body, request.content_type);
         return message;
-    }
-
-    [[nodiscard]] web::http::http_response begin(http_client& client, const Request& request, const BodyPipe& pipe,
-                                                 Cancellation& cancellation) const {
-        auto message = build(request);
-        pipe.attach(message);
-        auto reply = client.request(message, cancellation.token()).get();
-        pipe.follow(reply);
-        return reply;
     }
 
     static Result<Response> collect(const web::http::http_response& reply, BodyPipe& pipe, Cancellation& cancellation) {
