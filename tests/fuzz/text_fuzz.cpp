@@ -3,7 +3,7 @@
 
 #include "common/base/quantity.hpp"
 #include "common/base/rfc3339.hpp"
-#include "operator/api/backup.hpp"
+#include "operator/api/duration.hpp"
 
 /// The small forms in which people and servers write numbers and times.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

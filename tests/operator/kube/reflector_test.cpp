@@ -7,7 +7,7 @@
 #include <future>
 #include <utility>
 
-#include "operator/api/backup.hpp"
+#include "operator/api/workload.hpp"
 #include "tests/support/fake_api_script.hpp"
 
 namespace n4b::kube {
@@ -16,14 +16,13 @@ namespace {
 using testing::FakeApiScript;
 
 constexpr char kOne[] = R"({"items": [{"metadata": {"name": "b", "namespace": "db", "uid": "u", "resourceVersion": "1"},
-    "spec": {"databases": ["d"]}}]})";
+    "spec": {"suspend": true}}]})";
 
-/// Follows backups until so many lists are complete, and counts what could not be read.
+/// Follows Jobs until so many lists are complete, and counts what could not be read.
 struct Followed {
     explicit Followed(
         FakeApiScript& transport, std::function<void()> on_object = [] {}, int lists = 1) {
-        auto sink =
-            sink_of<api::Backup>(store, "", &api::parse_backup, [this](const auto&, const auto&) { ++unreadable; });
+        auto sink = sink_of<api::Job>(store, "", &api::parse_job, [this](const auto&, const auto&) { ++unreadable; });
         sink.apply = [apply = sink.apply, on_object](const auto& meta, const auto& json) {
             on_object();
             return apply(meta, json);
@@ -37,7 +36,7 @@ struct Followed {
         reflector.reset();
     }
 
-    Store<api::Backup> store{[](const auto&, const auto&, const auto&) {}};
+    Store<api::Job> store{[](const auto&, const auto&, const auto&) {}};
     std::promise<void> complete{};
     int unreadable = 0;
     std::unique_ptr<Reflector> reflector{};
@@ -52,9 +51,9 @@ TEST(Reflector, SkipsItemsThatAreNoObjects) {
 TEST(Reflector, TellsWhyItsLastListFailed) {
     FakeApiScript transport;
     transport.answer(403, "{}");
-    Store<api::Backup> store([](const auto&, const auto&, const auto&) {});
+    Store<api::Job> store([](const auto&, const auto&, const auto&) {});
     const Reflector reflector(transport, {.path = "/p", .scope = "db"},
-                              sink_of<api::Backup>(store, "db", &api::parse_backup, [](const auto&, const auto&) {}));
+                              sink_of<api::Job>(store, "db", &api::parse_job, [](const auto&, const auto&) {}));
     while (!reflector.list_error()) std::this_thread::yield();
     EXPECT_EQ(reflector.list_error(), base::ErrorCode::kPermissionDenied);
     EXPECT_FALSE(reflector.ready());
@@ -78,7 +77,7 @@ TEST(Reflector, AsksForLessOfAPageThatIsTooSlow) {
 }
 
 constexpr char kUnreadable[] = R"({"metadata": {"resourceVersion": "9"}, "items": [
-    {"metadata": {"name": "b", "namespace": "db", "uid": "u", "resourceVersion": "2"}, "spec": {"databases": 5}}]})";
+    {"metadata": {"name": "b", "namespace": "db", "uid": "u", "resourceVersion": "2"}, "spec": {"suspend": 5}}]})";
 
 TEST(Reflector, AnObjectThatCantBeReadAnyMoreStaysAsItWasLastRead) {
     FakeApiScript transport;
@@ -95,10 +94,10 @@ TEST(Reflector, AnObjectThatCantBeReadAnyMoreStaysAsItWasLastRead) {
     ASSERT_EQ(unreadable.size(), 1U);
     EXPECT_EQ(unreadable[0].key, "db/b");
     EXPECT_EQ(unreadable[0].uid, "u");
-    EXPECT_THAT(unreadable[0].error, ::testing::HasSubstr("databases"));
+    EXPECT_THAT(unreadable[0].error, ::testing::HasSubstr("suspend"));
 }
 
-/// Feeds events to a store of backups that holds db/b, uid u, and returns when they are all through.
+/// Feeds events to a store of Jobs that holds db/b, uid u, and returns when they are all through.
 struct Watched {
     explicit Watched(std::vector<std::string> events) {
         transport.answer(200, kOne);
@@ -106,8 +105,8 @@ struct Watched {
         // A bookmark behind them tells that they are through; it is never the first word of a watch that ends at once.
         transport.lines.emplace_back(
             R"({"type": "MODIFIED", "object": {"metadata": {"name": "last", "namespace": "db", "uid": "l",
-                "resourceVersion": "99"}, "spec": {"databases": ["d"]}}})");
-        auto sink = sink_of<api::Backup>(store, "", &api::parse_backup, [](const auto&, const auto&) {});
+                "resourceVersion": "99"}, "spec": {"suspend": true}}})");
+        auto sink = sink_of<api::Job>(store, "", &api::parse_job, [](const auto&, const auto&) {});
         sink.apply = [this, apply = sink.apply](const auto& meta, const auto& json) {
             auto done = apply(meta, json);
             if (meta.name == "last" && !std::exchange(through_once, true)) through.set_value();
@@ -120,7 +119,7 @@ struct Watched {
     }
     FakeApiScript transport{};
     std::vector<std::string> gone{};
-    Store<api::Backup> store{[this](const auto& key, const auto&, const auto& after) {
+    Store<api::Job> store{[this](const auto& key, const auto&, const auto& after) {
         if (!after) gone.push_back(key);
     }};
     std::promise<void> through{};
@@ -143,7 +142,7 @@ TEST(Reflector, AnObjectThatIsTooLargeIsMarkedAndDeletesNothing) {
 }
 
 TEST(Reflector, ADeletedObjectGoesThoughItCantBeRead) {
-    for (const std::string& spec : {std::string(R"({"databases": 5})"), '"' + std::string(2000, 'x') + '"'}) {
+    for (const std::string& spec : {std::string(R"({"suspend": 5})"), '"' + std::string(2000, 'x') + '"'}) {
         const Watched watched({event("MODIFIED", "u", spec), event("DELETED", "u", spec)});
         EXPECT_EQ(watched.gone, std::vector<std::string>{"db/b"});
         EXPECT_EQ(watched.store.get("db/b"), nullptr);
@@ -152,7 +151,7 @@ TEST(Reflector, ADeletedObjectGoesThoughItCantBeRead) {
 }
 
 TEST(Reflector, AReadableVersionTakesTheMarkAway) {
-    const Watched watched({event("MODIFIED", "u", "5"), event("MODIFIED", "u", R"({"databases": ["d"]})")});
+    const Watched watched({event("MODIFIED", "u", "5"), event("MODIFIED", "u", R"({"suspend": true})")});
     EXPECT_TRUE(watched.store.unreadable().empty());
     EXPECT_EQ(watched.store.get("db/b")->meta.resource_version, "7");
 }
@@ -165,7 +164,7 @@ TEST(Reflector, AnUnreadableObjectOfAnotherUidMeansThatTheOldOneIsGone) {
 }
 
 constexpr char kAdded[] = R"({"type": "ADDED", "object": {"metadata": {"name": "b", "namespace": "db", "uid": "u",
-    "resourceVersion": "1"}, "spec": {"databases": ["d"]}}})";
+    "resourceVersion": "1"}, "spec": {"suspend": true}}})";
 constexpr char kInitialEnd[] = R"({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "8",
     "annotations": {"k8s.io/initial-events-end": "true"}}}})";
 
@@ -208,9 +207,9 @@ TEST(Reflector, AsksForPagesAtOnceAndOnlyOnceWhetherTheServerStreams) {
 TEST(Reflector, TellsSilenceFromFailure) {
     FakeApiScript transport;
     transport.answers.emplace_back(base::fail(base::ErrorCode::kUnavailable, "no connection"));
-    Store<api::Backup> store([](const auto&, const auto&, const auto&) {});
+    Store<api::Job> store([](const auto&, const auto&, const auto&) {});
     const Reflector reflector(transport, {.path = "/p"},
-                              sink_of<api::Backup>(store, "", &api::parse_backup, [](const auto&, const auto&) {}));
+                              sink_of<api::Job>(store, "", &api::parse_job, [](const auto&, const auto&) {}));
     while (reflector.counts().list_failures < 2) std::this_thread::yield();
     EXPECT_GT(reflector.silent_for(), std::chrono::milliseconds(700)) << "a connection that fails is no word";
     EXPECT_LT(reflector.stuck_for(), reflector.silent_for());

@@ -12,7 +12,7 @@ using ::testing::IsEmpty;
 struct Thing {
     struct {
         std::string uid{};
-        std::string owner_uid{};
+        std::string controller_uid{};
     } meta{};
     std::vector<std::string> tags{};
 };
