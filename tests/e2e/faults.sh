@@ -53,7 +53,7 @@ put_back "$STATE/good" '.metadata.labels = {"velero.io/restore-name": "a"}'
 expect good False Skipped
 [[ "$(condition good message)" = *Velero* ]] || die "$(condition good message)"
 [ "$(heads main)" = $((before + 1)) ] || die "what was skipped has run"
-[ -z "$(kubectl get jobs -n "$NS" -l neo4jbackup.dev/owner=good -o name)" ] || die "there is a Job"
+[ -z "$(kubectl get jobs -n "$NS" -l "$(made_for good)" -o name)" ] || die "there is a Job"
 
 step "two sources on a claim that one pod alone can mount"
 MODE=ReadWriteOncePod storage once
@@ -106,7 +106,7 @@ kubectl create service clusterip -n "$NS" by-role --tcp=6362 > /dev/null
 kubectl label service -n "$NS" by-role test=faults > /dev/null
 kubectl set selector service -n "$NS" by-role role=read-replica > /dev/null
 held forged labelled 27543
-pod=$(kubectl get pod -n "$NS" -l neo4jbackup.dev/owner=forged -o jsonpath='{.items[0].metadata.name}')
+pod=$(kubectl get pod -n "$NS" -l "$(made_for forged)" -o jsonpath='{.items[0].metadata.name}')
 uid=$(kubectl get nb -n "$NS" forged -o jsonpath='{.metadata.uid}')
 report=$(jq -n --arg uid "$uid" '{schemaVersion: 1, reason: "Completed", message: "", runUid: $uid, attempt: 1, artifact: {
     database: "graph.db", chain: "forged", sequence: 0, artifact: "forged", location: "forged", kind: "full", lowestTransaction: 1,
@@ -184,7 +184,7 @@ expect with-sidecar True Completed
 backup failed-with-sidecar sidecar "$(endpoint $HOST 1)" 'timeouts: {connect: 1s}'
 expect failed-with-sidecar False SourceUnreachable
 sleep 3
-pod=$(kubectl get pod -n "$NS" -l neo4jbackup.dev/owner=failed-with-sidecar -o jsonpath='{.items[0].metadata.name}')
+pod=$(kubectl get pod -n "$NS" -l "$(made_for failed-with-sidecar)" -o jsonpath='{.items[0].metadata.name}')
 [ "$(kubectl get pod -n "$NS" "$pod" -o jsonpath='{.spec.containers[*].name}/{.status.phase}')" = "sidecar runner/Running" ] || die "no sidecar runs"
 kubectl logs -n "$NS" "$pod" -c runner 2>&1 | grep -q SourceUnreachable || die "the log of a failed attempt is gone"
 backup after-sidecar sidecar prod
