@@ -102,7 +102,7 @@ Result<Requeue> RunDriver::drive(const Run& run) {
         made = std::move(*done);
     }
     N4B_TRY_VOID(write(run, step, *gathered, made));
-    if (run.ended && step.verdict.outcome != run.before.outcome) run.ended(step.verdict);
+    if (run.ended && step.verdict.outcome != run::Verdict::Outcome::kUnknown) run.ended(step.verdict);
     N4B_TRY_VOID(after_write(run, step, *gathered));
     relieve(run, step.status);
     return clean_up(run, step.status, step.requeue);

@@ -39,10 +39,10 @@ struct Run {
     std::string status_before{};       ///< Its status as JSON, so that an equal one is not written.
     /// Gates and Job of an attempt that is due. Error: the API server can't tell now; it is tried again.
     std::function<base::Result<run::Preparation>(const run::StartAttempt&)> prepare{};
-    /// Puts the step into the object's status. May change the verdict's message and add events. The preparation is that
-    /// of the attempt that starts, or null.
+    /// Puts the step into the object's status. May change the verdict's message and add events, and nothing else, since
+    /// it is called more than once. The preparation is that of the attempt that starts, or null.
     std::function<StatusTexts(run::RunStep&, const run::Preparation*)> finish{};
-    /// Told once, when the end of the run has been written. May be empty.
+    /// Told how the run ended, once that is written; may be empty.
     std::function<void(const run::Verdict&)> ended{};
     /// The run's part of an object's JSON.
     std::function<base::Result<run::RunStatus>(const nlohmann::json&)> read{};

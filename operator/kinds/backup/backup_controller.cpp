@@ -79,12 +79,6 @@ Result<Requeue> BackupController::drive(const Backup& backup) {
                                          step);
         return {.whole = status_json(status), .conditions = conditions_json(status)};
     };
-    const auto ended = [&](const run::Verdict& verdict) {
-        parts_.metrics.run_finished(kKind, result_of(verdict), verdict.reason);
-        telemetry::info("a backup ended", {{"backup", backup.meta.key()},
-                                           {"reason", std::string(to_string(verdict.reason))},
-                                           {"detail", verdict.message}});
-    };
     N4B_TRY(const auto requeue,
             parts_.driver.drive({.owner = owner_of(backup),
                                  .status = backup.status.run,
@@ -95,12 +89,19 @@ Result<Requeue> BackupController::drive(const Backup& backup) {
                                  .status_before = status_json(backup.status),
                                  .prepare = [&](const auto& start) { return prepare(backup, start); },
                                  .finish = finish,
-                                 .ended = ended,
+                                 .ended = [&](const auto& verdict) { tell_end(backup, verdict); },
                                  .read = [](const auto& json) -> Result<run::RunStatus> {
                                      N4B_TRY(const auto live, parse_backup(json));
                                      return live.status.run;
                                  }}));
     return expire(backup, requeue);
+}
+
+void BackupController::tell_end(const Backup& backup, const run::Verdict& verdict) {
+    parts_.metrics.run_finished(kKind, result_of(verdict), verdict.reason);
+    telemetry::info("a backup ended", {{"backup", backup.meta.key()},
+                                       {"reason", std::string(to_string(verdict.reason))},
+                                       {"detail", verdict.message}});
 }
 
 Result<run::Preparation> BackupController::prepare(const Backup& backup, const run::StartAttempt& start) {
