@@ -46,7 +46,7 @@ function(n4b_executable)
 endfunction()
 
 # n4b_test(NAME base_test SOURCES a_test.cpp DEPENDS n4b_base [LABELS threaded])
-#   LABELS threaded: also run under ThreadSanitizer.
+#   LABELS threaded: also run under ThreadSanitizer, for which the target n4b_threaded_tests builds them and nothing else.
 function(n4b_test)
   cmake_parse_arguments(A "" "NAME" "SOURCES;DEPENDS;LABELS" ${ARGN})
   if(NOT N4B_TESTS)
@@ -56,6 +56,12 @@ function(n4b_test)
   include(GoogleTest)
   add_executable(${A_NAME} ${A_SOURCES})
   target_link_libraries(${A_NAME} PRIVATE n4b_options ${A_DEPENDS} GTest::gmock GTest::gtest_main)
+  if("threaded" IN_LIST A_LABELS)
+    if(NOT TARGET n4b_threaded_tests)
+      add_custom_target(n4b_threaded_tests)
+    endif()
+    add_dependencies(n4b_threaded_tests ${A_NAME})
+  endif()
   # One label each, since gtest_discover_tests takes a list apart; ctest -L matches it as a regular expression.
   list(JOIN A_LABELS "-" labels)
   gtest_discover_tests(${A_NAME} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300 LABELS "unit-${labels}")

@@ -9,8 +9,10 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <stdexcept>
+#include <string>
 #include <string_view>
+#include <system_error>
+#include <utility>
 
 namespace n4b::http {
 
@@ -27,34 +29,61 @@ public:
     BodyPipe(const BodyPipe&) = delete;
     BodyPipe& operator=(const BodyPipe&) = delete;
 
-    /// Where the body of that request's answer goes.
-    void attach(web::http::http_request& request) const {
+    /// Sends the request and waits for the head of its answer; its body comes by next(). Throws http_exception.
+    ///
+    /// An exception of cpprestsdk never reaches our thread: its threads may free it at any time, with a reference count
+    /// that ThreadSanitizer sees only in part. What it says is copied on cpprestsdk's thread, and thrown anew on ours.
+    web::http::http_response send(web::http::client::http_client& client, web::http::http_request request,
+                                  const pplx::cancellation_token& token) {
         using Stream = concurrency::streams::streambuf<std::uint8_t>;
+        using web::http::http_response;
         request.set_response_stream(Stream(std::make_shared<Buffer>(shared_)).create_ostream());
-    }
-    /// The answer has begun; its end is noted from now on.
-    void follow(const web::http::http_response& response) const {
-        // Only notes and wakes: what blocks on the pool's few threads could wait for itself.
-        response.content_ready().then([shared = shared_](const pplx::task<web::http::http_response>& done) {
-            try {
-                done.wait();
-                shared->finish(nullptr);
-            } catch (const web::http::http_exception& error) {
-                // A copy: the original is counted in libstdc++, where ThreadSanitizer can't see who freed it when.
-                shared->finish(std::make_exception_ptr(web::http::http_exception(error)));
-            } catch (const std::exception& error) {
-                shared->finish(std::make_exception_ptr(std::runtime_error(error.what())));
-            }
+        // The continuations only note and wake: what blocks on the pool's few threads could wait for itself.
+        client.request(request, token).then([shared = shared_](const pplx::task<http_response>& begun) {
+            if (auto failure = failure_of(begun)) return shared->finish(std::move(failure));
+            const auto reply = begun.get();
+            shared->begin(reply);
+            reply.content_ready().then(
+                [shared](const pplx::task<http_response>& done) { shared->finish(failure_of(done)); });
         });
+        return shared_->reply();
     }
-    /// The next piece, valid until the next call; nothing at the end. Blocks. Throws what cpprestsdk threw.
+    /// The next piece, valid until the next call; nothing at the end. Blocks. Throws http_exception.
     std::optional<std::string_view> next() { return shared_->next(); }
 
 private:
     using Taken = pplx::task_completion_event<std::size_t>;
 
+    struct Failure {
+        std::error_code code{};
+        std::string what{};
+    };
+    static std::optional<Failure> failure_of(const pplx::task<web::http::http_response>& task) {
+        try {
+            task.get();
+            return std::nullopt;
+        } catch (const web::http::http_exception& error) {
+            return Failure{.code = error.error_code(), .what = error.what()};
+        } catch (const pplx::task_canceled&) {
+            return Failure{.code = std::make_error_code(std::errc::operation_canceled), .what = "cancelled"};
+        } catch (const std::exception& error) {
+            return Failure{.code = std::make_error_code(std::errc::io_error), .what = error.what()};
+        }
+    }
+
     class Shared {
     public:
+        void begin(const web::http::http_response& reply) {
+            const std::scoped_lock lock(mutex_);
+            reply_ = reply;
+            changed_.notify_all();
+        }
+        web::http::http_response reply() {
+            std::unique_lock lock(mutex_);
+            changed_.wait(lock, [this] { return reply_ || finished_; });
+            if (!reply_) fail();
+            return *std::exchange(reply_, std::nullopt);
+        }
         pplx::task<std::size_t> put(const std::uint8_t* bytes, std::size_t count) {
             const std::scoped_lock lock(mutex_);
             if (abandoned_) return pplx::task_from_result(count);
@@ -64,10 +93,10 @@ private:
             changed_.notify_all();
             return pplx::create_task(taken_);
         }
-        void finish(std::exception_ptr error) {
+        void finish(std::optional<Failure> failure) {
             const std::scoped_lock lock(mutex_);
             finished_ = true;
-            error_ = std::move(error);
+            failure_ = std::move(failure);
             changed_.notify_all();
         }
         std::optional<std::string_view> next() {
@@ -78,7 +107,7 @@ private:
                 lent_ = true;
                 return piece_;
             }
-            if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+            if (failure_) fail();
             return std::nullopt;
         }
         void abandon() {
@@ -89,6 +118,7 @@ private:
         }
 
     private:
+        [[noreturn]] void fail() const { throw web::http::http_exception(failure_->code, failure_->what); }
         /// Lets cpprestsdk go on. Its continuation may run on this thread, so not under the lock.
         void release(std::unique_lock<std::mutex>& lock) {
             if (!lent_) return;
@@ -108,7 +138,8 @@ private:
         bool lent_ = false;     ///< Our thread is using it.
         bool finished_ = false;
         bool abandoned_ = false;
-        std::exception_ptr error_{};
+        std::optional<web::http::http_response> reply_{};
+        std::optional<Failure> failure_{};
     };
 
     /// The part that cpprestsdk knows: a stream buffer that can only be written to.

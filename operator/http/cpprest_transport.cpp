@@ -87,22 +87,6 @@ std::optional<base::SystemTime> date_of(const web::http::http_response& response
     return found == response.headers().end() ? std::nullopt : parse_http_date(found->second);
 }
 
-/// Waits for the task, and throws a copy of the exception that the task failed with.
-///
-/// The original is shared with threads of the library, which free it when they drop the last reference. That reference
-/// is counted in libstdc++, where ThreadSanitizer can't see that our reads came first. The task's own count is in our
-/// binary, so read the exception only here, where the caller's task is still held: to drop the task after reading is
-/// what orders the two threads. A bare `throw` would hand the original on, and the handler would read it without the
-/// task.
-template <typename T>
-T result_of(const pplx::task<T>& task) {
-    try {
-        return task.get();
-    } catch (const web::http::http_exception& error) {
-        throw web::http::http_exception(error);
-    }
-}
-
 /// Ends a request at a deadline or with the stop token, and remembers which it was.
 class Cancellation {
 public:
@@ -141,7 +125,7 @@ public:
         return guarded(request, cancellation, [&]() -> Result<Response> {
             const auto limit = cancellation.limit(canceller_, request.timeout);
             BodyPipe pipe;
-            const auto reply = begin(calls_, request, pipe, cancellation);
+            const auto reply = pipe.send(calls_, build(request), cancellation.token());
             return collect(reply, pipe, cancellation);
         });
     }
@@ -154,7 +138,7 @@ public:
             {
                 // The gap is that of a stream under way: what begins one is as quick as any exchange, or dead.
                 const auto limit = cancellation.limit(canceller_, request.timeout);
-                reply = begin(request.body_timeout ? calls_ : streams_, request, pipe, cancellation);
+                reply = pipe.send(request.body_timeout ? calls_ : streams_, build(request), cancellation.token());
                 if (reply.status_code() != 200) return collect(reply, pipe, cancellation);
             }
             const auto limit = cancellation.limit(canceller_, request.body_timeout.value_or(kNoLimit));
@@ -189,15 +173,6 @@ private:
         }
         if (!request.body.empty()) message.set_body(request.body, request.content_type);
         return message;
-    }
-
-    [[nodiscard]] web::http::http_response begin(http_client& client, const Request& request, const BodyPipe& pipe,
-                                                 Cancellation& cancellation) const {
-        auto message = build(request);
-        pipe.attach(message);
-        auto reply = result_of(client.request(message, cancellation.token()));
-        pipe.follow(reply);
-        return reply;
     }
 
     static Result<Response> collect(const web::http::http_response& reply, BodyPipe& pipe, Cancellation& cancellation) {

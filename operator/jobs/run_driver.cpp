@@ -137,7 +137,7 @@ Result<void> RunDriver::gather_open(const Run& run, const run::Attempt& attempt,
     if (told || gathered.attempt->phase != run::AttemptState::Phase::kEnded) return {};
     // The store may be behind, and with it a report.
     N4B_TRY(const auto pods, live_pods(parts_.client, run.owner.meta));
-    if (auto pod = newest_of(pods, attempt.job_uid)) {
+    if (auto pod = own_pod_of(pods, attempt.job_uid)) {
         seen.pod = std::move(pod);
         gathered.attempt = observe(run, attempt, seen, gathered.now);
     }
@@ -380,7 +380,7 @@ Result<Requeue> RunDriver::clean_up(const Run& run, const run::RunStatus& status
     }
     for (const auto& job : parts_.workload.jobs_of(run.owner.meta.uid)) {
         if (job->meta.deleted) continue;
-        const auto pod = newest_of(parts_.workload.pods_of(job->meta.uid), job->meta.uid);
+        const auto pod = own_pod_of(parts_.workload.pods_of(job->meta.uid), job->meta.uid);
         const auto until = run::keep_job_until(status, *job, pod.get());
         if (!until) continue;
         if (*until > now) {

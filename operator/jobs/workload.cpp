@@ -14,13 +14,13 @@ using base::Result;
 
 }  // namespace
 
-PodPtr newest_of(const std::vector<PodPtr>& pods, const std::string& job_uid) {
-    PodPtr newest;
+PodPtr own_pod_of(const std::vector<PodPtr>& pods, const std::string& job_uid) {
+    PodPtr own;
     for (const auto& pod : pods) {
         if (job_uid.empty() || pod->meta.controller_uid != job_uid) continue;
-        if (!newest || pod->meta.created > newest->meta.created) newest = pod;
+        if (!own || pod->meta.created < own->meta.created) own = pod;
     }
-    return newest;
+    return own;
 }
 
 Seen seen_of(const Workload& workload, const std::string& owner_uid, const run::Attempt& attempt) {
@@ -28,7 +28,7 @@ Seen seen_of(const Workload& workload, const std::string& owner_uid, const run::
     for (auto& job : workload.jobs_of(owner_uid)) {
         if (job->meta.uid == attempt.job_uid) seen.job = std::move(job);
     }
-    seen.pod = newest_of(workload.pods_of(attempt.job_uid), attempt.job_uid);
+    seen.pod = own_pod_of(workload.pods_of(attempt.job_uid), attempt.job_uid);
     return seen;
 }
 

@@ -43,8 +43,9 @@ Seen seen_of(const Workload& workload, const std::string& owner_uid, const run::
 base::Result<JobPtr> live_job(kube::Client& client, const api::Meta& owner, const run::Attempt& attempt);
 base::Result<std::vector<PodPtr>> live_pods(kube::Client& client, const api::Meta& owner);
 
-/// The newest of the pods that the Job controls; null: none.
-PodPtr newest_of(const std::vector<PodPtr>& pods, const std::string& job_uid);
+/// The pod that the Job made, among pods of any Jobs; null: not there. Our Jobs make only one. The Job controller takes
+/// in every pod with the Job's labels, so a later one is somebody else's, and what it says counts for nothing.
+PodPtr own_pod_of(const std::vector<PodPtr>& pods, const std::string& job_uid);
 
 /// The events about an object of that name, oldest first; nothing when they can't be read.
 std::vector<api::EventRecord> events_about(kube::Client& client, const std::string& object_namespace,

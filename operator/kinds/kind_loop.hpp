@@ -19,6 +19,10 @@
 
 namespace n4b::kinds {
 
+/// Of objects of our kinds: with every field at its longest they are smaller, and one user's giant ones must not fill
+/// the operator's memory.
+inline constexpr kube::ObjectLimits kOwnLimits{.bytes = std::size_t{256} << 10U};
+
 /// One kind at work, as the manager sees it. watch() fills its store, start() begins to look at its objects.
 class Loop {
 public:
@@ -68,7 +72,8 @@ public:
                 kube::Resource{.path = kube::collection_path(kind_.api, scope, kind_.plural),
                                .query = kind_.query,
                                .scope = scope,
-                               .kind = kind_.name},
+                               .kind = kind_.name,
+                               .limits = kind_.limits},
                 kube::sink_of<T>(store_, scope, kind_.parse, unreadable)));
         }
     }

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Applies backups while operators are killed and frozen and the API server restarts, then lets everything come to rest and
 writes down what audit.py judges: plan.jsonl, final.json and slots.json in the directory STATE, which holds proxy.crt.
-  chaos.py --seconds N --seed S --backups N --namespace NS --state STATE --testbed DIRECTORY --operator BINARY -- FLAG...
-FLAGs are those of the operators. Exit code 1 when it does not come to rest.
+  chaos.py --seconds N --rest N --seed S --backups N --namespace NS --state STATE --testbed DIRECTORY --operator BINARY -- FLAG...
+FLAGs are those of the operators. Exit code 1 when it does not come to rest within as many seconds after the last fault.
 """
 import argparse
 import concurrent.futures
@@ -19,7 +19,6 @@ import backups  # noqa: E402
 import processes  # noqa: E402
 from kube_api import KubeApi, Refused  # noqa: E402
 
-REST_SECONDS = 300  # From the last fault until everything has ended.
 # How many seconds pass between two of them, on average.
 KILLS, FREEZES, RESTARTS = 12.0, 45.0, 90.0
 OURS = "labelSelector=neo4jbackup.dev%2Fowner-uid"
@@ -160,7 +159,7 @@ class Chaos:
             self.later(planned.at, lambda planned=planned: self.apply(planned))
         self.later(self.random.expovariate(1 / KILLS), self.kill)
         self.later(self.random.expovariate(1 / FREEZES), self.freeze)
-        self.later(max(self.random.expovariate(1 / RESTARTS), 20.0), self.restart_api_server)
+        self.later(self.random.uniform(15.0, 30.0), self.restart_api_server)
         end = time.monotonic() + self.options.seconds
         told = time.monotonic()
         while time.monotonic() < end:
@@ -221,14 +220,14 @@ class Chaos:
         return [f"{name}: {slots}" for name, slots in self.slots().items() if slots != 0]
 
     def settle(self):
-        rested = self.rest(REST_SECONDS, self.unrest)
+        rested = self.rest(self.options.rest, self.unrest)
         say(f"at rest: {rested}; {self.kills} kills, {self.freezes} freezes, {self.apiserver.restarts} restarts")
         self.rest(60, self.slots_are_held)
         slots = self.slots()
         for planned in backups.fresh():
             self.plan.append(planned)
             self.cluster.create("neo4jbackups", backups.backup_object(planned))
-            rested = self.rest(120, self.unrest) and rested
+            rested = self.rest(min(self.options.rest, 120), self.unrest) and rested
         self.rest(60, self.slots_are_held)
         slots = {name: max(held, slots[name], key=abs) for name, held in self.slots().items()}
         time.sleep(3)  # Jobs of what has succeeded go after the verdict.
@@ -265,6 +264,7 @@ def main():
         parser.add_argument("--" + name, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--backups", type=int, required=True)
+    parser.add_argument("--rest", type=float, required=True)
     parser.add_argument("flags", nargs="*")
     sys.exit(Chaos(parser.parse_args()).run())
 

@@ -74,7 +74,7 @@ children+=($!)
 for _ in $(seq 50); do ! grep -q ready "$STATE/proxy.log" || break; sleep 0.1; done
 
 rested=0
-python3 "$here/chaos.py" --seconds "$seconds" --seed "$seed" --backups "$backups" --namespace "$NS" --state "$STATE" \
+python3 "$here/chaos.py" --seconds "$seconds" --rest "${REST:-300}" --seed "$seed" --backups "$backups" --namespace "$NS" --state "$STATE" \
     --testbed "$TB" --operator "$operator" -- --runner-image "$RUNNER_IMAGE" --runner-image-pull-policy IfNotPresent \
     --watch-namespaces "$NS" --max-concurrent-runs 4 --pod-defaults "$STATE/pods.json" || rested=$?
 kill "$proxy"

@@ -27,7 +27,7 @@ until grep -q '^TracerPid:[[:space:]]*[1-9]' "/proc/$pid/status"; do sleep 0.1; 
 touch "$STATE/gate"
 for _ in $(seq 600); do [ "$(heads main)" = "$before" ] || break; sleep 0.05; done
 [ "$(heads main)" = $((before + 1)) ] || die "no head appeared"
-kubectl delete pod -n "$NS" -l neo4jbackup.dev/owner=headed --force --grace-period=0 > /dev/null 2>&1
+kubectl delete pod -n "$NS" -l "$(made_for headed)" --force --grace-period=0 > /dev/null 2>&1
 expect headed True Completed
 [ "$(kubectl get nb -n "$NS" headed -o jsonpath='{.status.attempts[*].reason}')" = "JobDeleted Completed" ] || die "attempts of headed"
 [ "$(kubectl get nb -n "$NS" headed -o jsonpath='{.status.attempts[1].lookUp}')" = true ] || die "the second attempt of headed is no look-up"
@@ -51,7 +51,7 @@ kubelet=$(cat "$TB/run/kubelet.pid")
 kill -STOP "$kubelet"
 trap 'kill -CONT "$kubelet" 2> /dev/null; cleanup' EXIT
 # As the taint manager would after its five minutes.
-kubectl delete pod -n "$NS" -l neo4jbackup.dev/owner=node-lost --wait=false --grace-period=5 > /dev/null
+kubectl delete pod -n "$NS" -l "$(made_for node-lost)" --wait=false --grace-period=5 > /dev/null
 for _ in $(seq 240); do [ "$(kubectl get nb -n "$NS" node-lost -o jsonpath='{.status.attempts[0].reason}')" != PodLost ] || break; sleep 0.5; done
 [ "$(kubectl get nb -n "$NS" node-lost -o jsonpath='{.status.attempts[0].reason}')" = PodLost ] || die "the attempt of node-lost goes on"
 # The node is where the volume is, so the look-up for a finished artifact waits for it.

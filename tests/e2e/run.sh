@@ -124,7 +124,7 @@ metric 'neo4jbackup_runs_running [0-9]'
 [ "$(condition late status Stalled)/$(condition late status Finished)" = True/True ] || die "late is not told as a failure"
 sleep 2
 for name in unmountable unschedulable rejected over-quota; do
-    [ -z "$(kubectl get jobs -n "$NS" -l "neo4jbackup.dev/owner=$name" -o name)" ] || die "the Job of $name still waits to start"
+    [ -z "$(kubectl get jobs -n "$NS" -l "$(made_for "$name")" -o name)" ] || die "the Job of $name still waits to start"
 done
 
 step "a gate opens: storage and source are made later"
@@ -145,11 +145,11 @@ running killed
 running deleted
 backup queued main deleted
 expect queued Unknown Queued
-pod=$(kubectl get pod -n "$NS" -l neo4jbackup.dev/owner=evicted -o jsonpath='{.items[0].metadata.name}')
+pod=$(kubectl get pod -n "$NS" -l "$(made_for evicted)" -o jsonpath='{.items[0].metadata.name}')
 kubectl create --raw "/api/v1/namespaces/$NS/pods/$pod/eviction" -f - > /dev/null <<< "{\"apiVersion\":\"policy/v1\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"$pod\"}}"
 read -r id _ <<< "$(runner_task killed)"
 ctr -a "$TB/run/containerd.sock" -n k8s.io tasks kill -s KILL "$id"
-kubectl delete job -n "$NS" -l neo4jbackup.dev/owner=deleted > /dev/null
+kubectl delete job -n "$NS" -l "$(made_for deleted)" > /dev/null
 expect evicted False Evicted
 expect killed False NoReport
 expect deleted False JobDeleted
@@ -161,7 +161,7 @@ peer python3 tests/e2e/paused_proxy.py "$HOST:27510" "$replica:6362" 300000 "$ST
 backup half-way main "$(endpoint $HOST 27510)" 'retry: {limit: 2, backoff: 1s}'
 running half-way
 sleep 2
-kubectl delete pod -n "$NS" -l neo4jbackup.dev/owner=half-way > /dev/null
+kubectl delete pod -n "$NS" -l "$(made_for half-way)" > /dev/null
 touch "$STATE/gate1"
 expect half-way True Completed
 [ "$(kubectl get nb -n "$NS" half-way -o jsonpath='{.status.attempts[*].reason}')" = "JobDeleted Completed" ] || die "attempts of half-way"
@@ -170,9 +170,9 @@ step "half-way: the operator is killed, and its successor finishes with the same
 peer python3 tests/e2e/paused_proxy.py "$HOST:27511" "$replica:6362" 300000 "$STATE/gate2"
 backup orphan main "$(endpoint $HOST 27511)"
 running orphan
-job=$(kubectl get job -n "$NS" -l neo4jbackup.dev/owner=orphan -o jsonpath='{.items[*].metadata.uid}')
+job=$(kubectl get job -n "$NS" -l "$(made_for orphan)" -o jsonpath='{.items[*].metadata.uid}')
 kubectl delete pod -n neo4j-backup --all --force --grace-period=0 > /dev/null 2>&1
-[ "$(kubectl get job -n "$NS" -l neo4jbackup.dev/owner=orphan -o jsonpath='{.items[*].metadata.uid}')" = "$job" ] || die "another Job"
+[ "$(kubectl get job -n "$NS" -l "$(made_for orphan)" -o jsonpath='{.items[*].metadata.uid}')" = "$job" ] || die "another Job"
 touch "$STATE/gate2"
 expect orphan True Completed 90
 [ "$(kubectl get nb -n "$NS" orphan -o jsonpath='{.status.attempts[*].number}')" = 1 ] || die "more than one attempt"
@@ -183,8 +183,8 @@ peer python3 tests/e2e/paused_proxy.py "$HOST:27512" "$replica:6362" 300000 "$ST
 backup gone main "$(endpoint $HOST 27512)"
 running gone
 kubectl delete nb -n "$NS" gone > /dev/null
-for _ in $(seq 120); do [ -n "$(kubectl get jobs,pods -n "$NS" -l neo4jbackup.dev/owner=gone -o name)" ] || break; sleep 0.5; done
-[ -z "$(kubectl get jobs,pods -n "$NS" -l neo4jbackup.dev/owner=gone -o name)" ] || die "Job or pod is still there"
+for _ in $(seq 120); do [ -n "$(kubectl get jobs,pods -n "$NS" -l "$(made_for gone)" -o name)" ] || break; sleep 0.5; done
+[ -z "$(kubectl get jobs,pods -n "$NS" -l "$(made_for gone)" -o name)" ] || die "Job or pod is still there"
 [ "$(heads main)" = "$heads" ] || die "a head appeared"
 
 step "the runner image cannot be pulled"

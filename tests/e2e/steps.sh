@@ -99,9 +99,11 @@ restored_is_consistent() {
     echo "dbms.directories.data=$TB/volumes/restored$2" > "$STATE/conf/${1,,}.conf"
     check_consistency "$1" "$STATE" || die "check-consistency"
 }
+# made_for BACKUP: selects its Jobs and pods; a source of the same name has others
+made_for() { echo "neo4jbackup.dev/kind=Neo4jBackup,neo4jbackup.dev/owner=$1"; }
 running() { # NAME: its attempt copies
     local end=$((SECONDS + 60))
-    until [ "$(kubectl get pods -n "$NS" -l "neo4jbackup.dev/owner=$1" -o jsonpath='{.items[*].status.phase}' | grep -c Running)" = 1 ]; do
+    until [ "$(kubectl get pods -n "$NS" -l "$(made_for "$1")" -o jsonpath='{.items[*].status.phase}' | grep -c Running)" = 1 ]; do
         [ $SECONDS -lt $end ] || die "$1 does not run"
         sleep 0.3
     done
@@ -114,7 +116,7 @@ peer() { # COMMAND...: a process of ours in the background
     children+=($!)
 }
 # runner_task NAME: id and process id of the runner's container
-runner_task() { task "$(kubectl get pod -n "$NS" -l "neo4jbackup.dev/owner=$1" -o jsonpath='{.items[0].metadata.name}')"; }
+runner_task() { task "$(kubectl get pod -n "$NS" -l "$(made_for "$1")" -o jsonpath='{.items[0].metadata.name}')"; }
 # task POD: the same of the pod's only container
 task() {
     local id

@@ -20,10 +20,12 @@ void wake_waiting(kinds::KindLoop<Backup>& loop, const std::string& key, std::st
 std::unique_ptr<kinds::KindLoop<Backup>> make_backup_loop(const kinds::Environment& environment,
                                                           kinds::KindLoop<source::Source>& sources,
                                                           kinds::KindLoop<storage::Storage>& storages) {
-    auto loop = std::make_unique<kinds::KindLoop<Backup>>(
-        kube::Kind<Backup>{
-            .name = "Neo4jBackup", .api = api::api_path(), .plural = "neo4jbackups", .parse = &parse_backup},
-        environment.metrics);
+    auto loop = std::make_unique<kinds::KindLoop<Backup>>(kube::Kind<Backup>{.name = "Neo4jBackup",
+                                                                             .api = api::api_path(),
+                                                                             .plural = "neo4jbackups",
+                                                                             .limits = kinds::kOwnLimits,
+                                                                             .parse = &parse_backup},
+                                                          environment.metrics);
     auto controller = std::make_shared<BackupController>(BackupController::Parts{.backups = loop->store(),
                                                                                  .sources = sources.store(),
                                                                                  .storages = storages.store(),

@@ -9,6 +9,7 @@ std::unique_ptr<kinds::KindLoop<Source>> make_source_loop(const kinds::Environme
     auto loop = std::make_unique<kinds::KindLoop<Source>>(kube::Kind<Source>{.name = "Neo4jBackupSource",
                                                                              .api = api::api_path(),
                                                                              .plural = "neo4jbackupsources",
+                                                                             .limits = kinds::kOwnLimits,
                                                                              .parse = &parse_source},
                                                           environment.metrics);
     auto controller = std::make_shared<SourceController>(loop->store(), environment);

@@ -9,6 +9,7 @@ std::unique_ptr<kinds::KindLoop<Storage>> make_storage_loop(const kinds::Environ
     auto loop = std::make_unique<kinds::KindLoop<Storage>>(kube::Kind<Storage>{.name = "Neo4jBackupStorage",
                                                                                .api = api::api_path(),
                                                                                .plural = "neo4jbackupstorages",
+                                                                               .limits = kinds::kOwnLimits,
                                                                                .parse = &parse_storage},
                                                            environment.metrics);
     auto controller = std::make_shared<StorageController>(loop->store(), environment.client, environment.clock);
