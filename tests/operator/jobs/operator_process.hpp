@@ -40,7 +40,10 @@ private:
     kube::Client client_;
     kube::Store<api::Job> job_store_;
     kube::Store<api::Pod> pod_store_;
-    Workload workload_{.jobs = job_store_, .pods = pod_store_};
+    kube::OwnerIndex<api::Job> jobs_by_owner_{job_store_};
+    kube::OwnerIndex<api::Pod> pods_by_owner_{pod_store_};
+    Workload workload_{
+        .jobs = job_store_, .pods = pod_store_, .jobs_by_owner = jobs_by_owner_, .pods_by_owner = pods_by_owner_};
     testing::FakeApi events_api_{};  ///< Of its own, since another thread writes events.
     kube::Client events_client_{events_api_, {}};
     telemetry::Metrics metrics_{};

@@ -15,7 +15,9 @@ using ::testing::IsEmpty;
 struct Poll {
     kube::Store<api::Job> jobs{[](auto&&...) {}};
     kube::Store<api::Pod> pods{[](auto&&...) {}};
-    Workload workload{.jobs = jobs, .pods = pods};
+    kube::OwnerIndex<api::Job> jobs_by_owner{jobs};
+    kube::OwnerIndex<api::Pod> pods_by_owner{pods};
+    Workload workload{.jobs = jobs, .pods = pods, .jobs_by_owner = jobs_by_owner, .pods_by_owner = pods_by_owner};
     base::RealClock clock{};
     base::Result<std::string> answer = std::string();
     std::vector<std::string> asked{};

@@ -27,7 +27,7 @@ public:
         if (sent_++ == before_) freeze();
         return api_.exchange(request, stop);
     }
-    base::Result<http::Response> stream(const http::Request& request, const http::LineSink& sink,
+    base::Result<http::Response> stream(const http::Request& request, const http::PieceSink& sink,
                                         const std::stop_token& stop) override {
         return api_.stream(request, sink, stop);
     }

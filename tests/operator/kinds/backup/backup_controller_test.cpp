@@ -34,7 +34,10 @@ struct Control {
     kube::Store<storage::Storage> storages = store<storage::Storage>();
     kube::Store<api::Job> job_store = store<api::Job>();
     kube::Store<api::Pod> pod_store = store<api::Pod>();
-    jobs::Workload workload{.jobs = job_store, .pods = pod_store};
+    kube::OwnerIndex<api::Job> jobs_by_owner{job_store};
+    kube::OwnerIndex<api::Pod> pods_by_owner{pod_store};
+    jobs::Workload workload{
+        .jobs = job_store, .pods = pod_store, .jobs_by_owner = jobs_by_owner, .pods_by_owner = pods_by_owner};
     testing::FakeApi events_api{};
     kube::Client events_client{events_api, {}};
     kube::EventRecorder events{events_client, cluster.clock, "test"};
