@@ -66,15 +66,15 @@ enum class Reason {
     kNoReport,     ///< The container ended without a readable report.
     kJobConflict,  ///< A Job of the attempt's name belongs to somebody else.
     kServiceHasNoEndpoints,
-    kDeadlineExceeded,       ///< The deadline of the whole run.
-    kLost,                   ///< The attempt outlived its deadline and grace without any word.
-    kCredentialsNotFound,    ///< A Secret, ConfigMap or key that spec.connection.tls of a source names does not exist.
-    kSkipped,                ///< Never started: its time had passed, or it was put back from a backup of the cluster.
-    kSourceNotFound,         ///< No Neo4jBackupSource of that name.
-    kSourceNotReady,         ///< The source exists, but its probe says that it can't be copied from.
-    kObjectTooLarge,         ///< The object is beyond the size that the operator reads.
-    kObjectUnreadable,       ///< The object has a field of another type than its definition says.
-    kStatusRefused,  ///< The API server refuses the run's status for good, so nobody could follow the run.
+    kDeadlineExceeded,     ///< The deadline of the whole run.
+    kLost,                 ///< The attempt outlived its deadline and grace without any word.
+    kCredentialsNotFound,  ///< A Secret, ConfigMap or key that spec.connection.tls of a source names does not exist.
+    kSkipped,              ///< Never started: its time had passed, or it was put back from a backup of the cluster.
+    kSourceNotFound,       ///< No Neo4jBackupSource of that name.
+    kSourceNotReady,       ///< The source exists, but its probe says that it can't be copied from.
+    kObjectTooLarge,       ///< The object is beyond the size that the operator reads.
+    kObjectUnreadable,     ///< The object has a field of another type than its definition says.
+    kStatusRefused,        ///< The API server refuses the run's status for good, so nobody could follow the run.
     // States on the way.
     kPending,
     kQueued,

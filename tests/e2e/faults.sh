@@ -206,14 +206,16 @@ expect at-once True Completed 20
 [ "$(condition refused reason)" = Retrying ] || die "refused does not wait any more"
 kubectl delete nb -n "$NS" refused > /dev/null
 
-step "a quota that demands limits of ephemeral storage"
-kubectl create quota -n "$NS" ephemeral --hard=limits.ephemeral-storage=1Gi > /dev/null
+step "a quota of ephemeral storage"
+kubectl create quota -n "$NS" ephemeral --hard=limits.ephemeral-storage=5Mi > /dev/null
 kubectl label quota -n "$NS" ephemeral test=faults > /dev/null
-backup without-limit main prod
-expect without-limit Unknown PodRejected
-[[ "$(condition without-limit message)" = *limits.ephemeral-storage* ]] || die "$(condition without-limit message)"
-kubectl delete nb -n "$NS" without-limit > /dev/null
-storage_on main limited 'runner: {resources: {limits: {ephemeral-storage: 10Mi}}}'
+kubectl wait -n "$NS" --for=jsonpath='{.status.hard}' quota/ephemeral --timeout=30s > /dev/null # it counts from then on
+storage_on main too-much 'runner: {resources: {limits: {ephemeral-storage: 10Mi}}}'
+backup too-much too-much prod
+expect too-much Unknown PodRejected
+[[ "$(condition too-much message)" = *limits.ephemeral-storage=10Mi* ]] || die "$(condition too-much message)"
+kubectl delete nb -n "$NS" too-much > /dev/null
+storage_on main limited 'runner: {resources: {limits: {ephemeral-storage: 5Mi}}}'
 backup limited limited prod
 expect limited True Completed
 kubectl delete quota -n "$NS" ephemeral > /dev/null
@@ -227,13 +229,13 @@ spec:
   matchConstraints:
     resourceRules: [{apiGroups: [""], apiVersions: [v1], resources: [pods], operations: [CREATE]}]
   matchConditions:
-  - {name: ours, expression: "has(object.metadata.labels) && object.metadata.labels.?managed.orValue(object.metadata.labels[?'app.kubernetes.io/name'].orValue('')).startsWith('neo4j-backup')"}
+  - {name: ours, expression: "has(object.metadata.labels) && object.metadata.labels[?'app.kubernetes.io/name'].orValue('').startsWith('neo4j-backup')"}
   variables:
   - {name: ids, expression: "object.spec.?securityContext"}
   validations:
-  - expression: "variables.ids.runAsUser.orValue(0) >= 1000650000 && variables.ids.runAsUser.orValue(0) < 1000660000"
+  - expression: "variables.ids.?runAsUser.orValue(0) >= 1000650000 && variables.ids.?runAsUser.orValue(0) < 1000660000"
     message: "runAsUser must be of the namespace's range, 1000650000 to 1000659999"
-  - expression: "variables.ids.fsGroup.orValue(1000650000) >= 1000650000 && variables.ids.runAsGroup.orValue(0) == 0"
+  - expression: "variables.ids.?fsGroup.orValue(1000650000) >= 1000650000 && variables.ids.?runAsGroup.orValue(0) == 0"
     message: "fsGroup must be of the namespace's range, and runAsGroup 0"
 ---
 apiVersion: admissionregistration.k8s.io/v1
