@@ -19,8 +19,6 @@ using base::Reason;
 using base::Result;
 using std::chrono::milliseconds;
 
-constexpr auto kLateStart = std::chrono::seconds(4);        // Events are read only when a start takes longer than this.
-constexpr auto kEventsInterval = std::chrono::seconds(15);  // Listing a namespace's events is dear.
 constexpr milliseconds kRefusedRecheck = std::chrono::minutes(10);
 
 kube::EventTarget target_of(const run::RunOwner& owner) {
@@ -192,25 +190,8 @@ run::AttemptState RunDriver::observe(const Run& run, const run::Attempt& attempt
                                  .attempt = attempt,
                                  .job = seen.job.get(),
                                  .pod = seen.pod.get(),
-                                 .events = late_events(run, attempt, seen, now),
+                                 .events = late_.about(run.owner, attempt, seen, now),
                                  .now = now});
-}
-
-std::vector<api::EventRecord> RunDriver::late_events(const Run& run, const run::Attempt& attempt, const Seen& seen,
-                                                     base::SystemTime now) {
-    const auto* pod = seen.pod.get();
-    const bool started = pod != nullptr && pod->runner && (pod->runner->running || pod->runner->terminated);
-    if (started || now <= attempt.started + kLateStart) return {};
-    {
-        const std::scoped_lock lock(mutex_);
-        const auto told = told_.find(attempt.job_uid);
-        if (told != told_.end() && now - told->second.at < kEventsInterval) return told->second.events;
-    }
-    auto events =
-        events_about(parts_.client, run.owner.meta.object_namespace, pod != nullptr ? pod->meta.name : attempt.job);
-    const std::scoped_lock lock(mutex_);
-    told_[attempt.job_uid] = {.at = now, .events = events};
-    return events;
 }
 
 run::JobRequest RunDriver::request_of(const Run& run, const Gathered& gathered, const run::StartAttempt& start) const {
@@ -244,11 +225,18 @@ Result<RunDriver::Made> RunDriver::make_job(const Run& run, const Gathered& gath
     const bool late = step.give_up && gathered.now > *step.give_up;
     // Permissions that are being repaired (403) pass, and so does a busy server; what is invalid stays so.
     if (code != ErrorCode::kInvalid && !late) return base::fail(created.error());
-    run::end_attempt(step.status, Reason::kPodRejected, created.error().message, gathered.now);
+    return end_unmade(run, step, Reason::kPodRejected, created.error().message);
+}
+
+/// Ends an attempt whose Job can't be made, now or later.
+RunDriver::Made RunDriver::end_unmade(const Run& run, run::RunStep& step, Reason reason, const std::string& message) {
+    run::end_attempt(step.status, reason, message, parts_.clock.system_now());
     step.open_job = run::RunStep::OpenJob::kLeave;
     step.requeue = milliseconds(0);
+    // The step tells of an attempt that has begun, and this one has not.
+    step.events = {{.warning = true, .reason = std::string(to_string(reason)), .note = message}};
     parts_.locks.give_back(run.owner.meta.uid);
-    return Made{};
+    return {};
 }
 
 /// A Job of that name is there: an earlier life of the operator, or another operator at this moment, made it and has
@@ -260,12 +248,8 @@ Result<RunDriver::Made> RunDriver::adopt(const Run& run, const run::JobRequest& 
                                    [&](const auto& json) { live = api::parse_job(json); }));
     if (!live) return base::fail(live.error());
     if (live->meta.controller_uid != run.owner.meta.uid) {
-        run::end_attempt(step.status, Reason::kJobConflict,
-                         fmt::format("a Job {} exists that is not ours", attempt.job), parts_.clock.system_now());
-        step.open_job = run::RunStep::OpenJob::kLeave;
-        step.requeue = milliseconds(0);
-        parts_.locks.give_back(run.owner.meta.uid);
-        return Made{};
+        return end_unmade(run, step, Reason::kJobConflict,
+                          fmt::format("a Job {} exists that is not ours", attempt.job));
     }
     // After a start the store lags behind: an object in it may not name the attempt that this Job already works for.
     N4B_TRY(const bool recorded, is_recorded(run, live->meta.uid));
@@ -395,8 +379,7 @@ Result<Requeue> RunDriver::clean_up(const Run& run, const run::RunStatus& status
         N4B_TRY_VOID(parts_.client.remove(job_path(run.owner.meta, job->meta.name), job->meta.uid));
     }
     parts_.locks.settle(holder_of(run.owner), over);
-    const std::scoped_lock lock(mutex_);
-    for (const auto& uid : over) told_.erase(uid);
+    late_.forget(over);
     return requeue;
 }
 

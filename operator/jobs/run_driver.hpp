@@ -2,14 +2,13 @@
 
 #include <chrono>
 #include <functional>
-#include <map>
-#include <mutex>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "common/base/clock.hpp"
+#include "operator/jobs/late_events.hpp"
 #include "operator/jobs/lock_keeper.hpp"
 #include "operator/jobs/workload.hpp"
 #include "operator/kube/client.hpp"
@@ -83,11 +82,10 @@ private:
     base::Result<void> gather_open(const Run& run, const run::Attempt& attempt, Gathered& gathered);
     base::Result<void> gather_next(const Run& run, const run::StartAttempt& wanted, Gathered& gathered);
     run::AttemptState observe(const Run& run, const run::Attempt& attempt, const Seen& seen, base::SystemTime now);
-    std::vector<api::EventRecord> late_events(const Run& run, const run::Attempt& attempt, const Seen& seen,
-                                              base::SystemTime now);
     base::Result<std::optional<std::string>> living_pod(const Run& run);
     run::JobRequest request_of(const Run& run, const Gathered& gathered, const run::StartAttempt& start) const;
     base::Result<Made> make_job(const Run& run, const Gathered& gathered, run::RunStep& step);
+    Made end_unmade(const Run& run, run::RunStep& step, base::Reason reason, const std::string& message);
     base::Result<Made> adopt(const Run& run, const run::JobRequest& request, run::RunStep& step);
     base::Result<void> write(const Run& run, run::RunStep& step, const Gathered& gathered, const Made& made);
     void undo(const Run& run, const Made& made);
@@ -100,12 +98,7 @@ private:
 
     Parts parts_;
     std::vector<Heard> heard_{};
-    std::mutex mutex_{};  ///< Guards what follows.
-    struct Told {
-        base::SystemTime at{};
-        std::vector<api::EventRecord> events{};
-    };
-    std::map<std::string, Told> told_{};  ///< The events about an attempt that starts late, by Job uid.
+    LateEvents late_{parts_.client};
 };
 
 /// The holder that a run's locks are kept for.
