@@ -70,27 +70,10 @@ TEST(Tcp, TellsAReset) {
 }
 
 /// A port of loopback that refuses connections until it listens.
-class LatePort {
+class LatePort final : public testing::LoopbackPort {
 public:
-    LatePort() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof address;
-        EXPECT_EQ(::bind(fd_, reinterpret_cast<sockaddr*>(&address), size), 0);
-        EXPECT_EQ(::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size), 0);
-        address_ = {.ip = "127.0.0.1", .port = ntohs(address.sin_port)};
-    }
-    ~LatePort() { ::close(fd_); }
-    LatePort(const LatePort&) = delete;
-    LatePort& operator=(const LatePort&) = delete;
-
-    void listen() const { EXPECT_EQ(::listen(fd_, 4), 0); }
-    [[nodiscard]] const Address& address() const { return address_; }
-
-private:
-    int fd_;
-    Address address_{};
+    void listen() const { EXPECT_EQ(::listen(fd(), 4), 0); }
+    [[nodiscard]] Address address() const { return {.ip = "127.0.0.1", .port = port()}; }
 };
 
 TEST(Tcp, TellsWhoRefusesWhenItsTimeIsOver) {
