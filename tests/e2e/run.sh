@@ -88,6 +88,12 @@ storage_on main unschedulable 'runner: {nodeSelector: {disk: none}}'
 storage_on main rejected 'runner: {priorityClassName: none}'
 backup unschedulable unschedulable "$service" "$quick"
 backup rejected rejected "$service" "$quick"
+# Until they have their pods, the quota would reject these too.
+has_pod() { [ -n "$(kubectl get pods -n "$NS" -l "$(made_for "$1")" -o name)" ]; }
+for name in unmountable unschedulable; do
+    for _ in $(seq 60); do ! has_pod "$name" || break; sleep 0.5; done
+    has_pod "$name" || die "$name has no pod"
+done
 kubectl create quota -n "$NS" none --hard=pods=0 > /dev/null
 backup over-quota main "$service" "$quick"
 expect over-quota False PodRejected

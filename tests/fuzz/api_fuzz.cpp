@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto json = base::parse_json(text, 1024 * 1024, "object");
     if (!json) return 0;
     if (const auto object = backup::parse_backup(*json)) (void)backup::status_json(object->status);
-    if (const auto object = source::parse_source(*json)) (void)source::status_json(*object, object->status);
+    if (const auto object = source::parse_source(*json)) (void)source::status_json(object->status);
     if (const auto object = storage::parse_storage(*json)) {
         (void)storage::status_json(object->observed_generation, object->conditions);
     }

@@ -91,6 +91,11 @@ void read_status(JsonObject& object, SourceStatus& status) {
     status.store_id = object.value_or<std::string>("storeId", "");
     status.client_certificate_expires = api::read_time(object, "clientCertificateExpires");
     object.each("members", [&](JsonObject& member) { status.members.push_back(read_member(member)); });
+    object.object("display", [&](JsonObject& display) {
+        status.display = {.members = display.value_or<std::string>("members", ""),
+                          .lag = display.value_or<std::string>("lag", ""),
+                          .guard = display.value_or<std::string>("guard", "")};
+    });
     status.conditions = api::read_conditions(object);
 }
 
@@ -162,7 +167,7 @@ Display display_of(const SourceSpec& spec, const SourceStatus& status) {
     return display;
 }
 
-std::string status_json(const Source& source, const SourceStatus& status) {
+std::string status_json(const SourceStatus& status) {
     const auto time_or_null = [](const auto& time) { return time ? Json(base::format_rfc3339(*time)) : Json(); };
     Json json{{"observedGeneration", status.observed_generation},
               {"lastProbeTime", time_or_null(status.last_probe)},
@@ -172,10 +177,12 @@ std::string status_json(const Source& source, const SourceStatus& status) {
     run::write_run_status(json, status.run);
     if (!status.store_id.empty()) json["storeId"] = status.store_id;
     for (const auto& member : status.members) json["members"].push_back(member_json(member));
-    const auto display = display_of(source.spec, status);
-    json["display"] = {{"guard", display.guard}};
-    if (!display.members.empty()) json["display"]["members"] = display.members;
-    if (!display.lag.empty()) json["display"]["lag"] = display.lag;
+    const auto show = [&](const char* key, const std::string& text) {
+        if (!text.empty()) json["display"][key] = text;
+    };
+    show("guard", status.display.guard);
+    show("members", status.display.members);
+    show("lag", status.display.lag);
     return text_of(json);
 }
 

@@ -52,6 +52,14 @@ struct SourceSpec {
     bool operator==(const SourceSpec&) const = default;
 };
 
+/// status.display: the columns of `kubectl get`, for people. No promise of the API.
+struct Display {
+    std::string members{};  ///< "2/3": how many of how many answered.
+    std::string lag{};      ///< Of the member that a copy would come from.
+    std::string guard{};    ///< Guarded, Open, ClearText or Unknown.
+    bool operator==(const Display&) const = default;
+};
+
 struct SourceStatus {
     std::int64_t observed_generation = -1;
     run::RunStatus run{};                            ///< Of the probe under way, or the last one.
@@ -60,6 +68,7 @@ struct SourceStatus {
     std::string store_id{};
     std::optional<base::SystemTime> client_certificate_expires{};
     std::vector<contract::MemberReport> members{};
+    Display display{};  ///< As it is shown; what it should be follows from the rest, see display_of().
     std::vector<api::Condition> conditions{};
     bool operator==(const SourceStatus&) const = default;
 };
@@ -78,16 +87,11 @@ struct Source {
 base::Result<Source> parse_source(const nlohmann::json& json);
 
 /// The status as JSON; members that are not set are left out.
-std::string status_json(const Source& source, const SourceStatus& status);
+std::string status_json(const SourceStatus& status);
 /// A status with nothing but its conditions.
 std::string conditions_json(const SourceStatus& status);
 
-/// status.display: the columns of `kubectl get`, for people. No promise of the API.
-struct Display {
-    std::string members{};  ///< "2/3": how many of how many answered.
-    std::string lag{};      ///< Of the member that a copy would come from.
-    std::string guard{};    ///< Guarded, Open, ClearText or Unknown.
-};
+/// What the columns should show.
 Display display_of(const SourceSpec& spec, const SourceStatus& status);
 
 }  // namespace n4b::source

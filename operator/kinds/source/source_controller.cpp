@@ -67,8 +67,8 @@ Result<SourceController::TakenOver> SourceController::take_over(const Source& so
     Source seen = source;
     seen.status = status_after(source, *report, environment_.clock.system_now());
     N4B_TRY(const auto written,
-            kube::write_status(environment_.client, target_of(source.meta), status_json(source, source.status),
-                               status_json(seen, seen.status), conditions_json(seen.status)));
+            kube::write_status(environment_.client, target_of(source.meta), status_json(source.status),
+                               status_json(seen.status), conditions_json(seen.status)));
     if (written == kube::StatusWrite::kConflict) {
         return base::fail(base::ErrorCode::kConflict, "the source changed while its members were looked at");
     }
@@ -82,7 +82,7 @@ Result<Requeue> SourceController::probe(const Source& source, const SourceStatus
     current.status = begun;
     const auto finish = [&](run::RunStep& step, const run::Preparation*) -> jobs::StatusTexts {
         const auto status = status_after(current, step, environment_.clock.system_now());
-        return {.whole = status_json(current, status), .conditions = conditions_json(status)};
+        return {.whole = status_json(status), .conditions = conditions_json(status)};
     };
     const auto prepare_probe = [&](const run::StartAttempt&) -> Result<run::Preparation> {
         N4B_TRY(auto endpoints, endpoints_of(environment_.client, current));
@@ -92,7 +92,7 @@ Result<Requeue> SourceController::probe(const Source& source, const SourceStatus
                                       .status = current.status.run,
                                       .before = verdict_of(current.status),
                                       .path = path_of(current.meta),
-                                      .status_before = status_json(source, source.status),
+                                      .status_before = status_json(source.status),
                                       .prepare = prepare_probe,
                                       .finish = finish,
                                       .read = [](const auto& json) -> Result<run::RunStatus> {

@@ -212,6 +212,7 @@ SourceStatus status_after(const Source& source, run::RunStep& step, base::System
                        verdict.message);
     run::set_condition(status.conditions, stamp, "Stalled", stalled ? "True" : "False", verdict.reason,
                        verdict.message);
+    status.display = display_of(source.spec, status);
     return status;
 }
 
@@ -238,6 +239,7 @@ SourceStatus status_after(const Source& source, const contract::RunReport& repor
     status.last_success = now;
     Conditions conditions(status, nullptr, {.now = now, .generation = source.meta.generation});
     tell_members(source, status, conditions);
+    status.display = display_of(source.spec, status);
     return status;
 }
 

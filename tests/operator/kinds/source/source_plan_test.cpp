@@ -172,6 +172,16 @@ TEST(SourcePlan, AServiceWithoutMembersIsNotReachable) {
     EXPECT_EQ(p.condition("Reconciling"), "True/ServiceHasNoEndpoints");
 }
 
+/// What is written is the difference to what was read: a column that was never written must not count as read.
+TEST(SourceStatus, ShowsItsColumnsFromTheFirstProbeOn) {
+    Probed p;
+    const auto before = base::Json::parse(status_json(p.source.status));
+    EXPECT_FALSE(before.contains("display")) << before.dump();
+    p.answers({member("c", MemberRole::kCore, 0)});
+    const auto after = base::Json::parse(status_json(p.source.status));
+    EXPECT_EQ(after["display"], (base::Json{{"guard", "ClearText"}, {"members", "1/1"}, {"lag", "Unknown"}}));
+}
+
 TEST(SourceStatus, SurvivesWritingAndReading) {
     Probed p;
     auto answering = member("c", MemberRole::kReadReplica, 2);
@@ -181,7 +191,7 @@ TEST(SourceStatus, SurvivesWritingAndReading) {
     p.source.status.run.first_attempt = 2;
     base::Json json{{"metadata", {{"name", "prod"}, {"namespace", "db"}, {"uid", "u"}, {"resourceVersion", "7"}}},
                     {"spec", {{"databases", {"graph.db"}}}},
-                    {"status", base::Json::parse(status_json(p.source, p.source.status))}};
+                    {"status", base::Json::parse(status_json(p.source.status))}};
     const auto again = parse_source(json);
     ASSERT_TRUE(again) << again.error().message;
     EXPECT_EQ(again->status, p.source.status);
