@@ -230,12 +230,10 @@ spec:
     resourceRules: [{apiGroups: [""], apiVersions: [v1], resources: [pods], operations: [CREATE]}]
   matchConditions:
   - {name: ours, expression: "has(object.metadata.labels) && object.metadata.labels[?'app.kubernetes.io/name'].orValue('').startsWith('neo4j-backup')"}
-  variables:
-  - {name: ids, expression: "object.spec.?securityContext"}
   validations:
-  - expression: "variables.ids.?runAsUser.orValue(0) >= 1000650000 && variables.ids.?runAsUser.orValue(0) < 1000660000"
+  - expression: "object.spec.?securityContext.?runAsUser.orValue(0) >= 1000650000 && object.spec.?securityContext.?runAsUser.orValue(0) < 1000660000"
     message: "runAsUser must be of the namespace's range, 1000650000 to 1000659999"
-  - expression: "variables.ids.?fsGroup.orValue(1000650000) >= 1000650000 && variables.ids.?runAsGroup.orValue(0) == 0"
+  - expression: "object.spec.?securityContext.?fsGroup.orValue(1000650000) >= 1000650000 && object.spec.?securityContext.?runAsGroup.orValue(0) == 0"
     message: "fsGroup must be of the namespace's range, and runAsGroup 0"
 ---
 apiVersion: admissionregistration.k8s.io/v1

@@ -88,16 +88,6 @@ storage_on main unschedulable 'runner: {nodeSelector: {disk: none}}'
 storage_on main rejected 'runner: {priorityClassName: none}'
 backup unschedulable unschedulable "$service" "$quick"
 backup rejected rejected "$service" "$quick"
-# Until they have their pods, the quota would reject these too.
-has_pod() { [ -n "$(kubectl get pods -n "$NS" -l "$(made_for "$1")" -o name)" ]; }
-for name in unmountable unschedulable; do
-    for _ in $(seq 60); do ! has_pod "$name" || break; sleep 0.5; done
-    has_pod "$name" || die "$name has no pod"
-done
-kubectl create quota -n "$NS" none --hard=pods=0 > /dev/null
-backup over-quota main "$service" "$quick"
-expect over-quota False PodRejected
-kubectl delete quota -n "$NS" none > /dev/null
 backup no-source main forgotten
 backup skipped nowhere "$service" 'timeouts: {wait: 3s}'
 expect unreachable False SourceUnreachable
@@ -118,6 +108,12 @@ expect unschedulable False Unschedulable
 expect rejected False PodRejected
 expect no-source Unknown SourceNotFound
 expect skipped False Skipped
+# When none of the others waits for a pod any more.
+kubectl create quota -n "$NS" none --hard=pods=0 > /dev/null
+kubectl wait -n "$NS" --for=jsonpath='{.status.hard}' quota/none --timeout=30s > /dev/null
+backup over-quota main "$service" "$quick"
+expect over-quota False PodRejected
+kubectl delete quota -n "$NS" none > /dev/null
 # metric PATTERN: a line of what the operator tells
 metric() {
     curl -sf "http://$(kubectl get pod -n neo4j-backup -o jsonpath='{.items[0].status.podIP}'):8080/metrics" > "$STATE/metrics"
