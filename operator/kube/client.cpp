@@ -20,7 +20,9 @@ ErrorCode code_of(int status, const std::string& reason) {
     if (status == 400 || status == 413 || status == 422) return ErrorCode::kInvalid;
     if (status == 401) return ErrorCode::kUnauthenticated;
     if (status == 403) return ErrorCode::kPermissionDenied;
-    if (status == 404) return ErrorCode::kNotFound;
+    // A restarted API server knows no custom resource for a moment, and answers "404 page not found" for each: that
+    // says nothing about an object, which somebody would then take for deleted.
+    if (status == 404) return reason == "NotFound" ? ErrorCode::kNotFound : ErrorCode::kUnavailable;
     if (status == 410) return ErrorCode::kDataLoss;
     if (status == 429) return ErrorCode::kThrottled;
     if (status >= 500) return ErrorCode::kUnavailable;

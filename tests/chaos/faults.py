@@ -5,6 +5,8 @@ import json
 REQUEST_SHARE = 0.12  # Of all requests; more, and hardly a reconcile of a dozen calls ever gets through.
 STREAM_MEAN_SECONDS = 25.0
 
+# Of a custom resource, as after a restart of the API server.
+UNKNOWN = "404-page"
 READS = {"500": 2, "429": 2, "delay": 4, "drop": 2, "cut-answer": 2}
 LISTS = {**READS, "410": 2}
 # `error-after` and `drop-after` are what fencing is for: the server has acted, and the operator can't know.
@@ -43,6 +45,8 @@ def of_request(random, method, path):
     """None for most requests. For a watch: what happens before its stream."""
     if random.random() >= REQUEST_SHARE:
         return None
+    if path.startswith("/apis/neo4jbackup.dev/") and random.random() < 0.1:
+        return Fault(UNKNOWN)
     if is_watch(method, path):
         return Fault(_one_of(random, WATCH_STARTS))
     if method == "GET":
@@ -63,6 +67,8 @@ def of_stream(random):
 
 def answer(kind):
     """Status line, headers and body of an error as the API server would send it."""
+    if kind == UNKNOWN:
+        return b"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 19\r\n\r\n404 page not found\n"
     code, reason, message = ANSWERS[kind]
     body = json.dumps({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message,
                        "reason": reason, "code": code}).encode()

@@ -102,7 +102,7 @@ class Connection:
             await asyncio.sleep(fault.seconds)
         elif kind == "drop":
             raise Broken("a fault")
-        elif kind in faults.ANSWERS:
+        elif kind == faults.UNKNOWN or kind in faults.ANSWERS:
             return await self.send(faults.answer(kind))
         answer = await self.ask(head, body)
         if faults.is_watch(method, path) and answer.first.split(" ")[1] == "200":

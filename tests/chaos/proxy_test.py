@@ -124,6 +124,12 @@ class ProxyTest(unittest.IsolatedAsyncioTestCase):
             self.assertEqual(b"Retry-After: 1" in data, code == 429)
         self.assertEqual(self.server.seen, [])
 
+    async def test_knows_no_custom_resource(self):
+        self.befall(faults.Fault(faults.UNKNOWN))
+        data, _ = await self.ask(b"GET /a")
+        self.assertTrue(data.startswith(b"HTTP/1.1 404 ") and data.endswith(b"\r\n\r\n404 page not found\n"), data)
+        self.assertEqual(self.server.seen, [])
+
     async def test_drops_the_answer_after_the_server_has_acted(self):
         self.befall(faults.Fault("drop-after"))
         self.assertEqual(await self.ask(b"POST /a"), (b"", True))
@@ -186,6 +192,8 @@ class Faults(unittest.TestCase):
             for _ in range(5000):
                 fault = faults.of_request(source, method, path)
                 seen[method, path].add(fault.kind if fault else "")
+        self.assertIn(faults.UNKNOWN, {fault.kind for fault in (
+            faults.of_request(source, "GET", "/apis/neo4jbackup.dev/x") for _ in range(5000)) if fault})
         self.assertEqual(seen["GET", "/a/x"], {"", *faults.READS})
         self.assertEqual(seen["GET", "/a?limit=500"], {"", *faults.LISTS})
         self.assertEqual(seen["GET", "/a?watch=1"], {"", *faults.WATCH_STARTS})

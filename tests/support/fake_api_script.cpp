@@ -19,7 +19,7 @@ bool in_pieces(std::string_view body, const http::PieceSink& sink) {
 
 base::Result<http::Response> FakeApiScript::exchange(const http::Request& request, const std::stop_token& /*stop*/) {
     requests.push_back(request);
-    if (answers.empty()) return http::Response{.status = 404};
+    if (answers.empty()) return http::Response{.status = 404, .body = R"({"reason":"NotFound"})"};
     const auto answer = answers.front();
     if (answers.size() > 1) answers.pop_front();
     return answer;

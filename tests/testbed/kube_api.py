@@ -60,8 +60,9 @@ class KubeApi:
         while True:
             try:
                 status, answer = self._once(method, path, text, content_type)
-                # 403 and 503 come from a server that has just started and has not read its own rules yet.
-                if status not in (403, 429, 500, 503) or time.monotonic() > end:
+                # A server that has just started has not read its own rules yet (403), or the definitions of custom resources.
+                unread = status == 404 and answer.startswith("404 page not found")
+                if not (unread or status in (403, 429, 500, 503)) or time.monotonic() > end:
                     break
             except (OSError, http.client.HTTPException):
                 if time.monotonic() > end:

@@ -94,6 +94,8 @@ TEST(Client, TellsAPatchThatDidNotApplyFromAnObjectThatIsRefused) {
         {422, "", ErrorCode::kInvalid},
         {400, R"({"reason":"BadRequest","message":"error decoding patch"})", ErrorCode::kInvalid},
         {404, R"({"reason":"NotFound"})", ErrorCode::kNotFound},
+        // What the API server says of every custom resource until it has read its definitions again after a restart.
+        {404, "404 page not found\n", ErrorCode::kUnavailable},
     };
     for (const auto& c : cases) {
         testing::FakeApiScript transport;
@@ -110,7 +112,8 @@ TEST(Client, TellsAPatchThatDidNotApplyFromAnObjectThatIsRefused) {
 TEST(Client, RemovesOnlyTheStateThatWasMeant) {
     const auto remove = [](int status, const char* message, const char* version) {
         testing::FakeApiScript transport;
-        transport.answer(status, nlohmann::json{{"reason", "Conflict"}, {"message", message}}.dump());
+        const auto* reason = status == 404 ? "NotFound" : "Conflict";
+        transport.answer(status, nlohmann::json{{"reason", reason}, {"message", message}}.dump());
         Client client(transport, {});
         const auto done = client.remove("/p/j", "u", version);
         const auto options = nlohmann::json::parse(transport.requests.at(0).body);

@@ -54,6 +54,7 @@ TEST(WriteStatus, SendsNothingThatTheServerHasAlready) {
 }
 
 TEST(WriteStatus, TellsADeletedObjectFromAChangedOne) {
+    constexpr char kNotThere[] = R"({"reason":"NotFound","message":"m"})";
     struct Case {
         int status;
         const char* then;  ///< What a look at the object brings; null: 404.
@@ -63,8 +64,8 @@ TEST(WriteStatus, TellsADeletedObjectFromAChangedOne) {
                           Case{409, R"({"metadata":{"uid":"u"}})", StatusWrite::kConflict},
                           Case{409, R"({"metadata":{"uid":"other"}})", StatusWrite::kGone}}) {
         Written w;
-        w.transport.answer(c.status, R"({"reason":"Conflict","message":"m"})");
-        w.transport.answer(c.then != nullptr ? 200 : 404, c.then != nullptr ? c.then : "{}");
+        w.transport.answer(c.status, c.status == 404 ? kNotThere : R"({"reason":"Conflict","message":"m"})");
+        w.transport.answer(c.then != nullptr ? 200 : 404, c.then != nullptr ? c.then : kNotThere);
         EXPECT_EQ(w.run("", "{}"), c.result) << c.status;
     }
 }
