@@ -16,6 +16,19 @@ bool overlap(const std::vector<std::string>& a, const std::vector<std::string>& 
     return std::find_first_of(a.begin(), a.end(), b.begin(), b.end()) != a.end();
 }
 
+constexpr char kMembers[] = ", its members";
+
+/// A look at a source's members takes no slot: it is small, and when its pod can't be made, it would keep backups from
+/// theirs until it gives up.
+bool takes_slot(const std::string& lock) {
+    return !is_claim_lock(lock) && !lock.ends_with(kMembers);
+}
+
+template <typename Locks>
+bool any_takes_slot(const Locks& locks) {
+    return std::any_of(locks.begin(), locks.end(), takes_slot);
+}
+
 std::string called(const Holder& holder) {
     return fmt::format("{} {}", holder.kind, holder.key);
 }
@@ -27,7 +40,7 @@ std::string source_lock(const std::string& object_namespace, const std::string& 
 }
 
 std::string members_lock(const std::string& object_namespace, const std::string& source) {
-    return fmt::format("{}{}/{}, its members", kSource, object_namespace, source);
+    return fmt::format("{}{}/{}{}", kSource, object_namespace, source, kMembers);
 }
 
 std::string claim_lock(const std::string& object_namespace, const std::string& claim) {
@@ -90,7 +103,7 @@ std::vector<const Locks::Waiting*> Locks::starters() const {
 std::optional<Locks::Blocked> Locks::peek(const Holder& holder, const std::vector<std::string>& locks) {
     std::string lock;
     const auto* other = in_the_way(holder.uid, locks, lock);
-    if (other == nullptr && (has_slot(holder.uid) || free_slots() > 0)) return std::nullopt;
+    if (other == nullptr && (has_slot(holder.uid) || free_slots() > 0 || !any_takes_slot(locks))) return std::nullopt;
     wait(holder, locks);
     if (other != nullptr) {
         return Blocked{fmt::format("{} is held by {}", lock, called(other->holder)), other->holder};
@@ -100,7 +113,7 @@ std::optional<Locks::Blocked> Locks::peek(const Holder& holder, const std::vecto
 
 std::optional<Locks::Blocked> Locks::acquire(const Holder& holder, const std::vector<std::string>& locks) {
     if (auto blocked = peek(holder, locks)) return blocked;
-    if (!has_slot(holder.uid)) {
+    if (any_takes_slot(locks) && !has_slot(holder.uid)) {
         wait(holder, locks);
         const auto first = starters();
         const auto is_asker = [&](const auto* each) { return each->holder.uid == holder.uid; };
@@ -124,7 +137,7 @@ void Locks::hold(const Holder& holder, const std::vector<std::string>& locks) {
     for (const auto& lock : locks) {
         if (holder_of_.try_emplace(lock, holder.uid).first->second == holder.uid) held.locks.insert(lock);
     }
-    if (!std::exchange(held.has_slot, true)) ++running_;
+    if (any_takes_slot(locks) && !std::exchange(held.has_slot, true)) ++running_;
 }
 
 bool Locks::has_slot(const std::string& uid) const {
@@ -141,8 +154,7 @@ void Locks::keep_only(const std::string& uid, const std::set<std::string>& locks
         holder_of_.erase(lock);
         return true;
     });
-    const bool runs = std::any_of(kept.begin(), kept.end(), [](const auto& lock) { return !is_claim_lock(lock); });
-    if (!runs && std::exchange(held->second.has_slot, false)) --running_;
+    if (!any_takes_slot(kept) && std::exchange(held->second.has_slot, false)) --running_;
     if (kept.empty()) held_.erase(held);
 }
 

@@ -13,7 +13,7 @@ namespace n4b::run {
 
 /// The names of locks. A lock has one holder in the whole cluster.
 std::string source_lock(const std::string& object_namespace, const std::string& source, const std::string& database);
-/// Of the look at a source's members: two at once would only tell the same twice.
+/// Of the look at a source's members: two at once would only tell the same twice. It takes no slot.
 std::string members_lock(const std::string& object_namespace, const std::string& source);
 std::string claim_lock(const std::string& object_namespace, const std::string& claim);
 /// Whether a lock stands for a volume: its holder keeps it as long as anything in the pod lives, since the volume stays

@@ -55,6 +55,18 @@ TEST(Locks, HaveOneHolderEach) {
     EXPECT_EQ(a.locks.waiting(), 0U);
 }
 
+TEST(Locks, AskForNoSlotToLookAtASourcesMembers) {
+    Arena a(1);
+    EXPECT_FALSE(a.wants("probe", {members_lock("db", "s")}));
+    EXPECT_EQ(a.locks.running(), 0U);
+    EXPECT_FALSE(a.wants("a", {source("s")})) << "a probe whose pod can't be made must not keep backups from running";
+    EXPECT_FALSE(a.wants("other probe", {members_lock("db", "t")})) << "nor wait for them";
+    EXPECT_TRUE(a.wants("again", {members_lock("db", "s")})) << "two at once would tell the same twice";
+    a.ends("probe");
+    EXPECT_FALSE(a.wants("again", {members_lock("db", "s")}));
+    EXPECT_EQ(a.locks.running(), 1U);
+}
+
 TEST(Locks, LimitHowManyRun) {
     Arena a(1);
     EXPECT_FALSE(a.wants("a", {source("a")}));
