@@ -175,7 +175,7 @@ void LockKeeper::wake_ready() {
     std::vector<run::Holder> ready;
     {
         const std::scoped_lock lock(mutex_);
-        ready = locks_.ready();
+        if (locks_.take_freed()) ready = locks_.ready();
     }
     for (const auto& holder : ready) wake_(holder.kind, holder.key);
 }

@@ -81,21 +81,38 @@ void Locks::wait(const Holder& holder, const std::vector<std::string>& locks) {
     leave_others(holder);
     waiting_[holder.uid] = {.holder = holder, .locks = locks, .turn = turn};
     turns_[turn] = holder.uid;
+    groups_[locks].insert(turn);
     names_[called(holder)] = holder.uid;
     for (const auto& lock : locks) ++awaited_[lock];
 }
 
+const Locks::Waiting* Locks::first_of(const std::set<std::uint64_t>& turns) const {
+    const auto& first = waiting_.at(turns_.at(*turns.begin()));
+    std::string lock;
+    const auto* holder = in_the_way(first.holder.uid, first.locks, lock);
+    if (holder == nullptr) return &first;
+    // One that keeps a claim and wants to start again can do so although the others can't.
+    const auto own = waiting_.find(holder->holder.uid);
+    const bool can_go_on =
+        own != waiting_.end() && turns.contains(own->second.turn) && is_free(own->first, first.locks);
+    return can_go_on ? &own->second : nullptr;
+}
+
 std::vector<const Locks::Waiting*> Locks::starters() const {
     std::vector<const Waiting*> found;
+    if (free_slots() == 0) return found;
+    std::map<std::uint64_t, const Waiting*> able;
+    for (const auto& [locks, turns] : groups_) {
+        if (const auto* waiting = first_of(turns)) able.emplace(waiting->turn, waiting);
+    }
     std::set<std::string> taken;
-    for (const auto& [turn, uid] : turns_) {
+    for (const auto& [turn, waiting] : able) {
         if (found.size() == free_slots()) break;
-        const auto& waiting = waiting_.at(uid);
-        const bool excluded = std::any_of(waiting.locks.begin(), waiting.locks.end(),
+        const bool excluded = std::any_of(waiting->locks.begin(), waiting->locks.end(),
                                           [&](const auto& lock) { return taken.contains(lock); });
-        if (excluded || !is_free(uid, waiting.locks)) continue;
-        taken.insert(waiting.locks.begin(), waiting.locks.end());
-        found.push_back(&waiting);
+        if (excluded) continue;
+        taken.insert(waiting->locks.begin(), waiting->locks.end());
+        found.push_back(waiting);
     }
     return found;
 }
@@ -152,9 +169,13 @@ void Locks::keep_only(const std::string& uid, const std::set<std::string>& locks
     std::erase_if(kept, [&](const auto& lock) {
         if (locks.contains(lock)) return false;
         holder_of_.erase(lock);
+        freed_ = true;
         return true;
     });
-    if (!any_takes_slot(kept) && std::exchange(held->second.has_slot, false)) --running_;
+    if (!any_takes_slot(kept) && std::exchange(held->second.has_slot, false)) {
+        --running_;
+        freed_ = true;
+    }
     if (kept.empty()) held_.erase(held);
 }
 
@@ -165,6 +186,10 @@ void Locks::leave(const std::string& uid) {
         if (--awaited_[lock] == 0) awaited_.erase(lock);
     }
     turns_.erase(entry->second.turn);
+    const auto group = groups_.find(entry->second.locks);
+    group->second.erase(entry->second.turn);
+    if (group->second.empty()) groups_.erase(group);
+    freed_ = true;
     names_.erase(called(entry->second.holder));
     waiting_.erase(entry);
 }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace n4b::run {
@@ -59,6 +60,9 @@ public:
     void leave(const std::string& uid);
     /// Objects of that kind and name with another uid no longer wait: they are gone.
     void leave_others(const Holder& present);
+    /// Whether somebody may have become able to start since the last call: a lock or a slot was given back, or somebody
+    /// no longer waits. Costs nothing, so that a look at one of ten thousand waiting runs costs nothing either.
+    bool take_freed() { return std::exchange(freed_, false); }
     /// Those that wait and could start now, in the order they came; a caller wakes them.
     [[nodiscard]] std::vector<Holder> ready() const;
     /// Everybody who holds something.
@@ -86,6 +90,8 @@ private:
                                          std::string& lock) const;
     [[nodiscard]] bool is_free(const std::string& uid, const std::vector<std::string>& locks) const;
     [[nodiscard]] std::size_t free_slots() const { return limit_ - std::min(limit_, running_); }
+    /// Of those that wait for the same locks, the only one that could take them now; null: nobody.
+    [[nodiscard]] const Waiting* first_of(const std::set<std::uint64_t>& turns) const;
     /// Those that wait and could start now, each beside the ones before it, in the order they came; at most as many as
     /// slots are free.
     [[nodiscard]] std::vector<const Waiting*> starters() const;
@@ -100,8 +106,11 @@ private:
     std::map<std::string, Waiting> waiting_{};        ///< By uid.
     std::map<std::uint64_t, std::string> turns_{};    ///< Uids of those, in the order they came.
     std::map<std::string, std::string> names_{};      ///< Uids of those, by kind and key.
-    std::map<std::string, std::size_t> awaited_{};    ///< How many wait, by lock.
+    /// Turns of those, by what they wait for: ten thousand backups of one source are one entry.
+    std::map<std::vector<std::string>, std::set<std::uint64_t>> groups_{};
+    std::map<std::string, std::size_t> awaited_{};  ///< How many wait, by lock.
     std::uint64_t next_turn_ = 0;
+    bool freed_ = false;
 };
 
 }  // namespace n4b::run

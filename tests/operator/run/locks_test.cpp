@@ -199,6 +199,36 @@ TEST(Locks, NoMoreAreWokenThanCanStart) {
     EXPECT_THAT(a.ready(), ElementsAre("w0"));
 }
 
+TEST(Locks, SayWhetherAnythingWasGivenBack) {
+    Arena a(1);
+    EXPECT_FALSE(a.wants("a", {source("s")}));
+    EXPECT_TRUE(a.wants("b", {source("s")}));
+    a.locks.take_freed();
+    EXPECT_TRUE(a.locks.peek(run("b"), {source("s")})) << "a look at one that waits";
+    a.locks.keep_only("b", {});
+    EXPECT_FALSE(a.locks.take_freed());
+    a.ends("a");
+    EXPECT_TRUE(a.locks.take_freed());
+    EXPECT_FALSE(a.locks.take_freed());
+    EXPECT_TRUE(a.wants("c", {source("s")}));
+    a.locks.leave("b");
+    EXPECT_TRUE(a.locks.take_freed()) << "c could not start only because b came first";
+}
+
+TEST(Locks, WhoKeepsAClaimMayStartAgainBeforeThoseThatCameFirst) {
+    Arena a(10);
+    const Names both{source("s"), claim("c")};
+    EXPECT_FALSE(a.wants("a", both));
+    EXPECT_TRUE(a.wants("b", both));
+    a.locks.keep_only("a", {claim("c")});
+    EXPECT_FALSE(a.wants("x", {source("s")}));
+    EXPECT_TRUE(a.wants("a", both)) << "x has the source";
+    EXPECT_THAT(a.ready(), IsEmpty());
+    a.ends("x");
+    EXPECT_THAT(a.ready(), ElementsAre("a"));
+    EXPECT_FALSE(a.wants("a", both));
+}
+
 TEST(LockNames, KeepNamespacesApart) {
     EXPECT_NE(source_lock("a", "s", "d"), source_lock("b", "s", "d"));
     EXPECT_NE(claim_lock("a", "c"), claim_lock("b", "c"));
