@@ -145,7 +145,7 @@ hold deleted
 running evicted
 running killed
 running deleted
-backup queued main deleted
+backup queued main deleted 'timeouts: {connect: 5m}'
 expect queued Unknown Queued
 pod=$(kubectl get pod -n "$NS" -l "$(made_for evicted)" -o jsonpath='{.items[0].metadata.name}')
 kubectl create --raw "/api/v1/namespaces/$NS/pods/$pod/eviction" -f - > /dev/null <<< "{\"apiVersion\":\"policy/v1\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"$pod\"}}"
