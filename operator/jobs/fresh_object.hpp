@@ -9,7 +9,7 @@
 #include <stop_token>
 #include <string>
 
-#include "operator/jobs/run_driver.hpp"
+#include "operator/jobs/run.hpp"
 #include "operator/kube/client.hpp"
 
 namespace n4b::jobs {

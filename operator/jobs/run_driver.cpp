@@ -6,7 +6,6 @@
 #include <cctype>
 #include <utility>
 
-#include "common/base/json_object.hpp"
 #include "operator/kube/write_status.hpp"
 #include "operator/telemetry/log.hpp"
 
@@ -14,7 +13,6 @@ namespace n4b::jobs {
 namespace {
 
 using base::ErrorCode;
-using base::Json;
 using base::Reason;
 using base::Result;
 using std::chrono::milliseconds;
@@ -44,11 +42,6 @@ Requeue sooner(Requeue a, Requeue b) {
     return std::min(*a, *b);
 }
 
-bool is_recorded_in(const run::RunStatus& status, const std::string& job_uid) {
-    return std::any_of(status.attempts.begin(), status.attempts.end(),
-                       [&](const auto& attempt) { return attempt.job_uid == job_uid; });
-}
-
 }  // namespace
 
 run::Holder holder_of(const run::RunOwner& owner) {
@@ -61,12 +54,6 @@ struct RunDriver::Gathered {
     std::optional<run::Hindrance> hindrance{};
     run::Preparation prepared{};
     std::vector<std::string> locks{};  ///< Of the Job that may be let go.
-};
-
-/// A Job that this process made in this step, so that it can be taken back.
-struct RunDriver::Made {
-    std::string job{};
-    std::string uid{};  ///< Empty: none was made.
 };
 
 Result<Requeue> RunDriver::drive(const Run& run) {
@@ -89,7 +76,7 @@ Result<Requeue> RunDriver::drive(const Run& run) {
                            .hindrance = gathered->hindrance,
                            .progress = parts_.progress(run.owner.meta.uid),
                            .now = gathered->now});
-    Made made;
+    FencedJobs::Made made;
     if (step.start) {
         auto done = make_job(run, *gathered, step);
         if (!done) {
@@ -206,66 +193,26 @@ run::JobRequest RunDriver::request_of(const Run& run, const Gathered& gathered, 
             .limit = run::attempt_limit(run.owner, run.status, gathered.now, start.look_up)};
 }
 
-Result<RunDriver::Made> RunDriver::make_job(const Run& run, const Gathered& gathered, run::RunStep& step) {
-    const auto request = request_of(run, gathered, *step.start);
+Result<FencedJobs::Made> RunDriver::make_job(const Run& run, const Gathered& gathered, run::RunStep& step) {
     auto& attempt = step.status.attempts.back();
-    Made made{.job = attempt.job};
-    const auto& ns = run.owner.meta.object_namespace;
-    const auto created = parts_.client.create(kube::collection_path("/apis/batch/v1", ns, "jobs"),
-                                              run::build_job(request), [&](const Json& json) {
-                                                  if (const auto job = api::parse_job(json)) made.uid = job->meta.uid;
-                                              });
-    if (created && made.uid.empty()) return base::fail(ErrorCode::kInternal, "the API server made a Job without a uid");
-    if (created) {
-        attempt.job_uid = made.uid;
-        return made;
-    }
-    const auto code = created.error().code;
-    if (code == ErrorCode::kAlreadyExists) return adopt(run, request, step);
     const bool late = step.give_up && gathered.now > *step.give_up;
-    // Permissions that are being repaired (403) pass, and so does a busy server; what is invalid stays so.
-    if (code != ErrorCode::kInvalid && !late) return base::fail(created.error());
-    return end_unmade(run, step, Reason::kPodRejected, created.error().message);
+    N4B_TRY(auto made, jobs_.make(run, request_of(run, gathered, *step.start), attempt.job, late));
+    attempt.job_uid = made.uid;
+    if (made.refusal) end_unmade(run, step, *made.refusal);
+    return made;
 }
 
-/// Ends an attempt whose Job can't be made, now or later.
-RunDriver::Made RunDriver::end_unmade(const Run& run, run::RunStep& step, Reason reason, const std::string& message) {
-    run::end_attempt(step.status, reason, message, parts_.clock.system_now());
+void RunDriver::end_unmade(const Run& run, run::RunStep& step, const FencedJobs::Refusal& refusal) {
+    run::end_attempt(step.status, refusal.reason, refusal.message, parts_.clock.system_now());
     step.open_job = run::RunStep::OpenJob::kLeave;
     step.requeue = milliseconds(0);
     // The step tells of an attempt that has begun, and this one has not.
-    step.events = {{.warning = true, .reason = std::string(to_string(reason)), .note = message}};
+    step.events = {{.warning = true, .reason = std::string(to_string(refusal.reason)), .note = refusal.message}};
     parts_.locks.give_back(run.owner.meta.uid);
-    return {};
 }
 
-/// A Job of that name is there: an earlier life of the operator, or another operator at this moment, made it and has
-/// not recorded it. With the same settings it is as good as a new one.
-Result<RunDriver::Made> RunDriver::adopt(const Run& run, const run::JobRequest& request, run::RunStep& step) {
-    auto& attempt = step.status.attempts.back();
-    Result<api::Job> live = base::fail(ErrorCode::kInternal, "no object");
-    N4B_TRY_VOID(parts_.client.get(job_path(run.owner.meta, attempt.job),
-                                   [&](const auto& json) { live = api::parse_job(json); }));
-    if (!live) return base::fail(live.error());
-    if (live->meta.controller_uid != run.owner.meta.uid) {
-        return end_unmade(run, step, Reason::kJobConflict,
-                          fmt::format("a Job {} exists that is not ours", attempt.job));
-    }
-    // After a start the store lags behind: an object in it may not name the attempt that this Job already works for.
-    N4B_TRY(const bool recorded, is_recorded(run, live->meta.uid));
-    if (recorded) return base::fail(ErrorCode::kConflict, fmt::format("Job {} is recorded already", attempt.job));
-    if (!live->suspended || live->meta.deleted || live->meta.digest != run::job_digest(request)) {
-        // Nobody may have recorded it and let it go since it was read.
-        N4B_TRY_VOID(
-            parts_.client.remove(job_path(run.owner.meta, attempt.job), live->meta.uid, live->meta.resource_version));
-        return base::fail(ErrorCode::kUnavailable,
-                          fmt::format("Job {} was made with other settings and is being removed", attempt.job));
-    }
-    attempt.job_uid = live->meta.uid;
-    return Made{};
-}
-
-Result<void> RunDriver::write(const Run& run, run::RunStep& step, const Gathered& gathered, const Made& made) {
+Result<void> RunDriver::write(const Run& run, run::RunStep& step, const Gathered& gathered,
+                              const FencedJobs::Made& made) {
     const auto texts = run.finish(step, step.start ? &gathered.prepared : nullptr);
     auto refused = step;
     refused.verdict = {.outcome = run::Verdict::Outcome::kFailed,
@@ -303,28 +250,9 @@ Result<void> RunDriver::write(const Run& run, run::RunStep& step, const Gathered
     return {};
 }
 
-/// Takes back a Job that this step made, unless another operator has recorded it meanwhile.
-void RunDriver::undo(const Run& run, const Made& made) {
-    if (!made.uid.empty()) {
-        const auto recorded = is_recorded(run, made.uid);
-        if (recorded && !*recorded) {
-            const auto removed = parts_.client.remove(job_path(run.owner.meta, made.job), made.uid);
-            if (!removed) telemetry::warn("a Job that was not recorded stays suspended", {{"job", made.job}});
-        }
-    }
+void RunDriver::undo(const Run& run, const FencedJobs::Made& made) {
+    jobs_.take_back(run, made);
     parts_.locks.give_back(run.owner.meta.uid);
-}
-
-/// Whether the object as it is now names the Job. An object that is gone, or was made anew, doesn't.
-Result<bool> RunDriver::is_recorded(const Run& run, const std::string& job_uid) {
-    Result<bool> recorded = false;
-    const auto got = parts_.client.get(run.path, [&](const Json& json) {
-        const auto status = run.read(json);
-        recorded = status ? Result<bool>(is_recorded_in(*status, job_uid)) : base::fail(status.error());
-    });
-    if (!got && got.error().code == ErrorCode::kNotFound) return false;
-    if (!got) return base::fail(got.error());
-    return recorded;
 }
 
 Result<void> RunDriver::after_write(const Run& run, const run::RunStep& step, const Gathered& gathered) {
@@ -336,24 +264,12 @@ Result<void> RunDriver::after_write(const Run& run, const run::RunStep& step, co
     if (attempt == nullptr || step.open_job == run::RunStep::OpenJob::kLeave) return {};
     const bool must_wait = !step.start && gathered.hindrance;
     if (step.open_job == run::RunStep::OpenJob::kLetGo && must_wait) return {};
-    const auto path = job_path(run.owner.meta, attempt->job);
-    if (step.open_job == run::RunStep::OpenJob::kRemove) return parts_.client.remove(path, attempt->job_uid);
+    if (step.open_job == run::RunStep::OpenJob::kRemove) {
+        return parts_.client.remove(job_path(run.owner.meta, attempt->job), attempt->job_uid);
+    }
     // Hold the locks before the Job can have a pod.
     parts_.locks.belongs_to(holder_of(run.owner), attempt->job_uid, gathered.locks);
-    const Json let_go = Json::array({{{"op", "test"}, {"path", "/metadata/uid"}, {"value", attempt->job_uid}},
-                                     {{"op", "replace"}, {"path", "/spec/suspend"}, {"value", false}}});
-    const auto done = parts_.client.json_patch(path, let_go.dump());
-    if (done) {
-        telemetry::info("started an attempt", {{"kind", run.owner.kind},
-                                               {"object", run.owner.meta.key()},
-                                               {"job", attempt->job},
-                                               {"jobUID", attempt->job_uid}});
-        return {};
-    }
-    const auto code = done.error().code;
-    // Another Job has the name, or none: the next look sees that the recorded one is gone, and ends the attempt.
-    if (code == ErrorCode::kNotFound || code == ErrorCode::kConflict) return {};
-    return base::fail(done.error());
+    return jobs_.let_go(run, *attempt);
 }
 
 Result<Requeue> RunDriver::clean_up(const Run& run, const run::RunStatus& status, Requeue requeue) {
@@ -373,7 +289,7 @@ Result<Requeue> RunDriver::clean_up(const Run& run, const run::RunStatus& status
         }
         if (!is_recorded_in(status, job->meta.uid)) {
             // The object in the store may be older than the Job.
-            N4B_TRY(const bool recorded, is_recorded(run, job->meta.uid));
+            N4B_TRY(const bool recorded, jobs_.is_recorded(run, job->meta.uid));
             if (recorded) continue;
         }
         N4B_TRY_VOID(parts_.client.remove(job_path(run.owner.meta, job->meta.name), job->meta.uid));
