@@ -126,7 +126,7 @@ spec = yaml.safe_load(open(sys.argv[1]))[kind][which]
 print(yaml.safe_dump({"apiVersion": "neo4jbackup.dev/v1alpha1", "kind": kind, "metadata": {"name": f"again-{which}"}, "spec": spec}))
 P
         apply gitops < "$state/again.yaml" > /dev/null
-        kubectl diff -n "$NS" --server-side --field-manager=gitops -f "$state/again.yaml" > "$state/out" 2>&1 || die "$kind $which differs: $(< "$state/out")"
+        KUBECTL_EXTERNAL_DIFF="$here/diff_wanted.sh" kubectl diff -n "$NS" --server-side --field-manager=gitops -f "$state/again.yaml" > "$state/out" 2>&1 || die "$kind $which differs: $(< "$state/out")"
     done
 done
 (meta Neo4jBackup again-base; echo 'spec: {cancel: true}') | apply somebody > /dev/null
