@@ -341,7 +341,7 @@ Result<void> Backup::check_open(const std::string& closed) {
 Result<void> Backup::check_deadline() const {
     if (!deadline_.passed()) return {};
     return base::fail(ErrorCode::kDeadline, Reason::kAttemptDeadlineExceeded,
-                      "the deadline of this attempt has passed before its head was written");
+                      "the deadline of this attempt has passed");
 }
 
 }  // namespace
