@@ -294,9 +294,27 @@ Result<Requeue> RunDriver::clean_up(const Run& run, const run::RunStatus& status
         }
         N4B_TRY_VOID(parts_.client.remove(job_path(run.owner.meta, job->meta.name), job->meta.uid));
     }
+    remove_surplus_pods(run, status);
     parts_.locks.settle(holder_of(run.owner), over);
     late_.forget(over);
     return requeue;
+}
+
+/// The Job controller may make a second pod of a Job when it has not seen the first one, or that it has ended; it would
+/// copy everything once more, and hold the run's locks meanwhile.
+void RunDriver::remove_surplus_pods(const Run& run, const run::RunStatus& status) {
+    for (const auto& attempt : status.attempts) {
+        const auto pods = parts_.workload.pods_of(attempt.job_uid);
+        const auto own = own_pod_of(pods, attempt.job_uid);
+        for (const auto& pod : pods) {
+            const bool late = attempt.ended && pod->meta.created > *attempt.ended;
+            if ((pod == own && !late) || !pod->alive() || pod->meta.deleted) continue;
+            const auto path = object_path("/api/v1", run.owner.meta, "pods", pod->meta.name);
+            const auto removed = parts_.client.remove(path, pod->meta.uid);
+            telemetry::info("removed a pod that the Job controller made beside the one of its Job",
+                            {{"pod", pod->meta.key()}, {"error", removed ? "" : removed.error().message}});
+        }
+    }
 }
 
 /// Deletes pods that only a foreign container keeps alive while somebody waits for what they hold.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <tuple>
 #include <utility>
 
 #include "operator/telemetry/log.hpp"
@@ -18,7 +19,8 @@ PodPtr own_pod_of(const std::vector<PodPtr>& pods, const std::string& job_uid) {
     PodPtr own;
     for (const auto& pod : pods) {
         if (job_uid.empty() || pod->meta.controller_uid != job_uid) continue;
-        if (!own || pod->meta.created < own->meta.created) own = pod;
+        const auto age = [](const PodPtr& each) { return std::tie(each->meta.created, each->meta.uid); };
+        if (!own || age(pod) < age(own)) own = pod;  // Created in one second: the choice must not change.
     }
     return own;
 }

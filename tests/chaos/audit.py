@@ -14,7 +14,7 @@ import sys
 
 RULES = {
     "complete-log": "all that is judged by stands in the log",
-    "one-pod": "at most one pod was ever made for an attempt of an owner",
+    "one-job": "the pods of an attempt are those of one Job",
     "one-alive": "an owner never has two pods alive",
     "recorded-first": "the Job of a pod stood in its owner's status before the pod was made",
     "one-verdict": "the condition Succeeded leaves Unknown once and never changes again",
@@ -183,8 +183,9 @@ def check_pods(history):
             yield Violation("recorded-first", f"pod {pod.name} of {pod.owner} was made at {pod.created}, its Job {pod.job} "
                                               f"recorded at {recorded}")
     for (owner, attempt), pods in by_attempt.items():
-        if len(pods) > 1:
-            yield Violation("one-pod", f"{owner}, attempt {attempt}: pods {', '.join(sorted(p.name for p in pods))}")
+        # The Job controller itself makes a second pod when its view is old; one-alive tells whether that did harm.
+        if len({pod.job for pod in pods}) > 1:
+            yield Violation("one-job", f"{owner}, attempt {attempt}: pods {', '.join(sorted(p.name for p in pods))}")
     for owner, pods in by_owner.items():
         pods.sort(key=lambda p: p.created)
         for earlier, later in zip(pods, pods[1:]):

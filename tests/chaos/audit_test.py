@@ -108,10 +108,17 @@ class Audit(unittest.TestCase):
         self.run_.whole()
         self.expect()
 
-    def test_two_pods_of_one_attempt(self):
-        self.run_.whole().log.event("create", "pods", pod("p3", "b", 2, "b-2"))
-        self.run_.log.event("patch", "pods", pod("p3", "b", 2, "b-2", "Failed"))
-        self.expect("one-pod")
+    def second_pod(self, of_job):
+        self.run_.whole().log.event("create", "pods", pod("p3", "b", 2, of_job))
+        self.run_.log.event("patch", "pods", pod("p3", "b", 2, of_job, "Failed"))
+
+    def test_pods_of_two_jobs_of_one_attempt(self):
+        self.second_pod("b-1")
+        self.expect("one-job")
+
+    def test_the_job_controller_makes_another_pod_of_a_job_whose_pod_has_ended(self):
+        self.second_pod("b-2")
+        self.expect()
 
     def test_two_pods_alive(self):
         self.run_.begin()

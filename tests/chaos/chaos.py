@@ -21,6 +21,7 @@ from kube_api import KubeApi, Refused  # noqa: E402
 
 # How many seconds pass between two of them, on average.
 KILLS, FREEZES, RESTARTS = 12.0, 45.0, 90.0
+BLIND = 65.0  # Seconds after the last fault in which an operator may not see yet what is new.
 OURS = "labelSelector=neo4jbackup.dev%2Fowner-uid"
 
 
@@ -89,6 +90,7 @@ class Chaos:
         self.pool = concurrent.futures.ThreadPoolExecutor(64)  # They mostly wait.
         self.acts = []  # (when, what), what is still to come
         self.frozen = None
+        self.calm_since = 0.0
         self.kills = self.freezes = 0
         self.faults = []
 
@@ -174,6 +176,7 @@ class Chaos:
         """No more faults: both operators run, the API server too, and everything that was begun goes on."""
         with open(os.path.join(self.options.state, "calm"), "w", encoding="utf-8"):
             pass
+        self.calm_since = time.monotonic()
         self.thaw()
         pending = [act for act in (act for _, act in self.acts) if act in [o.start for o in self.operators]]
         self.acts = []
@@ -231,6 +234,8 @@ class Chaos:
     def settle(self):
         rested = self.rest(self.options.rest, self.unrest)
         say(f"at rest: {rested}; {self.kills} kills, {self.freezes} freezes, {self.apiserver.restarts} restarts")
+        # An operator whose lists failed last waits up to 60 s before it lists again.
+        self.rest(BLIND, lambda: time.monotonic() < self.calm_since + BLIND)
         before = self.lost_slots()
         for planned in backups.fresh():
             self.plan.append(planned)

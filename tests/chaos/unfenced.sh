@@ -26,4 +26,4 @@ echo "-- building an operator without fencing"
 (cd "$copy/src" && cmake --preset release > /dev/null && cmake --build --preset release -j "$(nproc)" --target neo4j-backup-operator > /dev/null)
 # With slots that are lost nothing comes to rest, so little is waited for that.
 REST=20 OPERATOR_BINARY=$copy/src/build/release/bin/neo4j-backup-operator tests/chaos/run.sh "${1:-90}" "${2:-$RANDOM}" \
-    --expect-violations recorded-first,one-pod,one-alive
+    --expect-violations recorded-first,one-job,one-alive

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/base/rfc3339.hpp"
 #include "tests/operator/jobs/operator_process.hpp"
 
 namespace n4b::jobs {
@@ -187,6 +188,44 @@ TEST(RunDriver, AForgedPodChangesNothing) {
     d.op.settle("a");
     EXPECT_EQ(d.cluster.condition("a"), "False/StartTimeout");
     EXPECT_TRUE(d.cluster.api.has(Cluster::pod_path("a") + "y"));
+}
+
+/// The Job controller makes another pod of a Job when it has not seen that there is one.
+void another_pod_comes(Cluster& cluster, bool runs) {
+    auto pod = cluster.api.get(Cluster::pod_path("a"));
+    pod["metadata"]["name"] = pod["metadata"]["name"].get<std::string>() + "y";
+    pod["metadata"]["uid"] = "another";
+    pod["metadata"]["creationTimestamp"] = base::format_rfc3339(cluster.clock.now);
+    pod["status"] = {{"phase", runs ? "Running" : "Pending"}};
+    cluster.api.put(Cluster::pod_path("a") + "y", pod);
+}
+
+TEST(RunDriver, ASecondPodOfAJobIsRemoved) {
+    Drive d;
+    d.op.settle("a");
+    d.cluster.pod_runs("a");
+    d.cluster.clock.now += seconds(1);
+    another_pod_comes(d.cluster, true);
+    d.op.settle("a");
+    EXPECT_FALSE(d.cluster.api.has(Cluster::pod_path("a") + "y"));
+    EXPECT_TRUE(d.cluster.has_pod("a"));
+    EXPECT_EQ(d.cluster.condition("a"), "Unknown/Running");
+}
+
+TEST(RunDriver, ASecondPodThatComesAfterTheAttemptHasEndedIsRemoved) {
+    Drive d;
+    d.op.settle("a");
+    d.cluster.pod_runs("a");
+    d.cluster.runner_ends("a", 1, Reason::kNotCatchupServer);
+    d.op.settle("a");
+    EXPECT_EQ(d.cluster.condition("a"), "False/NotCatchupServer");
+    d.cluster.clock.now += minutes(1);
+    another_pod_comes(d.cluster, false);
+    d.op.settle("a");
+    EXPECT_FALSE(d.cluster.api.has(Cluster::pod_path("a") + "y"));
+    EXPECT_TRUE(d.cluster.has_pod("a")) << "its log is kept";
+    d.op.settle("a");
+    EXPECT_EQ(d.op.locks.running(), 0U);
 }
 
 TEST(RunDriver, NoAttemptStartsWhileAPodOfAnEarlierOneLives) {
