@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <deque>
-#include <functional>
 #include <set>
 #include <thread>
 #include <utility>
@@ -15,7 +13,6 @@
 #include "backup-runner/engine/store_list.hpp"
 #include "backup-runner/engine/transaction_sink.hpp"
 #include "backup-runner/txlog/neostore.hpp"
-#include "common/base/backoff.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -24,10 +21,8 @@ using base::ErrorCode;
 using base::Reason;
 using base::Result;
 
-/// A broken connection or a member that is just checkpointing is tried again this often for one file.
-constexpr std::uint32_t kTriesPerRequest = 5;
-constexpr base::Backoff kRequestBackoff{
-    .base = std::chrono::milliseconds(200), .cap = std::chrono::seconds(5), .jitter = 0.5};
+/// A member that is just checkpointing is asked this often.
+constexpr std::uint32_t kTriesWhenBehind = 5;
 
 /// While files are read, the log is asked for what is new this soon after each pull. Between two pulls the source must
 /// not prune what was committed in between: it prunes at check points, and only log files that were rotated before. A
@@ -42,19 +37,6 @@ tl::unexpected<base::Error> refused(std::string text) {
     return base::fail(ErrorCode::kUnavailable, Reason::kSourceRefused, std::move(text));
 }
 
-/// Worth another connection to the same server.
-bool is_break(const base::Error& error) {
-    return error.reason == Reason::kSourceConnectionLost || error.reason == Reason::kSourceUnreachable;
-}
-
-/// Waits; false when stopped meanwhile.
-bool pause(std::chrono::milliseconds span, const std::stop_token& stop) {
-    std::mutex mutex;
-    std::condition_variable_any wake;
-    std::unique_lock lock(mutex);
-    return !wake.wait_for(lock, stop, span, [] { return false; }) && !stop.stop_requested();
-}
-
 /// The state that the threads of one copy share.
 class Copy {
 public:
@@ -64,50 +46,18 @@ public:
     Result<CopyResult> run(std::unique_ptr<catchup::Session> session, std::int64_t connections);
 
 private:
-    /// A connection that is opened when needed and again after a break. One thread.
-    class Line {
-    public:
-        Line(Copy& copy, std::unique_ptr<catchup::Session> session) : copy_(copy), session_(std::move(session)) {}
-
-        /// Runs one request, again on a new connection after each break, up to `most` times.
-        template <typename Request>
-        auto request(Request run, std::uint32_t most = kTriesPerRequest)
-            -> decltype(run(std::declval<catchup::Session&>())) {
-            for (std::uint32_t tries = 1;; ++tries) {
-                auto result = attempt(run);
-                if (result) return result;
-                session_.reset();
-                if (!is_break(result.error()) || tries == most || !copy_.wait_before(tries)) {
-                    return result;
-                }
-            }
-        }
-
-    private:
-        template <typename Request>
-        auto attempt(Request& run) -> decltype(run(std::declval<catchup::Session&>())) {
-            if (!session_) {
-                N4B_TRY(session_, copy_.connect());
-            }
-            return run(*session_);
-        }
-
-        Copy& copy_;
-        std::unique_ptr<catchup::Session> session_;
-    };
-
-    Result<std::unique_ptr<catchup::Session>> connect();
-    bool wait_before(std::uint32_t tries);
+    SourceLine line(std::unique_ptr<catchup::Session> session);
     Result<void> prepare(catchup::Session& session);
     Result<std::int64_t> witness(catchup::Session& session);
+    Result<void> ask_witness(SourceLine& line);
     void schedule(std::vector<std::string> files, const std::set<std::string>& received);
     void work(std::unique_ptr<catchup::Session> session);
-    Result<void> copy_file(Line& line, const std::string& name);
-    Result<void> copy_index(Line& line, std::int64_t index);
-    void keep_pulling(Line& line, TransactionSink& sink, const std::stop_token& copied);
-    Result<void> pull(Line& line, TransactionSink& sink);
-    Result<catchup::Bytes> fetch_neostore(Line& line);
-    Result<CopyResult> complete(Line& line, TransactionSink& sink);
+    Result<void> copy_file(SourceLine& line, const std::string& name);
+    Result<void> copy_index(SourceLine& line, std::int64_t index);
+    void keep_pulling(SourceLine& line, TransactionSink& sink, const std::stop_token& copied);
+    Result<void> pull(SourceLine& line, TransactionSink& sink);
+    Result<catchup::Bytes> fetch_neostore(SourceLine& line);
+    Result<CopyResult> complete(SourceLine& line, TransactionSink& sink);
     Result<std::string> store_neostore(catchup::Bytes contents, const TransactionSink& sink);
     FileTarget target() {
         return {.artifact = artifact_,
@@ -140,7 +90,7 @@ Result<CopyResult> Copy::run(std::unique_ptr<catchup::Session> session, std::int
     const std::int64_t previous = std::max<std::int64_t>(checkpoint_ - 1, 1);
     N4B_TRY(const auto sink, TransactionSink::create(artifact_, environment_.progress, previous));
     environment_.progress.phase = "Copying";
-    Line pull_line(*this, nullptr);
+    auto pull_line = line(nullptr);
     {
         // Ends after the workers have: it is told to stop when they are joined.
         const std::jthread puller([&](const std::stop_token& copied) { keep_pulling(pull_line, *sink, copied); });
@@ -155,26 +105,13 @@ Result<CopyResult> Copy::run(std::unique_ptr<catchup::Session> session, std::int
     return complete(pull_line, *sink);
 }
 
-Result<std::unique_ptr<catchup::Session>> Copy::connect() {
-    std::optional<catchup::Family> family = source_.family;
-    auto session =
-        catchup::Session::open(environment_.dialer, source_.address, source_.options, stop_.get_token(), family);
-    if (!session && session.error().reason == Reason::kNotCatchupServer) {
-        // It spoke catchup a moment ago, so it is going away, or something in between is.
-        return base::fail(ErrorCode::kUnavailable, Reason::kSourceConnectionLost,
-                          "the source takes connections but no longer answers the handshake");
-    }
-    return session;
-}
-
-/// Waits before another try, each connection a little differently; false when stopped meanwhile.
-bool Copy::wait_before(std::uint32_t tries) {
-    double random = 0;
-    {
+SourceLine Copy::line(std::unique_ptr<catchup::Session> session) {
+    auto chance = [this] {
         const std::lock_guard lock(mutex_);
-        random = environment_.random() / 4294967296.0;
-    }
-    return pause(kRequestBackoff.wait(tries, random), stop_.get_token());
+        return environment_.random() / 4294967296.0;
+    };
+    return {{.dialer = environment_.dialer, .source = source_, .chance = chance, .stop = stop_.get_token()},
+            std::move(session)};
 }
 
 Result<void> Copy::prepare(catchup::Session& session) {
@@ -203,13 +140,19 @@ Result<void> Copy::prepare(catchup::Session& session) {
     return {};
 }
 
-/// What has come on this session may hold transactions up to the last that its server has committed by now, and the log
-/// must reach it: also when the address is shared by several servers against the rules, or the server was set back.
+/// What has come so far may hold transactions up to the last that the server has committed by now, and the log must
+/// reach it: also when the address is shared by several servers against the rules, or the server was set back.
 Result<std::int64_t> Copy::witness(catchup::Session& session) {
     N4B_TRY(const auto committed, session.last_committed(source_.store_id));
     const std::lock_guard lock(mutex_);
     newest_ = std::max(newest_, committed);
     return committed;
+}
+
+/// The same as a request of its own: a connection that breaks behind a file's last byte doesn't cost the file.
+Result<void> Copy::ask_witness(SourceLine& line) {
+    N4B_TRY_VOID(line.request([&](catchup::Session& session) { return witness(session); }));
+    return {};
 }
 
 /// Queues what is still missing. A file that came under the checkpoint lock is not asked for again: that copy is the
@@ -221,7 +164,7 @@ void Copy::schedule(std::vector<std::string> files, const std::set<std::string>&
 }
 
 void Copy::work(std::unique_ptr<catchup::Session> session) {
-    Line line(*this, std::move(session));
+    auto line = this->line(std::move(session));
     for (;;) {
         std::string name;
         std::optional<std::int64_t> index;
@@ -243,28 +186,28 @@ void Copy::work(std::unique_ptr<catchup::Session> session) {
     }
 }
 
-Result<void> Copy::copy_file(Line& line, const std::string& name) {
+Result<void> Copy::copy_file(SourceLine& line, const std::string& name) {
     for (std::uint32_t tries = 1;; ++tries) {
         bool received = false;
         N4B_TRY(const auto status, line.request([&](catchup::Session& session) -> Result<catchup::FileStatus> {
             ArtifactReceiver receiver(target(), name);
             N4B_TRY(const auto answer, session.file(source_.store_id, checkpoint_, name, receiver));
             received = receiver.complete();
-            if (!received || answer != catchup::FileStatus::kSuccess) return answer;
-            N4B_TRY_VOID(witness(session));
-            N4B_TRY_VOID(receiver.keep());
+            if (received && answer == catchup::FileStatus::kSuccess) N4B_TRY_VOID(receiver.keep());
             return answer;
         }));
         switch (status) {
             case catchup::FileStatus::kSuccess:
-                if (received) return {};
-                return base::fail(ErrorCode::kInvalid, Reason::kSourceProtocolError,
-                                  fmt::format("the source answered the request for {} without a file", name));
+                if (!received) {
+                    return base::fail(ErrorCode::kInvalid, Reason::kSourceProtocolError,
+                                      fmt::format("the source answered the request for {} without a file", name));
+                }
+                return ask_witness(line);
             case catchup::FileStatus::kStoreIdMismatch:
                 return refused("the source changed its store id during the copy");
             case catchup::FileStatus::kTooFarBehind:
                 // The refusal starts a checkpoint there; a moment later the same request succeeds.
-                if (tries == kTriesPerRequest || !wait_before(tries)) {
+                if (tries == kTriesWhenBehind || !line.wait(tries)) {
                     return behind(fmt::format("the source is behind its own checkpoint {}", checkpoint_));
                 }
                 break;
@@ -274,26 +217,23 @@ Result<void> Copy::copy_file(Line& line, const std::string& name) {
     }
 }
 
-Result<void> Copy::copy_index(Line& line, std::int64_t index) {
+Result<void> Copy::copy_index(SourceLine& line, std::int64_t index) {
     // One try: a second would meet the files of the first.
     N4B_TRY(const auto status, line.request(
                                    [&](catchup::Session& session) -> Result<catchup::FileStatus> {
                                        ArtifactReceiver receiver(target());
-                                       N4B_TRY(const auto answer,
-                                               session.index(source_.store_id, checkpoint_, index, receiver));
-                                       if (answer == catchup::FileStatus::kSuccess) N4B_TRY_VOID(witness(session));
-                                       return answer;
+                                       return session.index(source_.store_id, checkpoint_, index, receiver);
                                    },
                                    1));
     if (status != catchup::FileStatus::kSuccess) {
         return refused(fmt::format("the source refuses index {} with status {}", index, static_cast<int>(status)));
     }
-    return {};
+    return ask_witness(line);
 }
 
 /// Follows the log from right after PREPARE until all files have been read, so that pruning does not overtake a long
 /// copy.
-void Copy::keep_pulling(Line& line, TransactionSink& sink, const std::stop_token& copied) {
+void Copy::keep_pulling(SourceLine& line, TransactionSink& sink, const std::stop_token& copied) {
     do {
         if (auto pulled = pull(line, sink); !pulled) {
             note(pulled.error());
@@ -302,7 +242,7 @@ void Copy::keep_pulling(Line& line, TransactionSink& sink, const std::stop_token
     } while (pause(kPullInterval, copied));
 }
 
-Result<void> Copy::pull(Line& line, TransactionSink& sink) {
+Result<void> Copy::pull(SourceLine& line, TransactionSink& sink) {
     LimitedTransactions limited(sink, source_.limit, stop_.get_token());
     N4B_TRY(const auto finished, line.request([&](catchup::Session& session) {
         return session.pull(source_.store_id, sink.last(), limited);
@@ -331,7 +271,7 @@ Result<void> Copy::pull(Line& line, TransactionSink& sink) {
     return refused("the source answered a pull with an unknown status");
 }
 
-Result<catchup::Bytes> Copy::fetch_neostore(Line& line) {
+Result<catchup::Bytes> Copy::fetch_neostore(SourceLine& line) {
     NeostoreReceiver receiver;
     N4B_TRY(const auto status, line.request([&](catchup::Session& session) {
         receiver = NeostoreReceiver();
@@ -343,7 +283,7 @@ Result<catchup::Bytes> Copy::fetch_neostore(Line& line) {
     return std::move(receiver.contents());
 }
 
-Result<CopyResult> Copy::complete(Line& line, TransactionSink& sink) {
+Result<CopyResult> Copy::complete(SourceLine& line, TransactionSink& sink) {
     environment_.progress.phase = "Pulling";
     N4B_TRY(auto neostore, fetch_neostore(line));
     N4B_TRY(const auto committed, line.request([&](catchup::Session& session) { return witness(session); }));

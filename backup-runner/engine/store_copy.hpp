@@ -1,24 +1,13 @@
 #pragma once
 
-#include <optional>
 #include <stop_token>
 
 #include "backup-runner/archive/head.hpp"
-#include "backup-runner/catchup/session.hpp"
 #include "backup-runner/engine/artifact_writer.hpp"
 #include "backup-runner/engine/backup.hpp"
-#include "backup-runner/engine/bandwidth.hpp"
+#include "backup-runner/engine/source_line.hpp"
 
 namespace n4b::engine {
-
-/// Where a copy comes from: one address for the whole attempt.
-struct CopySource {
-    net::Address address;
-    std::optional<catchup::Family> family;
-    txlog::StoreId store_id;
-    catchup::SessionOptions options;
-    BandwidthLimit& limit;  ///< Shared by all copies of a run.
-};
 
 /// What a head needs to know of a copy.
 struct CopyResult {

@@ -120,6 +120,7 @@ Result<std::unique_ptr<net::Stream>> FakeCatchupServer::connect(const net::Addre
     if (address.ip == "refused") {
         return base::fail(ErrorCode::kUnavailable, Reason::kSourceUnreachable, "connect to refused");
     }
+    if (on_connect) N4B_TRY_VOID(on_connect());
     return std::make_unique<Connection>(*this, std::move(stop));
 }
 
@@ -214,6 +215,7 @@ Bytes FakeCatchupServer::answer_pull(std::span<const std::byte> body) {
     const auto previous = reader.i64();
     const bool ours = reader.store_id() == id;
     if (ours && on_pull) on_pull(previous);
+    if (!ours && on_last_committed && !on_last_committed()) return {};
     const std::int64_t committed = last_committed;
     const auto status = previous < pruned_to ? 4 : pull_status;
     Bytes out;

@@ -42,6 +42,11 @@ public:
     std::function<void(const std::string&)> on_file{};
     /// Called before a pull is answered, with the transaction that it starts after.
     std::function<void(std::int64_t)> on_pull{};
+    /// Called before a pull with a foreign store id is answered, which asks for the last transaction; false: the
+    /// connection ends instead.
+    std::function<bool()> on_last_committed{};
+    /// Called before a connection is taken; an error refuses it.
+    std::function<base::Result<void>()> on_connect{};
     /// Changes an answer before it is sent.
     std::function<void(catchup::Bytes&)> tamper{};
 

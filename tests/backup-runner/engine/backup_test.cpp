@@ -4,6 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -203,6 +205,7 @@ TEST_F(BackupTest, TellsWhyNoSourceAnswered) {
 
 TEST_F(BackupTest, EndsInOneErrorWhereverTheServerGoesAway) {
     ASSERT_EQ(back_up().reason, Reason::kCompleted);
+    spec_.timeouts.stall = std::chrono::milliseconds(500);
     const auto all = server_.sent();
     for (std::int64_t at = 0; at < all; at += 997) {
         server_.cut_after = server_.sent() + at;
@@ -212,7 +215,7 @@ TEST_F(BackupTest, EndsInOneErrorWhereverTheServerGoesAway) {
         EXPECT_TRUE(report.reason == Reason::kSourceConnectionLost || report.reason == Reason::kNotCatchupServer)
             << at << ": " << to_string(report.reason) << ": " << report.message;
         EXPECT_EQ(sound_artifacts(), 1U);
-        // One cut takes seconds of patience; a handful of places is enough for every kind.
+        // Each cut is ridden out for a while; a handful of places is enough for every kind.
         if (at > 3 * 997) at += all / 4;
     }
 }
@@ -228,6 +231,20 @@ TEST_F(BackupTest, TakesUpABrokenConnectionOnTheSameServer) {
         EXPECT_EQ(report.reason, Reason::kCompleted) << at << ": " << report.message;
     }
     EXPECT_EQ(sound_artifacts(), 4U);
+}
+
+TEST_F(BackupTest, DoesNotFetchAFileAgainWhoseConnectionBrokeBehindIt) {
+    spec_.connections = 1;
+    std::atomic<bool> came = false;
+    std::atomic<int> breaks = 0;
+    server_.on_file = [&](const std::string& name) { came = came || name == "neostore.nodestore.db"; };
+    server_.on_last_committed = [&] { return !came || ++breaks > 2; };
+    const auto report = back_up();
+    ASSERT_EQ(report.reason, Reason::kCompleted) << report.message;
+    EXPECT_GT(breaks, 2);
+    const auto& asked = server_.requested();
+    EXPECT_EQ(std::count(asked.begin(), asked.end(), "neostore.nodestore.db"), 1);
+    EXPECT_EQ(sound_artifacts(), 1U);
 }
 
 TEST_F(BackupTest, RefusesNamesThatLeaveTheTarget) {

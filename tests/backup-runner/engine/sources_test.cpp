@@ -120,6 +120,7 @@ TEST_F(SourcesTest, FallsBackToACoreWithTheReason) {
 }
 
 TEST_F(SourcesTest, TheNextSourceStartsCleanWhenOneGoesAwayHalfWay) {
+    spec_.timeouts.stall = std::chrono::milliseconds(500);
     std::atomic<bool> gone = false;
     first_.on_file = [&](const std::string& name) {
         if (name == "neostore.propertystore.db") first_.cut_after = first_.sent() + 100;
@@ -137,6 +138,7 @@ TEST_F(SourcesTest, TheNextSourceStartsCleanWhenOneGoesAwayHalfWay) {
 }
 
 TEST_F(SourcesTest, LooksAnewAtTheOthersWhenASourceGoesAway) {
+    spec_.timeouts.stall = std::chrono::milliseconds(500);
     spec_.max_lag = 3;
     first_.on_file = [&](const std::string& name) {
         if (name != "neostore.propertystore.db") return;

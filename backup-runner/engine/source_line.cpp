@@ -1,0 +1,65 @@
+#include "backup-runner/engine/source_line.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+
+#include "common/base/backoff.hpp"
+
+namespace n4b::engine {
+namespace {
+
+using base::Reason;
+using base::Result;
+
+constexpr base::Backoff kBackoff{.base = std::chrono::milliseconds(200), .cap = std::chrono::seconds(5), .jitter = 0.5};
+
+}  // namespace
+
+bool pause(std::chrono::milliseconds span, const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any wake;
+    std::unique_lock lock(mutex);
+    return !wake.wait_for(lock, stop, span, [] { return false; }) && !stop.stop_requested();
+}
+
+/// Worth another connection to the same server. Silence on an open connection is not: it has lasted as long as the
+/// stall timeout allows.
+bool SourceLine::is_break(const base::Error& error) {
+    return error.reason == Reason::kSourceConnectionLost || error.reason == Reason::kSourceUnreachable;
+}
+
+bool SourceLine::wait(std::uint32_t tries, base::Deadline latest) {
+    latest = latest.sooner(parts_.source.options.deadline);
+    if (latest.passed()) return false;
+    return pause(std::min(kBackoff.wait(tries, parts_.chance()), latest.left()), parts_.stop);
+}
+
+Result<void> SourceLine::open() {
+    const auto latest = base::Deadline::after(parts_.source.options.stall);
+    for (std::uint32_t tries = 1; !session_; ++tries) {
+        auto connected = connect();
+        if (connected) {
+            session_ = std::move(*connected);
+            break;
+        }
+        // A TLS handshake that takes too long is told as silence.
+        const bool passes = is_break(connected.error()) || connected.error().reason == Reason::kSourceStalled;
+        if (!passes || !wait(tries, latest)) return base::fail(connected.error());
+    }
+    return {};
+}
+
+Result<std::unique_ptr<catchup::Session>> SourceLine::connect() {
+    std::optional<catchup::Family> family = parts_.source.family;
+    auto session =
+        catchup::Session::open(parts_.dialer, parts_.source.address, parts_.source.options, parts_.stop, family);
+    if (!session && session.error().reason == Reason::kNotCatchupServer) {
+        // It spoke catchup a moment ago, so it is going away, or something in between is.
+        return base::fail(base::ErrorCode::kUnavailable, Reason::kSourceConnectionLost,
+                          "the source takes connections but no longer answers the handshake");
+    }
+    return session;
+}
+
+}  // namespace n4b::engine
