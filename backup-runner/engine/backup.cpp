@@ -213,6 +213,7 @@ Result<void> Backup::observe() {
 
 Result<Artifact> Backup::copy_from(const Candidate& candidate, contract::RunReport& report) {
     Found found{.source = {.address = candidate.address,
+                           .host = candidate.host,
                            .family = candidate.family,
                            .store_id = {},
                            .options = session_options(spec_, deadline_),

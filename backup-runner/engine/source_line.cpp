@@ -45,9 +45,18 @@ Result<void> SourceLine::open() {
         }
         // A TLS handshake that takes too long is told as silence.
         const bool passes = is_break(connected.error()) || connected.error().reason == Reason::kSourceStalled;
-        if (!passes || !wait(tries, latest)) return base::fail(connected.error());
+        if (!passes || has_moved() || !wait(tries, latest)) return base::fail(connected.error());
     }
     return {};
+}
+
+/// A name that can't be resolved says nothing: that of a pod has no address until the pod is ready again.
+bool SourceLine::has_moved() {
+    const auto& source = parts_.source;
+    const auto deadline = base::Deadline::after(source.options.connect).sooner(source.options.deadline);
+    const auto found = parts_.dialer.resolve(source.host, source.address.port, deadline, parts_.stop);
+    return found && std::none_of(found->begin(), found->end(),
+                                 [&](const net::Address& address) { return address.ip == source.address.ip; });
 }
 
 Result<std::unique_ptr<catchup::Session>> SourceLine::connect() {

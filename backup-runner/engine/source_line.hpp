@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <stop_token>
+#include <string>
 #include <utility>
 
 #include "backup-runner/catchup/session.hpp"
@@ -17,6 +18,7 @@ namespace n4b::engine {
 /// Where a copy comes from: one address for the whole attempt.
 struct CopySource {
     net::Address address;
+    std::string host;  ///< The name or literal that the address was found under.
     std::optional<catchup::Family> family;
     txlog::StoreId store_id;
     catchup::SessionOptions options;
@@ -27,7 +29,8 @@ struct CopySource {
 bool pause(std::chrono::milliseconds span, const std::stop_token& stop);
 
 /// A connection to the source that is opened when needed, and again after a break, for as long as the source's stall
-/// timeout allows: it may be restarting, or the network in between. One thread.
+/// timeout allows: it may be restarting, or the network in between. A source whose name has another address meanwhile
+/// is not waited for: it does not come back under this one. One thread.
 class SourceLine {
 public:
     struct Parts {
@@ -65,6 +68,7 @@ public:
 private:
     static bool is_break(const base::Error& error);
     base::Result<void> open();
+    bool has_moved();
     base::Result<std::unique_ptr<catchup::Session>> connect();
 
     Parts parts_;

@@ -112,7 +112,8 @@ FakeCatchupServer::FakeCatchupServer() {
 Result<std::vector<net::Address>> FakeCatchupServer::resolve(const std::string& host, std::uint16_t port,
                                                              base::Deadline, std::stop_token) {
     if (host == "unknown") return base::fail(ErrorCode::kNotFound, Reason::kSourceNameNotResolved, "resolve unknown");
-    return std::vector<net::Address>{{.ip = host, .port = port}};
+    const auto known = addresses.find(host);
+    return std::vector<net::Address>{{.ip = known == addresses.end() ? host : known->second, .port = port}};
 }
 
 Result<std::unique_ptr<net::Stream>> FakeCatchupServer::connect(const net::Address& address, base::Deadline,

@@ -45,6 +45,7 @@ public:
     /// Called before a pull with a foreign store id is answered, which asks for the last transaction; false: the
     /// connection ends instead.
     std::function<bool()> on_last_committed{};
+    std::map<std::string, std::string> addresses{};  ///< By name; a name that is not there is its own address.
     /// Called before a connection is taken; an error refuses it.
     std::function<base::Result<void>()> on_connect{};
     /// Changes an answer before it is sent.

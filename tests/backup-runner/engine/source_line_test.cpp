@@ -17,6 +17,7 @@ using std::chrono::seconds;
 class SourceLineTest : public ::testing::Test {
 protected:
     SourceLineTest() {
+        server_.addresses = {{"replica-0", "10.0.0.1"}};
         server_.on_connect = [this]() -> Result<void> {
             ++connects_;
             if (connects_ <= failures_) return base::fail(ErrorCode::kUnavailable, failure_, "a connection fails");
@@ -40,6 +41,7 @@ protected:
     base::RealClock clock_;
     BandwidthLimit limit_{0, clock_};
     CopySource source_{.address = {.ip = "10.0.0.1", .port = 6362},
+                       .host = "replica-0",
                        .family = catchup::Family::kNeo4j,
                        .store_id = {},
                        .options = {.stall = seconds(60)},
@@ -70,6 +72,19 @@ TEST_F(SourceLineTest, GivesUpOnceTheStallTimeoutHasPassed) {
     EXPECT_EQ(answer.error().reason, Reason::kSourceUnreachable);
     EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(300));
     EXPECT_LE(connects_, 4);
+}
+
+TEST_F(SourceLineTest, EndsAtOnceWhenTheNameHasAnotherAddress) {
+    failures_ = 1000;
+    server_.addresses = {{"replica-0", "10.0.0.2"}};
+    EXPECT_FALSE(ask());
+    EXPECT_EQ(connects_, 1);
+}
+
+TEST_F(SourceLineTest, WaitsWhileTheNameHasNoAddress) {
+    failures_ = 1;
+    source_.host = "unknown";
+    EXPECT_TRUE(ask());
 }
 
 TEST_F(SourceLineTest, EndsAtTheDeadlineOfTheAttempt) {
