@@ -148,6 +148,10 @@ std::optional<ArtifactName> parse_artifact_name(std::string_view text) {
     return to_string(name) == text ? std::optional(name) : std::nullopt;
 }
 
+std::string closed_key(std::string_view source, std::string_view database, std::string_view chain) {
+    return fmt::format("{}/{}/{}/closed.json", source, database, chain);
+}
+
 ArtifactKeys artifact_keys(std::string_view source, std::string_view database, std::string_view chain,
                            const ArtifactName& name) {
     ArtifactKeys keys{.chain = fmt::format("{}/{}/{}", source, database, chain),
@@ -156,7 +160,7 @@ ArtifactKeys artifact_keys(std::string_view source, std::string_view database, s
                       .head = {},
                       .data = {},
                       .files = {}};
-    keys.closed = keys.chain + "/closed.json";
+    keys.closed = closed_key(source, database, chain);
     keys.heads = keys.chain + "/heads";
     keys.head = fmt::format("{}/{}{}", keys.heads, to_string(name), kHeadSuffix);
     keys.data = fmt::format("{}/data/{}", keys.chain, to_string(name));

@@ -151,7 +151,9 @@ Result<void> read_file(storage::Storage& storage, const Artifact& artifact, cons
         read_object(storage, artifact.keys.data + "/" + file.key, artifact.head.encoding == "zstd", file.stored, sink));
 }
 
-Result<void> verify(storage::Storage& storage, const Artifact& artifact) {
+namespace {
+
+Result<void> check_everything(storage::Storage& storage, const Artifact& artifact) {
     const archive::ByteSink ignore = [](std::span<const std::byte>) { return Result<void>{}; };
     N4B_TRY_VOID(as_damage(check_listing(storage, artifact)));
     std::int64_t bytes = 0;
@@ -173,6 +175,12 @@ Result<void> verify(storage::Storage& storage, const Artifact& artifact) {
                                    head.stored_bytes));
     }
     return {};
+}
+
+}  // namespace
+
+Result<void> verify(storage::Storage& storage, const Artifact& artifact) {
+    return not_closed_meanwhile(storage, artifact, check_everything(storage, artifact));
 }
 
 }  // namespace n4b::engine

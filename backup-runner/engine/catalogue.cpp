@@ -166,6 +166,9 @@ private:
     }
 
     bool chain(const std::string& source, const std::string& database, const std::string& chain) {
+        const auto closed = storage_.exists(archive::closed_key(source, database, chain));
+        if (!closed) return take_(unlisted(source, database, chain, closed.error()));
+        if (*closed) return true;
         auto names = head_names(storage_, database_key(source, database) + "/" + chain);
         if (!names) return take_(unlisted(source, database, chain, names.error()));
         if (order_ == Order::kNewestFirst) std::reverse(names->begin(), names->end());
@@ -192,6 +195,22 @@ private:
 
 bool lies_in_the_head(const base::Error& error) {
     return error.reason == Reason::kArtifactDamaged || error.reason == Reason::kArtifactNotSupported;
+}
+
+Result<void> check_chain_open(storage::Storage& storage, const std::string& source, const std::string& database,
+                              const std::string& chain) {
+    const auto key = archive::closed_key(source, database, chain);
+    N4B_TRY(const bool closed, storage.exists(key));
+    if (!closed) return {};
+    return base::fail(ErrorCode::kConflict, Reason::kArtifactConflict,
+                      fmt::format("{}: the chain is closed, it is being deleted", key));
+}
+
+Result<void> not_closed_meanwhile(storage::Storage& storage, const Artifact& artifact, Result<void> result) {
+    if (result) return result;
+    const auto& head = artifact.head;
+    auto open = check_chain_open(storage, head.source, head.database, head.chain);
+    return !open && open.error().reason == Reason::kArtifactConflict ? open : result;
 }
 
 Result<void> check_listing(storage::Storage& storage, const Artifact& artifact) {
@@ -329,7 +348,7 @@ Result<Artifact> look_up(storage::Storage& storage, const std::string& source, c
         // Looked for last, since the check takes a while: a chain that is closed is being deleted. The attempt that
         // finds that out itself calls it a conflict, so no other may adopt what it left, and what is amiss there is no
         // damage.
-        N4B_TRY(const bool closed, storage.exists(archive::artifact_keys(source, database, *chain, *own).closed));
+        N4B_TRY(const bool closed, storage.exists(archive::closed_key(source, database, *chain)));
         if (!closed) return artifact;
     }
     return base::fail(ErrorCode::kNotFound, Reason::kArtifactNotFound,

@@ -58,8 +58,9 @@ struct Scope {
 enum class Order { kOldestFirst, kNewestFirst };
 
 /// Calls take for each head in scope, until it returns false: sources and databases in name order, chains and the heads
-/// of each in the order given. One head is in memory at a time. One that can't be read, and a directory that can't be
-/// listed, is told like any other, so that it hides none of those beside it. Errors: the repository can't be listed.
+/// of each in the order given. Closed chains are passed over. One head is in memory at a time. One that can't be read,
+/// and a directory that can't be listed, is told like any other, so that it hides none of those beside it. Errors: the
+/// repository can't be listed.
 base::Result<void> walk_heads(storage::Storage& storage, const Scope& scope, Order order,
                               const std::function<bool(FoundHead)>& take);
 
@@ -77,6 +78,14 @@ base::Result<std::optional<Artifact>> newest_artifact(storage::Storage& storage,
 /// that is not closed; NotFound (ArtifactNotFound) when there is none in the chains that can be listed.
 base::Result<Artifact> look_up(storage::Storage& storage, const std::string& source, const std::string& database,
                                const std::string& run_uid, const PassedOverHead& passed_over);
+
+/// Conflict (ArtifactConflict): the chain is closed, which means that it is being deleted.
+base::Result<void> check_chain_open(storage::Storage& storage, const std::string& source, const std::string& database,
+                                    const std::string& chain);
+
+/// A result of reading an artifact; where that failed and the chain is closed by now, Conflict (ArtifactConflict) in
+/// place of the failure: what a deletion has removed already is no damage.
+base::Result<void> not_closed_meanwhile(storage::Storage& storage, const Artifact& artifact, base::Result<void> result);
 
 /// The objects that a head promises are there, by count and size. DataLoss (ArtifactDamaged).
 base::Result<void> check_listing(storage::Storage& storage, const Artifact& artifact);

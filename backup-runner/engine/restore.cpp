@@ -67,56 +67,8 @@ base::Error two_histories(const Artifact& furthest, const Artifact& newest) {
         .reason = Reason::kInvalidRunSpec};
 }
 
-}  // namespace
-
-Result<Artifact> choose_artifact(storage::Storage& storage, const std::string& source, const std::string& database,
-                                 const std::string& chain, const PassedOverHead& passed_over) {
-    std::optional<Artifact> best;
-    std::optional<Artifact> newest;
-    std::optional<base::Error> bad;
-    std::optional<FoundHead> hidden;
-    const Scope scope{.source = source, .database = database, .chain = chain};
-    N4B_TRY_VOID(walk_heads(storage, scope, Order::kOldestFirst, [&](FoundHead head) {
-        if (head.artifact) {
-            // Of equal reach the later chain wins: it was checked against a younger server.
-            if (!best || head.artifact->head.highest.id >= best->head.highest.id) best = *head.artifact;
-            newest = std::move(*head.artifact);
-            return true;
-        }
-        if (!bad) bad = head.artifact.error();
-        // Who names a chain wants that one, whole.
-        if (!chain.empty()) return false;
-        passed_over(head);
-        if (!lies_in_the_head(head.artifact.error())) hidden = std::move(head);
-        return true;
-    }));
-    if (bad && !chain.empty()) return base::fail(*bad);
-    if (best && hidden && (hidden->chain.empty() || hidden->chain >= best->head.chain)) {
-        // A storage that fails, or a permission that is missing, must not turn the newest backup into an older one.
-        return base::fail(hidden->artifact.error().wrap(
-            fmt::format("a backup that may be the newest can't be read; mend that, or name another chain (such as {})",
-                        best->head.chain)));
-    }
-    if (best && newest->head.highest.id < best->head.highest.id) return base::fail(two_histories(*best, *newest));
-    if (best) return std::move(*best);
-    if (bad) return base::fail(*bad);
-    return base::fail(ErrorCode::kNotFound, Reason::kArtifactNotFound,
-                      fmt::format("no backup of {}/{}{}", source, database, chain.empty() ? "" : " in chain " + chain));
-}
-
-Result<void> restore(storage::Storage& storage, const Artifact& artifact, const std::string& directory) {
-    N4B_TRY(const auto target, storage::create_volume(directory));
-    return restore(storage, artifact, *target, directory);
-}
-
-Result<void> restore(storage::Storage& storage, const Artifact& artifact, storage::Storage& target,
-                     const std::string& name) {
-    N4B_TRY_VOID(check_empty(target, name));
-    {
-        N4B_TRY(const auto marker, target.create(kRestoreMarker));
-        N4B_TRY_VOID(marker->finish());
-        N4B_TRY_VOID(target.sync_directory(""));
-    }
+/// All files of an artifact, into a directory that bears the marker.
+Result<void> write_store(storage::Storage& storage, const Artifact& artifact, storage::Storage& target) {
     // A server that finds no neostore, or one that it can't read, makes a new one beside what is there and starts,
     // without a word. It refuses to start on a directory of that name.
     N4B_TRY_VOID(target.make_directories(kNeostore));
@@ -139,6 +91,67 @@ Result<void> restore(storage::Storage& storage, const Artifact& artifact, storag
     N4B_TRY_VOID(target.replace_directory(kWaitingNeostore, kNeostore));
     N4B_TRY_VOID(target.remove(kRestoreMarker));
     return target.sync_directory("");
+}
+
+}  // namespace
+
+Result<Artifact> choose_artifact(storage::Storage& storage, const std::string& source, const std::string& database,
+                                 const std::string& chain, const PassedOverHead& passed_over) {
+    if (!chain.empty()) N4B_TRY_VOID(check_chain_open(storage, source, database, chain));
+    std::optional<Artifact> best;
+    std::optional<Artifact> newest;
+    std::optional<base::Error> first_bad;
+    std::optional<FoundHead> newest_bad;
+    const Scope scope{.source = source, .database = database, .chain = chain};
+    N4B_TRY_VOID(walk_heads(storage, scope, Order::kOldestFirst, [&](FoundHead head) {
+        if (head.artifact) {
+            // Of equal reach the later chain wins: it was checked against a younger server.
+            if (!best || head.artifact->head.highest.id >= best->head.highest.id) best = *head.artifact;
+            newest = std::move(*head.artifact);
+            return true;
+        }
+        if (!first_bad) first_bad = head.artifact.error();
+        // Who names a chain wants that one, whole.
+        if (!chain.empty()) return false;
+        if (newest_bad) passed_over(*newest_bad);
+        newest_bad = std::move(head);
+        return true;
+    }));
+    if (first_bad && (!best || !chain.empty())) return base::fail(*first_bad);
+    if (!best) {
+        return base::fail(
+            ErrorCode::kNotFound, Reason::kArtifactNotFound,
+            fmt::format("no backup of {}/{}{}", source, database, chain.empty() ? "" : " in chain " + chain));
+    }
+    if (newest_bad) {
+        // Whatever keeps the newest backup from being read, an older one in its place would be a loss that nobody asked
+        // for. A directory that can't be listed may hold the newest.
+        if (newest_bad->chain.empty() || newest_bad->chain >= newest->head.chain) {
+            return base::fail(newest_bad->artifact.error().wrap(
+                fmt::format("what is or may be the newest backup can't be read; mend that, or name the chain to "
+                            "restore (--chain), such as {}",
+                            best->head.chain)));
+        }
+        passed_over(*newest_bad);
+    }
+    if (newest->head.highest.id < best->head.highest.id) return base::fail(two_histories(*best, *newest));
+    return std::move(*best);
+}
+
+Result<void> restore(storage::Storage& storage, const Artifact& artifact, const std::string& directory) {
+    N4B_TRY(const auto target, storage::create_volume(directory));
+    return restore(storage, artifact, *target, directory);
+}
+
+Result<void> restore(storage::Storage& storage, const Artifact& artifact, storage::Storage& target,
+                     const std::string& name) {
+    N4B_TRY_VOID(check_empty(target, name));
+    {
+        N4B_TRY(const auto marker, target.create(kRestoreMarker));
+        N4B_TRY_VOID(marker->finish());
+        N4B_TRY_VOID(target.sync_directory(""));
+    }
+    return not_closed_meanwhile(storage, artifact, write_store(storage, artifact, target));
 }
 
 }  // namespace n4b::engine

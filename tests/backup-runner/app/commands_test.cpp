@@ -64,6 +64,10 @@ protected:
     void cut(std::size_t head) { std::filesystem::resize_file(heads_.at(head), 100); }
     void make_later(std::size_t head) { std::ofstream(heads_.at(head)) << R"({"format": 1, "requires": []})"; }
 
+    [[nodiscard]] RestoreOptions restore_to(const std::string& target) const {
+        return {.directory = root_, .source = "prod", .database = "graph.db", .chain = {}, .target = target};
+    }
+
     /// Runs a command; its exit code. What it prints is in out_ and err_.
     template <typename Options>
     int run(const Options& options) {
@@ -142,13 +146,18 @@ TEST_F(CommandsTest, ALaterFormatAloneIsNoDamage) {
     EXPECT_THAT(err_, HasSubstr("error: ArtifactNotSupported"));
 }
 
-TEST_F(CommandsTest, RestoreWarnsOfABadHeadAndTakesAnother) {
-    cut(2);
-    const RestoreOptions options{
-        .directory = root_, .source = "prod", .database = "graph.db", .chain = {}, .target = root_ + "/target"};
-    EXPECT_EQ(run(options), 0) << err_;
-    EXPECT_THAT(err_, AllOf(StartsWith("warning: passed over a backup: ArtifactDamaged: "), HasSubstr("run-3")));
+TEST_F(CommandsTest, RestoreWarnsOfABadOldHeadAndTakesTheNewest) {
+    cut(1);
+    EXPECT_EQ(run(restore_to(root_ + "/target")), 0) << err_;
+    EXPECT_THAT(err_, AllOf(StartsWith("warning: passed over a backup: ArtifactDamaged: "), HasSubstr("run-2")));
     EXPECT_TRUE(std::filesystem::exists(root_ + "/target/neostore"));
+}
+
+TEST_F(CommandsTest, RestoreNeverTakesAnOlderBackupInPlaceOfANewestThatCannotBeRead) {
+    cut(2);
+    EXPECT_EQ(run(restore_to(root_ + "/target")), 40);
+    EXPECT_THAT(err_, AllOf(StartsWith("error: ArtifactDamaged: "), HasSubstr("run-3"), HasSubstr("--chain")));
+    EXPECT_FALSE(std::filesystem::exists(root_ + "/target"));
 }
 
 }  // namespace

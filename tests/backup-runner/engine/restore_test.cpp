@@ -174,22 +174,19 @@ TEST_P(BadHeadTest, OfAnOldChainDoesNotStopARestore) {
     EXPECT_EQ(passed_over_, std::vector{bad_key(old)});
 }
 
-TEST_P(BadHeadTest, OfTheNewestChainLeavesTheOneBeforeUnlessItMayBeSound) {
+TEST_P(BadHeadTest, OfTheNewestChainEndsARestoreUnlessAChainIsNamed) {
     const auto old = back_up("run-1");
     server_.last_committed = 12;
     const auto newer = back_up("run-2");
     harm(newer);
     const auto chosen = choose();
-    if (storage_fails()) {
-        ASSERT_FALSE(chosen) << "it may be sound, and an older one in its place would be a surprise";
-        EXPECT_EQ(chosen.error().reason, Reason::kStorageUnavailable);
-        EXPECT_NE(chosen.error().message.find(old.head.chain), std::string::npos) << chosen.error().message;
-        EXPECT_TRUE(choose(old.head.chain)) << "who wants it may have it";
-        return;
+    ASSERT_FALSE(chosen) << "older data in place of the newest would be a surprise";
+    EXPECT_EQ(chosen.error().reason, GetParam().reason);
+    for (const auto& part : {bad_key(newer), old.head.chain}) {
+        EXPECT_NE(chosen.error().message.find(part), std::string::npos) << chosen.error().message;
     }
-    ASSERT_TRUE(chosen) << chosen.error().message;
-    EXPECT_EQ(chosen->keys.head, old.keys.head);
-    EXPECT_EQ(passed_over_, std::vector{bad_key(newer)});
+    EXPECT_TRUE(passed_over_.empty()) << "nothing was passed over";
+    EXPECT_TRUE(choose(old.head.chain)) << "who wants it may have it";
 }
 
 TEST_P(BadHeadTest, OfTheChainThatIsNamedEndsARestore) {
@@ -226,6 +223,30 @@ TEST_P(BadHeadTest, OfTheOnlyChainStopsBackupsOnlyWhileTheStorageFails) {
     harm(back_up("run-1"));
     const auto report = run("run-2");
     EXPECT_EQ(report.reason, storage_fails() ? Reason::kStorageUnavailable : Reason::kCompleted) << report.message;
+}
+
+TEST_F(RestoreTest, TakesNothingFromAClosedChain) {
+    const auto old = back_up("run-1");
+    server_.last_committed = 12;
+    const auto newer = back_up("run-2");
+    std::ofstream(repository() + "/" + newer.keys.closed) << "{}";
+    ASSERT_TRUE(choose()) << choose().error().message;
+    EXPECT_EQ(choose()->keys.head, old.keys.head) << "what is being deleted is no backup";
+    const auto named = choose(newer.head.chain);
+    ASSERT_FALSE(named);
+    EXPECT_EQ(named.error().reason, Reason::kArtifactConflict);
+    EXPECT_NE(named.error().message.find(newer.keys.closed), std::string::npos) << named.error().message;
+    const auto newest = newest_artifact(*storage_, "prod", "graph.db", note());
+    ASSERT_TRUE(newest && *newest);
+    EXPECT_EQ((*newest)->keys.head, old.keys.head);
+}
+
+TEST_F(RestoreTest, SaysThatItsChainWasClosedMeanwhile) {
+    const auto artifact = back_up("run-1");
+    std::ofstream(repository() + "/" + artifact.keys.closed) << "{}";
+    std::filesystem::remove_all(repository() + "/" + artifact.keys.data + "/files");
+    EXPECT_EQ(restore(*storage_, artifact, target()).error().reason, Reason::kArtifactConflict);
+    EXPECT_EQ(verify(*storage_, artifact).error().reason, Reason::kArtifactConflict) << "it is no damage";
 }
 
 TEST_F(RestoreTest, DoesNotChooseBetweenTwoHistories) {
