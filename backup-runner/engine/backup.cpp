@@ -143,8 +143,15 @@ contract::RunReport Backup::run() {
 Result<void> Backup::work(contract::RunReport& report) {
     N4B_TRY_VOID(open_repository(environment_.storage,
                                  fmt::format("{:08x}{:08x}", environment_.random(), environment_.random())));
+    // What this very attempt seems to have finished was made by an earlier process with the same RunSpec, such as a
+    // schedule's of yesterday. Whoever starts one wants a backup of now, so only other attempts' artifacts are adopted.
     // Of a chain that can't be listed the worst is a second copy.
-    auto earlier = look_up(environment_.storage, spec_.source, spec_.database, spec_.run.uid, warn_of_head);
+    auto earlier = look_up(environment_.storage,
+                           {.source = spec_.source,
+                            .database = spec_.database,
+                            .uid = spec_.run.uid,
+                            .other_than_attempt = spec_.run.attempt},
+                           warn_of_head);
     if (earlier) {
         tell_success(report, *earlier);
         report.adopted = true;
@@ -354,9 +361,10 @@ contract::RunReport back_up(const contract::RunSpec& spec, const BackupEnvironme
 contract::RunReport look_up_run(const contract::RunSpec& spec, storage::Storage& storage) {
     auto report = new_report(spec);
     std::optional<base::Error> failure;
-    auto artifact = look_up(storage, spec.source, spec.database, spec.run.uid, [&](const FoundHead& chain) {
-        if (!failure) failure = chain.artifact.error();
-    });
+    auto artifact = look_up(storage, {.source = spec.source, .database = spec.database, .uid = spec.run.uid},
+                            [&](const FoundHead& chain) {
+                                if (!failure) failure = chain.artifact.error();
+                            });
     // It may lie in a chain that could not be listed.
     if (!artifact && artifact.error().reason == Reason::kArtifactNotFound && failure) artifact = base::fail(*failure);
     if (artifact) {

@@ -33,8 +33,8 @@ struct BackupEnvironment {
 
 /// Copies one database in full from the endpoint that fits the policy best, and from the next one when that goes away,
 /// and reports how it went; the report's reason tells
-/// success from failure. A finished artifact of the same run is adopted in place of a second copy. Blocks; threads of
-/// its own for connections. Whatever happens, an artifact has a head only when all of it is durable.
+/// success from failure. A finished artifact of another attempt of the same run is adopted in place of a second copy.
+/// Blocks; threads of its own for connections. Whatever happens, an artifact has a head only when all of it is durable.
 contract::RunReport back_up(const contract::RunSpec& spec, const BackupEnvironment& environment, std::stop_token stop);
 
 /// Only looks for a finished artifact of the run.

@@ -332,8 +332,12 @@ Result<std::optional<Artifact>> newest_artifact(storage::Storage& storage, const
     return std::nullopt;
 }
 
-Result<Artifact> look_up(storage::Storage& storage, const std::string& source, const std::string& database,
-                         const std::string& run_uid, const PassedOverHead& passed_over) {
+Result<Artifact> look_up(storage::Storage& storage, const FinishedRun& run, const PassedOverHead& passed_over) {
+    const auto& source = run.source;
+    const auto& database = run.database;
+    const auto is_wanted = [&](const archive::ArtifactName& name) {
+        return name.run_uid == run.uid && name.attempt != run.other_than_attempt;
+    };
     N4B_TRY(const auto chains, list_chains(storage, source, database));
     for (auto chain = chains.rbegin(); chain != chains.rend(); ++chain) {
         const auto names = head_names(storage, database_key(source, database) + "/" + *chain);
@@ -341,8 +345,7 @@ Result<Artifact> look_up(storage::Storage& storage, const std::string& source, c
             passed_over(unlisted(source, database, *chain, names.error()));
             continue;
         }
-        const auto own = std::find_if(names->begin(), names->end(),
-                                      [&](const archive::ArtifactName& name) { return name.run_uid == run_uid; });
+        const auto own = std::find_if(names->begin(), names->end(), is_wanted);
         if (own == names->end()) continue;
         auto artifact = read_written(storage, source, database, *chain, *own);
         // Looked for last, since the check takes a while: a chain that is closed is being deleted. The attempt that
@@ -352,7 +355,7 @@ Result<Artifact> look_up(storage::Storage& storage, const std::string& source, c
         if (!closed) return artifact;
     }
     return base::fail(ErrorCode::kNotFound, Reason::kArtifactNotFound,
-                      fmt::format("no finished artifact of run {} in {}/{}", run_uid, source, database));
+                      fmt::format("no finished artifact of run {} in {}/{}", run.uid, source, database));
 }
 
 contract::ArtifactReport report_of(const Artifact& artifact) {

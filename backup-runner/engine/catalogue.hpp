@@ -74,10 +74,18 @@ base::Result<std::optional<Artifact>> newest_artifact(storage::Storage& storage,
                                                       const std::string& database,
                                                       const PassedOverHead& passed_over = warn_of_head);
 
-/// The finished artifact that a run of this uid made, checked against its listing and its index's digest, in a chain
-/// that is not closed; NotFound (ArtifactNotFound) when there is none in the chains that can be listed.
-base::Result<Artifact> look_up(storage::Storage& storage, const std::string& source, const std::string& database,
-                               const std::string& run_uid, const PassedOverHead& passed_over);
+/// Whose finished artifact is looked for.
+struct FinishedRun {
+    std::string source{};
+    std::string database{};
+    std::string uid{};
+    /// An attempt whose artifacts do not count, or nothing.
+    std::optional<std::int64_t> other_than_attempt{};
+};
+
+/// The newest finished artifact that a run made, checked against its listing and its index's digest, in a chain that is
+/// not closed; NotFound (ArtifactNotFound) when there is none in the chains that can be listed.
+base::Result<Artifact> look_up(storage::Storage& storage, const FinishedRun& run, const PassedOverHead& passed_over);
 
 /// Conflict (ArtifactConflict): the chain is closed, which means that it is being deleted.
 base::Result<void> check_chain_open(storage::Storage& storage, const std::string& source, const std::string& database,

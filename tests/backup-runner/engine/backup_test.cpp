@@ -170,6 +170,22 @@ TEST_F(BackupTest, AdoptsWhatTheSameRunHasFinished) {
     EXPECT_EQ(look_up_run(spec_, *storage_).reason, Reason::kArtifactNotFound);
 }
 
+TEST_F(BackupTest, MakesASecondBackupWhenTheSameAttemptOfARunIsStartedAgain) {
+    const auto first = back_up();
+    ASSERT_EQ(first.reason, Reason::kCompleted) << first.message;
+    server_.last_committed = 12;
+    // A schedule by hand that uses one RunSpec file again and again.
+    const auto again = back_up();
+    ASSERT_EQ(again.reason, Reason::kCompleted) << again.message;
+    EXPECT_FALSE(again.adopted) << "reported as done, and nothing was copied";
+    EXPECT_EQ(again.artifact->highest_transaction, 12);
+    EXPECT_EQ(sound_artifacts(), 2U);
+    EXPECT_EQ(look_up_run(spec_, *storage_).artifact->chain, again.artifact->chain);
+    spec_.run.attempt = 2;
+    EXPECT_TRUE(back_up().adopted);
+    EXPECT_EQ(back_up().artifact->chain, again.artifact->chain);
+}
+
 TEST_F(BackupTest, AdoptsNothingFromAClosedChain) {
     const auto first = back_up();
     ASSERT_EQ(first.reason, Reason::kCompleted) << first.message;
