@@ -352,7 +352,10 @@ Result<Artifact> look_up(storage::Storage& storage, const FinishedRun& run, cons
         // finds that out itself calls it a conflict, so no other may adopt what it left, and what is amiss there is no
         // damage.
         N4B_TRY(const bool closed, storage.exists(archive::closed_key(source, database, *chain)));
-        if (!closed) return artifact;
+        if (closed) continue;
+        // Its attempt may have been killed between the head's creation and the sync that makes its name durable.
+        N4B_TRY_VOID(storage.sync_directory(artifact->keys.heads));
+        return artifact;
     }
     return base::fail(ErrorCode::kNotFound, Reason::kArtifactNotFound,
                       fmt::format("no finished artifact of run {} in {}/{}", run.uid, source, database));

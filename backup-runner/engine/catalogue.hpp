@@ -83,8 +83,9 @@ struct FinishedRun {
     std::optional<std::int64_t> other_than_attempt{};
 };
 
-/// The newest finished artifact that a run made, checked against its listing and its index's digest, in a chain that is
-/// not closed; NotFound (ArtifactNotFound) when there is none in the chains that can be listed.
+/// The newest finished artifact that a run made, checked against its listing and its index's digest and with a
+/// durable head, in a chain that is not closed; NotFound (ArtifactNotFound) when there is none in the chains that can
+/// be listed.
 base::Result<Artifact> look_up(storage::Storage& storage, const FinishedRun& run, const PassedOverHead& passed_over);
 
 /// Conflict (ArtifactConflict): the chain is closed, which means that it is being deleted.

@@ -33,7 +33,6 @@ auto FaultyStorage::strike(Operation operation) -> decltype(operation()) {
     return result;
 }
 
-/// The worst that POSIX allows: unsynced contents are gone, unsynced names too.
 void FaultyStorage::power_off() {
     const std::lock_guard lock(mutex_);
     for (const auto& [key, durable] : files_) {
@@ -90,9 +89,19 @@ void FaultyStorage::note_renamed(std::string_view from, std::string_view to) {
     files_[std::string(to)] = files_[std::string(from)];
     files_.erase(std::string(from));
     volatile_entries_.erase(std::string(from));
+    volatile_entries_.erase(std::string(to));
 }
 
 Result<void> FaultyStorage::publish(std::string_view from, std::string_view to) {
+    // In two steps, as the volume does it: between the new name and its durability a process can end as well. The
+    // volume takes the name for its own when it makes it again.
+    N4B_TRY_VOID(strike([&]() -> Result<void> {
+        std::error_code taken;
+        std::filesystem::create_hard_link(root_ + "/" + std::string(from), root_ + "/" + std::string(to), taken);
+        const std::lock_guard lock(mutex_);
+        if (!taken) volatile_entries_.insert(std::string(to));
+        return {};
+    }));
     return strike([&]() -> Result<void> {
         N4B_TRY_VOID(inner_.publish(from, to));
         note_renamed(from, to);

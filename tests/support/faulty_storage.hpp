@@ -37,6 +37,11 @@ public:
 
     [[nodiscard]] std::int64_t operations() const { return count_; }
 
+    /// A file whose name was made by a process that ended before it could make the name durable.
+    void assume_volatile(const std::string& key) { volatile_entries_.insert(key); }
+    /// The worst that POSIX allows: unsynced contents are gone, unsynced names too. Ends the process.
+    [[noreturn]] void power_off();
+
     base::Result<void> make_directories(std::string_view key) override;
     base::Result<std::unique_ptr<storage::Writer>> create(std::string_view key) override;
     base::Result<void> publish(std::string_view from, std::string_view to) override;
@@ -51,7 +56,6 @@ private:
     class FaultyWriter;
     template <typename Operation>
     auto strike(Operation operation) -> decltype(operation());
-    [[noreturn]] void power_off();
     /// A finished file has another name now, durably.
     void note_renamed(std::string_view from, std::string_view to);
 

@@ -361,6 +361,24 @@ TEST_F(BackupTest, SurvivesAFaultAtEveryOperation) {
     }
 }
 
+TEST_F(BackupTest, MakesAnAdoptedHeadDurableBeforeItIsReported) {
+    const auto first = back_up();
+    ASSERT_EQ(first.reason, Reason::kCompleted) << first.message;
+    spec_.run.attempt = 2;
+    for (const bool looked_up : {false, true}) {
+        const int code = in_child([&] {
+            // The first attempt was killed between the head's name and the sync of its directory.
+            FaultyStorage storage(*storage_, repository(), Fault::kNone, -1);
+            storage.assume_volatile(first.artifact->location);
+            const auto report = looked_up ? look_up_run(spec_, storage) : back_up(storage);
+            if (report.reason == Reason::kCompleted) storage.power_off();
+            return 1;
+        });
+        EXPECT_EQ(code, testing::kFaultExit);
+        EXPECT_EQ(sound_artifacts(), 1U) << "reported as done, and gone after the power failed";
+    }
+}
+
 TEST_F(BackupTest, LeavesOnlySoundArtifactsWhenKilledAtRandom) {
     spec_.connections = 2;
     for (int i = 0; i < 50; ++i) {
