@@ -160,6 +160,16 @@ Result<void> Session::shake_hands(Family family, Stage& stage) {
     return stream_->renew(base::Deadline::after(options_.connect).sooner(options_.deadline));
 }
 
+namespace {
+
+/// A connection that was lost says so itself; every other error goes on as it is.
+tl::unexpected<base::Error> broke(const base::Error& error) {
+    const bool lost = error.reason == Reason::kSourceConnectionLost;
+    return base::fail(lost ? error.wrap("the connection to the source broke") : error);
+}
+
+}  // namespace
+
 /// Reads more once everything was decoded. 0: the peer has closed.
 Result<std::size_t> Session::fill(std::chrono::milliseconds patience) {
     auto received = stream_->read_some(buffer_, base::Deadline::after(patience).sooner(options_.deadline));
@@ -172,10 +182,8 @@ Result<std::size_t> Session::fill(std::chrono::milliseconds patience) {
             ErrorCode::kDeadline, Reason::kSourceStalled,
             fmt::format("the source sent nothing for {} s", static_cast<double>(patience.count()) / 1000.0));
     }
-    if (!received && received.error().reason == Reason::kSourceConnectionLost) {
-        return base::fail(received.error().wrap("the connection to the source broke"));
-    }
-    if (received) input_ = std::span(buffer_).first(*received);
+    if (!received) return broke(received.error());
+    input_ = std::span(buffer_).first(*received);
     return received;
 }
 
@@ -197,7 +205,7 @@ Result<void> Session::send(const Bytes& request) {
     if (!sent && sent.error().code == ErrorCode::kDeadline) {
         return base::fail(ErrorCode::kDeadline, Reason::kSourceStalled, "the source takes no request");
     }
-    return sent;
+    return sent ? sent : broke(sent.error());
 }
 
 Result<txlog::StoreId> Session::store_id() {

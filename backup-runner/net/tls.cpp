@@ -96,6 +96,9 @@ public:
             const auto size = static_cast<int>(std::min<std::size_t>(bytes.size(), INT_MAX));
             auto written = drive(deadline, [&](SSL* session) { return SSL_write(session, bytes.data(), size); });
             if (!written) return base::fail(last_word(std::move(written.error())));
+            // The peer's close_notify was read with its last answer, and a write that fails afterwards counts as the
+            // session's clean end. Nothing was written, and nothing ever will be.
+            if (*written == 0) return broken();
             bytes = bytes.subspan(static_cast<std::size_t>(*written));
         }
         return {};

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <sys/socket.h>
@@ -125,6 +126,18 @@ public:
         return bytes;
     }
 
+    /// Holds back what is written until the end of the corking, so that all of it arrives at once.
+    void cork(bool corked) const {
+        const int value = corked ? 1 : 0;
+        must(::setsockopt(fd_, IPPROTO_TCP, TCP_CORK, &value, sizeof value) == 0);
+    }
+
+    /// close_notify.
+    void say_goodbye() {
+        SSL_shutdown(session_.get());
+        ERR_clear_error();
+    }
+
     void finish() const { ::shutdown(fd_, SHUT_WR); }
 
     void wait_for_the_end() {
@@ -160,6 +173,13 @@ TlsPeer::~TlsPeer() {
     threads_.clear();
     for (const int fd : open_) ::close(fd);
     ::close(listener_);
+}
+
+void TlsPeer::reset() {
+    const std::lock_guard lock(mutex_);
+    // Dissolving the association resets the connection, and the descriptor stays its thread's.
+    const sockaddr nowhere{.sa_family = AF_UNSPEC, .sa_data = {}};
+    for (const int fd : open_) must(::connect(fd, &nowhere, sizeof nowhere) == 0);
 }
 
 void TlsPeer::listen() {
@@ -207,12 +227,19 @@ void TlsPeer::serve(int fd) {
         const std::string_view text(reinterpret_cast<const char*>(frame.data()), frame.size());
         if (frames == 1 && text.find(options_.magic) == std::string_view::npos) return;
         if (!(*inside)->write(frame, base::Deadline::never())) return;
+        const bool last = options_.goodbye && frames > kHandshakeFrames;
+        channel.cork(last);
         bool answered = false;
         for (;;) {
             const auto n = (*inside)->read_some(buffer, base::Deadline::never());
             if (!n || *n == 0) break;
             if (!channel.write(std::span(buffer).first(*n))) return;
             answered = true;
+        }
+        if (last && answered) {
+            channel.say_goodbye();
+            channel.cork(false);
+            return channel.wait_for_the_end();
         }
         // A request is two frames; one without an answer is one that the server closes on.
         if (!answered && frames > kHandshakeFrames && (frames - kHandshakeFrames) % 2 == 0) return;

@@ -26,6 +26,7 @@ struct TlsPeerOptions {
     std::string magic = "NEO4J_CLUSTER";  ///< Another one is met with a silent close.
     std::string words{};                  ///< Said to whoever connects, before the end: another service.
     int sessions = 2;                     ///< Below 2: it stays silent where the second one is due.
+    bool goodbye = false;                 ///< Says close_notify in one packet with its first answer to a request.
 };
 
 /// A catchup server on loopback that behaves on the wire as real ones were seen to: two TLS sessions one after the
@@ -43,6 +44,8 @@ public:
     [[nodiscard]] int connections() const { return connections_; }
     /// TLS sessions whose handshake was finished.
     [[nodiscard]] int sessions() const { return sessions_; }
+    /// Resets all connections.
+    void reset();
 
 private:
     class Channel;

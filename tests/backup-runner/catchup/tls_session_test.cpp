@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <future>
 #include <thread>
 
 #include "backup-runner/catchup/session.hpp"
@@ -99,6 +100,28 @@ TEST_F(TlsSessionTest, ShakesHandsTwiceOnOneConnection) {
         EXPECT_LT(security->certificate_expires.value(), now + std::chrono::days(31));
         EXPECT_GT(security->server_certificate_expires.value(), now + std::chrono::days(29));
     }
+}
+
+TEST_F(TlsSessionTest, EndsWhenThePeerHasSaidGoodbyeAndIsGone) {
+    auto peer_options = demanding(TLS1_3_VERSION);
+    peer_options.goodbye = true;
+    TlsPeer peer(server_, peer_options);
+    std::stop_source stop;
+    const auto session = open(peer, settings(), stop.get_token());
+    ASSERT_TRUE(session) << session.error().message;
+    const auto id = (*session)->store_id();
+    ASSERT_TRUE(id) << id.error().message;
+    peer.reset();
+    // Stopped in the end, so that a request that never ends fails the test and does not hang it.
+    std::promise<void> ended;
+    const std::jthread patience([&, end = ended.get_future()]() mutable {
+        if (end.wait_for(std::chrono::seconds(5)) == std::future_status::timeout) stop.request_stop();
+    });
+    const auto answer = (*session)->last_committed(server_.id);
+    ended.set_value();
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().reason, Reason::kSourceConnectionLost) << answer.error().message;
+    if (const auto row = testing::undocumented(*answer.error().reason, answer.error().message)) ADD_FAILURE() << *row;
 }
 
 TEST_F(TlsSessionTest, FindsTheOtherMagicInsideTls) {
