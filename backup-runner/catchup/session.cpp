@@ -187,17 +187,21 @@ Result<std::size_t> Session::fill(std::chrono::milliseconds patience) {
     return received;
 }
 
-Result<Event> Session::next(std::chrono::milliseconds patience) {
+Result<std::optional<Event>> Session::next_or_end(std::chrono::milliseconds patience) {
     for (;;) {
         N4B_TRY(auto event, decoder_.next(input_));
         if (!std::holds_alternative<NeedMore>(event)) return event;
         N4B_TRY(const std::size_t received, fill(patience));
-        if (received == 0) {
-            return base::fail(ErrorCode::kUnavailable, Reason::kSourceConnectionLost,
-                              decoder_.idle() ? "the source closed the connection before its answer"
-                                              : "the source closed the connection in the middle of its answer");
-        }
+        if (received == 0) return std::nullopt;
     }
+}
+
+Result<Event> Session::next(std::chrono::milliseconds patience) {
+    N4B_TRY(auto event, next_or_end(patience));
+    if (event) return *std::move(event);
+    return base::fail(ErrorCode::kUnavailable, Reason::kSourceConnectionLost,
+                      decoder_.idle() ? "the source closed the connection before its answer"
+                                      : "the source closed the connection in the middle of its answer");
 }
 
 Result<void> Session::send(const Bytes& request) {
@@ -289,14 +293,15 @@ Result<PullFinished> Session::pull(const txlog::StoreId& id, std::int64_t previo
 
 Result<bool> Session::is_core() {
     N4B_TRY_VOID(send(core_snapshot_request()));
-    const auto event = next(options_.stall);
-    if (event) {
-        if (std::holds_alternative<CoreSnapshot>(*event)) return true;
+    N4B_TRY(const auto event, next_or_end(options_.stall));
+    if (event && !std::holds_alternative<CoreSnapshot>(*event)) {
         return unexpected_answer("the question for its role", *event);
     }
-    const bool closed = event.error().reason == Reason::kSourceConnectionLost;
-    if (closed && decoder_.idle()) return false;
-    return base::fail(event.error());
+    if (!event && !decoder_.idle()) {
+        return base::fail(ErrorCode::kUnavailable, Reason::kSourceConnectionLost,
+                          "the source closed the connection in the middle of its answer");
+    }
+    return event.has_value();
 }
 
 Result<std::int64_t> Session::last_committed(const txlog::StoreId& id) {

@@ -75,8 +75,9 @@ public:
     base::Result<PullFinished> pull(const txlog::StoreId& id, std::int64_t previous_transaction,
                                     TransactionReceiver& receiver);
 
-    /// Whether the server is a core: a core answers, a read replica closes the connection without a byte. On a session
-    /// of its own, which must be dropped afterwards.
+    /// Whether the server is a core: a core answers, a read replica closes the connection without a byte. A connection
+    /// that breaks says nothing about either: Unavailable (SourceConnectionLost). On a session of its own, which must
+    /// be dropped afterwards.
     base::Result<bool> is_core();
 
     /// The last transaction the server has committed: a pull with a foreign store id answers it at no cost.
@@ -99,6 +100,8 @@ private:
                                                const std::stop_token& stop);
     base::Result<void> shake_hands(Family family, Stage& stage);
     base::Result<Event> next(std::chrono::milliseconds patience);
+    /// Nothing: the peer has closed the connection, and did not break it.
+    base::Result<std::optional<Event>> next_or_end(std::chrono::milliseconds patience);
     base::Result<std::size_t> fill(std::chrono::milliseconds patience);
     base::Result<void> send(const Bytes& request);
     base::Result<FileStatus> receive_files(FileReceiver& receiver);

@@ -35,6 +35,9 @@ public:
 
     Result<std::size_t> read_some(std::span<std::byte> into, base::Deadline) override {
         if (stop_.stop_requested()) return base::fail(ErrorCode::kCancelled, Reason::kCancelled, "cancelled");
+        if (reset_) {
+            return base::fail(ErrorCode::kUnavailable, Reason::kSourceConnectionLost, "Connection reset by peer");
+        }
         if (ended_ || out_.empty()) return 0;
         auto n = static_cast<std::int64_t>(std::min(into.size(), out_.size()));
         const std::int64_t before = server_.sent_;
@@ -73,6 +76,8 @@ private:
             append_frame(out_, PayloadWriter().i32(2).i32(0).take());
         } else if (frames_ % 2 == 0) {
             type_ = std::to_integer<std::uint8_t>(payload[0]);
+        } else if (type_ == 3 && server_.resets_when_asked_for_role) {
+            reset_ = true;
         } else if (type_ == 3 && server_.role == Role::kReadReplica) {
             ended_ = true;  // It has no handler for a core's snapshot.
         } else {
@@ -89,6 +94,7 @@ private:
     int frames_ = 0;
     std::uint8_t type_ = 0;
     bool ended_ = false;
+    bool reset_ = false;
 };
 
 FakeCatchupServer::FakeCatchupServer() {

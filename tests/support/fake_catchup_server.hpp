@@ -29,6 +29,7 @@ public:
     std::atomic<std::int64_t> pruned_to = 0;  ///< Its log no longer holds these.
 
     enum class Role { kCore, kReadReplica } role = Role::kReadReplica;
+    bool resets_when_asked_for_role = false;
     std::int32_t prepare_status =
         0;  ///< What PREPARE, STORE_FILE and a pull with the right store id are answered with.
     std::int32_t file_status = 0;

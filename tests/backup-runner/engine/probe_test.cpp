@@ -57,6 +57,14 @@ TEST_F(ProbeTest, TellsHowEachMemberStands) {
     EXPECT_FALSE(replica.tls) << "it speaks clear text";
 }
 
+TEST_F(ProbeTest, TakesNobodyForAReadReplicaWhoseConnectionBroke) {
+    core_.resets_when_asked_for_role = true;
+    const auto report = probe();
+    ASSERT_EQ(report.reason, Reason::kCompleted) << report.message;
+    EXPECT_EQ(report.members.at(0).role, MemberRole::kUnknown) << "any network may reset a core's connection";
+    EXPECT_EQ(report.members.at(1).role, MemberRole::kReadReplica);
+}
+
 TEST_F(ProbeTest, AMemberThatCannotBeReachedIsARowWithItsReason) {
     spec_.endpoints = {{.host = "refused"}, {.host = "unknown"}, {.host = "dead"}, {.host = "replica0"}};
     const auto report = probe();
