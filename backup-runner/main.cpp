@@ -9,6 +9,7 @@
 #include "backup-runner/app/commands.hpp"
 #include "common/contract/exit_code.hpp"
 #include "common/process/signal_watch.hpp"
+#include "common/process/standard_streams.hpp"
 
 namespace {
 
@@ -48,6 +49,7 @@ int start(int argc, char** argv, n4b::base::SteadyTime started) {
 
 int main(int argc, char** argv) {
     const auto started = std::chrono::steady_clock::now();
+    n4b::process::hold_standard_streams();
     try {
         return start(argc, argv, started);
     } catch (const std::exception& error) {

@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <condition_variable>
-#include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <mutex>
@@ -16,6 +15,7 @@
 #include "backup-runner/app/version.hpp"
 #include "backup-runner/engine/backup.hpp"
 #include "backup-runner/engine/budget.hpp"
+#include "common/base/notice.hpp"
 #include "common/contract/progress.hpp"
 #include "common/httpd/server.hpp"
 
@@ -43,11 +43,11 @@ private:
         RateMeter meter(std::chrono::steady_clock::now());
         while (!wake.wait_for(lock, stop, kProgressInterval, [&] { return stop.stop_requested(); })) {
             const auto bytes = counters_.bytes.load();
-            fmt::print(stderr, "\r\033[K{}: {} files, {:.1f} MiB, {:.1f} MiB/s", counters_.phase.load(),
-                       counters_.files.load(), static_cast<double>(bytes) / kMiB,
-                       static_cast<double>(meter.look(bytes, std::chrono::steady_clock::now())) / kMiB);
+            base::notice(fmt::format("\r\033[K{}: {} files, {:.1f} MiB, {:.1f} MiB/s", counters_.phase.load(),
+                                     counters_.files.load(), static_cast<double>(bytes) / kMiB,
+                                     static_cast<double>(meter.look(bytes, std::chrono::steady_clock::now())) / kMiB));
         }
-        fmt::print(stderr, "\r\033[K");
+        base::notice("\r\033[K");
     }
 
     const engine::ProgressCounters& counters_;

@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include "backup-runner/app/commands.hpp"
 #include "backup-runner/app/outcome.hpp"
 #include "backup-runner/app/repository_view.hpp"
@@ -43,37 +41,38 @@ base::Json json_of(const engine::FoundHead& head) {
             {"message", error.message}};
 }
 
-void print_row(const engine::FoundHead& found) {
-    fmt::print("{:<16} {:<12} {:<24} ", found.source, found.database, found.chain);
+void print_row(Output& output, const engine::FoundHead& found) {
+    output.print("{:<16} {:<12} {:<24} ", found.source, found.database, found.chain);
     if (!found.artifact) {
-        fmt::print("{}: {}\n", state_of(found.artifact.error()), found.artifact.error().message);
+        output.print("{}: {}\n", state_of(found.artifact.error()), found.artifact.error().message);
         return;
     }
     const auto& head = found.artifact->head;
-    fmt::print("{:<5} {:>12} {:<21} {:>12} {:>12}\n", head.kind, head.highest.id,
-               head.highest.time ? base::format_rfc3339(*head.highest.time) : "unknown", head.bytes, head.stored_bytes);
+    output.print("{:<5} {:>12} {:<21} {:>12} {:>12}\n", head.kind, head.highest.id,
+                 head.highest.time ? base::format_rfc3339(*head.highest.time) : "unknown", head.bytes,
+                 head.stored_bytes);
 }
 
-Result<int> print_list(const ListOptions& options) {
+Result<int> print_list(const ListOptions& options, Output& output) {
     N4B_TRY(const auto storage, open_repository(options.directory));
     if (!options.json) {
-        fmt::print("{:<16} {:<12} {:<24} {:<5} {:>12} {:<21} {:>12} {:>12}\n", "SOURCE", "DATABASE", "CHAIN", "KIND",
-                   "TRANSACTION", "RECOVERABLE TO", "BYTES", "STORED");
+        output.print("{:<16} {:<12} {:<24} {:<5} {:>12} {:<21} {:>12} {:>12}\n", "SOURCE", "DATABASE", "CHAIN", "KIND",
+                     "TRANSACTION", "RECOVERABLE TO", "BYTES", "STORED");
     }
     Tally tally;
     N4B_TRY_VOID(engine::walk_heads(*storage, {}, engine::Order::kOldestFirst, [&](const engine::FoundHead& head) {
         if (options.json) {
             // A line each: a repository may hold more than fits into memory at once.
-            fmt::print("{}\n", json_of(head).dump(-1, ' ', false, base::Json::error_handler_t::replace));
+            output.print("{}\n", json_of(head).dump(-1, ' ', false, base::Json::error_handler_t::replace));
         } else {
-            print_row(head);
+            print_row(output, head);
         }
         if (head.artifact) {
             tally.good();
         } else {
             tally.bad(head.artifact.error());
         }
-        return true;
+        return output.works();
     }));
     return tally.outcome();
 }
@@ -81,7 +80,8 @@ Result<int> print_list(const ListOptions& options) {
 }  // namespace
 
 int run(const ListOptions& options) {
-    return finish(print_list(options));
+    Output output;
+    return finish(print_list(options, output), output);
 }
 
 }  // namespace n4b::runner

@@ -8,8 +8,11 @@
 #include <fstream>
 #include <iterator>
 #include <random>
+#include <sstream>
 
+#include "backup-runner/app/output.hpp"
 #include "backup-runner/app/version.hpp"
+#include "common/base/notice.hpp"
 #include "common/base/quantity.hpp"
 #include "common/contract/exit_code.hpp"
 
@@ -196,6 +199,18 @@ Result<Options> probe_options(const SourceFlags& flags, const std::string& outpu
     return ProbeOptions{.spec = std::move(made), .output = output == "json" ? ProbeOutput::kJson : ProbeOutput::kTable};
 }
 
+/// What CLI11 calls an error: help and version as well as mistakes.
+Result<Options> answer(const CLI::App& app, const CLI::ParseError& error) {
+    std::ostringstream asked_for;
+    std::ostringstream mistake;
+    const int code = app.exit(error, asked_for, mistake);
+    Output output;
+    output.print("{}", asked_for.str());
+    base::notice(mistake.str());
+    N4B_TRY_VOID(output.check());
+    return Exit{code == 0 ? 0 : static_cast<int>(contract::ExitCode::kBadInput)};
+}
+
 }  // namespace
 
 Result<Options> parse_options(int argc, char** argv) {
@@ -237,8 +252,7 @@ Result<Options> parse_options(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        const int code = app.exit(error);
-        return Exit{code == 0 ? 0 : static_cast<int>(contract::ExitCode::kBadInput)};
+        return answer(app, error);
     }
     if (backup_command->parsed()) return backup_options(std::move(backup));
     if (probe_command->parsed()) return probe_options(probed, probe_output);

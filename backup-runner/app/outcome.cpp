@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <cstdlib>
 
 #include "backup-runner/app/commands.hpp"
+#include "common/base/notice.hpp"
 #include "common/contract/exit_code.hpp"
 
 namespace n4b::runner {
@@ -26,9 +26,13 @@ void write_termination_log(const RunReport& report) {
     if (fd < 0) return;
     const auto text = contract::to_json(report);
     if (::write(fd, text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-        fmt::print(stderr, "the termination message could not be written\n");
+        base::notice("the termination message could not be written\n");
     }
     ::close(fd);
+}
+
+void say(base::Reason reason, std::string_view message) {
+    base::notice(fmt::format("error: {}: {}\n", to_string(reason), message));
 }
 
 }  // namespace
@@ -46,23 +50,32 @@ int tell_outcome(const RunReport& report) {
     // Of a single server the error itself tells.
     const bool several = report.passed_over.size() > 1 || report.reason == base::Reason::kCompleted;
     for (const auto& other : report.passed_over) {
-        if (several)
-            fmt::print(stderr, "passed over {}: {}: {}\n", other.address, to_string(other.reason), other.message);
+        if (!several) continue;
+        base::notice(fmt::format("passed over {}: {}: {}\n", other.address, to_string(other.reason), other.message));
     }
-    if (report.reason != base::Reason::kCompleted) {
-        fmt::print(stderr, "error: {}: {}\n", to_string(report.reason), report.message);
-    }
+    if (report.reason != base::Reason::kCompleted) say(report.reason, report.message);
     return static_cast<int>(contract::exit_code_of(report.reason));
 }
 
 int conclude(const RunReport& report) {
     const int code = tell_outcome(report);
-    if (report.reason == base::Reason::kCompleted) fmt::print("{}\n", contract::to_json(report));
-    return code;
+    if (report.reason != base::Reason::kCompleted) return code;
+    Output output;
+    output.print("{}\n", contract::to_json(report));
+    const auto printed = output.check();
+    if (printed) return code;
+    // The report in the termination message stays the one of a success.
+    say(reason_of(printed.error()),
+        fmt::format("{}; the run is finished all the same: {}{}", printed.error().message, report.message,
+                    report.artifact ? ", " + report.artifact->location : ""));
+    return static_cast<int>(contract::exit_code_of(reason_of(printed.error())));
 }
 
-int finish(const base::Result<int>& result) {
-    return result ? *result : report_failure(result.error());
+int finish(const base::Result<int>& result, const Output& output) {
+    const auto printed = output.check();
+    if (result) return printed ? *result : report_failure(printed.error());
+    if (!printed) say(reason_of(printed.error()), printed.error().message);
+    return report_failure(result.error());
 }
 
 int report_failure(const base::Error& error) {

@@ -49,24 +49,24 @@ struct Widths {
     std::size_t member = sizeof "MEMBER" - 1;
 };
 
-void print_row(const MemberReport& member, const Widths& widths) {
-    fmt::print("{:<{}}  {:<{}}  ", member.address, widths.address, member.member, widths.member);
+void print_row(Output& output, const MemberReport& member, const Widths& widths) {
+    output.print("{:<{}}  {:<{}}  ", member.address, widths.address, member.member, widths.member);
     if (member.reason != base::Reason::kCompleted) {
-        fmt::print("{}: {}\n", to_string(member.reason), member.message);
+        output.print("{}: {}\n", to_string(member.reason), member.message);
         return;
     }
     const auto& tls = member.tls;
     const bool dated = tls && tls->server_certificate_expires;
-    fmt::print("{:<11}  {:>7}  {:>11}  {:<7}  {:<28}  {:<12}  {:<20}  {}\n", to_string(member.role),
-               member.lag ? std::to_string(*member.lag) : "unknown", member.last_transaction,
-               tls ? tls->version : "none", tls ? tls->cipher : "-",
-               !tls                                ? "-"
-               : tls->client_certificate_requested ? "demanded"
-                                                   : "not demanded",
-               dated ? base::format_rfc3339(*tls->server_certificate_expires) : "-", member.store_id);
+    output.print("{:<11}  {:>7}  {:>11}  {:<7}  {:<28}  {:<12}  {:<20}  {}\n", to_string(member.role),
+                 member.lag ? std::to_string(*member.lag) : "unknown", member.last_transaction,
+                 tls ? tls->version : "none", tls ? tls->cipher : "-",
+                 !tls                                ? "-"
+                 : tls->client_certificate_requested ? "demanded"
+                                                     : "not demanded",
+                 dated ? base::format_rfc3339(*tls->server_certificate_expires) : "-", member.store_id);
 }
 
-void print_table(const RunReport& report) {
+void print_table(Output& output, const RunReport& report) {
     Widths widths;
     std::set<base::SystemTime> ours;
     for (const auto& member : report.members) {
@@ -74,17 +74,17 @@ void print_table(const RunReport& report) {
         widths.member = std::max(widths.member, member.member.size());
         if (member.tls && member.tls->certificate_expires) ours.insert(*member.tls->certificate_expires);
     }
-    fmt::print("{:<{}}  {:<{}}  {:<11}  {:>7}  {:>11}  {:<7}  {:<28}  {:<12}  {:<20}  {}\n", "ADDRESS", widths.address,
-               "MEMBER", widths.member, "ROLE", "LAG", "TRANSACTION", "TLS", "CIPHER", "CLIENT CERT",
-               "SERVER CERT UNTIL", "STORE ID");
-    for (const auto& member : report.members) print_row(member, widths);
-    for (const auto& time : ours) fmt::print("our certificate is valid until {}\n", base::format_rfc3339(time));
-    if (report.reason == base::Reason::kCompleted) fmt::print("{}\n", report.message);
+    output.print("{:<{}}  {:<{}}  {:<11}  {:>7}  {:>11}  {:<7}  {:<28}  {:<12}  {:<20}  {}\n", "ADDRESS",
+                 widths.address, "MEMBER", widths.member, "ROLE", "LAG", "TRANSACTION", "TLS", "CIPHER", "CLIENT CERT",
+                 "SERVER CERT UNTIL", "STORE ID");
+    for (const auto& member : report.members) print_row(output, member, widths);
+    for (const auto& time : ours) output.print("our certificate is valid until {}\n", base::format_rfc3339(time));
+    if (report.reason == base::Reason::kCompleted) output.print("{}\n", report.message);
 }
 
-void print_lines(const RunReport& report) {
+void print_lines(Output& output, const RunReport& report) {
     for (const auto& member : report.members) {
-        fmt::print("{}\n", json_of(member).dump(-1, ' ', false, Json::error_handler_t::replace));
+        output.print("{}\n", json_of(member).dump(-1, ' ', false, Json::error_handler_t::replace));
     }
 }
 
@@ -97,17 +97,18 @@ RunReport probe(const contract::RunSpec& spec, base::SteadyTime started, const s
 
 int run(const ProbeOptions& options, base::SteadyTime started, std::stop_token stop) {
     const auto report = probe(options.spec, started, stop);
+    Output output;
     switch (options.output) {
         case ProbeOutput::kReport:
             return conclude(report);
         case ProbeOutput::kTable:
-            if (!report.members.empty()) print_table(report);
+            if (!report.members.empty()) print_table(output, report);
             break;
         case ProbeOutput::kJson:
-            print_lines(report);
+            print_lines(output, report);
             break;
     }
-    return tell_outcome(report);
+    return finish(tell_outcome(report), output);
 }
 
 }  // namespace n4b::runner

@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
-
 #include "backup-runner/app/outcome.hpp"
 #include "backup-runner/engine/catalogue.hpp"
+#include "common/base/notice.hpp"
 
 namespace n4b::runner {
 
@@ -32,7 +31,7 @@ base::Result<std::unique_ptr<storage::Storage>> open_repository(const std::strin
     const auto good = engine::check_repository(*storage);
     if (good) return storage;
     if (reason_of(good.error()) != base::Reason::kArtifactDamaged) return base::fail(good.error().wrap(directory));
-    fmt::print(stderr, "warning: {}: {}; backups are read all the same\n", directory, good.error().message);
+    base::notice(fmt::format("warning: {}: {}; backups are read all the same\n", directory, good.error().message));
     return storage;
 }
 

@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include "backup-runner/app/commands.hpp"
 #include "backup-runner/app/outcome.hpp"
 #include "backup-runner/app/repository_view.hpp"
@@ -10,19 +8,20 @@ namespace {
 
 using base::Result;
 
-Result<int> restore(const RestoreOptions& options) {
+Result<int> restore(const RestoreOptions& options, Output& output) {
     N4B_TRY(const auto storage, open_repository(options.directory));
     N4B_TRY(const auto artifact, engine::choose_artifact(*storage, options.source, options.database, options.chain));
     N4B_TRY_VOID(engine::restore(*storage, artifact, options.target));
-    fmt::print("restored {} up to transaction {} into {}\n", artifact.keys.head, artifact.head.highest.id,
-               options.target);
+    output.print("restored {} up to transaction {} into {}\n", artifact.keys.head, artifact.head.highest.id,
+                 options.target);
     return 0;
 }
 
 }  // namespace
 
 int run(const RestoreOptions& options) {
-    return finish(restore(options));
+    Output output;
+    return finish(restore(options, output), output);
 }
 
 }  // namespace n4b::runner

@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include "backup-runner/app/commands.hpp"
 #include "backup-runner/app/outcome.hpp"
 #include "backup-runner/app/repository_view.hpp"
@@ -11,7 +9,7 @@ namespace {
 
 using base::Result;
 
-Result<int> print_verified(const VerifyOptions& options) {
+Result<int> print_verified(const VerifyOptions& options, Output& output) {
     N4B_TRY(const auto storage, open_repository(options.directory));
     Tally tally;
     const engine::Scope scope{.source = options.source, .chain = options.chain};
@@ -21,15 +19,15 @@ Result<int> print_verified(const VerifyOptions& options) {
         // Closed since the walk came to it: its files are going, and no command counts it any more.
         if (!result && result.error().reason == base::Reason::kArtifactConflict) return true;
         if (result) {
-            fmt::print("{:<13} {}\n", "ok", head.key);
+            output.print("{:<13} {}\n", "ok", head.key);
             tally.good();
         } else {
             // What is wrong with a head names it already.
-            fmt::print("{:<13} {}{}\n", state_of(result.error()), head.artifact ? head.key + ": " : "",
-                       result.error().message);
+            output.print("{:<13} {}{}\n", state_of(result.error()), head.artifact ? head.key + ": " : "",
+                         result.error().message);
             tally.bad(result.error());
         }
-        return true;
+        return output.works();
     }));
     if (tally.count() == 0) {
         return base::fail(base::ErrorCode::kNotFound, base::Reason::kArtifactNotFound, "there is no backup to verify");
@@ -40,7 +38,8 @@ Result<int> print_verified(const VerifyOptions& options) {
 }  // namespace
 
 int run(const VerifyOptions& options) {
-    return finish(print_verified(options));
+    Output output;
+    return finish(print_verified(options, output), output);
 }
 
 }  // namespace n4b::runner

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 
 #include "backup-runner/archive/digest.hpp"
 #include "backup-runner/engine/artifact_writer.hpp"
 #include "common/base/json_object.hpp"
+#include "common/base/notice.hpp"
 #include "common/contract/run_spec.hpp"
 
 namespace n4b::engine {
@@ -308,8 +308,8 @@ Result<void> walk_heads(storage::Storage& storage, const Scope& scope, Order ord
 void warn_of_head(const FoundHead& head) {
     const auto& error = head.artifact.error();
     // The message names the head.
-    fmt::print(stderr, "warning: passed over a backup: {}: {}\n",
-               to_string(error.reason.value_or(Reason::kInternalError)), error.message);
+    base::notice(fmt::format("warning: passed over a backup: {}: {}\n",
+                             to_string(error.reason.value_or(Reason::kInternalError)), error.message));
 }
 
 Result<std::optional<Artifact>> newest_artifact(storage::Storage& storage, const std::string& source,

@@ -31,6 +31,8 @@ constexpr auto kNames = std::to_array<std::pair<Reason, std::string_view>>({
     {Reason::kArtifactNotSupported, "ArtifactNotSupported"},
     {Reason::kArtifactNotFound, "ArtifactNotFound"},
     {Reason::kMemoryLimitTooSmall, "MemoryLimitTooSmall"},
+    {Reason::kOutputFailed, "OutputFailed"},
+    {Reason::kTargetNotEmpty, "TargetNotEmpty"},
     {Reason::kInvalidRunSpec, "InvalidRunSpec"},
     {Reason::kAttemptDeadlineExceeded, "AttemptDeadlineExceeded"},
     {Reason::kCancelled, "Cancelled"},

@@ -34,6 +34,8 @@ enum class Reason {
     kArtifactNotSupported,  ///< Written in a format, or with a feature, that this runner does not know.
     kArtifactNotFound,      ///< A look-up found no finished artifact of this run.
     kMemoryLimitTooSmall,   ///< The cgroup limit is below what the runner needs to work at all.
+    kOutputFailed,          ///< Standard output could not be written, by hand; what the command had to do is done.
+    kTargetNotEmpty,        ///< A restore's target directory holds something.
     kInvalidRunSpec,        ///< The RunSpec or the command line is wrong.
     kAttemptDeadlineExceeded,
     kCancelled,

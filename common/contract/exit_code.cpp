@@ -8,6 +8,7 @@ ExitCode exit_code_of(base::Reason reason) {
         case Reason::kCompleted:
             return ExitCode::kDone;
         case Reason::kInvalidRunSpec:
+        case Reason::kTargetNotEmpty:
             return ExitCode::kBadInput;
         case Reason::kArtifactDamaged:
             return ExitCode::kDamaged;
@@ -34,6 +35,7 @@ ExitCode exit_code_of(base::Reason reason) {
         case Reason::kArtifactNotSupported:
         case Reason::kArtifactNotFound:
         case Reason::kMemoryLimitTooSmall:
+        case Reason::kOutputFailed:
         case Reason::kDeadlineExceeded:
         case Reason::kSkipped:
         case Reason::kObjectTooLarge:

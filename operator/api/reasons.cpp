@@ -76,6 +76,10 @@ std::string_view advice(base::Reason reason) {
             return "Raise spec.runner.resources.limits.memory of the storage or the run.";
         case Reason::kInvalidRunSpec:
             return "Operator and runner image may be of different versions.";
+        case Reason::kOutputFailed:
+            return "Give the output another place; what the message calls finished is.";
+        case Reason::kTargetNotEmpty:
+            return "Restore into an empty or missing directory.";
         case Reason::kAttemptDeadlineExceeded:
         case Reason::kDeadlineExceeded:
         case Reason::kLost:

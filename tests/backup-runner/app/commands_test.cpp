@@ -1,12 +1,16 @@
 #include "backup-runner/app/commands.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "backup-runner/app/outcome.hpp"
 #include "backup-runner/engine/backup.hpp"
 #include "tests/support/fake_catchup_server.hpp"
 
@@ -158,6 +162,43 @@ TEST_F(CommandsTest, RestoreNeverTakesAnOlderBackupInPlaceOfANewestThatCannotBeR
     EXPECT_EQ(run(restore_to(root_ + "/target")), 40);
     EXPECT_THAT(err_, AllOf(StartsWith("error: ArtifactDamaged: "), HasSubstr("run-3"), HasSubstr("--chain")));
     EXPECT_FALSE(std::filesystem::exists(root_ + "/target"));
+}
+
+/// Concludes a run in a process of its own whose standard output and error go to these files; its exit code.
+int conclude_into(const contract::RunReport& report, const char* output, const char* error) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::dup2(::open(output, O_WRONLY | O_CREAT, 0600), STDOUT_FILENO);
+        ::dup2(::open(error, O_WRONLY | O_CREAT, 0600), STDERR_FILENO);
+        ::_exit(conclude(report));
+    }
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+std::string text_of(const std::string& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST_F(CommandsTest, AFinishedBackupStaysFinishedWhateverBecomesOfItsOutput) {
+    contract::RunReport report;
+    report.reason = Reason::kCompleted;
+    report.artifact.emplace().location = "prod/graph.db/x/heads/y.json";
+    report.passed_over = {{.address = "10.0.0.2:6362"}, {.address = "10.0.0.3:6362"}};
+    const auto log = root_ + "/termination-log";
+    const auto error = root_ + "/stderr";
+    ::setenv("N4B_TERMINATION_LOG", log.c_str(), 1);
+    for (const bool full : {false, true}) {
+        std::ofstream(log).flush();
+        const char* const deaf = full ? "/dev/full" : error.c_str();
+        EXPECT_EQ(conclude_into(report, "/dev/full", deaf), 30) << "nobody got the report";
+        EXPECT_THAT(text_of(log), HasSubstr(R"("reason":"Completed")")) << full;
+        EXPECT_EQ(conclude_into(report, (root_ + "/stdout").c_str(), deaf), 0) << full;
+    }
+    ::unsetenv("N4B_TERMINATION_LOG");
+    EXPECT_THAT(text_of(error), AllOf(HasSubstr("error: OutputFailed: "), HasSubstr("prod/graph.db/x/heads/y.json")));
 }
 
 }  // namespace
