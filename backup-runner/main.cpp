@@ -16,12 +16,14 @@ namespace {
 /// As the first process of a container, a program is not ended by signals that it does not handle. These commands may
 /// end anywhere: only a restore writes, and what it leaves bears its marker.
 void end_on_signals() {
-    for (const int signal : {SIGTERM, SIGINT}) {
-        std::signal(signal, [](int) {
-            constexpr std::string_view kText = "error: Cancelled: stopped by a signal\n";
-            [[maybe_unused]] const auto written = write(STDERR_FILENO, kText.data(), kText.size());
-            _exit(static_cast<int>(n4b::contract::ExitCode::kCancelled));
-        });
+    const auto end = [](int) {
+        constexpr std::string_view kText = "error: Cancelled: stopped by a signal\n";
+        [[maybe_unused]] const auto written = write(STDERR_FILENO, kText.data(), kText.size());
+        _exit(static_cast<int>(n4b::contract::ExitCode::kCancelled));
+    };
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+        // What nohup ignores stays ignored. A shell ignores SIGINT for what runs in its background.
+        if (std::signal(signal, end) == SIG_IGN && signal == SIGHUP) std::signal(signal, SIG_IGN);
     }
 }
 

@@ -4,11 +4,21 @@
 #include <unistd.h>
 
 namespace n4b::process {
+namespace {
+
+/// As nohup has it. Blocked below, an ignored signal would be kept for us all the same.
+bool is_ignored(int signal) {
+    struct sigaction action {};
+    return sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+}  // namespace
 
 SignalWatch::SignalWatch() {
     sigemptyset(&set_);
     sigaddset(&set_, SIGTERM);
     sigaddset(&set_, SIGINT);
+    if (!is_ignored(SIGHUP)) sigaddset(&set_, SIGHUP);
     sigaddset(&set_, SIGUSR2);  // Our own, to end the thread.
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
@@ -17,16 +27,19 @@ SignalWatch::SignalWatch() {
 }
 
 SignalWatch::~SignalWatch() {
+    ending_ = true;
     pthread_kill(thread_.native_handle(), SIGUSR2);
     thread_.join();
 }
 
 void SignalWatch::run() {
     constexpr int kSignalled = 128;
-    while (true) {
+    for (;;) {
         int signal = 0;
         sigwait(&set_, &signal);
-        if (signal == SIGUSR2) return;
+        if (ending_) return;
+        // Somebody else's SIGUSR2: were the thread to end for it, nobody would hear the signals that count.
+        if (signal == SIGUSR2) continue;
         if (stop_.stop_requested()) _exit(kSignalled + signal);
         stop_.request_stop();
     }
