@@ -59,7 +59,8 @@ std::string read_text(const char* path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-Result<std::unique_ptr<httpd::Server>> serve(const contract::RunSpec& spec, const engine::ProgressCounters& counters) {
+/// Null where nobody wants it, or the port can't be had: who watches a backup must not be the end of it.
+std::unique_ptr<httpd::Server> serve(const contract::RunSpec& spec, const engine::ProgressCounters& counters) {
     if (spec.http_port == 0) return nullptr;
     auto progress = [&spec, &counters, meter = RateMeter(std::chrono::steady_clock::now())]() mutable {
         const auto bytes = counters.bytes.load();
@@ -71,9 +72,13 @@ Result<std::unique_ptr<httpd::Server>> serve(const contract::RunSpec& spec, cons
                                      .rate = meter.look(bytes, std::chrono::steady_clock::now())};
         return httpd::Response{.content_type = "application/json", .body = to_json(now)};
     };
-    return httpd::Server::start({.port = spec.http_port,
-                                 .handlers = {{"/healthz", [] { return httpd::Response{.body = "ok\n"}; }},
-                                              {"/progress", std::move(progress)}}});
+    auto server = httpd::Server::start({.port = spec.http_port,
+                                        .handlers = {{"/healthz", [] { return httpd::Response{.body = "ok\n"}; }},
+                                                     {"/progress", std::move(progress)}}});
+    if (server) return *std::move(server);
+    base::notice(
+        fmt::format("warning: nobody can ask for progress on port {}: {}\n", spec.http_port, server.error().message));
+    return nullptr;
 }
 
 Result<RunReport> back_up(contract::RunSpec spec, base::SteadyTime started, std::stop_token stop) {
@@ -82,7 +87,7 @@ Result<RunReport> back_up(contract::RunSpec spec, base::SteadyTime started, std:
     N4B_TRY(const auto budget, engine::fit(limit, spec.connections, spec.compression, dialer->memory_use()));
     spec.connections = budget.connections;
     engine::ProgressCounters counters;
-    N4B_TRY(const auto server, serve(spec, counters));
+    const auto server = serve(spec, counters);
     const ProgressLine line(counters);
     N4B_TRY(const auto storage, storage::create_volume(spec.storage_path));
     const base::RealClock clock;

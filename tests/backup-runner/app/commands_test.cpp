@@ -13,6 +13,7 @@
 #include "backup-runner/app/outcome.hpp"
 #include "backup-runner/engine/backup.hpp"
 #include "tests/support/fake_catchup_server.hpp"
+#include "tests/support/loopback_listener.hpp"
 
 namespace n4b::runner {
 namespace {
@@ -162,6 +163,23 @@ TEST_F(CommandsTest, RestoreNeverTakesAnOlderBackupInPlaceOfANewestThatCannotBeR
     EXPECT_EQ(run(restore_to(root_ + "/target")), 40);
     EXPECT_THAT(err_, AllOf(StartsWith("error: ArtifactDamaged: "), HasSubstr("run-3"), HasSubstr("--chain")));
     EXPECT_FALSE(std::filesystem::exists(root_ + "/target"));
+}
+
+TEST_F(CommandsTest, ABackupGoesOnWhereItsProgressPortIsTaken) {
+    const testing::LoopbackListener taken;
+    const testing::LoopbackPort refused;
+    contract::RunSpec spec;
+    spec.run = {.uid = "run-4", .attempt = 1};
+    spec.source = "prod";
+    spec.database = "graph.db";
+    spec.endpoints = {{.host = "127.0.0.1", .port = refused.port()}};
+    spec.storage_path = root_;
+    spec.timeouts.connect = std::chrono::milliseconds(200);
+    spec.http_port = taken.port();
+    ::testing::internal::CaptureStderr();
+    EXPECT_EQ(runner::run(BackupOptions{spec}, std::chrono::steady_clock::now(), {}), 20);
+    EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+                AllOf(HasSubstr("warning: nobody can ask for progress on port "), HasSubstr("error: Source")));
 }
 
 /// Concludes a run in a process of its own whose standard output and error go to these files; its exit code.
