@@ -179,10 +179,10 @@ Result<Head> parse_head(std::string_view json) {
     const auto features = object.required<std::vector<std::string>>("requires");
     if (auto begun = object.finish(); !begun) return damaged(begun.error().wrap("head"));
     if (format != kFormat || !features.empty()) {
-        return base::fail(
-            base::ErrorCode::kFailedPrecondition, base::Reason::kArtifactNotSupported,
-            fmt::format("head: written in format {}{}{}; this runner reads format {} without features", format,
-                        features.empty() ? "" : " with feature ", features.empty() ? "" : features.front(), kFormat));
+        return base::fail(base::ErrorCode::kFailedPrecondition, base::Reason::kArtifactNotSupported,
+                          fmt::format("head: written in format {}{}{}; this runner reads format {} without features",
+                                      format, features.empty() ? "" : " with feature ",
+                                      features.empty() ? "" : base::printable(features.front()), kFormat));
     }
     const auto digest = object.required<std::string>("digest");
     read_body(object, head);

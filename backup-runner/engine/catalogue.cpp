@@ -85,7 +85,8 @@ Result<void> check_access(const std::string& text, Access access) {
     if (format != archive::kFormat || !features.empty()) {
         return base::fail(ErrorCode::kFailedPrecondition, Reason::kArtifactNotSupported,
                           fmt::format("{}: format {}{}; this runner knows format {}", archive::kRepositoryKey, format,
-                                      features.empty() ? "" : " with feature " + features.front(), archive::kFormat));
+                                      features.empty() ? "" : " with feature " + base::printable(features.front()),
+                                      archive::kFormat));
     }
     return {};
 }

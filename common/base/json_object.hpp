@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "common/base/printable.hpp"
 #include "common/base/result.hpp"
 
 namespace n4b::base {
@@ -128,8 +129,9 @@ private:
         if (path_.empty()) return key.empty() ? "the document" : std::string(key);
         return key.empty() ? path_ : path_ + "." + std::string(key);
     }
-    void note(std::string text) {
-        if (!error_) error_ = std::move(text);
+    /// Names of fields come from outside.
+    void note(std::string_view text) {
+        if (!error_) error_ = printable(text);
     }
     void adopt(const JsonObject& child) {
         if (!error_ && child.error_) error_ = child.error_;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "backup-runner/archive/index.hpp"
 
 namespace n4b::archive {
