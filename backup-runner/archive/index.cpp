@@ -1,5 +1,7 @@
 #include "backup-runner/archive/index.hpp"
 
+#include <fmt/format.h>
+
 #include "common/base/json_object.hpp"
 
 namespace n4b::archive {
@@ -74,6 +76,13 @@ Result<IndexLine> parse_index_line(std::string_view text) {
     if (!document) return damaged(document.error());
     JsonObject object(*document, "");
     auto line = read_line(object, object.required<std::string>("type"));
+    // Before its fields: another format may have others.
+    const auto* header = std::get_if<IndexHeader>(&line);
+    if (auto read = object.finish(); read && header != nullptr && header->format != kFormat) {
+        return base::fail(
+            base::ErrorCode::kFailedPrecondition, base::Reason::kArtifactNotSupported,
+            fmt::format("index: written in format {}; this runner reads format {}", header->format, kFormat));
+    }
     object.refuse_unknown();
     if (auto done = object.finish(); !done) return damaged(done.error().wrap("index"));
     return line;

@@ -35,8 +35,10 @@ Result<void> read_object(storage::Storage& storage, const std::string& key, bool
     std::int64_t stored_bytes = 0;
     std::int64_t plain_bytes = 0;
     bool sink_failed = false;
-    const archive::ByteSink plain = [&](std::span<const std::byte> bytes) {
+    const archive::ByteSink plain = [&](std::span<const std::byte> bytes) -> Result<void> {
         plain_bytes += static_cast<std::int64_t>(bytes.size());
+        // Here and not once the input is used up: a few bytes of it may expand without end.
+        if (plain_bytes > expected.bytes) return damaged(fmt::format("longer than {} bytes", expected.bytes));
         plain_digest.update(bytes);
         auto passed = sink(bytes);
         sink_failed = !passed;
@@ -50,11 +52,13 @@ Result<void> read_object(storage::Storage& storage, const std::string& key, bool
         if (n == 0) break;
         const auto bytes = std::span<const std::byte>(buffer).first(n);
         stored_bytes += static_cast<std::int64_t>(n);
+        if (stored_bytes > expected.stored_bytes) {
+            return damaged(fmt::format("{}: stored in more than {} bytes", key, expected.stored_bytes));
+        }
         if (compressed) stored_digest.update(bytes);
         if (auto passed = compressed ? decompressor->write(bytes, plain) : plain(bytes); !passed) {
             return base::fail(sink_failed ? passed.error() : passed.error().wrap(key));
         }
-        if (plain_bytes > expected.bytes) return damaged(fmt::format("{}: longer than {} bytes", key, expected.bytes));
     }
     if (compressed) {
         if (auto ended = decompressor->finish(); !ended) return base::fail(ended.error().wrap(key));
@@ -141,6 +145,15 @@ Result<void> read_index(storage::Storage& storage, const Artifact& artifact,
     return cutter.finish();
 }
 
+Result<std::string> restored_path(const archive::IndexFile& file) {
+    auto path = archive::file_path(file.path);
+    if (path) return path;
+    return damaged(
+        fmt::format("index: the path {} is none of a store file; expected a relative one, in UTF-8, without "
+                    "\"..\" and control characters",
+                    archive::quoted_name(file.path)));
+}
+
 Result<void> read_file(storage::Storage& storage, const Artifact& artifact, const archive::IndexFile& file,
                        const archive::ByteSink& sink) {
     // The key comes from an index whose digest matched; it is still not allowed to leave the artifact.
@@ -162,6 +175,7 @@ Result<void> check_everything(storage::Storage& storage, const Artifact& artifac
     N4B_TRY_VOID(read_index(storage, artifact, [&](const archive::IndexLine& line) -> Result<void> {
         const auto* file = std::get_if<archive::IndexFile>(&line);
         if (file == nullptr) return {};
+        N4B_TRY_VOID(restored_path(*file));
         ++files;
         bytes += file->stored.bytes;
         stored_bytes += file->stored.stored_bytes;

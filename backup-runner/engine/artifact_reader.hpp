@@ -13,6 +13,10 @@ namespace n4b::engine {
 base::Result<void> read_index(storage::Storage& storage, const Artifact& artifact,
                               const std::function<base::Result<void>(const archive::IndexLine&)>& take);
 
+/// Where a file of the index goes in a restored store, relative to it. DataLoss (ArtifactDamaged): it would leave the
+/// store, or is no path at all.
+base::Result<std::string> restored_path(const archive::IndexFile& file);
+
 /// Streams the plain form of a stored file into `sink` and checks sizes and digests of both forms. DataLoss
 /// (ArtifactDamaged).
 base::Result<void> read_file(storage::Storage& storage, const Artifact& artifact, const archive::IndexFile& file,

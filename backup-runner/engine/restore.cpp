@@ -30,11 +30,15 @@ Result<void> write_file(storage::Storage& storage, const Artifact& artifact, con
 
 Result<void> restore_file(storage::Storage& storage, const Artifact& artifact, const archive::IndexFile& file,
                           storage::Storage& target) {
-    N4B_TRY(const auto path, archive::file_path(file.path));
-    if (const auto slash = path.rfind('/'); slash != std::string::npos) {
-        N4B_TRY_VOID(target.make_directories(path.substr(0, slash)));
-    }
-    return write_file(storage, artifact, file, target, path);
+    N4B_TRY(const auto path, restored_path(file));
+    const auto slash = path.rfind('/');
+    auto written = slash == std::string::npos ? Result<void>{} : target.make_directories(path.substr(0, slash));
+    if (written) written = write_file(storage, artifact, file, target, path);
+    if (written || written.error().code != ErrorCode::kAlreadyExists) return written;
+    // The target was empty, so what is in the way comes from the index itself.
+    return base::fail(
+        ErrorCode::kDataLoss, Reason::kArtifactDamaged,
+        fmt::format("index: the path {} is there twice, or reserved for restores", archive::quoted_name(file.path)));
 }
 
 Result<void> check_empty(storage::Storage& target, const std::string& directory) {

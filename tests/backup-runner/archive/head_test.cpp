@@ -83,6 +83,27 @@ TEST(Head, NamesTheFieldThatIsWrong) {
     EXPECT_FALSE(parse_head(""));
 }
 
+TEST(Head, IsNeverQuotedWithControlCharacters) {
+    const auto is_printable = [](const std::string& text) {
+        return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c != 0x7F; });
+    };
+    // An escape sequence would recolour or rewrite the terminal of whoever lists the backups.
+    for (const std::string bad : {"\\u001b[2J", "\\u0007", "\\u007f", "\\n"}) {
+        const auto field = parse_head(replaced(to_json(example()), "\"kind\"", "\"k" + bad + "\": 1, \"kind\""));
+        EXPECT_EQ(field.error().reason, base::Reason::kArtifactDamaged);
+        EXPECT_TRUE(is_printable(field.error().message)) << field.error().message;
+        const auto feature = parse_head(R"({"format": 0, "requires": ["x)" + bad + R"("]})");
+        EXPECT_EQ(feature.error().reason, base::Reason::kArtifactNotSupported);
+        EXPECT_TRUE(is_printable(feature.error().message)) << feature.error().message;
+    }
+}
+
+TEST(IndexLine, OfAnotherFormatIsNotSupported) {
+    const auto parsed = parse_index_line(R"({"type": "index", "format": 1})");
+    ASSERT_FALSE(parsed) << "its lines may mean something else";
+    EXPECT_EQ(parsed.error().reason, base::Reason::kArtifactNotSupported) << parsed.error().message;
+}
+
 TEST(IndexLine, SurvivesItsForm) {
     const std::vector<IndexLine> lines{
         IndexHeader{},

@@ -9,6 +9,9 @@
 #include <iterator>
 #include <map>
 
+#include "backup-runner/archive/digest.hpp"
+#include "backup-runner/archive/index.hpp"
+#include "backup-runner/archive/zstd_stream.hpp"
 #include "backup-runner/engine/artifact_reader.hpp"
 #include "backup-runner/engine/backup.hpp"
 #include "tests/support/fake_catchup_server.hpp"
@@ -279,6 +282,70 @@ TEST_F(RestoreTest, HoldsFilesWhoseNamesOnlyLookDangerous) {
     EXPECT_TRUE(std::filesystem::exists(target() + "/index/lucene/node/v1..v2/segments_1"));
     EXPECT_TRUE(std::filesystem::exists(target() + "/" + long_name));
     EXPECT_TRUE(std::filesystem::exists(target() + "/" + chinese));
+}
+
+TEST_F(RestoreTest, HandsOnNoMoreThanTheIndexPromises) {
+    auto artifact = back_up("run-1");
+    artifact.head.encoding = "zstd";
+    std::filesystem::create_directories(repository() + "/" + artifact.keys.data);
+    std::ofstream file(repository() + "/" + artifact.keys.data + "/bomb.zst", std::ios::binary);
+    archive::ZstdCompressor compressor;
+    const archive::ByteSink into_file = [&](std::span<const std::byte> bytes) -> base::Result<void> {
+        file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+        return {};
+    };
+    const std::vector<std::byte> zeros(1 << 20);
+    for (int i = 0; i < 64; ++i) ASSERT_TRUE(compressor.write(zeros, into_file));
+    ASSERT_TRUE(compressor.finish(into_file));
+    file.close();
+    std::size_t received = 0;
+    const archive::IndexFile bomb{
+        .path = "bomb", .key = "bomb.zst", .stored = {.bytes = 1000, .stored_bytes = 1 << 20}};
+    const auto read = read_file(*storage_, artifact, bomb, [&](std::span<const std::byte> bytes) -> base::Result<void> {
+        received += bytes.size();
+        return {};
+    });
+    EXPECT_EQ(read.error().reason, Reason::kArtifactDamaged);
+    EXPECT_NE(read.error().message.find("longer than 1000 bytes"), std::string::npos) << read.error().message;
+    EXPECT_LE(received, 1000U);
+}
+
+TEST_F(RestoreTest, TellsABadPathOfTheIndexAsDamageOfTheArtifact) {
+    for (const std::string path : {"../escaped", "RESTORE-INCOMPLETE", "neostore/below", "x\ny"}) {
+        // As somebody writes it who can change index and head alike.
+        auto artifact = back_up("run-1");
+        archive::Sha256 plain;
+        archive::Sha256 stored;
+        std::string compressed;
+        const archive::ByteSink sink = [&](std::span<const std::byte> bytes) -> base::Result<void> {
+            stored.update(bytes);
+            compressed.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+            return {};
+        };
+        archive::ZstdCompressor compressor;
+        archive::Stored& index = artifact.head.index;
+        index.bytes = 0;
+        for (const archive::IndexLine& line :
+             {archive::IndexLine(archive::IndexHeader{}),
+              archive::IndexLine(archive::IndexFile{.path = path, .key = "files/neostore"}),
+              archive::IndexLine(archive::IndexEnd{.files = 1, .transactions = 0})}) {
+            const auto text = archive::to_line(line);
+            const auto bytes = std::as_bytes(std::span(text));
+            plain.update(bytes);
+            index.bytes += static_cast<std::int64_t>(bytes.size());
+            ASSERT_TRUE(compressor.write(bytes, sink));
+        }
+        ASSERT_TRUE(compressor.finish(sink));
+        index.stored_bytes = static_cast<std::int64_t>(compressed.size());
+        index.digest = plain.finish();
+        index.stored_digest = stored.finish();
+        std::ofstream(repository() + "/" + artifact.keys.data + "/index.json.zst", std::ios::binary) << compressed;
+        std::filesystem::remove_all(target());
+        const auto restored = restore(*storage_, artifact, target());
+        ASSERT_FALSE(restored);
+        EXPECT_EQ(restored.error().reason, Reason::kArtifactDamaged) << path << ": " << restored.error().message;
+        EXPECT_EQ(restored.error().message.find('\n'), std::string::npos);
+    }
 }
 
 TEST_F(RestoreTest, ALookUpSaysThatAChainCouldNotBeListedAndABackupGoesOn) {
