@@ -12,6 +12,7 @@
 
 #include "backup-runner/app/output.hpp"
 #include "backup-runner/app/version.hpp"
+#include "common/base/check.hpp"
 #include "common/base/notice.hpp"
 #include "common/base/quantity.hpp"
 #include "common/contract/exit_code.hpp"
@@ -199,6 +200,36 @@ Result<Options> probe_options(const SourceFlags& flags, const std::string& outpu
     return ProbeOptions{.spec = std::move(made), .output = output == "json" ? ProbeOutput::kJson : ProbeOutput::kTable};
 }
 
+CLI::App* add_restore(CLI::App& app, RestoreOptions& options, std::string& owner) {
+    auto* restore = app.add_subcommand("restore", "Write a plain database directory");
+    restore->add_option("--in", options.directory, "Directory of the repository")->required();
+    restore->add_option("--source", options.source, "Source")->required();
+    restore->add_option("--database", options.database, "Database")->required();
+    restore->add_option("--chain", options.chain, "Chain; else the one that reaches the highest transaction");
+    restore->add_option("--to", options.target, "An empty or missing directory")->required();
+    restore->add_option("--tx-log-to", options.log_target,
+                        "An empty or missing directory for the transaction log, where the server has "
+                        "dbms.directories.tx_log; else it goes into the directory of --to");
+    restore->add_option("--owner", owner,
+                        "UID:GID whose all files shall be, in numbers: those the server runs with; needs root");
+    return restore;
+}
+
+/// UID:GID. In numbers, since names mean something else in the server's container.
+Result<storage::Owner> parse_owner(const std::string& text) {
+    storage::Owner owner;
+    const auto* const end = text.data() + text.size();
+    const auto user = std::from_chars(text.data(), end, owner.user);
+    const bool has_group = user.ec == std::errc() && user.ptr != end && *user.ptr == ':';
+    const auto group = std::from_chars(has_group ? user.ptr + 1 : end, end, owner.group);
+    constexpr std::uint32_t kUnchanged = UINT32_MAX;  // What chown() takes for: leave it.
+    if (has_group && group.ec == std::errc() && group.ptr == end && owner.user != kUnchanged &&
+        owner.group != kUnchanged) {
+        return owner;
+    }
+    return bad(fmt::format("--owner: found \"{}\", expected UID:GID in numbers, such as 7474:7474", text));
+}
+
 /// What CLI11 calls an error: help and version as well as mistakes.
 Result<Options> answer(const CLI::App& app, const CLI::ParseError& error) {
     std::ostringstream asked_for;
@@ -242,12 +273,8 @@ Result<Options> parse_options(int argc, char** argv) {
     verify_command->add_option("--chain", verify.chain, "Only this chain");
 
     RestoreOptions restore;
-    auto* restore_command = app.add_subcommand("restore", "Write a plain database directory");
-    restore_command->add_option("--in", restore.directory, "Directory of the repository")->required();
-    restore_command->add_option("--source", restore.source, "Source")->required();
-    restore_command->add_option("--database", restore.database, "Database")->required();
-    restore_command->add_option("--chain", restore.chain, "Chain; else the one that reaches the highest transaction");
-    restore_command->add_option("--to", restore.target, "An empty or missing directory")->required();
+    std::string owner;
+    const auto* restore_command = add_restore(app, restore, owner);
 
     try {
         app.parse(argc, argv);
@@ -259,8 +286,12 @@ Result<Options> parse_options(int argc, char** argv) {
     list.json = output == "json";
     if (list_command->parsed()) return list;
     if (verify_command->parsed()) return verify;
+    N4B_CHECK(restore_command->parsed(), "a subcommand without options");
     N4B_TRY_VOID(check_name("--source", restore.source));
     N4B_TRY_VOID(check_name("--database", restore.database));
+    if (!owner.empty()) {
+        N4B_TRY(restore.owner, parse_owner(owner));
+    }
     return restore;
 }
 

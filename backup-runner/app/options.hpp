@@ -1,8 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <variant>
 
+#include "backup-runner/storage/storage.hpp"
 #include "common/base/result.hpp"
 #include "common/contract/run_spec.hpp"
 
@@ -39,6 +41,8 @@ struct RestoreOptions {
     std::string database;
     std::string chain;  ///< Empty: the one that reaches the highest transaction.
     std::string target;
+    std::string log_target{};  ///< Of the transaction log; empty: the target.
+    std::optional<storage::Owner> owner{};
 };
 /// The command line was answered already (--help, --version) or is wrong: only the exit code is left.
 struct Exit {

@@ -11,9 +11,18 @@ using base::Result;
 Result<int> restore(const RestoreOptions& options, Output& output) {
     N4B_TRY(const auto storage, open_repository(options.directory));
     N4B_TRY(const auto artifact, engine::choose_artifact(*storage, options.source, options.database, options.chain));
-    N4B_TRY_VOID(engine::restore(*storage, artifact, options.target));
+    N4B_TRY_VOID(
+        engine::restore(*storage, artifact,
+                        {.directory = options.target, .log_directory = options.log_target, .owner = options.owner}));
+    const bool elsewhere = !options.log_target.empty();
     output.print("restored {} up to transaction {} into {}\n", artifact.keys.head, artifact.head.highest.id,
                  options.target);
+    output.print(
+        "its transaction log is in {}; {}, or it opens the store without recovery and what it then holds is "
+        "wrong\n",
+        elsewhere ? options.log_target : options.target,
+        elsewhere ? "the server must have this directory as dbms.directories.tx_log"
+                  : "the server must not have another dbms.directories.tx_log (else restore with --tx-log-to)");
     return 0;
 }
 

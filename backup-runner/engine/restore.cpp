@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <optional>
+#include <system_error>
 #include <vector>
 
 #include "backup-runner/engine/artifact_reader.hpp"
@@ -44,15 +46,16 @@ Result<void> restore_file(storage::Storage& storage, const Artifact& artifact, c
 Result<void> check_empty(storage::Storage& target, const std::string& directory) {
     std::optional<std::string> member;
     N4B_TRY_VOID(target.list("", [&](const storage::Entry& entry) {
+        if (entry.directory && entry.name == kLostAndFound) return true;
         member = entry.name;
         return entry.name == kRestoreMarker;
     }));
     if (!member) return {};
     N4B_TRY(const bool interrupted, target.exists(kRestoreMarker));
-    return base::fail(
-        ErrorCode::kFailedPrecondition, Reason::kInvalidRunSpec,
-        fmt::format("{} is not empty ({}); a restore writes only into an empty directory", directory,
-                    interrupted ? "an earlier restore was cut off there; remove it first" : "it holds " + *member));
+    return base::fail(ErrorCode::kFailedPrecondition, Reason::kTargetNotEmpty,
+                      fmt::format("{} is not empty ({}); a restore writes only into an empty directory", directory,
+                                  interrupted ? "an earlier restore was cut off there; remove it first"
+                                              : "it holds " + archive::quoted_name(*member)));
 }
 
 std::string reach_of(const Artifact& artifact) {
@@ -71,11 +74,16 @@ base::Error two_histories(const Artifact& furthest, const Artifact& newest) {
         .reason = Reason::kInvalidRunSpec};
 }
 
+bool is_log(const archive::IndexFile& file) {
+    return file.key.starts_with(archive::kTransactionLog);
+}
+
 /// All files of an artifact, into a directory that bears the marker.
-Result<void> write_store(storage::Storage& storage, const Artifact& artifact, storage::Storage& target) {
+Result<void> write_store(storage::Storage& storage, const Artifact& artifact, const OpenTarget& target) {
+    auto& store = target.store;
     // A server that finds no neostore, or one that it can't read, makes a new one beside what is there and starts,
     // without a word. It refuses to start on a directory of that name.
-    N4B_TRY_VOID(target.make_directories(kNeostore));
+    N4B_TRY_VOID(store.make_directories(kNeostore));
     std::optional<archive::IndexFile> neostore;
     N4B_TRY_VOID(read_index(storage, artifact, [&](const archive::IndexLine& line) -> Result<void> {
         const auto* file = std::get_if<archive::IndexFile>(&line);
@@ -84,17 +92,19 @@ Result<void> write_store(storage::Storage& storage, const Artifact& artifact, st
             neostore = *file;
             return {};
         }
-        return restore_file(storage, artifact, *file, target);
+        return restore_file(storage, artifact, *file, is_log(*file) ? target.log : store);
     }));
     if (!neostore) {
         return base::fail(ErrorCode::kDataLoss, Reason::kArtifactDamaged, "index: there is no neostore in it");
     }
-    N4B_TRY_VOID(write_file(storage, artifact, *neostore, target, kWaitingNeostore));
-    // Every directory: a file's own fsync makes its contents durable, not its name.
-    N4B_TRY_VOID(list_objects(target, "", SyncDirectories::kYes));
-    N4B_TRY_VOID(target.replace_directory(kWaitingNeostore, kNeostore));
-    N4B_TRY_VOID(target.remove(kRestoreMarker));
-    return target.sync_directory("");
+    N4B_TRY_VOID(write_file(storage, artifact, *neostore, store, kWaitingNeostore));
+    // Every directory: a file's own fsync makes its contents durable, not its name. The log comes first: a server that
+    // finds a store and no log opens the store as it is, without recovery and without a word.
+    if (&target.log != &store) N4B_TRY_VOID(list_objects(target.log, "", SyncDirectories::kYes));
+    N4B_TRY_VOID(list_objects(store, "", SyncDirectories::kYes));
+    N4B_TRY_VOID(store.replace_directory(kWaitingNeostore, kNeostore));
+    N4B_TRY_VOID(store.remove(kRestoreMarker));
+    return store.sync_directory("");
 }
 
 }  // namespace
@@ -142,18 +152,31 @@ Result<Artifact> choose_artifact(storage::Storage& storage, const std::string& s
     return std::move(*best);
 }
 
-Result<void> restore(storage::Storage& storage, const Artifact& artifact, const std::string& directory) {
-    N4B_TRY(const auto target, storage::create_volume(directory));
-    return restore(storage, artifact, *target, directory);
+Result<void> restore(storage::Storage& storage, const Artifact& artifact, const RestoreTarget& target) {
+    N4B_TRY(const auto store, storage::create_volume(target.directory, target.owner));
+    if (target.log_directory.empty()) {
+        return restore(storage, artifact, {.store = *store, .log = *store, .name = target.directory});
+    }
+    N4B_TRY(const auto log, storage::create_volume(target.log_directory, target.owner));
+    std::error_code unknown;
+    if (std::filesystem::equivalent(target.directory, target.log_directory, unknown)) {
+        return base::fail(ErrorCode::kInvalid, Reason::kInvalidRunSpec,
+                          fmt::format("the directory of the transaction log: found {}, which is the target itself; "
+                                      "expected another one, or none",
+                                      target.log_directory));
+    }
+    return restore(storage, artifact,
+                   {.store = *store, .log = *log, .name = target.directory, .log_name = target.log_directory});
 }
 
-Result<void> restore(storage::Storage& storage, const Artifact& artifact, storage::Storage& target,
-                     const std::string& name) {
-    N4B_TRY_VOID(check_empty(target, name));
+Result<void> restore(storage::Storage& storage, const Artifact& artifact, const OpenTarget& target) {
+    N4B_TRY_VOID(check_empty(target.store, target.name));
+    // Logs of another time would be replayed into the restored store.
+    if (&target.log != &target.store) N4B_TRY_VOID(check_empty(target.log, target.log_name));
     {
-        N4B_TRY(const auto marker, target.create(kRestoreMarker));
+        N4B_TRY(const auto marker, target.store.create(kRestoreMarker));
         N4B_TRY_VOID(marker->finish());
-        N4B_TRY_VOID(target.sync_directory(""));
+        N4B_TRY_VOID(target.store.sync_directory(""));
     }
     return not_closed_meanwhile(storage, artifact, write_store(storage, artifact, target));
 }

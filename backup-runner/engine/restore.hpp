@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "backup-runner/engine/catalogue.hpp"
@@ -18,14 +19,28 @@ base::Result<Artifact> choose_artifact(storage::Storage& storage, const std::str
                                        const std::string& database, const std::string& chain,
                                        const PassedOverHead& passed_over = warn_of_head);
 
-/// Writes a plain database directory, checking every digest on the way. The target must not exist or be empty.
-/// `neostore` comes last and a marker file stands there until the end, so nothing half-written is taken for a database.
-/// FailedPrecondition: the target is not empty. DataLoss (ArtifactDamaged). Conflict (ArtifactConflict): the chain was
-/// closed meanwhile.
-base::Result<void> restore(storage::Storage& storage, const Artifact& artifact, const std::string& target);
+/// Where a restore writes.
+struct RestoreTarget {
+    std::string directory;
+    /// Of the transaction log, for a server whose dbms.directories.tx_log is not its database directory; empty: the
+    /// same.
+    std::string log_directory{};
+    std::optional<storage::Owner> owner{};
+};
 
-/// The same into a directory that is open, and that messages call `name`.
-base::Result<void> restore(storage::Storage& storage, const Artifact& artifact, storage::Storage& target,
-                           const std::string& name);
+/// Writes a plain database directory, checking every digest on the way. The directories must not exist or be empty.
+/// `neostore` comes last and a marker file stands there until the end, so nothing half-written is taken for a database.
+/// FailedPrecondition (TargetNotEmpty): one of them is not. Invalid (InvalidRunSpec): they are one and the same.
+/// DataLoss (ArtifactDamaged). Conflict (ArtifactConflict): the chain was closed meanwhile.
+base::Result<void> restore(storage::Storage& storage, const Artifact& artifact, const RestoreTarget& target);
+
+/// The same directories, open.
+struct OpenTarget {
+    storage::Storage& store;
+    storage::Storage& log;  ///< May be the store.
+    std::string name;       ///< Of the store's directory, for messages.
+    std::string log_name{};
+};
+base::Result<void> restore(storage::Storage& storage, const Artifact& artifact, const OpenTarget& target);
 
 }  // namespace n4b::engine

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -63,10 +64,18 @@ public:
     virtual base::Result<void> remove(std::string_view key) = 0;
 };
 
+/// Whose the files and directories that a volume makes are.
+struct Owner {
+    std::uint32_t user = 0;
+    std::uint32_t group = 0;
+};
+
 /// A directory on a mounted volume. Unavailable (StorageUnavailable): the directory is not there.
 base::Result<std::unique_ptr<Storage>> open_volume(const std::string& directory);
 
-/// The same, and creates the directory and its parents where they are missing.
-base::Result<std::unique_ptr<Storage>> create_volume(const std::string& directory);
+/// The same, and creates the directory and its parents where they are missing. With an owner, the directory and all
+/// that is made in it is given to that one, whoever runs; PermissionDenied (StoragePermission): this process may not.
+base::Result<std::unique_ptr<Storage>> create_volume(const std::string& directory,
+                                                     std::optional<Owner> owner = std::nullopt);
 
 }  // namespace n4b::storage

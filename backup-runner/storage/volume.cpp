@@ -183,7 +183,14 @@ private:
 
 class Volume final : public Storage {
 public:
-    explicit Volume(std::string root) : root_(std::move(root)) {}
+    explicit Volume(std::string root, std::optional<Owner> owner = std::nullopt)
+        : root_(std::move(root)), owner_(owner) {}
+
+    /// Gives a file or directory of ours to its owner.
+    Result<void> give(const std::string& path) const {
+        if (!owner_ || ::lchown(path.c_str(), owner_->user, owner_->group) == 0) return {};
+        return failure(errno, fmt::format("give to {}:{}", owner_->user, owner_->group), path);
+    }
 
     Result<void> make_directories(std::string_view key) override {
         std::size_t end = 0;
@@ -191,6 +198,7 @@ public:
             end = std::min(key.find('/', end + 1), key.size());
             const auto path = path_of(key.substr(0, end));
             if (::mkdir(path.c_str(), kDirectoryMode) == 0) {
+                N4B_TRY_VOID(give(path));
                 N4B_TRY_VOID(sync_parent(key.substr(0, end)));
             } else if (errno == ENOTDIR) {
                 return failure(EEXIST, "create the directory", path);
@@ -209,6 +217,8 @@ public:
         auto path = path_of(key);
         Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kFileMode));
         if (fd.get() < 0) return failure(errno, "create", path);
+        // At once, so that the sync of the contents makes the owner durable as well.
+        N4B_TRY_VOID(give(path));
         return std::make_unique<VolumeWriter>(std::move(fd), std::move(path));
     }
 
@@ -319,6 +329,7 @@ private:
     }
 
     const std::string root_;
+    const std::optional<Owner> owner_;
 };
 
 }  // namespace
@@ -330,17 +341,20 @@ Result<std::unique_ptr<Storage>> open_volume(const std::string& directory) {
     return std::make_unique<Volume>(directory);
 }
 
-Result<std::unique_ptr<Storage>> create_volume(const std::string& directory) {
+Result<std::unique_ptr<Storage>> create_volume(const std::string& directory, std::optional<Owner> owner) {
     std::string path = directory;
     while (path.size() > 1 && path.back() == '/') path.pop_back();
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0) {
         // From the root or the working directory down, so that each new entry is durable in its parent.
         const bool absolute = path.starts_with('/');
-        Volume top(absolute ? "/" : ".");
+        Volume top(absolute ? "/" : ".", owner);
         N4B_TRY_VOID(top.make_directories(absolute ? std::string_view(path).substr(1) : std::string_view(path)));
     }
-    return open_volume(path);
+    N4B_TRY_VOID(open_volume(path));
+    auto volume = std::make_unique<Volume>(path, owner);
+    N4B_TRY_VOID(volume->give(path));
+    return volume;
 }
 
 }  // namespace n4b::storage

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -163,6 +164,77 @@ TEST_F(CommandsTest, RestoreNeverTakesAnOlderBackupInPlaceOfANewestThatCannotBeR
     EXPECT_EQ(run(restore_to(root_ + "/target")), 40);
     EXPECT_THAT(err_, AllOf(StartsWith("error: ArtifactDamaged: "), HasSubstr("run-3"), HasSubstr("--chain")));
     EXPECT_FALSE(std::filesystem::exists(root_ + "/target"));
+}
+
+TEST_F(CommandsTest, RestorePutsTheLogWhereTheServerLooksForIt) {
+    auto options = restore_to(root_ + "/target");
+    ASSERT_EQ(run(options), 0) << err_;
+    EXPECT_TRUE(std::filesystem::exists(root_ + "/target/neostore.transaction.db.0"));
+    EXPECT_THAT(out_.at(1), AllOf(HasSubstr("log is in " + root_ + "/target;"), HasSubstr("--tx-log-to")));
+    options = restore_to(root_ + "/second");
+    options.log_target = root_ + "/logs";
+    ASSERT_EQ(run(options), 0) << err_;
+    EXPECT_TRUE(std::filesystem::exists(root_ + "/logs/neostore.transaction.db.0"));
+    EXPECT_FALSE(std::filesystem::exists(root_ + "/second/neostore.transaction.db.0"));
+    EXPECT_THAT(out_.at(1), AllOf(HasSubstr("log is in " + root_ + "/logs;"), HasSubstr("dbms.directories.tx_log")));
+}
+
+TEST_F(CommandsTest, RestoreRefusesDirectoriesThatHoldSomething) {
+    auto options = restore_to(root_ + "/target");
+    options.log_target = root_ + "/logs";
+    std::filesystem::create_directories(options.log_target);
+    std::ofstream(options.log_target + "/neostore.transaction.db.7") << "of another time";
+    EXPECT_EQ(run(options), 10);
+    EXPECT_THAT(err_, AllOf(StartsWith("error: TargetNotEmpty: " + options.log_target), HasSubstr("transaction.db.7")));
+    EXPECT_TRUE(std::filesystem::is_empty(options.target));
+    options.log_target = options.target + "/.";
+    EXPECT_EQ(run(options), 10);
+    EXPECT_THAT(err_, StartsWith("error: InvalidRunSpec: "));
+    std::ofstream(options.target + "/neostore") << "old";
+    EXPECT_EQ(run(restore_to(options.target)), 10);
+    EXPECT_THAT(err_, StartsWith("error: TargetNotEmpty: "));
+}
+
+TEST_F(CommandsTest, RestoreTakesTheRootOfAFreshFileSystem) {
+    const auto lost = root_ + "/target/lost+found";
+    std::filesystem::create_directories(lost);
+    std::filesystem::permissions(lost, std::filesystem::perms::none);
+    EXPECT_EQ(run(restore_to(root_ + "/target")), 0) << err_;
+    EXPECT_TRUE(std::filesystem::exists(root_ + "/target/neostore"));
+    EXPECT_TRUE(std::filesystem::exists(lost));
+}
+
+TEST_F(CommandsTest, RestoreGivesEverythingToTheOwnerThatIsAskedFor) {
+    auto options = restore_to(root_ + "/data/databases/graph.db");
+    // Only root may give files away.
+    const bool root = ::geteuid() == 0;
+    options.owner = root ? storage::Owner{.user = 101, .group = 102} : storage::Owner{::geteuid(), ::getegid()};
+    ASSERT_EQ(run(options), 0) << err_;
+    std::size_t count = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(root_ + "/data")) {
+        struct stat status {};
+        ASSERT_EQ(::lstat(entry.path().c_str(), &status), 0);
+        EXPECT_EQ(status.st_uid, options.owner->user) << entry.path();
+        EXPECT_EQ(status.st_gid, options.owner->group) << entry.path();
+        ++count;
+    }
+    EXPECT_GT(count, 6U);
+}
+
+TEST_F(CommandsTest, NothingIsMadeWhereARepositoryIsMissing) {
+    // A volume that is not mounted, or a misspelt path.
+    const auto missing = root_ + "/missing";
+    auto options = restore_to(root_ + "/target");
+    options.directory = missing;
+    EXPECT_EQ(run(options), 20);
+    EXPECT_EQ(run(ListOptions{.directory = missing}), 20);
+    EXPECT_EQ(run(all_of(missing)), 20);
+    std::filesystem::create_directory(missing);
+    EXPECT_EQ(run(options), 30);
+    EXPECT_EQ(run(ListOptions{.directory = missing}), 30);
+    EXPECT_EQ(run(all_of(missing)), 30);
+    EXPECT_TRUE(std::filesystem::is_empty(missing));
+    EXPECT_FALSE(std::filesystem::exists(options.target));
 }
 
 TEST_F(CommandsTest, ABackupGoesOnWhereItsProgressPortIsTaken) {

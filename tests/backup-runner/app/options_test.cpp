@@ -48,6 +48,21 @@ TEST(BackupOptions, RefuseWhatIsWrong) {
     EXPECT_EQ(std::get<Exit>(*policy).code, 10);
 }
 
+TEST(RestoreOptions, TakeAnOwnerInNumbers) {
+    const auto restore = [](const std::string& owner) {
+        return parse_line({"restore", "--in", "/r", "--source", "s", "--database", "d", "--to", "/t", "--tx-log-to",
+                           "/l", "--owner", owner});
+    };
+    const auto options = restore("101:102");
+    ASSERT_TRUE(options) << options.error().message;
+    EXPECT_EQ(std::get<RestoreOptions>(*options).owner->user, 101U);
+    EXPECT_EQ(std::get<RestoreOptions>(*options).owner->group, 102U);
+    EXPECT_EQ(std::get<RestoreOptions>(*options).log_target, "/l");
+    for (const char* wrong : {"neo4j", "neo4j:neo4j", "101", "101:", ":101", "101:-1", "101:102:103", "4294967295:1"}) {
+        EXPECT_THAT(restore(wrong).error().message, ::testing::HasSubstr("--owner: found \"")) << wrong;
+    }
+}
+
 TEST(ProbeOptions, TakeTheServersAndTls) {
     const auto options = parse_line({"probe", "--from", "a,[fd00::1]:6000", "--from", "b", "--tls", "/t"});
     ASSERT_TRUE(options) << options.error().message;

@@ -88,7 +88,7 @@ TEST_F(BackupTest, RestoresWhatTheServerHolds) {
         const auto artifact = choose_artifact(*storage_, "prod", "graph.db", report.artifact->chain);
         ASSERT_TRUE(artifact);
         const auto target = root_ + "/" + spec_.run.uid;
-        const auto restored = restore(*storage_, *artifact, target);
+        const auto restored = restore(*storage_, *artifact, {.directory = target});
         ASSERT_TRUE(restored) << restored.error().message;
         EXPECT_EQ(contents(target + "/neostore.nodestore.db"), std::string(20000, '\x07'));
         EXPECT_EQ(contents(target + "/neostore.counts.db.a"), std::string(96, '\0'))
@@ -97,7 +97,8 @@ TEST_F(BackupTest, RestoresWhatTheServerHolds) {
         EXPECT_EQ(contents(target + "/neostore.transaction.db.0").size(),
                   16 + 18 + 5 * FakeCatchupServer::transaction(1).size());
         EXPECT_FALSE(std::filesystem::exists(target + "/" + kRestoreMarker));
-        EXPECT_EQ(restore(*storage_, *artifact, target).error().code, base::ErrorCode::kFailedPrecondition);
+        EXPECT_EQ(restore(*storage_, *artifact, {.directory = target}).error().code,
+                  base::ErrorCode::kFailedPrecondition);
     }
     EXPECT_EQ(server_.requested().back(), "neostore") << "it must be read last";
 }

@@ -121,7 +121,8 @@ TEST_F(RestoreTest, IsWholeOrMarkedWhereverThePowerFails) {
         std::filesystem::remove_all(target());
         const auto volume = std::move(*storage::create_volume(target()));
         FaultyStorage faulty(*volume, target(), fault, at);
-        const bool restored = restore(*storage_, artifact, faulty, target()).has_value();
+        const bool restored =
+            restore(*storage_, artifact, {.store = faulty, .log = faulty, .name = target()}).has_value();
         return restored ? faulty.operations() : -1;
     };
     const auto operations = attempt(Fault::kNone, -1);
@@ -139,6 +140,34 @@ TEST_F(RestoreTest, IsWholeOrMarkedWhereverThePowerFails) {
         EXPECT_TRUE(marked) << "no marker, but not whole either: the power failed after operation " << at;
         EXPECT_TRUE(std::filesystem::is_directory(target() + "/neostore"))
             << "a server would start on it: the power failed after operation " << at;
+    }
+}
+
+TEST_F(RestoreTest, IsMarkedUntilALogElsewhereIsDurable) {
+    const auto artifact = back_up("run-1");
+    const auto logs = root_ + "/logs";
+    const auto attempt = [&](Fault fault, std::int64_t at) {
+        std::filesystem::remove_all(target());
+        std::filesystem::remove_all(logs);
+        const auto store = std::move(*storage::create_volume(target()));
+        const auto log = std::move(*storage::create_volume(logs));
+        FaultyStorage faulty(*log, logs, fault, at);
+        const OpenTarget both{.store = *store, .log = faulty, .name = target(), .log_name = logs};
+        return restore(*storage_, artifact, both) ? faulty.operations() : -1;
+    };
+    const auto operations = attempt(Fault::kNone, -1);
+    ASSERT_GT(operations, 3);
+    const auto whole = tree(logs);
+    ASSERT_EQ(whole.size(), 1U);
+    EXPECT_TRUE(whole.contains("neostore.transaction.db.0"));
+    EXPECT_FALSE(tree(target()).contains("neostore.transaction.db.0"));
+    for (std::int64_t at = 0; at < operations; ++at) {
+        const pid_t child = ::fork();
+        if (child == 0) ::_exit(attempt(Fault::kPowerOffAfter, at) < 0 ? 1 : 0);
+        int status = 0;
+        ASSERT_EQ(::waitpid(child, &status, 0), child);
+        const bool startable = std::filesystem::is_regular_file(target() + "/neostore");
+        EXPECT_TRUE(!startable || tree(logs) == whole) << "the power failed after operation " << at;
     }
 }
 
@@ -248,7 +277,7 @@ TEST_F(RestoreTest, SaysThatItsChainWasClosedMeanwhile) {
     const auto artifact = back_up("run-1");
     std::ofstream(repository() + "/" + artifact.keys.closed) << "{}";
     std::filesystem::remove_all(repository() + "/" + artifact.keys.data + "/files");
-    EXPECT_EQ(restore(*storage_, artifact, target()).error().reason, Reason::kArtifactConflict);
+    EXPECT_EQ(restore(*storage_, artifact, {.directory = target()}).error().reason, Reason::kArtifactConflict);
     EXPECT_EQ(verify(*storage_, artifact).error().reason, Reason::kArtifactConflict) << "it is no damage";
 }
 
@@ -277,7 +306,7 @@ TEST_F(RestoreTest, HoldsFilesWhoseNamesOnlyLookDangerous) {
     }
     const auto artifact = back_up("run-1");
     EXPECT_TRUE(verify(*storage_, artifact)) << verify(*storage_, artifact).error().message;
-    const auto restored = restore(*storage_, artifact, target());
+    const auto restored = restore(*storage_, artifact, {.directory = target()});
     ASSERT_TRUE(restored) << restored.error().message;
     EXPECT_TRUE(std::filesystem::exists(target() + "/index/lucene/node/v1..v2/segments_1"));
     EXPECT_TRUE(std::filesystem::exists(target() + "/" + long_name));
@@ -341,7 +370,7 @@ TEST_F(RestoreTest, TellsABadPathOfTheIndexAsDamageOfTheArtifact) {
         index.stored_digest = stored.finish();
         std::ofstream(repository() + "/" + artifact.keys.data + "/index.json.zst", std::ios::binary) << compressed;
         std::filesystem::remove_all(target());
-        const auto restored = restore(*storage_, artifact, target());
+        const auto restored = restore(*storage_, artifact, {.directory = target()});
         ASSERT_FALSE(restored);
         EXPECT_EQ(restored.error().reason, Reason::kArtifactDamaged) << path << ": " << restored.error().message;
         EXPECT_EQ(restored.error().message.find('\n'), std::string::npos);

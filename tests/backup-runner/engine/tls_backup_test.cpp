@@ -97,7 +97,7 @@ TEST_F(TlsBackupTest, CopiesOverSeveralConnectionsAndTellsHowTheyWereProtected) 
         const auto artifact = choose_artifact(*storage_, "prod", "graph.db", report.artifact->chain);
         ASSERT_TRUE(artifact);
         const auto target = repository_.path() + "/restored-" + std::to_string(version);
-        ASSERT_TRUE(restore(*storage_, *artifact, target));
+        ASSERT_TRUE(restore(*storage_, *artifact, {.directory = target}));
         std::ifstream file(target + "/neostore.propertystore.db.strings", std::ios::binary);
         EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), std::string(3'000'000, '\x09'));
     }
