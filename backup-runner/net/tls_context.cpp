@@ -85,10 +85,10 @@ Result<TlsContext> TlsContext::create(const TlsSettings& settings, TlsMaterial m
     if (material.key) N4B_TRY_VOID(made.use_own(settings.directory, material));
     if (settings.verification == Verification::kNone) return made;
     if (material.trusted.empty()) {
-        return invalid(
-            fmt::format("{}: found no trusted certificate, expected trusted.* or ca.crt there, trust files, "
-                        "or verification None",
-                        settings.directory));
+        return invalid(fmt::format(
+            "{}: found no trusted certificate{}, expected trusted.* or ca.crt there, trust files, "
+            "or verification None",
+            settings.directory, material.empty_authority ? " and an empty ca.crt, which some issuers leave so" : ""));
     }
     made.trust(material);
     return made;

@@ -165,6 +165,11 @@ Result<void> parse_revoked(const Source& source, std::vector<CrlHandle>& into) {
     return parse_objects(source, "revocation lists (X509 CRL)", PEM_read_bio_X509_CRL, d2i_X509_CRL, into);
 }
 
+/// It counts as absent.
+bool is_empty_authority(const TlsFile& file) {
+    return file.name == kAuthority && file.bytes.view().find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
 class Parser {
 public:
     explicit Parser(const TlsFiles& files) : files_(files) {}
@@ -191,7 +196,7 @@ private:
     template <typename F>
     [[nodiscard]] std::string_view first(F takes) const {
         for (const auto& file : files_.own) {
-            if (takes(file.name)) return file.name;
+            if (!is_empty_authority(file) && takes(file.name)) return file.name;
         }
         return {};
     }
@@ -213,7 +218,8 @@ private:
         if (!policy.empty() && !manager.empty()) return ambiguous(policy, manager);
         if (!flat.empty() && !nested.empty()) return ambiguous(flat, nested);
         if (!policy.empty()) return kPolicy;
-        if (!manager.empty()) return kCertManager;
+        const bool trusts_nobody = std::any_of(files_.own.begin(), files_.own.end(), is_empty_authority);
+        if (!manager.empty() || trusts_nobody) return kCertManager;
         return invalid(
             fmt::format("{}: found {}, expected private.key and public.crt (with trusted.* and revoked.*), or "
                         "tls.key and tls.crt (with ca.crt)",
@@ -282,6 +288,10 @@ private:
     }
 
     Result<void> parse_trust(const TlsFile& file) {
+        if (is_empty_authority(file)) {
+            material_.empty_authority = true;
+            return {};
+        }
         if (is_trusted(file.name) || file.name == kAuthority) {
             return parse_certificates(source(file), material_.trusted);
         }

@@ -19,6 +19,7 @@ struct TlsMaterial {
     std::vector<CertificateHandle> chain{};
     std::vector<CertificateHandle> trusted{};  ///< Authorities, or peers' own certificates.
     std::vector<CrlHandle> revoked{};
+    bool empty_authority = false;  ///< There is a ca.crt, and nothing in it: some issuers of cert-manager leave it so.
 };
 
 /// True for a file that belongs to one of the layouts:

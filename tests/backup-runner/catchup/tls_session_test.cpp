@@ -336,6 +336,9 @@ TEST_F(TlsSessionTest, NeedsSomethingToVerifyWith) {
     ASSERT_FALSE(dialer);
     EXPECT_EQ(dialer.error().reason, Reason::kTlsMaterialInvalid);
     EXPECT_NE(dialer.error().message.find(bare.path() + ": found no trusted certificate"), std::string::npos);
+    bare.with("ca.crt", "");
+    EXPECT_NE(net::tls_dialer({.directory = bare.path()}).error().message.find("and an empty ca.crt"),
+              std::string::npos);
     EXPECT_TRUE(net::tls_dialer({.directory = bare.path(), .trust = {directory_.path() + "/trusted.crt"}}));
     EXPECT_TRUE(net::tls_dialer({.directory = bare.path(), .verification = Verification::kNone}));
 }

@@ -120,6 +120,18 @@ TEST(TlsMaterial, NeedsNoClientCertificate) {
     EXPECT_EQ(material->trusted.size(), 1U);
 }
 
+TEST(TlsMaterial, TakesAnEmptyAuthorityForNone) {
+    const auto& p = pki();
+    // As some issuers of cert-manager leave it.
+    for (const char* empty : {"", "\n"}) {
+        const auto material =
+            parse({{"tls.key", p.client.key_pem()}, {"tls.crt", p.client.certificate_pem()}, {"ca.crt", empty}});
+        ASSERT_TRUE(material) << material.error().message;
+        EXPECT_TRUE(material->trusted.empty());
+        EXPECT_TRUE(material->empty_authority);
+    }
+}
+
 TEST(TlsMaterial, NamesWhatCannotBeRead) {
     const auto& p = pki();
     const auto key = p.client.key_pem();
