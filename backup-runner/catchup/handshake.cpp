@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "backup-runner/catchup/payload_reader.hpp"
 
@@ -36,6 +37,19 @@ tl::unexpected<base::Error> not_catchup(std::string_view what) {
                       fmt::format("this is not a catchup server: {}", what));
 }
 
+/// How every answer of the common protocol begins that is an exception: its two versions, and Java's serialization.
+constexpr std::array kCommonProtocol{std::byte{0x08}, std::byte{0x02}, std::byte{0xAC}, std::byte{0xED}};
+constexpr std::int32_t kMaxException = 1 << 20;
+
+bool speaks_common_protocol(std::span<const std::byte> payload) {
+    return payload.size() >= kCommonProtocol.size() &&
+           std::equal(kCommonProtocol.begin(), kCommonProtocol.end(), payload.begin());
+}
+
+tl::unexpected<base::Error> older_protocol() {
+    return not_catchup("it is a single or HA instance, which speaks the older common protocol");
+}
+
 }  // namespace
 
 Bytes Handshake::opening() const {
@@ -58,6 +72,11 @@ Result<Bytes> Handshake::feed(std::span<const std::byte>& input) {
         if (collected_.size() < kLengthBytes) continue;
         const auto length = txlog::load_big_endian<std::int32_t>(collected_);
         if (length == kHttp) return not_catchup("it speaks HTTP; the backup port is 6362 by default");
+        if (length > static_cast<std::int32_t>(kMaxFrame) && length <= kMaxException) {
+            // May be the exception of an older protocol, as long as that server's version makes it.
+            if (collected_.size() < kLengthBytes + kCommonProtocol.size()) continue;
+            if (speaks_common_protocol(std::span(collected_).subspan(kLengthBytes))) return older_protocol();
+        }
         if (length < static_cast<std::int32_t>(kLengthBytes) || length > static_cast<std::int32_t>(kMaxFrame)) {
             return not_catchup(fmt::format("its first frame claims {} bytes", length));
         }
@@ -84,6 +103,7 @@ Result<Bytes> Handshake::frame(std::span<const std::byte> payload) {
 }
 
 Result<Bytes> Handshake::accept_magic(std::span<const std::byte> payload) {
+    if (speaks_common_protocol(payload)) return older_protocol();
     const auto magic = magic_of(family_);
     PayloadReader reader(payload);
     const auto code = reader.i32();

@@ -6,8 +6,9 @@ std::string_view advice(base::Reason reason) {
     using base::Reason;
     switch (reason) {
         case Reason::kSourceUnreachable:
-            return "Check that the server runs, that dbms.backup.enabled is true, and that the port (6362) is open to "
-                   "runner pods.";
+            return "Check that the server runs, that dbms.backup.enabled is true and dbms.backup.address is "
+                   "0.0.0.0:6362 "
+                   "(3.x listens on loopback unless told), and that the port is open to runner pods.";
         case Reason::kSourceNameNotResolved:
             return "Check the host names in spec.endpoints of the source.";
         case Reason::kNotCatchupServer:

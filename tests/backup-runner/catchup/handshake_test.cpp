@@ -72,7 +72,10 @@ TEST(Handshake, TellsApartWhatIsNotACatchupServer) {
     } cases[]{
         {"http", from_hex("485454502f312e31"), "HTTP"},
         {"refused", concat({kMagic, kRefused}), "raft"},
-        {"common protocol", from_hex("00000008 0802aced00057372"), "greeting"},
+        {"common protocol", from_hex("00000008 0802aced00057372"), "single or HA instance"},
+        {"common protocol, a long exception", from_hex("00000bc2 0802aced00057372"), "single or HA instance"},
+        {"long frame", from_hex("00000bc2 0802aced"), "single or HA instance"},
+        {"another long frame", from_hex("00000bc2 08020000"), "claims 3010 bytes"},
         {"endless frame", from_hex("7fffffff"), "claims"},
         {"negative frame", from_hex("ffffffff"), "claims"},
         {"empty frame", from_hex("00000000"), "claims"},

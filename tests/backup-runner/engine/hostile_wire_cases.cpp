@@ -57,6 +57,8 @@ std::vector<HostileCase> handshake_cases() {
         {"AnotherProtocolsGreeting", wrong, "its first frame claims 1397966893 bytes",
          greet(1, instead(text("SSH-2.0-OpenSSH_8.4\r\n")))},
         {"Http", wrong, "it speaks HTTP", greet(1, instead(text("HTTP/1.1 400 Bad Request\r\n\r\n")))},
+        {"ASingleInstance", wrong, "it is a single or HA instance",
+         greet(1, instead(text(std::string("\x00\x00\x0b\xc2\x08\x02\xac\xed\x00\x05", 10))))},
         {"WrongMagicCode", wrong, "its greeting is not that of",
          greet(1, instead(frame(PayloadWriter().i32(0x344F454F).text("NEO4J_CLUSTER"))))},
         {"WrongMagicText", wrong, "its greeting is not that of",
