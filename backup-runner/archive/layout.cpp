@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <span>
 #include <vector>
 
+#include "backup-runner/archive/digest.hpp"
 #include "common/base/rfc3339.hpp"
 
 namespace n4b::archive {
@@ -14,8 +16,10 @@ namespace {
 using base::Result;
 
 constexpr std::size_t kMaxComponents = 16;
-// What file systems take, less the suffix of compressed files. Names of explicit indexes are their users'.
-constexpr std::size_t kMaxComponentBytes = 255 - kZstdSuffix.size();
+// What file systems take. Names of explicit indexes are their users'.
+constexpr std::size_t kMaxComponentBytes = 255;
+/// The same, less the suffix of compressed files.
+constexpr std::size_t kMaxKeyBytes = kMaxComponentBytes - kZstdSuffix.size();
 constexpr std::size_t kMaxUidBytes = 64;
 constexpr std::size_t kChainTimeChars = 16;
 constexpr std::size_t kChainRandomChars = 6;
@@ -75,6 +79,7 @@ Result<std::vector<std::string>> components_of(std::string_view name) {
     if (components.size() > kMaxComponents) return bad_name(name, "too many directories");
     for (const auto& component : components) {
         if (component.empty()) return bad_name(name, "absolute, or with an empty component");
+        if (component.size() > kMaxComponentBytes) return bad_name(name, "a part of it is longer than 255 bytes");
         if (component == "." || component == "..") return bad_name(name, "it leaves the database directory");
     }
     return components;
@@ -178,8 +183,13 @@ std::string quoted_name(std::string_view name) {
 Result<std::string> file_key(std::string_view name) {
     N4B_TRY(auto components, components_of(name));
     for (auto& component : components) {
-        component = escape(component);
-        if (component.size() > kMaxComponentBytes) return bad_name(name, "too long");
+        auto escaped = escape(component);
+        // Escaping triples what is not ASCII. A digest is no escape, so no other name has the same key.
+        if (escaped.size() > kMaxKeyBytes) {
+            escaped = "%" + sha256(std::as_bytes(std::span(component)));
+            std::replace(escaped.begin(), escaped.end(), ':', '-');
+        }
+        component = std::move(escaped);
     }
     return join(components);
 }

@@ -51,8 +51,9 @@ ArtifactKeys artifact_keys(std::string_view source, std::string_view database, s
                            const ArtifactName& name);
 
 /// The key, below "files/", of a store file that a server named: bytes other than [A-Za-z0-9._-] and a leading '.'
-/// become %XX; '\' counts as '/'. Invalid (SourceProtocolError): empty, absolute, with an empty component, "." or "..",
-/// control characters or NUL, not UTF-8, more than 16 components, a component above 180 bytes once escaped.
+/// become %XX; '\' counts as '/'; a component that is too long once escaped becomes "%sha256-" and its digest. Invalid
+/// (SourceProtocolError): empty, absolute, with an empty component, "." or "..", control characters or NUL, not UTF-8,
+/// more than 16 components, or one above 255 bytes.
 base::Result<std::string> file_key(std::string_view name);
 
 /// The relative path that a file of that name has in a restored store; checked like file_key, but not escaped.
