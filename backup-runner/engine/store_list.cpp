@@ -14,8 +14,22 @@ namespace {
 using base::Result;
 
 /// Without these, Neo4j starts all the same, with an empty store in place of the missing one.
-constexpr std::array<std::string_view, 4> kEssential{"neostore.nodestore.db", "neostore.propertystore.db",
-                                                     "neostore.relationshipstore.db", kNeostore};
+/// The label scan store is none of them: it is built anew.
+constexpr std::array<std::string_view, 15> kEssential{"neostore.nodestore.db",
+                                                      "neostore.nodestore.db.labels",
+                                                      "neostore.propertystore.db",
+                                                      "neostore.propertystore.db.arrays",
+                                                      "neostore.propertystore.db.index",
+                                                      "neostore.propertystore.db.index.keys",
+                                                      "neostore.propertystore.db.strings",
+                                                      "neostore.relationshipstore.db",
+                                                      "neostore.relationshipgroupstore.db",
+                                                      "neostore.relationshiptypestore.db",
+                                                      "neostore.relationshiptypestore.db.names",
+                                                      "neostore.labeltokenstore.db",
+                                                      "neostore.labeltokenstore.db.names",
+                                                      "neostore.schemastore.db",
+                                                      kNeostore};
 /// Without either, counts are taken from the stores before recovery, and stay wrong (transaction-log format 11).
 constexpr std::array<std::string_view, 2> kCounts{"neostore.counts.db.a", "neostore.counts.db.b"};
 /// The largest files of a typical store.

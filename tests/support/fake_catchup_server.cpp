@@ -1,6 +1,7 @@
 #include "tests/support/fake_catchup_server.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "backup-runner/catchup/decoder.hpp"
 #include "backup-runner/catchup/handshake.hpp"
@@ -97,6 +98,13 @@ private:
     bool reset_ = false;
 };
 
+catchup::Bytes& FakeCatchupServer::store_file(const std::string& name) {
+    for (auto& [listed, contents] : store_files) {
+        if (listed == name) return contents;
+    }
+    std::abort();  // A misspelt name.
+}
+
 FakeCatchupServer::FakeCatchupServer() {
     atomic_files = {{"neostore.counts.db.a", Bytes(96)}, {"schema/index/lucene/1/segments_1", Bytes(3)}};
     Bytes neostore(8192);
@@ -111,6 +119,17 @@ FakeCatchupServer::FakeCatchupServer() {
     store_files = {{"neostore.nodestore.db", Bytes(20000, std::byte{7})},
                    {"neostore.propertystore.db", Bytes(16384, std::byte{8})},
                    {"neostore.relationshipstore.db", {}},
+                   {"neostore.nodestore.db.labels", {}},
+                   {"neostore.propertystore.db.arrays", {}},
+                   {"neostore.propertystore.db.index", {}},
+                   {"neostore.propertystore.db.index.keys", {}},
+                   {"neostore.propertystore.db.strings", {}},
+                   {"neostore.relationshipgroupstore.db", {}},
+                   {"neostore.relationshiptypestore.db", {}},
+                   {"neostore.relationshiptypestore.db.names", {}},
+                   {"neostore.labeltokenstore.db", {}},
+                   {"neostore.labeltokenstore.db.names", {}},
+                   {"neostore.schemastore.db", {}},
                    {"neostore.counts.db.a", Bytes(1)},
                    {"neostore", neostore}};
 }

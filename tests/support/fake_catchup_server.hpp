@@ -23,6 +23,8 @@ public:
     txlog::StoreId id{.creation_time = 10, .random = 20, .upgrade_time = 10, .upgrade_transaction = 1};
     std::map<std::string, catchup::Bytes> atomic_files{};
     std::vector<std::pair<std::string, catchup::Bytes>> store_files{};  ///< As listed; `neostore` last.
+    /// The contents of a store file that it lists.
+    catchup::Bytes& store_file(const std::string& name);
     std::int64_t checkpoint = 5;
     std::atomic<std::int64_t> last_committed = 9;
     std::int64_t pulled_to = INT64_MAX;       ///< The log it sends ends here, whatever it has committed.

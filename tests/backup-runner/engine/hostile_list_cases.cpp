@@ -36,8 +36,15 @@ Arrange names(std::vector<std::string> files) {
 }
 
 std::vector<std::string> all_and(std::string more) {
-    return {std::move(more), "neostore.nodestore.db", "neostore.propertystore.db", "neostore.relationshipstore.db",
-            "neostore"};
+    std::vector<std::string> files{std::move(more)};
+    for (const auto& [name, contents] : FakeCatchupServer().store_files) files.push_back(name);
+    return files;
+}
+
+std::vector<std::string> all_but(const std::string& missing) {
+    auto files = all_and(missing);
+    std::erase(files, missing);
+    return files;
 }
 
 Arrange checkpoint(std::int64_t transaction) {
@@ -138,10 +145,10 @@ std::vector<HostileCase> list_cases() {
         {"CheckpointNegative", kWrong, "checkpoint -1", checkpoint(-1)},
         {"CheckpointBeyondAnyTransaction", kWrong, "checkpoint 9223372036854775807", checkpoint(INT64_MAX)},
         {"CheckpointInTheFuture", Reason::kSourceBehind, "below its own checkpoint 1000", checkpoint(1000)},
-        {"WithoutNeostore", kWrong, "lacks neostore",
-         names({"neostore.nodestore.db", "neostore.propertystore.db", "neostore.relationshipstore.db"})},
-        {"WithoutNodes", kWrong, "lacks neostore.nodestore.db",
-         names({"neostore.propertystore.db", "neostore.relationshipstore.db", "neostore"})},
+        {"WithoutNeostore", kWrong, "lacks neostore", names(all_but("neostore"))},
+        {"WithoutNodes", kWrong, "lacks neostore.nodestore.db", names(all_but("neostore.nodestore.db"))},
+        {"WithoutStrings", kWrong, "lacks neostore.propertystore.db.strings",
+         names(all_but("neostore.propertystore.db.strings"))},
         {"WithoutCounts", kWrong, "lacks neostore.counts.db.a",
          [](FakeCatchupServer& content, ScriptedPeer&) {
              content.atomic_files.clear();

@@ -231,8 +231,7 @@ TEST_F(SourcesTest, RefusesServersOfDifferentDatabases) {
 
 TEST_F(SourcesTest, HoldsBackFilesButNotWhatComesUnderTheCheckpointLock) {
     first_.atomic_files["big"] = catchup::Bytes(1 << 20);
-    first_.store_files.insert(first_.store_files.begin(),
-                              {"neostore.propertystore.db.strings", catchup::Bytes(64 * 1024)});
+    first_.store_file("neostore.propertystore.db.strings") = catchup::Bytes(64 * 1024);
     spec_.bandwidth_limit = contract::kMinBandwidth;
     spec_.compression = contract::Compression::kNone;
     const auto start = std::chrono::steady_clock::now();

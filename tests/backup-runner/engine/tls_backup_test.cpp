@@ -25,8 +25,7 @@ using testing::TlsPeer;
 class TlsBackupTest : public ::testing::Test {
 protected:
     TlsBackupTest() {
-        server_.store_files.insert(server_.store_files.begin(),
-                                   {"neostore.propertystore.db.strings", catchup::Bytes(3'000'000, std::byte{9})});
+        server_.store_file("neostore.propertystore.db.strings") = catchup::Bytes(3'000'000, std::byte{9});
     }
 
     contract::RunReport back_up(const TlsPeer& peer, const Identity& client) {
