@@ -53,6 +53,21 @@ enum class Reason {
     kServerCertificateUntrusted,  ///< No trusted certificate leads to it, or it is not made for this.
     kServerCertificateRevoked,
     kServerNameMismatch,  ///< The source's certificate is for other names.
+    // Outcomes of object storage that the runner reports.
+    kStorageUnreachable,           ///< No connection to the object storage's endpoint.
+    kStorageNameNotResolved,       ///< DNS doesn't know the endpoint's host.
+    kStorageProxyFailed,           ///< The proxy can't be reached or refuses to connect us.
+    kStorageThrottled,             ///< The object storage asks us to slow down, retries included.
+    kStorageReplyInvalid,          ///< What answers doesn't speak the object storage's protocol.
+    kStorageCertificateInvalid,    ///< The object storage's certificate is not trusted, out of date or for other names.
+    kBucketNotFound,               ///< The object storage has no such bucket.
+    kStorageAccessDenied,          ///< The object storage denies an operation, which the message names.
+    kStorageCredentialsInvalid,    ///< Our credentials are missing or incomplete.
+    kStorageCredentialsRejected,   ///< The object storage doesn't know the key, or the session token is over.
+    kStorageSignatureMismatch,     ///< The object storage computes another signature: a wrong secret.
+    kStorageRegionWrong,           ///< The bucket lies in another region or behind another endpoint.
+    kStorageClockSkewed,           ///< Our clock is too far from the object storage's.
+    kStorageOperationUnsupported,  ///< The object storage doesn't know an operation or a header that is needed.
     // Outcomes that only the operator can see.
     kStorageNotFound,  ///< No Neo4jBackupStorage of that name.
     kStorageNotReady,  ///< The storage exists, but its claim does not.

@@ -32,6 +32,15 @@ ExitCode exit_code_of(base::Reason reason) {
         case Reason::kStorageFull:
         case Reason::kStorageReadOnly:
         case Reason::kStoragePermission:
+        case Reason::kStorageCertificateInvalid:
+        case Reason::kBucketNotFound:
+        case Reason::kStorageAccessDenied:
+        case Reason::kStorageCredentialsInvalid:
+        case Reason::kStorageCredentialsRejected:
+        case Reason::kStorageSignatureMismatch:
+        case Reason::kStorageRegionWrong:
+        case Reason::kStorageClockSkewed:
+        case Reason::kStorageOperationUnsupported:
         case Reason::kArtifactNotSupported:
         case Reason::kArtifactNotFound:
         case Reason::kMemoryLimitTooSmall:
@@ -52,6 +61,11 @@ ExitCode exit_code_of(base::Reason reason) {
         case Reason::kSourceBehind:
         case Reason::kNoReadReplica:
         case Reason::kCopyInconsistent:
+        case Reason::kStorageUnreachable:
+        case Reason::kStorageNameNotResolved:
+        case Reason::kStorageProxyFailed:
+        case Reason::kStorageThrottled:
+        case Reason::kStorageReplyInvalid:
         case Reason::kStorageUnavailable:
         case Reason::kArtifactConflict:
         case Reason::kAttemptDeadlineExceeded:

@@ -66,6 +66,35 @@ std::string_view advice(base::Reason reason) {
             return "Check the volume and the node it hangs on.";
         case Reason::kStoragePermission:
             return "Let spec.runner.securityContext of the storage (runAsUser, fsGroup) fit the volume's owner.";
+        case Reason::kStorageUnreachable:
+            return "Check the storage's endpoint and that runner pods may reach it (network policies).";
+        case Reason::kStorageNameNotResolved:
+            return "Check the host name of the storage's endpoint.";
+        case Reason::kStorageProxyFailed:
+            return "Check HTTPS_PROXY and NO_PROXY of the runner and the proxy's log.";
+        case Reason::kStorageThrottled:
+            return "Raise the storage's request limits, or run fewer backups at once.";
+        case Reason::kStorageReplyInvalid:
+            return "Check that the endpoint is the object storage's API (not its console), and what stands between.";
+        case Reason::kStorageCertificateInvalid:
+            return "Give the storage the CA bundle that signed its certificate; check names, dates and clocks.";
+        case Reason::kBucketNotFound:
+            return "Create the bucket, or correct its name and the endpoint.";
+        case Reason::kStorageAccessDenied:
+            return "Allow the operation in the policy of the key or of the bucket.";
+        case Reason::kStorageCredentialsInvalid:
+            return "Put the access key id and the secret access key under the names in docs/object-storage.md into the "
+                   "Secret.";
+        case Reason::kStorageCredentialsRejected:
+            return "Renew the credentials in the Secret.";
+        case Reason::kStorageSignatureMismatch:
+            return "Check the secret access key, line ends included, and proxies that rewrite requests.";
+        case Reason::kStorageRegionWrong:
+            return "Set the region or the endpoint that the message names.";
+        case Reason::kStorageClockSkewed:
+            return "Set the node's or the storage's clock (NTP).";
+        case Reason::kStorageOperationUnsupported:
+            return "Use another storage, or a later version of it; docs/object-storage.md says what is needed.";
         case Reason::kArtifactConflict:
             return "Another writer works on the same chain.";
         case Reason::kArtifactDamaged:

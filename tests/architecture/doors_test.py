@@ -20,10 +20,14 @@ DOORS = {
     "backup-runner/catchup": {"common/base", "backup-runner/txlog", "backup-runner/net"},
     "backup-runner/archive": {"common/base"},
     "backup-runner/storage": {"common/base"},
+    "backup-runner/s3": {"common/base"},
+    "backup-runner/object_store": {"common/base", "backup-runner/s3", "backup-runner/storage"},
     "backup-runner/engine": {"common/base", "common/contract", "backup-runner/catchup", "backup-runner/txlog",
-                             "backup-runner/net", "backup-runner/archive", "backup-runner/storage"},
+                             "backup-runner/net", "backup-runner/archive", "backup-runner/storage",
+                             "backup-runner/object_store"},
     "backup-runner/app": {"common/base", "common/contract", "common/httpd", "backup-runner/engine",
-                          "backup-runner/storage", "backup-runner/net"},
+                          "backup-runner/storage", "backup-runner/net", "backup-runner/object_store",
+                          "backup-runner/s3"},
     "backup-runner": {"backup-runner/app", "common/contract", "common/process"},
     "common/process": set(),
     "operator/telemetry": {"common/base"},
@@ -48,7 +52,8 @@ DOORS = {
 FOREIGN = {
     r"<boost/": {"backup-runner/net", "common/httpd", "operator/http"},
     r"<CLI/": {"backup-runner/app", "operator/app"},
-    r"<openssl/": {"backup-runner/archive", "backup-runner/net", "operator/http", "operator/kube"},
+    r"<curl/": {"backup-runner/object_store"},
+    r"<openssl/": {"backup-runner/archive", "backup-runner/net", "backup-runner/s3", "operator/http", "operator/kube"},
     r"<zstd": {"backup-runner/archive"},
     r"<nlohmann/(?!json_fwd)": {"common/base"},
     r"<cpprest/": {"operator/http"},
@@ -58,7 +63,8 @@ FOREIGN = {
     r"<spdlog/": {"operator/telemetry"},
 }
 # Pure rooms: no thread, socket, file, environment or clock. (archive's compressor and digest only compute.)
-PURE = {"common/contract", "backup-runner/txlog", "backup-runner/archive", "operator/api", "operator/run"}
+PURE = {"common/contract", "backup-runner/txlog", "backup-runner/archive", "backup-runner/s3", "operator/api",
+        "operator/run"}
 IMPURE = re.compile(r"<(thread|mutex|fstream|filesystem|unistd\.h|sys/.*|fcntl\.h|random)>|steady_clock::now|"
                     r"system_clock::now|getenv")
 
