@@ -10,7 +10,9 @@
 #include <system_error>
 #include <utility>
 
+#include "backup-runner/storage/descriptor.hpp"
 #include "backup-runner/storage/storage.hpp"
+#include "backup-runner/storage/volume_error.hpp"
 
 namespace n4b::storage {
 namespace {
@@ -25,28 +27,6 @@ constexpr mode_t kFileMode = 0640;
 /// older is waited for and leaves the page cache: it is read again by nobody here, the database on the same node has
 /// better use for the memory, and pages that are used again cost less than fresh ones (a third of the time of a copy).
 constexpr std::int64_t kWriteBackBytes = std::int64_t{8} * 1024 * 1024;
-
-tl::unexpected<base::Error> failure(int error, std::string_view what, const std::string& path) {
-    const auto text = fmt::format("{} {}: {}", what, path, std::generic_category().message(error));
-    switch (error) {
-        case ENOSPC:
-        case EDQUOT:
-        case EFBIG:
-            return base::fail(ErrorCode::kFailedPrecondition, Reason::kStorageFull, text);
-        case EROFS:
-            return base::fail(ErrorCode::kFailedPrecondition, Reason::kStorageReadOnly, text);
-        case EACCES:
-        case EPERM:
-            return base::fail(ErrorCode::kPermissionDenied, Reason::kStoragePermission, text);
-        case EEXIST:
-            return base::fail(ErrorCode::kAlreadyExists, Reason::kArtifactConflict, text);
-        case ENOENT:
-        case ENOTDIR:
-            return base::fail(ErrorCode::kNotFound, Reason::kStorageUnavailable, text);
-        default:
-            return base::fail(ErrorCode::kUnavailable, Reason::kStorageUnavailable, text);
-    }
-}
 
 /// What file systems without hard links answer to link(): FAT, some network and FUSE ones.
 bool has_no_links(int error) {
@@ -63,7 +43,7 @@ bool has_no_write_back(int error) {
 Result<void> rename_to_free_name(const std::string& source, const std::string& target) {
     if (::renameat2(AT_FDCWD, source.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) == 0) return {};
     const int error = errno;
-    if (error != EINVAL && error != ENOSYS) return failure(error, "rename", target);
+    if (error != EINVAL && error != ENOSYS) return volume_failure(error, "rename", target);
     return base::fail(ErrorCode::kUnavailable, Reason::kStorageUnavailable,
                       fmt::format("give {} its name: the file system has neither hard links nor a rename that replaces "
                                   "nothing; use another volume",
@@ -91,24 +71,6 @@ int sync(int fd) {
     return uninterrupted([fd] { return ::fsync(fd); });
 }
 
-/// An open file descriptor, closed with its owner.
-class Descriptor {
-public:
-    explicit Descriptor(int fd) : fd_(fd) {}
-    ~Descriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    Descriptor& operator=(Descriptor&&) = delete;
-    [[nodiscard]] int get() const { return fd_; }
-    int release() { return std::exchange(fd_, -1); }
-
-private:
-    int fd_;
-};
-
 class VolumeWriter final : public Writer {
 public:
     VolumeWriter(Descriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
@@ -122,7 +84,7 @@ public:
         while (!bytes.empty()) {
             const ssize_t n = ::write(fd_.get(), bytes.data(), bytes.size());
             if (n < 0 && errno == EINTR) continue;
-            if (n <= 0) return failure(n < 0 ? errno : EIO, "write", path_);
+            if (n <= 0) return volume_failure(n < 0 ? errno : EIO, "write", path_);
             bytes = bytes.subspan(static_cast<std::size_t>(n));
             written_ += n;
         }
@@ -130,10 +92,10 @@ public:
     }
 
     Result<void> finish() override {
-        if (sync(fd_.get()) != 0) return failure(errno, "fsync", path_);
+        if (sync(fd_.get()) != 0) return volume_failure(errno, "fsync", path_);
         ::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_DONTNEED);
         // Durable already; an interrupted close has closed (Linux).
-        if (::close(fd_.release()) != 0 && errno != EINTR) return failure(errno, "close", path_);
+        if (::close(fd_.release()) != 0 && errno != EINTR) return volume_failure(errno, "close", path_);
         finished_ = true;
         return {};
     }
@@ -148,7 +110,7 @@ private:
                     fd_.get(), dropped_, started_ - dropped_,
                     SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
             });
-            if (done != 0 && !has_no_write_back(errno)) return failure(errno, "write back", path_);
+            if (done != 0 && !has_no_write_back(errno)) return volume_failure(errno, "write back", path_);
             ::posix_fadvise(fd_.get(), dropped_, started_ - dropped_, POSIX_FADV_DONTNEED);
         }
         dropped_ = started_;
@@ -172,7 +134,7 @@ public:
         for (;;) {
             const ssize_t n = ::read(fd_.get(), into.data(), into.size());
             if (n >= 0) return static_cast<std::size_t>(n);
-            if (errno != EINTR) return failure(errno, "read", path_);
+            if (errno != EINTR) return volume_failure(errno, "read", path_);
         }
     }
 
@@ -189,7 +151,7 @@ public:
     /// Gives a file or directory of ours to its owner.
     Result<void> give(const std::string& path) const {
         if (!owner_ || ::lchown(path.c_str(), owner_->user, owner_->group) == 0) return {};
-        return failure(errno, fmt::format("give to {}:{}", owner_->user, owner_->group), path);
+        return volume_failure(errno, fmt::format("give to {}:{}", owner_->user, owner_->group), path);
     }
 
     Result<void> make_directories(std::string_view key) override {
@@ -201,22 +163,22 @@ public:
                 N4B_TRY_VOID(give(path));
                 N4B_TRY_VOID(sync_parent(key.substr(0, end)));
             } else if (errno == ENOTDIR) {
-                return failure(EEXIST, "create the directory", path);
+                return volume_failure(EEXIST, "create the directory", path);
             } else if (errno != EEXIST) {
-                return failure(errno, "create the directory", path);
+                return volume_failure(errno, "create the directory", path);
             }
         }
         struct stat status {};
         const auto path = path_of(key);
-        if (::stat(path.c_str(), &status) != 0) return failure(errno, "stat", path);
-        if (!S_ISDIR(status.st_mode)) return failure(EEXIST, "create the directory", path);
+        if (::stat(path.c_str(), &status) != 0) return volume_failure(errno, "stat", path);
+        if (!S_ISDIR(status.st_mode)) return volume_failure(EEXIST, "create the directory", path);
         return {};
     }
 
     Result<std::unique_ptr<Writer>> create(std::string_view key) override {
         auto path = path_of(key);
         Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kFileMode));
-        if (fd.get() < 0) return failure(errno, "create", path);
+        if (fd.get() < 0) return volume_failure(errno, "create", path);
         // At once, so that the sync of the contents makes the owner durable as well.
         N4B_TRY_VOID(give(path));
         return std::make_unique<VolumeWriter>(std::move(fd), std::move(path));
@@ -233,10 +195,10 @@ public:
                 return sync_parent(to);
             }
             // A network file system sends a call again whose answer was lost: the second finds what the first has made.
-            if (error != EEXIST || !are_one_file(source, target)) return failure(error, "link", target);
+            if (error != EEXIST || !are_one_file(source, target)) return volume_failure(error, "link", target);
         }
         N4B_TRY_VOID(sync_parent(to));
-        if (::unlink(source.c_str()) != 0 && errno != ENOENT) return failure(errno, "unlink", source);
+        if (::unlink(source.c_str()) != 0 && errno != ENOENT) return volume_failure(errno, "unlink", source);
         return {};
     }
 
@@ -245,38 +207,38 @@ public:
         const auto target = path_of(to);
         const bool exchanged = ::renameat2(AT_FDCWD, source.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0;
         if (!exchanged && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) {
-            return failure(errno, "exchange", target);
+            return volume_failure(errno, "exchange", target);
         }
         const auto& directory = exchanged ? source : target;
-        if (::rmdir(directory.c_str()) != 0) return failure(errno, "remove", directory);
-        if (!exchanged && ::rename(source.c_str(), target.c_str()) != 0) return failure(errno, "rename", target);
+        if (::rmdir(directory.c_str()) != 0) return volume_failure(errno, "remove", directory);
+        if (!exchanged && ::rename(source.c_str(), target.c_str()) != 0) return volume_failure(errno, "rename", target);
         return sync_parent(to);
     }
 
     Result<void> sync_directory(std::string_view key) override {
         const auto path = path_of(key);
         const Descriptor fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-        if (fd.get() < 0) return failure(errno, "open", path);
+        if (fd.get() < 0) return volume_failure(errno, "open", path);
         // EINVAL: the file system (some network ones) has no such thing for directories; its server does it.
-        if (sync(fd.get()) != 0 && errno != EINVAL) return failure(errno, "fsync", path);
+        if (sync(fd.get()) != 0 && errno != EINVAL) return volume_failure(errno, "fsync", path);
         return {};
     }
 
     Result<void> list(std::string_view key, const std::function<bool(const Entry&)>& take) override {
         const auto path = path_of(key);
         const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), ::closedir);
-        if (!directory) return failure(errno, "list", path);
+        if (!directory) return volume_failure(errno, "list", path);
         for (;;) {
             errno = 0;
             const dirent* member = ::readdir(directory.get());
-            if (member == nullptr && errno != 0) return failure(errno, "list", path);
+            if (member == nullptr && errno != 0) return volume_failure(errno, "list", path);
             if (member == nullptr) return {};
             const std::string_view name = member->d_name;
             if (name == "." || name == "..") continue;
             struct stat status {};
             if (::fstatat(::dirfd(directory.get()), member->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
                 if (errno == ENOENT) continue;
-                return failure(errno, "stat", path + "/" + std::string(name));
+                return volume_failure(errno, "stat", path + "/" + std::string(name));
             }
             const bool is_directory = S_ISDIR(status.st_mode);
             if (!take({.name = std::string(name),
@@ -291,9 +253,9 @@ public:
         auto path = path_of(key);
         // A pipe would block whoever opens it.
         Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-        if (fd.get() < 0) return failure(errno, "open", path);
+        if (fd.get() < 0) return volume_failure(errno, "open", path);
         struct stat status {};
-        if (::fstat(fd.get(), &status) != 0) return failure(errno, "stat", path);
+        if (::fstat(fd.get(), &status) != 0) return volume_failure(errno, "stat", path);
         if (!S_ISREG(status.st_mode)) {
             return base::fail(ErrorCode::kDataLoss, Reason::kArtifactDamaged,
                               fmt::format("{}: found {}, expected a file", path,
@@ -308,12 +270,12 @@ public:
         struct stat status {};
         if (::lstat(path.c_str(), &status) == 0) return true;
         if (errno == ENOENT) return false;
-        return failure(errno, "stat", path);
+        return volume_failure(errno, "stat", path);
     }
 
     Result<void> remove(std::string_view key) override {
         const auto path = path_of(key);
-        if (::unlink(path.c_str()) != 0) return failure(errno, "remove", path);
+        if (::unlink(path.c_str()) != 0) return volume_failure(errno, "remove", path);
         return {};
     }
 
@@ -336,8 +298,8 @@ private:
 
 Result<std::unique_ptr<Storage>> open_volume(const std::string& directory) {
     struct stat status {};
-    if (::stat(directory.c_str(), &status) != 0) return failure(errno, "open the storage directory", directory);
-    if (!S_ISDIR(status.st_mode)) return failure(ENOTDIR, "open the storage directory", directory);
+    if (::stat(directory.c_str(), &status) != 0) return volume_failure(errno, "open the storage directory", directory);
+    if (!S_ISDIR(status.st_mode)) return volume_failure(ENOTDIR, "open the storage directory", directory);
     return std::make_unique<Volume>(directory);
 }
 

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "common/base/clock.hpp"
+#include "common/base/result.hpp"
+
+namespace n4b::object_store {
+
+/// How long a call may take, and who may end it sooner.
+struct Call {
+    base::Deadline deadline = base::Deadline::never();
+    std::stop_token stop{};
+};
+
+enum class Creation {
+    kCreated,
+    kTaken,  ///< Something else has the key.
+};
+
+enum class Removal {
+    kRemoved,  ///< Also when there was nothing.
+    kHidden,   ///< The store keeps versions: what was there can still be had, and takes room.
+};
+
+struct ObjectInfo {
+    std::string key{};
+    std::int64_t bytes = 0;
+    std::optional<base::SystemTime> modified{};  ///< By the store's clock.
+};
+
+/// Room in bytes; what an ordinary user can have.
+struct Space {
+    std::int64_t total = 0;
+    std::int64_t available = 0;
+};
+
+/// Objects by key, on a volume or in a bucket. Keys are relative to the store, with '/' between components, and
+/// checked: no empty component, no "." or "..", at most 900 bytes. Thread-safe.
+///
+/// Every call ends soon after its deadline (Deadline) or a stop (Cancelled), except where the kernel itself hangs at a
+/// volume. Repeats what is worth repeating. Errors carry the reason a user is shown: StorageFull, StorageReadOnly,
+/// StorageUnavailable, StoragePermission on volumes; of object storage also BucketNotFound and every Storage... reason
+/// of its own. Nothing is visible under a key before it is whole and durable.
+class ObjectStore {
+public:
+    virtual ~ObjectStore() = default;
+
+    /// Writes an object only where nothing has the key. Where the answer to an earlier try of the same call was lost,
+    /// an object of the same bytes counts as created. FailedPrecondition or Invalid (StorageOperationUnsupported): the
+    /// store refuses conditional writes. Stores that ignore the condition answer kCreated: nothing that has to be right
+    /// may rest on this.
+    virtual base::Result<Creation> create(std::string_view key, std::span<const std::byte> bytes, const Call& call) = 0;
+
+    /// Writes an object, in place of whatever had the key. Idempotent.
+    virtual base::Result<void> put(std::string_view key, std::span<const std::byte> bytes, const Call& call) = 0;
+
+    /// Reads bytes from `offset` on; returns how many, fewer than `into` has room for only at the object's end, and 0
+    /// beyond it. NotFound (ArtifactNotFound).
+    virtual base::Result<std::size_t> get(std::string_view key, std::int64_t offset, std::span<std::byte> into,
+                                          const Call& call) = 0;
+
+    /// NotFound (ArtifactNotFound).
+    virtual base::Result<ObjectInfo> stat(std::string_view key, const Call& call) = 0;
+
+    /// Calls take with pages of the objects whose keys begin with `prefix` (which need not end at a '/') and follow
+    /// `after`, in byte order of keys; never with an empty page. take returns false to stop. Objects that come or go
+    /// meanwhile may be in it or not.
+    virtual base::Result<void> list(std::string_view prefix, std::string_view after,
+                                    const std::function<bool(std::span<const ObjectInfo>)>& take, const Call& call) = 0;
+
+    /// Removes one object; idempotent.
+    virtual base::Result<Removal> remove(std::string_view key, const Call& call) = 0;
+
+    /// The store's clock.
+    virtual base::Result<base::SystemTime> now(const Call& call) = 0;
+
+    /// Nothing: the store has no such figure.
+    virtual base::Result<std::optional<Space>> space(const Call& call) = 0;
+};
+
+/// Cancelled or Deadline (StorageUnavailable) when the call has to end now; `what` begins the message.
+base::Result<void> check_call(const Call& call, std::string_view what);
+
+/// Objects as files below a directory that is there. Unavailable (StorageUnavailable): it is not.
+base::Result<std::unique_ptr<ObjectStore>> open_volume_store(const std::string& directory);
+
+}  // namespace n4b::object_store

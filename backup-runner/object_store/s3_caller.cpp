@@ -1,0 +1,143 @@
+#include "backup-runner/object_store/s3_caller.hpp"
+
+#include <fmt/format.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+#include "backup-runner/s3/digest.hpp"
+#include "common/base/check.hpp"
+
+namespace n4b::object_store {
+namespace {
+
+using base::ErrorCode;
+using base::Result;
+using std::chrono::milliseconds;
+
+bool is_success(int status) {
+    return status >= 200 && status < 300;
+}
+
+/// Waits, or until a stop.
+void wait_for(milliseconds span, const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any wake;
+    std::unique_lock lock(mutex);
+    wake.wait_for(lock, stop, span, [&] { return stop.stop_requested(); });
+}
+
+/// A storage may repeat what it was sent.
+std::string scrubbed(std::string text, const s3::Credentials& credentials) {
+    for (const auto& secret : {credentials.secret, credentials.session_token}) {
+        if (secret.empty()) continue;
+        for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret)) {
+            text.replace(at, secret.size(), "***");
+        }
+    }
+    return text;
+}
+
+/// Of a request that got no reply at all.
+s3::Failure failure_of_transport(base::Error error, const std::string& what) {
+    const bool again = error.code == ErrorCode::kUnavailable;
+    return {.kind = again ? s3::FailureKind::kTransient : s3::FailureKind::kPermanent, .error = error.wrap(what)};
+}
+
+bool is_answer(s3::FailureKind kind) {
+    return kind == s3::FailureKind::kTaken || kind == s3::FailureKind::kNotFound || kind == s3::FailureKind::kBeyondEnd;
+}
+
+}  // namespace
+
+/// What has happened to one call so far.
+struct S3Caller::Progress {
+    s3::Tries tries{};
+    s3::Credentials credentials{};           ///< Of the last request.
+    std::optional<base::SystemTime> time{};  ///< Of the storage, by the last reply.
+    bool maybe_done = false;
+};
+
+struct S3Caller::Outcome {
+    Received received{};
+    std::optional<s3::Failure> failure{};
+};
+
+Result<S3Answer> S3Caller::perform(const S3Call& s3_call, const Call& call) {
+    const auto what = s3::describe(parts_.location, s3_call.operation);
+    const auto payload_hash = s3::sha256_hex(s3_call.body);
+    Progress progress;
+    progress.tries.max = parts_.max_tries;
+    std::optional<base::Error> last;
+    for (;;) {
+        auto outcome = try_once(s3_call, payload_hash, progress, call);
+        if (!outcome) {
+            // What failed before the deadline says more than that it has passed.
+            if (outcome.error().code != ErrorCode::kDeadline || !last) return base::fail(outcome.error().wrap(what));
+            return base::fail(last->wrap("given up at the deadline"));
+        }
+        if (!outcome->failure) {
+            return S3Answer{.received = std::move(outcome->received), .maybe_done_before = progress.maybe_done};
+        }
+        auto& failure = *outcome->failure;
+        failure.error.message = scrubbed(std::move(failure.error.message), progress.credentials);
+        if (is_answer(failure.kind)) {
+            return S3Answer{.received = std::move(outcome->received),
+                            .refusal = failure.kind,
+                            .maybe_done_before = progress.maybe_done};
+        }
+        ++progress.tries.failures;
+        progress.maybe_done = progress.maybe_done || failure.kind == s3::FailureKind::kTransient;
+        const auto wait = next_wait(failure, progress);
+        if (!wait || *wait >= call.deadline.left()) {
+            const auto tries = progress.tries.failures;
+            if (tries > 1) failure.error.message += fmt::format(" (after {} tries)", tries);
+            return base::fail(std::move(failure.error));
+        }
+        last = std::move(failure.error);
+        wait_for(*wait, call.stop);
+    }
+}
+
+/// An error: the call has to end, or there is nothing to sign with.
+Result<S3Caller::Outcome> S3Caller::try_once(const S3Call& s3_call, const std::string& payload_hash, Progress& progress,
+                                             const Call& call) {
+    N4B_TRY(progress.credentials, parts_.credentials->current());
+    N4B_CHECK(!progress.credentials.key_id.empty(), "credentials are never empty");
+    const auto offset = clock_offset_.load();
+    const auto request = s3::sign(parts_.location, s3_call.operation, payload_hash, progress.credentials,
+                                  parts_.clock->system_now() + offset);
+    auto received = parts_.transport->send(
+        {.request = request, .body = s3_call.body, .into = s3_call.into, .max_reply = s3_call.max_reply}, call);
+    progress.time = std::nullopt;
+    if (!received) {
+        const auto code = received.error().code;
+        if (code == ErrorCode::kCancelled || code == ErrorCode::kDeadline) return base::fail(received.error());
+        return Outcome{.failure =
+                           failure_of_transport(received.error(), s3::describe(parts_.location, s3_call.operation))};
+    }
+    progress.time = s3::time_of(received->reply);
+    Outcome outcome{.received = std::move(*received)};
+    if (!is_success(outcome.received.reply.status)) {
+        outcome.failure = s3::explain(parts_.location, s3_call.operation, outcome.received.reply);
+    }
+    return outcome;
+}
+
+std::optional<milliseconds> S3Caller::next_wait(const s3::Failure& failure, Progress& progress) {
+    auto& tries = progress.tries;
+    if (failure.kind == s3::FailureKind::kCredentials) {
+        const auto now = parts_.credentials->current();
+        tries.credentials_changed = now && *now != progress.credentials;
+    }
+    tries.clock_known = progress.time.has_value();
+    const auto wait = s3::wait_before_retry(failure.kind, tries, failure.error.retry_after, parts_.random());
+    if (wait && failure.kind == s3::FailureKind::kClock) {
+        clock_offset_ = *progress.time - parts_.clock->system_now();
+        tries.clock_used = true;
+    }
+    return wait;
+}
+
+}  // namespace n4b::object_store

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "backup-runner/object_store/s3_store.hpp"
+#include "backup-runner/s3/failure.hpp"
+
+namespace n4b::object_store {
+
+/// A call of the storage, before it is signed and sent.
+struct S3Call {
+    const s3::Operation& operation;
+    std::span<const std::byte> body{};
+    std::span<std::byte> into{};
+    std::size_t max_reply = s3::kMaxErrorBytes;
+};
+
+/// How a call ended that got an answer.
+struct S3Answer {
+    Received received{};
+    std::optional<s3::FailureKind> refusal{};  ///< Taken, NotFound or BeyondEnd; nothing: success.
+    bool maybe_done_before = false;            ///< An earlier try of this call may have done it without an answer.
+};
+
+/// Signs, sends and repeats. Thread-safe.
+class S3Caller {
+public:
+    explicit S3Caller(S3Parts parts) : parts_(std::move(parts)) {}
+
+    /// An answer, or what the storage or the way to it says against it.
+    base::Result<S3Answer> perform(const S3Call& s3_call, const Call& call);
+
+    [[nodiscard]] const s3::Location& location() const { return parts_.location; }
+
+private:
+    struct Progress;
+    struct Outcome;
+    base::Result<Outcome> try_once(const S3Call& s3_call, const std::string& payload_hash, Progress& progress,
+                                   const Call& call);
+    std::optional<std::chrono::milliseconds> next_wait(const s3::Failure& failure, Progress& progress);
+
+    const S3Parts parts_;
+    /// Added to our clock when signing, once the storage has refused our own time.
+    std::atomic<std::chrono::milliseconds> clock_offset_{};
+};
+
+}  // namespace n4b::object_store

@@ -1,0 +1,191 @@
+#include "backup-runner/object_store/s3_store.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "backup-runner/object_store/s3_caller.hpp"
+#include "backup-runner/s3/http_date.hpp"
+#include "backup-runner/s3/percent.hpp"
+
+namespace n4b::object_store {
+namespace {
+
+using base::ErrorCode;
+using base::Reason;
+using base::Result;
+using s3::FailureKind;
+
+constexpr int kPageKeys = 1000;
+constexpr int kPartialContent = 206;
+/// What is compared with an object is read in pieces of so many bytes.
+constexpr std::size_t kCompareBytes = std::size_t{256} * 1024;
+
+tl::unexpected<base::Error> strange(std::string message) {
+    return base::fail(ErrorCode::kInvalid, Reason::kStorageReplyInvalid, std::move(message));
+}
+
+class S3Store final : public ObjectStore {
+public:
+    explicit S3Store(S3Parts parts) : caller_(std::move(parts)) {}
+
+    Result<Creation> create(std::string_view key, std::span<const std::byte> bytes, const Call& call) override {
+        N4B_TRY_VOID(s3::check_key(key));
+        const auto operation = s3::create_object(location(), key);
+        N4B_TRY(const auto answer, caller_.perform({.operation = operation, .body = bytes}, call));
+        if (!answer.refusal) return Creation::kCreated;
+        if (!answer.maybe_done_before) return Creation::kTaken;
+        // The storage may have answered an earlier try with an error after it had stored the object.
+        N4B_TRY(const bool ours, holds(key, bytes, call));
+        return ours ? Creation::kCreated : Creation::kTaken;
+    }
+
+    Result<void> put(std::string_view key, std::span<const std::byte> bytes, const Call& call) override {
+        N4B_TRY_VOID(s3::check_key(key));
+        const auto operation = s3::put_object(location(), key);
+        N4B_TRY(const auto answer, caller_.perform({.operation = operation, .body = bytes}, call));
+        // NotFound without a word about the bucket.
+        if (answer.refusal) return strange(s3::describe(location(), operation) + ": found 404, expected 200");
+        return {};
+    }
+
+    Result<std::size_t> get(std::string_view key, std::int64_t offset, std::span<std::byte> into,
+                            const Call& call) override {
+        N4B_TRY_VOID(s3::check_key(key));
+        if (into.empty()) return 0;
+        const auto operation = s3::get_object(location(), key, offset, static_cast<std::int64_t>(into.size()));
+        N4B_TRY(const auto answer, caller_.perform({.operation = operation, .into = into}, call));
+        if (answer.refusal == FailureKind::kBeyondEnd) return 0;
+        if (answer.refusal) return missing(operation);
+        N4B_TRY_VOID(check_range(operation, answer.received, offset, into.size()));
+        return answer.received.bytes;
+    }
+
+    Result<ObjectInfo> stat(std::string_view key, const Call& call) override {
+        N4B_TRY_VOID(s3::check_key(key));
+        const auto operation = s3::head_object(location(), key);
+        N4B_TRY(const auto answer, caller_.perform({.operation = operation}, call));
+        if (answer.refusal) return missing(operation);
+        const auto length = s3::header_of(answer.received.reply, "content-length");
+        const auto bytes = length ? s3::parse_bytes(*length) : std::nullopt;
+        if (!bytes) return strange(s3::describe(location(), operation) + ": found no Content-Length, expected one");
+        const auto modified = s3::header_of(answer.received.reply, "last-modified");
+        return ObjectInfo{.key = std::string(key),
+                          .bytes = *bytes,
+                          .modified = modified ? s3::parse_http_date(*modified) : std::nullopt};
+    }
+
+    Result<void> list(std::string_view prefix, std::string_view after,
+                      const std::function<bool(std::span<const ObjectInfo>)>& take, const Call& call) override {
+        std::string last = after.empty() ? std::string() : location().prefix + std::string(after);
+        s3::PageStart start{.after = last};
+        for (;;) {
+            N4B_TRY(auto page, list_page(prefix, start, kPageKeys, call));
+            N4B_TRY(const auto objects, next_objects(page, last));
+            if (!objects.empty() && !take(objects)) return {};
+            if (!page.truncated) return {};
+            if (page.continuation == start.continuation) return strange("ListObjectsV2: a page points to itself");
+            start.continuation = std::move(page.continuation);
+        }
+    }
+
+    Result<Removal> remove(std::string_view key, const Call& call) override {
+        N4B_TRY_VOID(s3::check_key(key));
+        const auto operation = s3::delete_object(location(), key);
+        N4B_TRY(const auto answer, caller_.perform({.operation = operation}, call));
+        return s3::header_of(answer.received.reply, "x-amz-delete-marker") == "true" ? Removal::kHidden
+                                                                                     : Removal::kRemoved;
+    }
+
+    Result<base::SystemTime> now(const Call& call) override {
+        const auto operation = s3::list_objects(location(), "", {}, 1);
+        N4B_TRY(const auto answer, caller_.perform({.operation = operation, .max_reply = s3::kMaxListBytes}, call));
+        const auto time = s3::time_of(answer.received.reply);
+        if (!time) return strange(s3::describe(location(), operation) + ": found no Date in the reply, expected one");
+        return *time;
+    }
+
+    Result<std::optional<Space>> space(const Call& /*call*/) override { return std::nullopt; }
+
+private:
+    [[nodiscard]] const s3::Location& location() const { return caller_.location(); }
+
+    tl::unexpected<base::Error> missing(const s3::Operation& operation) const {
+        return base::fail(ErrorCode::kNotFound, Reason::kArtifactNotFound,
+                          s3::describe(location(), operation) + ": there is no such object");
+    }
+
+    Result<void> check_range(const s3::Operation& operation, const Received& received, std::int64_t offset,
+                             std::size_t asked) const {
+        const auto bytes = static_cast<std::int64_t>(received.bytes);
+        const auto what = s3::describe(location(), operation);
+        if (received.reply.status != kPartialContent) {
+            // Some stores answer so when the range is the whole object.
+            if (offset == 0) return {};
+            return base::fail(ErrorCode::kInvalid, Reason::kStorageOperationUnsupported,
+                              fmt::format("{}: found status {}, expected 206: the storage ignores ranges", what,
+                                          received.reply.status));
+        }
+        const auto text = s3::header_of(received.reply, "content-range");
+        const auto range = text ? s3::parse_content_range(*text) : std::nullopt;
+        const bool whole = range && range->first == offset && range->last - range->first + 1 == bytes &&
+                           (received.bytes == asked || range->last + 1 == range->size);
+        if (whole) return {};
+        return strange(fmt::format("{}: found {} bytes with Content-Range \"{}\", expected {} bytes from {}", what,
+                                   bytes, s3::printable(text.value_or("")), asked, offset));
+    }
+
+    Result<s3::ListPage> list_page(std::string_view prefix, const s3::PageStart& start, int keys, const Call& call) {
+        const auto operation = s3::list_objects(location(), prefix, start, keys);
+        N4B_TRY(const auto answer, caller_.perform({.operation = operation, .max_reply = s3::kMaxListBytes}, call));
+        auto page = s3::parse_list(answer.received.reply.body, location().prefix + std::string(prefix));
+        if (!page) return base::fail(page.error().wrap(s3::describe(location(), operation)));
+        return page;
+    }
+
+    /// The objects of a page, which begin beyond `last`; `last` becomes the page's last key.
+    Result<std::vector<ObjectInfo>> next_objects(s3::ListPage& page, std::string& last) const {
+        std::vector<ObjectInfo> objects;
+        objects.reserve(page.objects.size());
+        for (auto& object : page.objects) {
+            if (object.key <= last && !last.empty()) {
+                return strange(fmt::format("ListObjectsV2: found key {} after {}, expected byte order",
+                                           s3::printable(object.key), s3::printable(last)));
+            }
+            last = object.key;
+            // Consoles show folders by empty objects whose keys end with '/'.
+            if (object.key.ends_with('/')) continue;
+            objects.push_back({.key = object.key.substr(location().prefix.size()),
+                               .bytes = object.bytes,
+                               .modified = object.modified});
+        }
+        return objects;
+    }
+
+    /// Whether the object has just these bytes.
+    Result<bool> holds(std::string_view key, std::span<const std::byte> bytes, const Call& call) {
+        N4B_TRY(const auto info, stat(key, call));
+        if (info.bytes != static_cast<std::int64_t>(bytes.size())) return false;
+        std::vector<std::byte> piece(std::min(bytes.size(), kCompareBytes));
+        for (std::size_t offset = 0; offset < bytes.size();) {
+            const auto expected = bytes.subspan(offset, std::min(piece.size(), bytes.size() - offset));
+            const auto into = std::span(piece).first(expected.size());
+            N4B_TRY(const auto n, get(key, static_cast<std::int64_t>(offset), into, call));
+            if (n != expected.size() || !std::equal(expected.begin(), expected.end(), into.begin())) return false;
+            offset += n;
+        }
+        return true;
+    }
+
+    S3Caller caller_;
+};
+
+}  // namespace
+
+std::unique_ptr<ObjectStore> s3_store(S3Parts parts) {
+    return std::make_unique<S3Store>(std::move(parts));
+}
+
+}  // namespace n4b::object_store

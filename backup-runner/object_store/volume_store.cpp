@@ -1,0 +1,279 @@
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "backup-runner/object_store/object_store.hpp"
+#include "backup-runner/s3/location.hpp"
+#include "backup-runner/storage/descriptor.hpp"
+#include "backup-runner/storage/storage.hpp"
+#include "backup-runner/storage/volume_error.hpp"
+
+namespace n4b::object_store {
+namespace {
+
+using base::ErrorCode;
+using base::Reason;
+using base::Result;
+using storage::Descriptor;
+using storage::volume_failure;
+
+/// How the names of files begin that are still being written. They are no keys.
+constexpr std::string_view kUnfinished = ".n4b-unfinished-";
+/// A deadline or a stop is looked at between pieces of so many bytes.
+constexpr std::size_t kPieceBytes = std::size_t{1} << 20U;
+constexpr std::size_t kPageKeys = 1000;
+
+base::SystemTime time_of(const struct stat& status) {
+    const auto since = std::chrono::seconds(status.st_mtim.tv_sec) + std::chrono::nanoseconds(status.st_mtim.tv_nsec);
+    return base::SystemTime(std::chrono::floor<std::chrono::milliseconds>(since));
+}
+
+Result<void> check_volume_key(std::string_view key) {
+    N4B_TRY_VOID(s3::check_key(key));
+    if (key.starts_with(kUnfinished) || key.find("/" + std::string(kUnfinished)) != std::string_view::npos) {
+        return base::fail(
+            ErrorCode::kInvalid, Reason::kInvalidRunSpec,
+            fmt::format("key: found \"{}\", expected no component that begins with {}", key, kUnfinished));
+    }
+    return {};
+}
+
+std::string_view parent_of(std::string_view key) {
+    const auto slash = key.rfind('/');
+    return slash == std::string_view::npos ? std::string_view() : key.substr(0, slash);
+}
+
+/// Walks a directory tree in byte order of keys, and hands out pages.
+class Walk {
+public:
+    Walk(const std::string& root, std::string_view prefix, std::string_view after,
+         const std::function<bool(std::span<const ObjectInfo>)>& take, const Call& call)
+        : root_(root), prefix_(prefix), after_(after), take_(take), call_(call) {}
+
+    Result<void> run() {
+        N4B_TRY(const bool more, visit(""));
+        if (more && !page_.empty()) take_(page_);
+        return {};
+    }
+
+private:
+    struct Member {
+        std::string sort_key;  ///< With a '/' at a directory's end, as its keys have it.
+        std::int64_t bytes;
+        base::SystemTime modified;
+    };
+
+    /// `directory`: empty or ending in '/'. False: take has had enough.
+    Result<bool> visit(const std::string& directory) {
+        N4B_TRY_VOID(check_call(call_, "list " + root_));
+        N4B_TRY(const auto members, read(directory));
+        for (const auto& member : members) {
+            const auto key = directory + member.sort_key;
+            if (key.ends_with('/')) {
+                if (!may_hold_keys(key)) continue;
+                N4B_TRY(const bool more, visit(key));
+                if (!more) return false;
+            } else if (key.starts_with(prefix_) && key > after_) {
+                page_.push_back({.key = key, .bytes = member.bytes, .modified = member.modified});
+                if (page_.size() < kPageKeys) continue;
+                N4B_TRY_VOID(check_call(call_, "list " + root_));
+                if (!take_(page_)) return false;
+                page_.clear();
+            }
+        }
+        return true;
+    }
+
+    [[nodiscard]] bool may_hold_keys(const std::string& directory) const {
+        const bool in_prefix = directory.starts_with(prefix_) || prefix_.starts_with(directory);
+        return in_prefix && (directory > after_ || after_.starts_with(directory));
+    }
+
+    Result<std::vector<Member>> read(const std::string& directory) const {
+        std::vector<Member> members;
+        const auto path = root_ + "/" + directory;
+        const std::unique_ptr<DIR, int (*)(DIR*)> handle(::opendir(path.c_str()), ::closedir);
+        // A directory that has gone since its parent was read holds no objects.
+        if (!handle && errno == ENOENT && !directory.empty()) return members;
+        if (!handle) return volume_failure(errno, "list", path);
+        for (;;) {
+            errno = 0;
+            const dirent* entry = ::readdir(handle.get());
+            if (entry == nullptr && errno != 0) return volume_failure(errno, "list", path);
+            if (entry == nullptr) break;
+            const std::string name = entry->d_name;
+            // mkfs makes lost+found, which only root may read.
+            const bool foreign = directory.empty() && name == "lost+found";
+            if (name == "." || name == ".." || foreign || name.starts_with(kUnfinished)) continue;
+            struct stat status {};
+            if (::fstatat(::dirfd(handle.get()), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+                if (errno == ENOENT) continue;
+                return volume_failure(errno, "stat", path + name);
+            }
+            if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode)) continue;
+            members.push_back({.sort_key = S_ISDIR(status.st_mode) ? name + "/" : name,
+                               .bytes = status.st_size,
+                               .modified = time_of(status)});
+        }
+        std::sort(members.begin(), members.end(), [](const auto& a, const auto& b) { return a.sort_key < b.sort_key; });
+        return members;
+    }
+
+    const std::string& root_;
+    const std::string prefix_;
+    const std::string after_;
+    const std::function<bool(std::span<const ObjectInfo>)>& take_;
+    const Call& call_;
+    std::vector<ObjectInfo> page_{};
+};
+
+class VolumeStore final : public ObjectStore {
+public:
+    VolumeStore(std::string root, std::unique_ptr<storage::Storage> files)
+        : root_(std::move(root)), files_(std::move(files)), salt_(std::random_device{}()) {}
+
+    Result<Creation> create(std::string_view key, std::span<const std::byte> bytes, const Call& call) override {
+        N4B_TRY(const auto unfinished, write(key, bytes, call));
+        const auto published = files_->publish(unfinished, key);
+        if (published) return Creation::kCreated;
+        ::unlink(path_of(unfinished).c_str());
+        if (published.error().code == ErrorCode::kAlreadyExists) return Creation::kTaken;
+        return base::fail(published.error());
+    }
+
+    Result<void> put(std::string_view key, std::span<const std::byte> bytes, const Call& call) override {
+        N4B_TRY(const auto unfinished, write(key, bytes, call));
+        if (::rename(path_of(unfinished).c_str(), path_of(key).c_str()) != 0) {
+            const int error = errno;
+            ::unlink(path_of(unfinished).c_str());
+            return volume_failure(error, "rename", path_of(key));
+        }
+        return files_->sync_directory(parent_of(key));
+    }
+
+    Result<std::size_t> get(std::string_view key, std::int64_t offset, std::span<std::byte> into,
+                            const Call& call) override {
+        N4B_TRY_VOID(check_volume_key(key));
+        const auto path = path_of(key);
+        N4B_TRY_VOID(check_call(call, "read " + path));
+        // A pipe would block whoever opens it.
+        const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+        if (file.get() < 0) return missing_or_failed(errno, "open", path);
+        std::size_t done = 0;
+        while (done < into.size()) {
+            if (done > 0) N4B_TRY_VOID(check_call(call, "read " + path));
+            const auto piece = std::min(into.size() - done, kPieceBytes);
+            const ssize_t n = ::pread(file.get(), into.data() + done, piece, offset + static_cast<std::int64_t>(done));
+            if (n < 0 && errno == EINTR) continue;
+            if (n < 0) return volume_failure(errno, "read", path);
+            if (n == 0) break;
+            done += static_cast<std::size_t>(n);
+        }
+        return done;
+    }
+
+    Result<ObjectInfo> stat(std::string_view key, const Call& call) override {
+        N4B_TRY_VOID(check_volume_key(key));
+        const auto path = path_of(key);
+        N4B_TRY_VOID(check_call(call, "stat " + path));
+        struct stat status {};
+        if (::lstat(path.c_str(), &status) != 0) return missing_or_failed(errno, "stat", path);
+        if (!S_ISREG(status.st_mode)) return missing_or_failed(ENOENT, "stat", path);
+        return ObjectInfo{.key = std::string(key), .bytes = status.st_size, .modified = time_of(status)};
+    }
+
+    Result<void> list(std::string_view prefix, std::string_view after,
+                      const std::function<bool(std::span<const ObjectInfo>)>& take, const Call& call) override {
+        return Walk(root_, prefix, after, take, call).run();
+    }
+
+    Result<Removal> remove(std::string_view key, const Call& call) override {
+        N4B_TRY_VOID(check_volume_key(key));
+        const auto path = path_of(key);
+        N4B_TRY_VOID(check_call(call, "remove " + path));
+        if (::unlink(path.c_str()) != 0) {
+            if (errno == ENOENT || errno == ENOTDIR) return Removal::kRemoved;
+            return volume_failure(errno, "remove", path);
+        }
+        N4B_TRY_VOID(files_->sync_directory(parent_of(key)));
+        return Removal::kRemoved;
+    }
+
+    /// The time that the file system, on network ones the server, gives to a file that is written.
+    Result<base::SystemTime> now(const Call& call) override {
+        N4B_TRY(const auto unfinished, write_unfinished("", std::as_bytes(std::span("t", 1)), call));
+        const auto path = path_of(unfinished);
+        struct stat status {};
+        const int error = ::stat(path.c_str(), &status) == 0 ? 0 : errno;
+        ::unlink(path.c_str());
+        if (error != 0) return volume_failure(error, "stat", path);
+        return time_of(status);
+    }
+
+    Result<std::optional<Space>> space(const Call& call) override {
+        N4B_TRY_VOID(check_call(call, "free space of " + root_));
+        struct statvfs status {};
+        if (::statvfs(root_.c_str(), &status) != 0) return volume_failure(errno, "free space of", root_);
+        const auto unit = static_cast<std::int64_t>(status.f_frsize);
+        return Space{.total = static_cast<std::int64_t>(status.f_blocks) * unit,
+                     .available = static_cast<std::int64_t>(status.f_bavail) * unit};
+    }
+
+private:
+    [[nodiscard]] std::string path_of(std::string_view key) const { return root_ + "/" + std::string(key); }
+
+    static tl::unexpected<base::Error> missing_or_failed(int error, std::string_view what, const std::string& path) {
+        if (error != ENOENT && error != ENOTDIR) return volume_failure(error, what, path);
+        return base::fail(ErrorCode::kNotFound, Reason::kArtifactNotFound, path + ": there is no such object");
+    }
+
+    /// A durable file beside the key's place, under a name that is no key; returns its own key.
+    Result<std::string> write(std::string_view key, std::span<const std::byte> bytes, const Call& call) {
+        N4B_TRY_VOID(check_volume_key(key));
+        N4B_TRY_VOID(check_call(call, "write " + path_of(key)));
+        if (!parent_of(key).empty()) N4B_TRY_VOID(files_->make_directories(parent_of(key)));
+        return write_unfinished(parent_of(key), bytes, call);
+    }
+
+    Result<std::string> write_unfinished(std::string_view directory, std::span<const std::byte> bytes,
+                                         const Call& call) {
+        auto name =
+            fmt::format("{}{}{}{:08x}-{}", directory, directory.empty() ? "" : "/", kUnfinished, salt_, ++count_);
+        N4B_TRY(const auto writer, files_->create(name));
+        while (!bytes.empty()) {
+            N4B_TRY_VOID(check_call(call, "write " + path_of(name)));
+            const auto piece = bytes.first(std::min(bytes.size(), kPieceBytes));
+            N4B_TRY_VOID(writer->write(piece));
+            bytes = bytes.subspan(piece.size());
+        }
+        N4B_TRY_VOID(writer->finish());
+        return name;
+    }
+
+    const std::string root_;
+    const std::unique_ptr<storage::Storage> files_;
+    const std::uint32_t salt_;
+    std::atomic<std::uint64_t> count_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ObjectStore>> open_volume_store(const std::string& directory) {
+    auto root = directory;
+    while (root.size() > 1 && root.ends_with('/')) root.pop_back();
+    N4B_TRY(auto files, storage::open_volume(root));
+    return std::make_unique<VolumeStore>(std::move(root), std::move(files));
+}
+
+}  // namespace n4b::object_store

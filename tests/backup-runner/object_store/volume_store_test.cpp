@@ -1,0 +1,116 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+#include "backup-runner/object_store/object_store.hpp"
+#include "tests/support/failing_calls.hpp"
+
+namespace n4b::object_store {
+namespace {
+
+using base::ErrorCode;
+using base::Reason;
+using ::testing::ElementsAre;
+using testing::with_failing_calls;
+
+// Only older architectures have the calls without "at".
+#ifdef SYS_link
+const std::vector<std::pair<long, int>> kNoLinks{{SYS_link, EPERM}, {SYS_linkat, EPERM}};
+const std::vector<std::pair<long, int>> kNoRenames{{SYS_rename, EROFS}, {SYS_renameat, EROFS}};
+#else
+const std::vector<std::pair<long, int>> kNoLinks{{SYS_linkat, EPERM}};
+const std::vector<std::pair<long, int>> kNoRenames{{SYS_renameat, EROFS}, {SYS_renameat2, EROFS}};
+#endif
+
+class VolumeStoreTest : public ::testing::Test {
+protected:
+    VolumeStoreTest() {
+        char pattern[] = "/tmp/n4b-volume-store-XXXXXX";
+        root_ = ::mkdtemp(pattern);
+        store_ = std::move(*open_volume_store(root_));
+    }
+    ~VolumeStoreTest() override { std::filesystem::remove_all(root_); }
+
+    base::Result<void> put(const std::string& key) { return store_->put(key, std::vector<std::byte>(5000), {}); }
+
+    std::vector<std::string> keys() {
+        std::vector<std::string> found;
+        const auto take = [&](auto page) {
+            for (const auto& object : page) found.push_back(object.key);
+            return true;
+        };
+        EXPECT_TRUE(store_->list("", "", take, {}));
+        return found;
+    }
+
+    std::string root_;
+    std::unique_ptr<ObjectStore> store_;
+};
+
+TEST_F(VolumeStoreTest, WhatADeadWriterLeftIsNoObject) {
+    ASSERT_TRUE(put("a/k"));
+    std::ofstream(root_ + "/a/.n4b-unfinished-0000-1") << "half";
+    std::filesystem::create_directory(root_ + "/lost+found");
+    std::ofstream(root_ + "/lost+found/x") << "foreign";
+    EXPECT_THAT(keys(), ElementsAre("a/k"));
+    EXPECT_EQ(store_->stat("a/.n4b-unfinished-0000-1", {}).error().code, ErrorCode::kInvalid);
+}
+
+TEST_F(VolumeStoreTest, AFailedWriteLeavesNothing) {
+    using Calls = std::vector<std::pair<long, int>>;
+    const std::vector<std::pair<Calls, Reason>> cases{{{{SYS_write, ENOSPC}}, Reason::kStorageFull},
+                                                      {{{SYS_fsync, EIO}}, Reason::kStorageUnavailable},
+                                                      {kNoRenames, Reason::kStorageReadOnly}};
+    for (const auto& [calls, reason] : cases) {
+        const auto code = with_failing_calls(calls, [&, expected = reason] {
+            const auto done = put("k");
+            return !done && done.error().reason == expected ? 2 : 1;
+        });
+        EXPECT_EQ(code, 2) << base::to_string(reason);
+        EXPECT_TRUE(std::filesystem::is_empty(root_)) << base::to_string(reason);
+    }
+}
+
+TEST_F(VolumeStoreTest, CreateIsExclusiveWithoutHardLinksToo) {
+    const auto code = with_failing_calls(kNoLinks, [&] {
+        const auto first = store_->create("k", {}, {});
+        const auto second = store_->create("k", std::vector<std::byte>(1), {});
+        return first && second && *first == Creation::kCreated && *second == Creation::kTaken ? 2 : 1;
+    });
+    EXPECT_EQ(code, 2);
+    EXPECT_EQ(store_->stat("k", {})->bytes, 0);
+    EXPECT_THAT(keys(), ElementsAre("k"));
+}
+
+TEST_F(VolumeStoreTest, ADirectoryOrALinkIsNoObject) {
+    ASSERT_TRUE(put("a/k"));
+    std::filesystem::create_symlink(root_ + "/a/k", root_ + "/link");
+    std::vector<std::byte> room(1);
+    EXPECT_EQ(store_->stat("a", {}).error().code, ErrorCode::kNotFound);
+    EXPECT_EQ(store_->stat("link", {}).error().code, ErrorCode::kNotFound);
+    EXPECT_FALSE(store_->get("a", 0, room, {}));
+    EXPECT_FALSE(store_->get("link", 0, room, {}));
+    EXPECT_THAT(keys(), ElementsAre("a/k"));
+}
+
+TEST_F(VolumeStoreTest, TellsItsSpace) {
+    const auto space = store_->space({});
+    ASSERT_TRUE(space);
+    ASSERT_TRUE(*space);
+    EXPECT_GT((*space)->available, 0);
+    EXPECT_LE((*space)->available, (*space)->total);
+}
+
+TEST_F(VolumeStoreTest, ADirectoryThatIsNotThereIsNoStore) {
+    const auto store = open_volume_store(root_ + "/nothing");
+    ASSERT_FALSE(store);
+    EXPECT_EQ(store.error().reason, Reason::kStorageUnavailable);
+}
+
+}  // namespace
+}  // namespace n4b::object_store
