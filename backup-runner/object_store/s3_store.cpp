@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 #include <vector>
 
@@ -36,6 +37,7 @@ public:
         const auto operation = s3::create_object(location(), key);
         N4B_TRY(const auto answer, caller_.perform({.operation = operation, .body = bytes}, call));
         if (!answer.refusal) return Creation::kCreated;
+        if (answer.refusal != FailureKind::kTaken) return unexpected(operation, answer);
         if (!answer.maybe_done_before) return Creation::kTaken;
         // The storage may have answered an earlier try with an error after it had stored the object.
         N4B_TRY(const bool ours, holds(key, bytes, call));
@@ -46,8 +48,7 @@ public:
         N4B_TRY_VOID(s3::check_key(key));
         const auto operation = s3::put_object(location(), key);
         N4B_TRY(const auto answer, caller_.perform({.operation = operation, .body = bytes}, call));
-        // NotFound without a word about the bucket.
-        if (answer.refusal) return strange(s3::describe(location(), operation) + ": found 404, expected 200");
+        if (answer.refusal) return unexpected(operation, answer);
         return {};
     }
 
@@ -66,7 +67,13 @@ public:
     Result<ObjectInfo> stat(std::string_view key, const Call& call) override {
         N4B_TRY_VOID(s3::check_key(key));
         const auto operation = s3::head_object(location(), key);
-        N4B_TRY(const auto answer, caller_.perform({.operation = operation}, call));
+        N4B_TRY(auto answer, caller_.perform({.operation = operation}, call));
+        if (answer.refusal) {
+            // Without a body, an unknown bucket or key id looks like a missing object; the answer to GET tells which.
+            std::array<std::byte, 1> byte{};
+            N4B_TRY([[maybe_unused]] const auto n, get(key, 0, byte, call));
+            N4B_TRY(answer, caller_.perform({.operation = operation}, call));
+        }
         if (answer.refusal) return missing(operation);
         const auto length = s3::header_of(answer.received.reply, "content-length");
         const auto bytes = length ? s3::parse_bytes(*length) : std::nullopt;
@@ -95,6 +102,8 @@ public:
         N4B_TRY_VOID(s3::check_key(key));
         const auto operation = s3::delete_object(location(), key);
         N4B_TRY(const auto answer, caller_.perform({.operation = operation}, call));
+        const bool done = !answer.refusal || answer.refusal == FailureKind::kNotFound;
+        if (!done) return unexpected(operation, answer);
         return s3::header_of(answer.received.reply, "x-amz-delete-marker") == "true" ? Removal::kHidden
                                                                                      : Removal::kRemoved;
     }
@@ -102,6 +111,7 @@ public:
     Result<base::SystemTime> now(const Call& call) override {
         const auto operation = s3::list_objects(location(), "", {}, 1);
         N4B_TRY(const auto answer, caller_.perform({.operation = operation, .max_reply = s3::kMaxListBytes}, call));
+        if (answer.refusal) return unexpected(operation, answer);
         const auto time = s3::time_of(answer.received.reply);
         if (!time) return strange(s3::describe(location(), operation) + ": found no Date in the reply, expected one");
         return *time;
@@ -115,6 +125,12 @@ private:
     tl::unexpected<base::Error> missing(const s3::Operation& operation) const {
         return base::fail(ErrorCode::kNotFound, Reason::kArtifactNotFound,
                           s3::describe(location(), operation) + ": there is no such object");
+    }
+
+    /// An answer that belongs to another operation.
+    tl::unexpected<base::Error> unexpected(const s3::Operation& operation, const S3Answer& answer) const {
+        return strange(fmt::format("{}: found status {}, expected success", s3::describe(location(), operation),
+                                   answer.received.reply.status));
     }
 
     Result<void> check_range(const s3::Operation& operation, const Received& received, std::int64_t offset,
@@ -140,6 +156,7 @@ private:
     Result<s3::ListPage> list_page(std::string_view prefix, const s3::PageStart& start, int keys, const Call& call) {
         const auto operation = s3::list_objects(location(), prefix, start, keys);
         N4B_TRY(const auto answer, caller_.perform({.operation = operation, .max_reply = s3::kMaxListBytes}, call));
+        if (answer.refusal) return unexpected(operation, answer);
         auto page = s3::parse_list(answer.received.reply.body, location().prefix + std::string(prefix));
         if (!page) return base::fail(page.error().wrap(s3::describe(location(), operation)));
         return page;

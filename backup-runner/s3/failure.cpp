@@ -66,6 +66,7 @@ constexpr auto kCodes = std::to_array<std::pair<std::string_view, Meaning>>({
     {"InvalidTokenId", kRejected},  // MinIO
     {"TokenRefreshRequired", kRejected},
     {"InvalidAccessKeyId", kRejected},
+    {"XAdminUserNotFound", kRejected},  // versitygw, with status 404
     {"SignatureDoesNotMatch", kSignature},
     {"RequestTimeTooSkewed", kClock},
     {"RequestExpired", kClock},
@@ -121,7 +122,10 @@ Meaning meaning_of_status(const Location& location, const Operation& operation, 
         case 403:
             return kDenied;
         case 404:
-            return operation.key.empty() ? (documented ? kNoBucket : kStrange) : kMissing;
+            if (operation.key.empty()) return documented ? kNoBucket : kStrange;
+            // Whoever answers 404 otherwise than S3 does is another server, or speaks of something else than the
+            // object.
+            return operation.method == "HEAD" ? kMissing : kStrange;
         case 408:
             return kUnavailable;
         case 416:

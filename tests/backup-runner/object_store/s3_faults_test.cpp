@@ -208,6 +208,24 @@ TEST_F(S3FaultsTest, EachRefusalHasItsReason) {
     }
 }
 
+TEST_F(S3FaultsTest, Only412SaysThatAKeyIsTaken) {
+    for (const auto& answer : {s3_error(404, "NoSuchKey"), s3_error(416, "InvalidRange"), s3_error(404, "NoSuchTenant"),
+                               HttpAnswer{.status = 404, .body = "<html>"}}) {
+        s3_.intervene({answering(answer)});
+        EXPECT_EQ(store()->create("k", bytes_of("x"), kCall).error().reason, Reason::kStorageReplyInvalid)
+            << answer.body;
+        EXPECT_EQ(put_against({answering(answer)}).reason, Reason::kStorageReplyInvalid) << answer.body;
+    }
+}
+
+TEST_F(S3FaultsTest, AMissingBucketIsNoMissingObject) {
+    s3_.intervene({answering({.status = 404}), answering(s3_error(404, "NoSuchBucket"))});
+    EXPECT_EQ(store()->stat("k", kCall).error().reason, Reason::kBucketNotFound);
+    s3_.intervene({answering({.status = 404}), answering(s3_error(404, "XAdminUserNotFound"))});
+    EXPECT_EQ(store()->stat("k", kCall).error().reason, Reason::kStorageCredentialsRejected);
+    EXPECT_EQ(store()->stat("k", kCall).error().reason, Reason::kArtifactNotFound);
+}
+
 TEST_F(S3FaultsTest, NothingSecretIsRepeated) {
     const auto error = put_against({answering(s3_error(403, "AccessDenied", "<RequestId>geheim-secret</RequestId>"))});
     EXPECT_THAT(error.message, Not(HasSubstr("geheim")));
