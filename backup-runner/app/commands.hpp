@@ -12,6 +12,7 @@ namespace n4b::runner {
 /// `started`: when the process began, from which the duration that a RunSpec gives is counted.
 int run(const BackupOptions& options, base::SteadyTime started, std::stop_token stop);
 int run(const ProbeOptions& options, base::SteadyTime started, std::stop_token stop);
+int run(const CheckStorageOptions& options, base::SteadyTime started, std::stop_token stop);
 int run(const LookUpOptions& options);
 int run(const ListOptions& options);
 int run(const VerifyOptions& options);

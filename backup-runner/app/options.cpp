@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "backup-runner/app/output.hpp"
+#include "backup-runner/app/storage_flags.hpp"
 #include "backup-runner/app/version.hpp"
 #include "common/base/check.hpp"
 #include "common/base/notice.hpp"
@@ -242,6 +243,29 @@ Result<Options> answer(const CLI::App& app, const CLI::ParseError& error) {
     return Exit{code == 0 ? 0 : static_cast<int>(contract::ExitCode::kBadInput)};
 }
 
+struct CheckStorageFlags {
+    StorageFlags storage{};
+    int timeout_seconds = 60;
+    std::string output = "text";
+};
+
+CLI::App* add_check_storage(CLI::App& app, CheckStorageFlags& flags) {
+    auto* check = app.add_subcommand(
+        "check-storage",
+        "Write, read, list and delete an object, and tell what the storage can do; leaves nothing behind");
+    add_storage_flags(*check, flags.storage);
+    check->add_option("--timeout", flags.timeout_seconds, "Seconds for all of it")->check(CLI::Range(1, 3600));
+    check->add_option("--output", flags.output, "text or json")->check(CLI::IsMember({"text", "json"}));
+    return check;
+}
+
+Result<Options> check_storage_options(const CLI::App& command, const CheckStorageFlags& flags) {
+    N4B_TRY(auto store, choice_of(command, flags.storage));
+    return CheckStorageOptions{.store = std::move(store),
+                               .timeout = std::chrono::seconds(flags.timeout_seconds),
+                               .json = flags.output == "json"};
+}
+
 }  // namespace
 
 Result<Options> parse_options(int argc, char** argv) {
@@ -259,6 +283,9 @@ Result<Options> parse_options(int argc, char** argv) {
     SourceFlags probed;
     std::string probe_output = "table";
     const auto* probe_command = add_probe(app, probed, probe_output);
+
+    CheckStorageFlags checked;
+    const auto* check_storage_command = add_check_storage(app, checked);
 
     ListOptions list;
     std::string output = "table";
@@ -283,6 +310,7 @@ Result<Options> parse_options(int argc, char** argv) {
     }
     if (backup_command->parsed()) return backup_options(std::move(backup));
     if (probe_command->parsed()) return probe_options(probed, probe_output);
+    if (check_storage_command->parsed()) return check_storage_options(*check_storage_command, checked);
     list.json = output == "json";
     if (list_command->parsed()) return list;
     if (verify_command->parsed()) return verify;

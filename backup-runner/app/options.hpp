@@ -1,9 +1,11 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <variant>
 
+#include "backup-runner/app/store_opening.hpp"
 #include "backup-runner/storage/storage.hpp"
 #include "common/base/result.hpp"
 #include "common/contract/run_spec.hpp"
@@ -25,6 +27,11 @@ enum class ProbeOutput {
 struct ProbeOptions {
     contract::RunSpec spec;
     ProbeOutput output = ProbeOutput::kReport;
+};
+struct CheckStorageOptions {
+    StoreChoice store;
+    std::chrono::seconds timeout{60};  ///< From the start of the process.
+    bool json = false;
 };
 struct ListOptions {
     std::string directory;
@@ -49,8 +56,8 @@ struct Exit {
     int code;
 };
 
-using Options =
-    std::variant<BackupOptions, LookUpOptions, ProbeOptions, ListOptions, VerifyOptions, RestoreOptions, Exit>;
+using Options = std::variant<BackupOptions, LookUpOptions, ProbeOptions, CheckStorageOptions, ListOptions,
+                             VerifyOptions, RestoreOptions, Exit>;
 
 /// Reads flags, or a RunSpec from --spec FILE, or from the environment variable N4B_RUN_SPEC when there are no flags
 /// at all. Prints help and errors itself.

@@ -86,5 +86,46 @@ TEST(ProbeOptions, RefuseWhatIsWrong) {
                 HasSubstr("nothing to verify"));
 }
 
+TEST(CheckStorageOptions, NameADirectoryOrABucket) {
+    const auto directory = parse_line({"check-storage", "--in", "/backups", "--output", "json", "--timeout", "5"});
+    ASSERT_TRUE(directory) << directory.error().message;
+    const auto& in = std::get<CheckStorageOptions>(*directory);
+    EXPECT_EQ(in.store.directory, "/backups");
+    EXPECT_FALSE(in.store.s3);
+    EXPECT_TRUE(in.json);
+    EXPECT_EQ(in.timeout, std::chrono::seconds(5));
+    const auto bucket =
+        parse_line({"check-storage", "--s3-bucket", "backups", "--s3-prefix", "neo4j", "--s3-endpoint",
+                    "https://minio:9000", "--s3-region", "eu-central-1", "--s3-path-style", "no", "--s3-encryption",
+                    "aws:kms", "--s3-kms-key-id", "k1", "--s3-ca-file", "/ca", "--credentials-dir", "/keys"});
+    ASSERT_TRUE(bucket) << bucket.error().message;
+    const auto& s3 = *std::get<CheckStorageOptions>(*bucket).store.s3;
+    EXPECT_EQ(s3.location.bucket, "backups");
+    EXPECT_EQ(s3.location.prefix, "neo4j");
+    EXPECT_EQ(s3.location.region, "eu-central-1");
+    EXPECT_EQ(s3.location.addressing, s3::Addressing::kVirtualHost);
+    EXPECT_EQ(s3.location.encryption, s3::Encryption::kKms);
+    EXPECT_EQ(s3.location.kms_key_id, "k1");
+    EXPECT_FALSE(s3.location.allow_insecure);
+    EXPECT_EQ(s3.ca_file, "/ca");
+    EXPECT_EQ(s3.credentials_dir, "/keys");
+}
+
+TEST(CheckStorageOptions, AreRefusedWhereTheyNameNoneOrTwo) {
+    const auto message = [](std::vector<std::string> words) {
+        words.insert(words.begin(), "check-storage");
+        const auto options = parse_line(std::move(words));
+        return options ? "accepted" : options.error().message;
+    };
+    EXPECT_EQ(message({}), "--in or --s3-bucket is required");
+    EXPECT_EQ(message({"--in", "/b", "--s3-bucket", "bucket"}),
+              "--in: found --s3-bucket beside it, expected one storage");
+    EXPECT_EQ(message({"--in", "/b", "--allow-insecure"}),
+              "--in: found --allow-insecure beside it, expected one storage");
+    EXPECT_THAT(message({"--s3-bucket", "bucket", "--s3-endpoint", "http://minio"}),
+                ::testing::HasSubstr("clear text"));
+    EXPECT_THAT(message({"--s3-bucket", "bucket"}), ::testing::HasSubstr("region: "));
+}
+
 }  // namespace
 }  // namespace n4b::runner

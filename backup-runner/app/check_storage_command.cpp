@@ -1,0 +1,109 @@
+#include <fmt/format.h>
+
+#include <random>
+
+#include "backup-runner/app/commands.hpp"
+#include "backup-runner/app/outcome.hpp"
+#include "backup-runner/engine/storage_check.hpp"
+#include "common/base/json_object.hpp"
+
+namespace n4b::runner {
+namespace {
+
+using base::Json;
+using base::Result;
+using engine::ExclusiveCreate;
+using engine::StorageAbilities;
+
+/// Requests for one call: somebody waits for the answer.
+constexpr int kTries = 3;
+/// Stores take 15 minutes; what is beyond this is no accident of the network.
+constexpr std::chrono::minutes kOddClock{5};
+constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
+
+std::string_view explain(ExclusiveCreate exclusive) {
+    switch (exclusive) {
+        case ExclusiveCreate::kHeld:
+            return "held: the second of two writers is refused";
+        case ExclusiveCreate::kIgnored:
+            return "ignored: the second of two writers replaces the first one's object";
+        case ExclusiveCreate::kRefused:
+            return "refused: the storage takes no conditional writes";
+    }
+    return "";
+}
+
+std::string clock_text(std::chrono::milliseconds offset) {
+    const auto seconds = std::chrono::duration<double>(offset).count();
+    return fmt::format("the storage's is {:.1f} s {} ours", seconds < 0 ? -seconds : seconds,
+                       seconds < 0 ? "behind" : "ahead of");
+}
+
+void print_text(const StoreChoice& store, const StorageAbilities& abilities) {
+    const auto row = [](std::string_view name, std::string_view value) { fmt::print("{:<18}{}\n", name, value); };
+    row("storage", describe(store));
+    row("objects", "written, read, listed and deleted again");
+    row("exclusive create", explain(abilities.exclusive_create));
+    if (store.s3) {
+        row("versions", abilities.keeps_versions
+                            ? "kept: what is deleted takes room until a lifecycle rule of the bucket removes it"
+                            : "not kept");
+    }
+    row("clock", clock_text(abilities.clock_offset));
+    row("free space", abilities.space ? fmt::format("{:.1f} GiB of {:.1f} GiB",
+                                                    static_cast<double>(abilities.space->available) / kGiB,
+                                                    static_cast<double>(abilities.space->total) / kGiB)
+                                      : "not told by object storage");
+}
+
+void print_json(const Json& json) {
+    fmt::print("{}\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+Json json_of(const StoreChoice& store, const StorageAbilities& abilities) {
+    Json json{{"reason", to_string(base::Reason::kCompleted)},
+              {"storage", describe(store)},
+              {"exclusiveCreate", to_string(abilities.exclusive_create)},
+              {"keepsVersions", abilities.keeps_versions},
+              {"clockOffsetMs", abilities.clock_offset.count()}};
+    if (abilities.space) {
+        json["totalBytes"] = abilities.space->total;
+        json["availableBytes"] = abilities.space->available;
+    }
+    return json;
+}
+
+Result<StorageAbilities> check(const CheckStorageOptions& options, base::SteadyTime started, std::stop_token stop) {
+    N4B_TRY(const auto store, open_store(options.store, kTries));
+    std::random_device device;
+    const auto name = fmt::format("neo4j-backup-check-{:08x}{:08x}", device(), device());
+    return engine::check_storage(*store, name, base::RealClock(),
+                                 {.deadline = base::Deadline::at(started + options.timeout), .stop = std::move(stop)});
+}
+
+}  // namespace
+
+int run(const CheckStorageOptions& options, base::SteadyTime started, std::stop_token stop) {
+    const auto abilities = check(options, started, std::move(stop));
+    if (!abilities) {
+        const auto& error = abilities.error();
+        if (options.json) {
+            print_json({{"reason", to_string(reason_of(error))},
+                        {"storage", describe(options.store)},
+                        {"message", error.message}});
+        }
+        return report_failure(error);
+    }
+    if (std::chrono::abs(abilities->clock_offset) > kOddClock) {
+        fmt::print(stderr, "warning: clock: {}; set the one that is wrong (NTP)\n",
+                   clock_text(abilities->clock_offset));
+    }
+    if (options.json) {
+        print_json(json_of(options.store, *abilities));
+    } else {
+        print_text(options.store, *abilities);
+    }
+    return 0;
+}
+
+}  // namespace n4b::runner

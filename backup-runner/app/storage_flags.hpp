@@ -1,0 +1,24 @@
+#pragma once
+
+#include <CLI/App.hpp>
+#include <string>
+
+#include "backup-runner/app/store_opening.hpp"
+#include "common/base/result.hpp"
+
+namespace n4b::runner {
+
+/// The flags that say which storage is meant and how it is reached.
+struct StorageFlags {
+    StoreChoice choice{};
+    S3Choice s3{};
+    std::string path_style = "auto";
+    std::string encryption = "none";
+};
+
+void add_storage_flags(CLI::App& command, StorageFlags& flags);
+
+/// Invalid (InvalidRunSpec): neither a directory nor a bucket, both, or a flag of S3 beside a directory.
+base::Result<StoreChoice> choice_of(const CLI::App& command, const StorageFlags& flags);
+
+}  // namespace n4b::runner

@@ -1,0 +1,73 @@
+#include "backup-runner/app/store_opening.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <initializer_list>
+#include <random>
+
+#include "backup-runner/object_store/credentials.hpp"
+#include "backup-runner/object_store/http_transport.hpp"
+#include "backup-runner/object_store/s3_store.hpp"
+
+namespace n4b::runner {
+namespace {
+
+using base::Result;
+
+/// The first of these variables that is set, else an empty text.
+std::string from_environment(std::initializer_list<const char*> names) {
+    for (const auto* name : names) {
+        if (const char* value = std::getenv(name); value != nullptr && *value != '\0') return value;
+    }
+    return {};
+}
+
+Result<std::unique_ptr<object_store::CredentialSource>> credentials_of(const S3Choice& choice) {
+    if (!choice.credentials_dir.empty()) return object_store::directory_credentials(choice.credentials_dir);
+    auto fixed = object_store::fixed_credentials({.key_id = from_environment({"AWS_ACCESS_KEY_ID"}),
+                                                  .secret = from_environment({"AWS_SECRET_ACCESS_KEY"}),
+                                                  .session_token = from_environment({"AWS_SESSION_TOKEN"})});
+    if (!fixed) return base::fail(fixed.error().wrap("no --credentials-dir is given, and in the environment"));
+    return fixed;
+}
+
+/// Uniform in [0, 1); each thread has its own engine.
+double random_share() {
+    thread_local std::mt19937 engine(std::random_device{}());
+    return std::uniform_real_distribution<double>()(engine);
+}
+
+Result<std::unique_ptr<object_store::ObjectStore>> open_s3(const S3Choice& choice, int max_tries) {
+    N4B_TRY(auto location, s3::make_location(choice.location));
+    const bool clear = location.scheme == "http";
+    N4B_TRY(auto transport,
+            object_store::curl_transport({.ca_file = choice.ca_file,
+                                          .proxy = clear ? from_environment({"HTTP_PROXY", "http_proxy"})
+                                                         : from_environment({"HTTPS_PROXY", "https_proxy"}),
+                                          .no_proxy = from_environment({"NO_PROXY", "no_proxy"}),
+                                          .allow_insecure = choice.location.allow_insecure}));
+    N4B_TRY(auto credentials, credentials_of(choice));
+    return object_store::s3_store({.location = std::move(location),
+                                   .transport = std::move(transport),
+                                   .credentials = std::move(credentials),
+                                   .clock = std::make_unique<base::RealClock>(),
+                                   .random = random_share,
+                                   .max_tries = max_tries});
+}
+
+}  // namespace
+
+Result<std::unique_ptr<object_store::ObjectStore>> open_store(const StoreChoice& choice, int max_tries) {
+    if (choice.s3) return open_s3(*choice.s3, max_tries);
+    return object_store::open_volume_store(choice.directory);
+}
+
+std::string describe(const StoreChoice& choice) {
+    if (!choice.s3) return choice.directory;
+    const auto location = s3::make_location(choice.s3->location);
+    if (!location) return "s3://" + choice.s3->location.bucket;
+    return fmt::format("s3://{}/{} at {}://{}", location->bucket, location->prefix, location->scheme, location->host);
+}
+
+}  // namespace n4b::runner

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "backup-runner/object_store/object_store.hpp"
+#include "backup-runner/s3/location.hpp"
+#include "common/base/clock.hpp"
+#include "common/base/result.hpp"
+
+namespace n4b::runner {
+
+/// A bucket and how it is reached.
+struct S3Choice {
+    s3::LocationOptions location{};
+    std::string ca_file{};          ///< PEM; empty: the system's certificates.
+    std::string credentials_dir{};  ///< Empty: AWS_ACCESS_KEY_ID and its like from the environment.
+};
+
+/// Which store is meant: a directory, or a bucket.
+struct StoreChoice {
+    std::string directory{};
+    std::optional<S3Choice> s3{};
+};
+
+/// Opens the store. Of the environment it reads HTTPS_PROXY and NO_PROXY (for http:// HTTP_PROXY; in lower case too)
+/// and, where the choice has no directory, the credentials. `max_tries`: requests for one call, when each fails in a
+/// way that is worth repeating. Errors as make_location's, curl_transport's, the credentials' and open_volume_store's.
+base::Result<std::unique_ptr<object_store::ObjectStore>> open_store(const StoreChoice& choice, int max_tries);
+
+/// "s3://BUCKET/PREFIX at https://HOST", or the directory.
+std::string describe(const StoreChoice& choice);
+
+}  // namespace n4b::runner

@@ -1,0 +1,229 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "backup-runner/app/commands.hpp"
+#include "common/base/json_object.hpp"
+#include "tests/support/failing_calls.hpp"
+#include "tests/support/fake_s3.hpp"
+#include "tests/support/tls_directory.hpp"
+
+namespace n4b::runner {
+namespace {
+
+using testing::FakeS3;
+using ::testing::HasSubstr;
+using testing::HttpCall;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using testing::s3_error;
+using testing::S3Habits;
+using ::testing::StartsWith;
+
+class CheckStorageTest : public ::testing::Test {
+protected:
+    int run(const CheckStorageOptions& options, std::stop_token stop = {}) {
+        ::testing::internal::CaptureStdout();
+        ::testing::internal::CaptureStderr();
+        const int code = runner::run(options, std::chrono::steady_clock::now(), std::move(stop));
+        err_ = ::testing::internal::GetCapturedStderr();
+        out_ = ::testing::internal::GetCapturedStdout();
+        return code;
+    }
+    base::Json run_json(CheckStorageOptions options) {
+        options.json = true;
+        code_ = run(options);
+        return base::Json::parse(out_);
+    }
+
+    int code_ = -1;
+    std::string out_;
+    std::string err_;
+};
+
+/// A directory that has to be empty again.
+class CheckDirectoryTest : public CheckStorageTest {
+protected:
+    CheckDirectoryTest() {
+        char pattern[] = "/tmp/n4b-check-XXXXXX";
+        directory_ = ::mkdtemp(pattern);
+        options_.store.directory = directory_;
+    }
+    ~CheckDirectoryTest() override {
+        EXPECT_TRUE(std::filesystem::is_empty(directory_));
+        std::filesystem::remove_all(directory_);
+    }
+
+    std::string directory_;
+    CheckStorageOptions options_{};
+};
+
+TEST_F(CheckDirectoryTest, TellsWhatItCanDo) {
+    EXPECT_EQ(run(options_), 0) << err_;
+    EXPECT_THAT(out_, HasSubstr(directory_));
+    EXPECT_THAT(out_, HasSubstr("exclusive create  held"));
+    EXPECT_THAT(out_, HasSubstr("free space        "));
+    EXPECT_THAT(err_, IsEmpty());
+}
+
+TEST_F(CheckDirectoryTest, TellsItInJson) {
+    const auto json = run_json(options_);
+    EXPECT_EQ(code_, 0);
+    EXPECT_EQ(json["reason"], "Completed");
+    EXPECT_EQ(json["exclusiveCreate"], "Held");
+    EXPECT_EQ(json["keepsVersions"], false);
+    EXPECT_GT(json["availableBytes"].get<std::int64_t>(), 0);
+    EXPECT_LE(json["availableBytes"].get<std::int64_t>(), json["totalBytes"].get<std::int64_t>());
+    EXPECT_LT(std::abs(json["clockOffsetMs"].get<std::int64_t>()), 60'000);
+}
+
+TEST_F(CheckDirectoryTest, AFullOrReadOnlyOrClosedVolumeHasItsReason) {
+    const std::vector<std::pair<int, std::string>> failures{
+        {ENOSPC, "StorageFull"}, {EROFS, "StorageReadOnly"}, {EACCES, "StoragePermission"}};
+    for (const auto& [error, reason] : failures) {
+        const auto code = testing::with_failing_calls({{SYS_write, error}}, [&, expected = reason] {
+            const auto got = run(options_);
+            return err_.starts_with("error: " + expected + ": ") ? got : 1;
+        });
+        EXPECT_EQ(code, 30) << reason;
+    }
+}
+
+TEST_F(CheckDirectoryTest, AStopLeavesNothing) {
+    std::stop_source stop;
+    stop.request_stop();
+    EXPECT_EQ(run(options_, stop.get_token()), 50);
+    EXPECT_THAT(err_, StartsWith("error: Cancelled: "));
+}
+
+TEST_F(CheckStorageTest, ADirectoryThatIsNotThereIsTold) {
+    CheckStorageOptions options;
+    options.store.directory = "/nowhere/at/all";
+    const auto json = run_json(options);
+    EXPECT_EQ(code_, 20);
+    EXPECT_EQ(json["reason"], "StorageUnavailable");
+    EXPECT_EQ(json["storage"], "/nowhere/at/all");
+    EXPECT_THAT(json["message"].get<std::string>(), HasSubstr("/nowhere/at/all"));
+    EXPECT_THAT(err_, StartsWith("error: StorageUnavailable: "));
+}
+
+class CheckBucketTest : public CheckStorageTest {
+protected:
+    CheckBucketTest() {
+        credentials_.with("access-key-id", S3Habits{}.key_id).with("secret-access-key", "geheim");
+        options_.store.s3 = S3Choice{.location = {.endpoint = "http://127.0.0.1:" + std::to_string(server_.port()),
+                                                  .bucket = "bucket",
+                                                  .prefix = "neo4j",
+                                                  .allow_insecure = true},
+                                     .credentials_dir = credentials_.path()};
+    }
+    ~CheckBucketTest() override { EXPECT_EQ(s3_.count(), 0U) << "something was left behind"; }
+
+    FakeS3 s3_{};
+    testing::ScriptedHttpServer server_{[this](const HttpCall& call) { return s3_.answer(call); }};
+    testing::TlsDirectory credentials_{};
+    CheckStorageOptions options_{};
+};
+
+TEST_F(CheckBucketTest, TellsWhatItCanDo) {
+    EXPECT_EQ(run(options_), 0) << err_;
+    EXPECT_THAT(out_, HasSubstr("s3://bucket/neo4j/ at http://127.0.0.1:"));
+    EXPECT_THAT(out_, HasSubstr("exclusive create  held"));
+    EXPECT_THAT(out_, HasSubstr("versions          not kept"));
+    EXPECT_THAT(out_, HasSubstr("free space        not told"));
+}
+
+TEST_F(CheckBucketTest, TellsWhatItCannotDo) {
+    s3_.set({.if_none_match = S3Habits::Condition::kIgnored, .versioned = true});
+    auto json = run_json(options_);
+    EXPECT_EQ(json["exclusiveCreate"], "Ignored");
+    EXPECT_EQ(json["keepsVersions"], true);
+    EXPECT_FALSE(json.contains("availableBytes"));
+    s3_.set({.if_none_match = S3Habits::Condition::kRefused});
+    json = run_json(options_);
+    EXPECT_EQ(code_, 0) << err_;
+    EXPECT_EQ(json["exclusiveCreate"], "Refused");
+}
+
+TEST_F(CheckBucketTest, AnOddClockIsAWarning) {
+    s3_.set({.clock_offset = std::chrono::minutes(10)});
+    EXPECT_EQ(run(options_), 0);
+    EXPECT_THAT(err_, StartsWith("warning: clock: the storage's is "));
+    EXPECT_THAT(err_, HasSubstr(" s ahead of ours"));
+}
+
+TEST_F(CheckBucketTest, WhateverFailsNothingIsLeft) {
+    // create, get, ranged get, stat, list, create, list for the clock, delete, get
+    constexpr std::size_t kRequests = 9;
+    for (std::size_t n = 0; n < kRequests; ++n) {
+        std::vector<FakeS3::Intervention> script(n, [](FakeS3&, const HttpCall&) { return std::nullopt; });
+        script.emplace_back([](FakeS3&, const HttpCall&) { return s3_error(403, "AccessDenied"); });
+        s3_.intervene(script);
+        EXPECT_EQ(run(options_), 30) << n;
+        EXPECT_THAT(err_, StartsWith("error: StorageAccessDenied: ")) << n;
+        EXPECT_EQ(s3_.count(), 0U) << n;
+    }
+    s3_.intervene(std::vector<FakeS3::Intervention>(
+        kRequests, [](FakeS3&, const HttpCall&) -> std::optional<testing::HttpAnswer> { return std::nullopt; }));
+    EXPECT_EQ(run(options_), 0) << "there are more requests than this test knows: " << err_;
+}
+
+TEST_F(CheckBucketTest, AWriteWithoutAnAnswerIsRemoved) {
+    const auto lost = [](FakeS3& s3, const HttpCall& call) {
+        s3.work(call);
+        return std::optional(s3_error(500, "InternalError"));
+    };
+    // Every try of the first write is answered so: created, then compared, which fails too.
+    s3_.intervene({lost, lost, lost});
+    EXPECT_EQ(run(options_), 20);
+    EXPECT_THAT(err_, StartsWith("error: StorageUnavailable: "));
+}
+
+TEST_F(CheckBucketTest, OtherBytesThanWereWrittenAreDamage) {
+    s3_.intervene({[](FakeS3& s3, const HttpCall& call) {
+        s3.work(call);
+        s3.hold(call.target.substr(sizeof "/bucket"), std::string(4096, 'x'));
+        return std::optional(testing::HttpAnswer{});
+    }});
+    EXPECT_EQ(run(options_), 40);
+    EXPECT_THAT(err_, StartsWith("error: ArtifactDamaged: "));
+}
+
+TEST_F(CheckBucketTest, EachMistakeHasItsReasonAndCode) {
+    const auto fails_with = [&](auto change, int code, const std::string& reason) {
+        auto options = options_;
+        change(options);
+        EXPECT_EQ(run(options), code) << reason;
+        EXPECT_THAT(err_, StartsWith("error: " + reason + ": "));
+        EXPECT_THAT(err_ + out_, Not(HasSubstr("geheim")));
+    };
+    const testing::LoopbackPort closed;
+    fails_with([](auto& o) { o.store.s3->location.bucket = "elsewhere"; }, 30, "BucketNotFound");
+    fails_with([](auto& o) { o.store.s3->credentials_dir = "/nowhere"; }, 30, "StorageCredentialsInvalid");
+    fails_with([](auto& o) { o.store.s3->location.allow_insecure = false; }, 10, "InvalidRunSpec");
+    fails_with([](auto& o) { o.store.s3->location.endpoint = "http://nowhere.invalid"; }, 20, "StorageNameNotResolved");
+    fails_with([&](auto& o) { o.store.s3->location.endpoint = "http://127.0.0.1:" + std::to_string(closed.port()); },
+               20, "StorageUnreachable");
+    credentials_.with("access-key-id", "UNKNOWN");
+    fails_with([](auto&) {}, 30, "StorageCredentialsRejected");
+}
+
+TEST_F(CheckBucketTest, WithoutADirectoryTheEnvironmentHasTheCredentials) {
+    options_.store.s3->credentials_dir = "";
+    ::unsetenv("AWS_ACCESS_KEY_ID");
+    ::unsetenv("AWS_SECRET_ACCESS_KEY");
+    EXPECT_EQ(run(options_), 30);
+    EXPECT_THAT(err_, StartsWith("error: StorageCredentialsInvalid: no --credentials-dir is given"));
+    ::setenv("AWS_ACCESS_KEY_ID", S3Habits{}.key_id.c_str(), 1);
+    ::setenv("AWS_SECRET_ACCESS_KEY", "geheim", 1);
+    EXPECT_EQ(run(options_), 0) << err_;
+    ::unsetenv("AWS_ACCESS_KEY_ID");
+    ::unsetenv("AWS_SECRET_ACCESS_KEY");
+}
+
+}  // namespace
+}  // namespace n4b::runner
