@@ -7,7 +7,7 @@ SOURCES = $(shell git ls-files '*.hpp' '*.cpp')
 # $(call step,name,command): says what it does and how long it took.
 step = @echo "== $(1)"; start=$$SECONDS; $(2); echo "== $(1): $$((SECONDS - start)) s"
 
-.PHONY: help packages generate build test test-unit test-servers test-load test-e2e test-chaos test-chaos-checker test-api test-chart test-setup try demo testbed-up testbed-down images format format-check lint fuzz bench clean
+.PHONY: help packages generate build test test-unit test-servers test-s3 test-load test-e2e test-chaos test-chaos-checker test-api test-chart test-setup try demo testbed-up testbed-down images format format-check lint fuzz bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ build: packages ## build what is shipped: build/release/bin
 	$(call step,release build,cmake --preset release > /dev/null; cmake --build --preset release -j $(JOBS))
 
 test: packages format-check build ## all tests: sanitizers, real Neo4j servers, real Kubernetes
-	$(call step,shellcheck,shellcheck -x packages/*.sh tests/*/*.sh tests/testbed/tools/build.sh .ci/run)
+	$(call step,shellcheck,shellcheck -x packages/*.sh tests/*/*.sh tests/testbed/tools/build.sh tests/servers/s3_servers/*.sh .ci/run)
 	$(call step,generated files,python3 crds/generate.py --check)
 	$(call step,what the testbed needs,tests/testbed/fetch.sh)
 	$(call step,chart,tests/chart/run.sh)
@@ -39,6 +39,10 @@ test-unit: packages ## the quick loop: unit tests under ASan and UBSan
 test-servers: build ## only the tests against real Neo4j servers
 	$(call step,real servers,packages/install.sh servers; tests/servers/fetch.sh)
 	$(call step,server tests,tests/servers/run.sh build/release/bin/neo4j-backup-runner; tests/servers/tls.sh build/release/bin/neo4j-backup-runner)
+
+test-s3: ## only the tests against real S3 servers
+	$(call step,conformance suite,packages/install.sh build servers; cmake --preset dev > /dev/null; cmake --build --preset dev --target object_store_test neo4j-backup-runner -j $(JOBS))
+	$(call step,S3 servers,LSAN_OPTIONS=suppressions=tests/lsan.supp tests/servers/s3.sh build/dev/bin/neo4j-backup-runner build/dev/bin/object_store_test)
 
 BACKUPS ?= 30
 test-load: build ## BACKUPS (30) backups under at least 500 transactions a second, and more while logs are pruned

