@@ -137,14 +137,15 @@ private:
                              std::size_t asked) const {
         const auto bytes = static_cast<std::int64_t>(received.bytes);
         const auto what = s3::describe(location(), operation);
-        if (received.reply.status != kPartialContent) {
-            // Some stores answer so when the range is the whole object.
+        const auto text = s3::header_of(received.reply, "content-range");
+        // Some stores answer 200 to a range, with Content-Range (rclone) or without where it is the whole object.
+        if (!text && received.reply.status != kPartialContent) {
             if (offset == 0) return {};
             return base::fail(ErrorCode::kInvalid, Reason::kStorageOperationUnsupported,
-                              fmt::format("{}: found status {}, expected 206: the storage ignores ranges", what,
-                                          received.reply.status));
+                              fmt::format("{}: found status {} and no Content-Range, expected 206: the storage ignores "
+                                          "ranges",
+                                          what, received.reply.status));
         }
-        const auto text = s3::header_of(received.reply, "content-range");
         const auto range = text ? s3::parse_content_range(*text) : std::nullopt;
         const bool whole = range && range->first == offset && range->last - range->first + 1 == bytes &&
                            (received.bytes == asked || range->last + 1 == range->size);

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "tests/support/s3_test_store.hpp"
 #include "tests/support/tls_directory.hpp"
 
 namespace n4b::object_store {
@@ -82,6 +83,38 @@ TEST(FixedCredentials, AreNeverHalf) {
     EXPECT_THAT(fixed_credentials({.key_id = "ID"}).error().message, HasSubstr("AWS_SECRET_ACCESS_KEY is missing"));
     EXPECT_FALSE(fixed_credentials({.key_id = "ID", .secret = "a b"}));
     EXPECT_TRUE(fixed_credentials({.key_id = "ID", .secret = "geheim"}));
+}
+
+TEST(S3Credentials, ARotatedSecretCountsAtOnce) {
+    testing::FakeS3 s3;
+    s3.set({.key_id = "NEW"});
+    const Directory secret;
+    const auto write = [&](const std::string& name, const std::string& text) {
+        std::ofstream(secret.path() + "/" + name) << text;
+    };
+    write("access-key-id", "OLD\n");
+    write("secret-access-key", "geheim\n");
+    testing::ScriptedHttpServer server([&](const testing::HttpCall& call) {
+        auto answer = s3.answer(call);
+        // The Secret changes while the old key's request is under way.
+        write("access-key-id", "NEW\n");
+        return answer;
+    });
+    const auto store =
+        testing::s3_test_store({.port = server.port(), .credentials = directory_credentials(secret.path())});
+    const auto put = store->put("k", std::as_bytes(std::span("x", 1)), {});
+    EXPECT_TRUE(put) << put.error().message;
+    EXPECT_EQ(server.calls(), 2);
+}
+
+TEST(S3Credentials, NothingIsSentWithoutThem) {
+    testing::ScriptedHttpServer server([](const testing::HttpCall&) { return testing::HttpAnswer{}; });
+    const Directory empty;
+    const auto store =
+        testing::s3_test_store({.port = server.port(), .credentials = directory_credentials(empty.path())});
+    const auto put = store->put("k", std::as_bytes(std::span("x", 1)), {});
+    EXPECT_EQ(put.error().reason, base::Reason::kStorageCredentialsInvalid);
+    EXPECT_EQ(server.calls(), 0);
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include <thread>
 
 #include "tests/support/s3_test_store.hpp"
-#include "tests/support/tls_directory.hpp"
 
 namespace n4b::object_store {
 namespace {
@@ -177,6 +176,8 @@ TEST_F(S3FaultsTest, ARangeThatIsIgnoredOrWrongIsNoObject) {
     into.resize(20);
     EXPECT_EQ(*store()->get("k", 0, into, kCall), 10U);
     EXPECT_EQ(store()->get("k", 5, into, kCall).error().reason, Reason::kStorageOperationUnsupported);
+    s3_.intervene({answering({.status = 200, .headers = {{"Content-Range", "bytes 5-7/8"}}, .body = "567"})});
+    EXPECT_EQ(*store()->get("k", 5, into, kCall), 3U) << "rclone answers so";
     for (const auto* range : {"bytes 1-3/10", "bytes 0-1/10", "bytes 0-2/2", "nonsense"}) {
         s3_.intervene({answering({.status = 206, .headers = {{"Content-Range", range}}, .body = "012"})});
         EXPECT_EQ(store()->get("k", 0, into, kCall).error().reason, Reason::kStorageReplyInvalid) << range;
@@ -363,36 +364,6 @@ TEST(S3EarlyReply, ARefusalBeforeTheBodyIsTaken) {
     ASSERT_FALSE(put);
     EXPECT_EQ(put.error().reason, Reason::kStorageAccessDenied) << put.error().message;
     EXPECT_EQ(server.calls(), 1);
-}
-
-TEST(S3Credentials, ARotatedSecretCountsAtOnce) {
-    FakeS3 s3;
-    s3.set({.key_id = "NEW"});
-    const testing::TlsDirectory secret;
-    const auto write = [&](const std::string& name, const std::string& text) {
-        std::ofstream(secret.path() + "/" + name) << text;
-    };
-    write("access-key-id", "OLD\n");
-    write("secret-access-key", "geheim\n");
-    testing::ScriptedHttpServer server([&](const HttpCall& call) {
-        auto answer = s3.answer(call);
-        // The Secret changes while the old key's request is under way.
-        write("access-key-id", "NEW\n");
-        return answer;
-    });
-    const auto store = s3_test_store({.port = server.port(), .credentials = directory_credentials(secret.path())});
-    const auto put = store->put("k", bytes_of("x"), kCall);
-    EXPECT_TRUE(put) << put.error().message;
-    EXPECT_EQ(server.calls(), 2);
-}
-
-TEST(S3Credentials, NothingIsSentWithoutThem) {
-    testing::ScriptedHttpServer server([](const HttpCall&) { return HttpAnswer{}; });
-    const testing::TlsDirectory empty;
-    const auto store = s3_test_store({.port = server.port(), .credentials = directory_credentials(empty.path())});
-    const auto put = store->put("k", bytes_of("x"), kCall);
-    EXPECT_EQ(put.error().reason, Reason::kStorageCredentialsInvalid);
-    EXPECT_EQ(server.calls(), 0);
 }
 
 }  // namespace
