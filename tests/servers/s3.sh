@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Proves the object store against real S3 servers on loopback: the conformance suite on MinIO, in clear text and over TLS with a
-# private CA, and on versitygw; and check-storage with every mistake that a real server can show.
+# private CA, on versitygw, and on rclone, which ignores conditional writes; and check-storage with every mistake that a real server can show.
 #   tests/servers/s3.sh RUNNER SUITE
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -99,6 +99,24 @@ versity=http://127.0.0.1:$port
 wait_for "$versity"
 run_suite "$versity" backups
 
+step "rclone, which ignores conditional writes"
+mkdir -p "$STATE/rclone/data/backups"
+port=$(free_port)
+"$servers/rclone" --config "$STATE/rclone/none" serve s3 --addr "127.0.0.1:$port" --auth-key "$key_id,$secret" "$STATE/rclone/data" \
+    > "$STATE/rclone/log" 2>&1 &
+pids+=($!)
+rclone=http://127.0.0.1:$port
+wait_for "$rclone"
+N4B_S3_CONDITIONS=ignored run_suite "$rclone" backups
+
+step "a gateway that is read-only"
+port=$(free_port)
+"$servers/versitygw" --readonly --access "$key_id" --secret "$secret" --port "127.0.0.1:$port" posix "$STATE/versitygw/data" \
+    > "$STATE/versitygw/log" 2>&1 &
+pids+=($!)
+readonly=http://127.0.0.1:$port
+wait_for "$readonly"
+
 step "check-storage tells what they can do, and leaves nothing"
 check=("$runner" check-storage --s3-bucket backups --s3-prefix pre/fix)
 for server in "$clear --allow-insecure" "$versity --allow-insecure" "$tls --s3-ca-file $PKI/root.crt"; do
@@ -106,7 +124,9 @@ for server in "$clear --allow-insecure" "$versity --allow-insecure" "$tls --s3-c
     "${check[@]}" --credentials-dir "$STATE/keys" --s3-endpoint "${words[@]}" | sed 's/^/   /'
     "${check[@]}" --credentials-dir "$STATE/keys" --s3-endpoint "${words[@]}" --output json | grep -q '"exclusiveCreate":"Held"'
 done
-[ -z "$(find "$STATE/versitygw/data/backups" -type f)" ] || die "check-storage left files at versitygw"
+"${check[@]}" --credentials-dir "$STATE/keys" --s3-endpoint "$rclone" --allow-insecure --output json | grep -q '"exclusiveCreate":"Ignored"' ||
+    die "rclone's ignoring of conditions is not told"
+[ -z "$(find "$STATE"/*/data/backups -type f -path '*neo4j-backup-check*')" ] || die "check-storage left files"
 mkdir "$STATE/volume"
 "$runner" check-storage --in "$STATE/volume" | sed 's/^/   /'
 [ -z "$(ls -A "$STATE/volume")" ] || die "check-storage left files on the volume"
@@ -124,6 +144,7 @@ for server in "$clear" "$versity"; do
     expect 30 StorageCredentialsRejected "${at[@]}" --s3-bucket backups --credentials-dir "$STATE/unknown"
     expect 30 StorageSignatureMismatch "${at[@]}" --s3-bucket backups --credentials-dir "$STATE/wrong"
 done
+expect 30 StorageAccessDenied "${check[@]}" --s3-endpoint "$readonly" --allow-insecure --credentials-dir "$STATE/keys"
 expect 30 StorageCredentialsInvalid "${check[@]}" --s3-endpoint "$clear" --allow-insecure --credentials-dir "$STATE/pki"
 expect 10 InvalidRunSpec "${check[@]}" --s3-endpoint "$clear" --credentials-dir "$STATE/keys"
 expect 30 StorageCertificateInvalid "${check[@]}" --s3-endpoint "$tls" --credentials-dir "$STATE/keys"

