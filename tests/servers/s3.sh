@@ -156,6 +156,12 @@ HTTPS_PROXY=http://127.0.0.1:$(free_port) expect 20 StorageProxyFailed "${check[
     --credentials-dir "$STATE/keys"
 HTTPS_PROXY=http://127.0.0.1:$(free_port) NO_PROXY=localhost "${check[@]}" --s3-endpoint "$tls" --s3-ca-file "$PKI/root.crt" \
     --credentials-dir "$STATE/keys" > /dev/null || die "NO_PROXY is not heeded"
+kill -STOP "${pids[0]}"
+started=$SECONDS
+expect 20 StorageUnavailable "${check[@]}" --s3-endpoint "$clear" --allow-insecure --credentials-dir "$STATE/keys" --timeout 3
+# The deadline, and ten seconds for removing what may have been stored.
+[ $((SECONDS - started)) -le 15 ] || die "a frozen server held check-storage for $((SECONDS - started)) s"
+kill -CONT "${pids[0]}"
 if [ "$(id -u)" = 0 ]; then
     mkdir "$STATE/small"
     mount -t tmpfs -o size=4k,nr_inodes=3 tmpfs "$STATE/small"
