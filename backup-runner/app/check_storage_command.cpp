@@ -6,6 +6,7 @@
 #include "backup-runner/app/outcome.hpp"
 #include "backup-runner/engine/storage_check.hpp"
 #include "common/base/json_object.hpp"
+#include "common/base/notice.hpp"
 
 namespace n4b::runner {
 namespace {
@@ -39,8 +40,8 @@ std::string clock_text(std::chrono::milliseconds offset) {
                        seconds < 0 ? "behind" : "ahead of");
 }
 
-void print_text(const StoreChoice& store, const StorageAbilities& abilities) {
-    const auto row = [](std::string_view name, std::string_view value) { fmt::print("{:<18}{}\n", name, value); };
+void print_text(Output& output, const StoreChoice& store, const StorageAbilities& abilities) {
+    const auto row = [&](std::string_view name, std::string_view value) { output.print("{:<18}{}\n", name, value); };
     row("storage", describe(store));
     row("objects", "written, read, listed and deleted again");
     row("exclusive create", explain(abilities.exclusive_create));
@@ -56,8 +57,8 @@ void print_text(const StoreChoice& store, const StorageAbilities& abilities) {
                                       : "not told by object storage");
 }
 
-void print_json(const Json& json) {
-    fmt::print("{}\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
+void print_json(Output& output, const Json& json) {
+    output.print("{}\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 Json json_of(const StoreChoice& store, const StorageAbilities& abilities) {
@@ -84,26 +85,27 @@ Result<StorageAbilities> check(const CheckStorageOptions& options, base::SteadyT
 }  // namespace
 
 int run(const CheckStorageOptions& options, base::SteadyTime started, std::stop_token stop) {
+    Output output;
     const auto abilities = check(options, started, std::move(stop));
     if (!abilities) {
         const auto& error = abilities.error();
         if (options.json) {
-            print_json({{"reason", to_string(reason_of(error))},
-                        {"storage", describe(options.store)},
-                        {"message", error.message}});
+            print_json(output, {{"reason", to_string(reason_of(error))},
+                                {"storage", describe(options.store)},
+                                {"message", error.message}});
         }
-        return report_failure(error);
+        return finish(base::fail(error), output);
     }
     if (std::chrono::abs(abilities->clock_offset) > kOddClock) {
-        fmt::print(stderr, "warning: clock: {}; set the one that is wrong (NTP)\n",
-                   clock_text(abilities->clock_offset));
+        base::notice(
+            fmt::format("warning: clock: {}; set the one that is wrong (NTP)\n", clock_text(abilities->clock_offset)));
     }
     if (options.json) {
-        print_json(json_of(options.store, *abilities));
+        print_json(output, json_of(options.store, *abilities));
     } else {
-        print_text(options.store, *abilities);
+        print_text(output, options.store, *abilities);
     }
-    return 0;
+    return finish(0, output);
 }
 
 }  // namespace n4b::runner
