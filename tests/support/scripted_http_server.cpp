@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -97,6 +98,10 @@ public:
     void wait_for_the_end() {
         while (fill()) buffer_.clear();
     }
+    void wait_without_reading() {
+        pollfd gone{.fd = fd_, .events = POLLRDHUP, .revents = 0};
+        ::poll(&gone, 1, -1);
+    }
 
 private:
     std::string take(std::size_t bytes) {
@@ -175,6 +180,10 @@ bool ScriptedHttpServer::serve_one(Wire& wire) {
         if (answer.fault == HttpFault::kReset) return false;
         if (answer.fault == HttpFault::kSilent) {
             wire.wait_for_the_end();
+            return false;
+        }
+        if (answer.fault == HttpFault::kFrozen) {
+            wire.wait_without_reading();
             return false;
         }
         const bool bodiless = call.method == "HEAD" || answer.status == 204 || answer.status == 304;

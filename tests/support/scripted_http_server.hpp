@@ -28,6 +28,7 @@ enum class HttpFault {
     kCut,     ///< Announces the whole body, sends half of it, and closes.
     kReset,   ///< Closes without a reply.
     kSilent,  ///< Says nothing until the client goes.
+    kFrozen,  ///< The same, and reads nothing.
 };
 
 struct HttpAnswer {
