@@ -55,9 +55,9 @@ public:
     virtual ~ObjectStore() = default;
 
     /// Writes an object only where nothing has the key. Where the answer to an earlier try of the same call was lost,
-    /// an object of the same bytes counts as created. FailedPrecondition or Invalid (StorageOperationUnsupported): the
-    /// store refuses conditional writes. Stores that ignore the condition answer kCreated: nothing that has to be right
-    /// may rest on this.
+    /// an object of the same bytes counts as created. Invalid (StorageOperationUnsupported): the store refuses
+    /// conditional writes. Stores that ignore the condition answer kCreated: nothing that has to be right may rest on
+    /// this.
     virtual base::Result<Creation> create(std::string_view key, std::span<const std::byte> bytes, const Call& call) = 0;
 
     /// Writes an object, in place of whatever had the key. Idempotent.
