@@ -1,8 +1,4 @@
-#include "backup-runner/engine/backup.hpp"
-
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -15,8 +11,7 @@
 
 #include "backup-runner/engine/artifact_reader.hpp"
 #include "backup-runner/engine/restore.hpp"
-#include "tests/backup-runner/engine/sound_artifacts.hpp"
-#include "tests/support/fake_catchup_server.hpp"
+#include "tests/backup-runner/engine/backup_fixture.hpp"
 #include "tests/support/faulty_storage.hpp"
 
 namespace n4b::engine {
@@ -26,49 +21,6 @@ using base::Reason;
 using testing::FakeCatchupServer;
 using testing::Fault;
 using testing::FaultyStorage;
-
-/// A temporary directory with a repository in it, and a server to copy from.
-class BackupTest : public ::testing::Test {
-protected:
-    BackupTest() {
-        char pattern[] = "/tmp/n4b-backup-test-XXXXXX";
-        root_ = ::mkdtemp(pattern);
-        storage_ = std::move(*storage::create_volume(repository()));
-        spec_.run = {.uid = "run-1", .attempt = 1};
-        spec_.source = "prod";
-        spec_.database = "graph.db";
-        spec_.endpoints = {{.host = "10.0.0.1", .port = 6362}};
-        spec_.storage_path = repository();
-    }
-    ~BackupTest() override { std::filesystem::remove_all(root_); }
-
-    [[nodiscard]] std::string repository() const { return root_ + "/repository"; }
-
-    contract::RunReport back_up(storage::Storage& storage, std::stop_token stop = {}) {
-        ProgressCounters progress;
-        const base::RealClock clock;
-        std::uint32_t random = 0x1000 * ++runs_;
-        const BackupEnvironment environment{.dialer = server_,
-                                            .storage = storage,
-                                            .clock = clock,
-                                            .random = [random]() mutable { return ++random; },
-                                            .progress = progress,
-                                            .buffers = {.receive = 4096, .write = 4096},
-                                            .version = "test",
-                                            .started = std::chrono::steady_clock::now() - runs_before_};
-        return engine::back_up(spec_, environment, std::move(stop));
-    }
-    contract::RunReport back_up() { return back_up(*storage_); }
-
-    std::size_t sound_artifacts() { return count_sound_artifacts(*storage_); }
-
-    std::string root_;
-    std::unique_ptr<storage::Storage> storage_;
-    FakeCatchupServer server_;
-    contract::RunSpec spec_;
-    std::uint32_t runs_ = 0;
-    std::chrono::milliseconds runs_before_{0};  ///< How long the process has run when a backup begins.
-};
 
 std::string contents(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
@@ -306,93 +258,6 @@ TEST_F(BackupTest, PublishesNoHeadWhenTheStorageHangsBeyondTheDeadline) {
     EXPECT_EQ(sound_artifacts(), 0U);
     for (const auto& entry : std::filesystem::recursive_directory_iterator(repository())) {
         EXPECT_NE(entry.path().parent_path().filename(), "heads") << entry.path();
-    }
-}
-
-/// Runs one backup in a process of its own; its exit status.
-template <typename Work>
-int in_child(Work work) {
-    const pid_t child = ::fork();
-    if (child == 0) ::_exit(work());
-    int status = 0;
-    EXPECT_EQ(::waitpid(child, &status, 0), child);
-    EXPECT_TRUE(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
-TEST_F(BackupTest, SurvivesAFaultAtEveryOperation) {
-    spec_.connections = 1;
-    std::int64_t operations = 0;
-    {
-        FaultyStorage counting(*storage_, repository(), Fault::kNone, -1);
-        ASSERT_EQ(back_up(counting).reason, Reason::kCompleted);
-        operations = counting.operations();
-    }
-    ASSERT_GT(operations, 40);
-    for (const auto fault : {Fault::kFailBefore, Fault::kFailAfter, Fault::kExitBefore, Fault::kExitAfter,
-                             Fault::kPowerOffBefore, Fault::kPowerOffAfter}) {
-        for (std::int64_t at = 0; at < operations; ++at) {
-            const auto label = "fault " + std::to_string(static_cast<int>(fault)) + " at " + std::to_string(at);
-            std::filesystem::remove_all(repository());
-            storage_ = std::move(*storage::create_volume(repository()));
-            const int code = in_child([&] {
-                runs_ += 1000;  // no two processes draw the same random numbers
-                FaultyStorage faulty(*storage_, repository(), fault, at);
-                return back_up(faulty).reason == Reason::kCompleted ? 0 : 1;
-            });
-            const auto sound = sound_artifacts();
-            // A backup reported as done is there; whatever else is there is sound (checked above).
-            if (code == 0) {
-                EXPECT_EQ(sound, 1U) << label;
-            }
-            EXPECT_LE(sound, 1U) << label;
-            // The next attempt of the run succeeds, and copies nothing when the artifact was finished.
-            spec_.run.attempt = 2;
-            const auto next = back_up();
-            EXPECT_EQ(next.reason, Reason::kCompleted) << label << ": " << next.message;
-            EXPECT_EQ(next.adopted, sound == 1) << label;
-            EXPECT_EQ(sound_artifacts(), 1U) << label;
-            spec_.run.attempt = 1;
-            if (HasFailure()) return;
-        }
-    }
-}
-
-TEST_F(BackupTest, MakesAnAdoptedHeadDurableBeforeItIsReported) {
-    const auto first = back_up();
-    ASSERT_EQ(first.reason, Reason::kCompleted) << first.message;
-    spec_.run.attempt = 2;
-    for (const bool looked_up : {false, true}) {
-        const int code = in_child([&] {
-            // The first attempt was killed between the head's name and the sync of its directory.
-            FaultyStorage storage(*storage_, repository(), Fault::kNone, -1);
-            storage.assume_volatile(first.artifact->location);
-            const auto report = looked_up ? look_up_run(spec_, storage) : back_up(storage);
-            if (report.reason == Reason::kCompleted) storage.power_off();
-            return 1;
-        });
-        EXPECT_EQ(code, testing::kFaultExit);
-        EXPECT_EQ(sound_artifacts(), 1U) << "reported as done, and gone after the power failed";
-    }
-}
-
-TEST_F(BackupTest, LeavesOnlySoundArtifactsWhenKilledAtRandom) {
-    spec_.connections = 2;
-    for (int i = 0; i < 50; ++i) {
-        spec_.run.uid = "kill-" + std::to_string(i);
-        const pid_t child = ::fork();
-        if (child == 0) ::_exit(back_up().reason == Reason::kCompleted ? 0 : 1);
-        ::usleep(static_cast<useconds_t>(i * 400));
-        ::kill(child, SIGKILL);
-        int status = 0;
-        ASSERT_EQ(::waitpid(child, &status, 0), child);
-        const auto sound = sound_artifacts();
-        spec_.run.attempt = 2;
-        runs_ += 100;
-        const auto next = back_up();
-        ASSERT_EQ(next.reason, Reason::kCompleted) << i << ": " << next.message;
-        EXPECT_EQ(sound_artifacts(), next.adopted ? sound : sound + 1);
-        spec_.run.attempt = 1;
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "backup-runner/engine/artifact_reader.hpp"
 #include "backup-runner/engine/catalogue.hpp"
 #include "backup-runner/engine/restore.hpp"
 
