@@ -142,7 +142,7 @@ Result<void> Session::shake_hands(Family family, Stage& stage) {
         if (quiet || closed) {
             if (closed && !heard) stage = Stage::kGreeted;
             return base::fail(
-                ErrorCode::kInvalid, Reason::kNotCatchupServer,
+                quiet ? ErrorCode::kDeadline : ErrorCode::kInvalid, Reason::kNotCatchupServer,
                 fmt::format("this is not a catchup server in {}: it {} {} the handshake (a single instance "
                             "or another service look like this)",
                             security() == nullptr ? "clear text" : "TLS",

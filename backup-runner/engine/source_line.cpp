@@ -1,5 +1,7 @@
 #include "backup-runner/engine/source_line.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
@@ -63,12 +65,15 @@ Result<std::unique_ptr<catchup::Session>> SourceLine::connect() {
     std::optional<catchup::Family> family = parts_.source.family;
     auto session =
         catchup::Session::open(parts_.dialer, parts_.source.address, parts_.source.options, parts_.stop, family);
-    if (!session && session.error().reason == Reason::kNotCatchupServer) {
-        // It spoke catchup a moment ago, so it is going away, or something in between is.
-        return base::fail(base::ErrorCode::kUnavailable, Reason::kSourceConnectionLost,
-                          "the source takes connections but no longer answers the handshake");
+    if (session || session.error().reason != Reason::kNotCatchupServer) return session;
+    // It spoke catchup a moment ago, so it is going away, or something in between is.
+    if (session.error().code == base::ErrorCode::kDeadline) {
+        const std::chrono::duration<double> patience = parts_.source.options.handshake;
+        return base::fail(base::ErrorCode::kDeadline, Reason::kSourceStalled,
+                          fmt::format("the source sent nothing for {} s", patience.count()));
     }
-    return session;
+    return base::fail(base::ErrorCode::kUnavailable, Reason::kSourceConnectionLost,
+                      "the source takes connections but no longer answers the handshake");
 }
 
 }  // namespace n4b::engine

@@ -104,7 +104,7 @@ expect 30 NotCatchupServer "${b[@]}" --from 127.0.0.1:27473
 expect 30 NotCatchupServer "${b[@]}" --from 127.0.0.1:27001
 expect 30 SourceSpeaksClearText "${b[@]}" --from 127.0.0.1:26363 --tls-verification none
 expect 10 InvalidRunSpec "${b[@]}" --from 127.0.0.1:26363 --connections 99
-expect 10 InvalidRunSpec "$runner" restore --in "$STATE/repository" --source prod --database graph.db --to "$single/data/databases/graph.db"
+expect 10 TargetNotEmpty "$runner" restore --in "$STATE/repository" --source prod --database graph.db --to "$single/data/databases/graph.db"
 [ "$("$runner" list --in "$STATE/repository" --output json | wc -l)" = 4 ] || die "a failed backup shows in the list"
 
 step "another database under the same source name is refused"

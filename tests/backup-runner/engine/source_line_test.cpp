@@ -20,7 +20,7 @@ protected:
         server_.addresses = {{"replica-0", "10.0.0.1"}};
         server_.on_connect = [this]() -> Result<void> {
             ++connects_;
-            if (connects_ <= failures_) return base::fail(ErrorCode::kUnavailable, failure_, "a connection fails");
+            if (connects_ <= failures_) return base::fail(code_, failure_, "a connection fails");
             return {};
         };
     }
@@ -35,6 +35,7 @@ protected:
 
     testing::FakeCatchupServer server_;
     int failures_ = 0;
+    ErrorCode code_ = ErrorCode::kUnavailable;
     Reason failure_ = Reason::kSourceUnreachable;
     int connects_ = 0;
     int asked_ = 0;
@@ -72,6 +73,15 @@ TEST_F(SourceLineTest, GivesUpOnceTheStallTimeoutHasPassed) {
     EXPECT_EQ(answer.error().reason, Reason::kSourceUnreachable);
     EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(300));
     EXPECT_LE(connects_, 4);
+}
+
+TEST_F(SourceLineTest, TellsASilentHandshakeFromOneThatIsClosed) {
+    failures_ = 1000;
+    source_.options.stall = milliseconds(0);
+    failure_ = Reason::kNotCatchupServer;
+    EXPECT_EQ(ask().error().reason, Reason::kSourceConnectionLost);
+    code_ = ErrorCode::kDeadline;
+    EXPECT_EQ(ask().error().reason, Reason::kSourceStalled);
 }
 
 TEST_F(SourceLineTest, EndsAtOnceWhenTheNameHasAnotherAddress) {
