@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "backup-runner/object_store/s3_caller.hpp"
-#include "backup-runner/s3/http_date.hpp"
 #include "backup-runner/s3/percent.hpp"
+#include "common/base/http_date.hpp"
 
 namespace n4b::object_store {
 namespace {
@@ -81,7 +81,7 @@ public:
         const auto modified = s3::header_of(answer.received.reply, "last-modified");
         return ObjectInfo{.key = std::string(key),
                           .bytes = *bytes,
-                          .modified = modified ? s3::parse_http_date(*modified) : std::nullopt};
+                          .modified = modified ? base::parse_http_date(*modified) : std::nullopt};
     }
 
     Result<void> list(std::string_view prefix, std::string_view after,

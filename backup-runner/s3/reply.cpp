@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <charconv>
 
-#include "backup-runner/s3/http_date.hpp"
 #include "backup-runner/s3/percent.hpp"
 #include "backup-runner/s3/xml_reader.hpp"
+#include "common/base/http_date.hpp"
 #include "common/base/rfc3339.hpp"
 
 namespace n4b::s3 {
@@ -97,7 +97,7 @@ std::optional<std::string_view> header_of(const Reply& reply, std::string_view n
 
 std::optional<base::SystemTime> time_of(const Reply& reply) {
     const auto date = header_of(reply, "date");
-    return date ? parse_http_date(*date) : std::nullopt;
+    return date ? base::parse_http_date(*date) : std::nullopt;
 }
 
 std::optional<std::chrono::milliseconds> retry_after_of(const Reply& reply) {
@@ -105,7 +105,7 @@ std::optional<std::chrono::milliseconds> retry_after_of(const Reply& reply) {
     const auto text = header_of(reply, "retry-after");
     if (!text) return std::nullopt;
     if (const auto seconds = parse_bytes(*text)) return std::chrono::seconds(std::min(*seconds, kDay));
-    const auto until = parse_http_date(*text);
+    const auto until = base::parse_http_date(*text);
     const auto now = time_of(reply);
     if (!until || !now) return std::nullopt;
     return std::clamp<std::chrono::milliseconds>(*until - *now, std::chrono::milliseconds(0),

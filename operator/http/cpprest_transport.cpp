@@ -1,5 +1,6 @@
 // The only file that includes cpprestsdk. What it must mind is written in docs/decisions/0002-cpprestsdk.md.
 #include "operator/http/cpprest_transport.hpp"
+#include "common/base/http_date.hpp"
 
 #include <cpprest/http_client.h>
 #include <fmt/format.h>
@@ -12,7 +13,6 @@
 
 #include "operator/http/body_pipe.hpp"
 #include "operator/http/deadline_canceller.hpp"
-#include "operator/http/http_date.hpp"
 
 namespace n4b::http {
 namespace {
@@ -84,7 +84,7 @@ std::optional<std::chrono::milliseconds> retry_after_of(const web::http::http_re
 
 std::optional<base::SystemTime> date_of(const web::http::http_response& response) {
     const auto found = response.headers().find("Date");
-    return found == response.headers().end() ? std::nullopt : parse_http_date(found->second);
+    return found == response.headers().end() ? std::nullopt : base::parse_http_date(found->second);
 }
 
 /// Ends a request at a deadline or with the stop token, and remembers which it was.

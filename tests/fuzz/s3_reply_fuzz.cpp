@@ -2,9 +2,9 @@
 #include <string_view>
 
 #include "backup-runner/s3/failure.hpp"
-#include "backup-runner/s3/http_date.hpp"
 #include "backup-runner/s3/percent.hpp"
 #include "backup-runner/s3/reply.hpp"
+#include "common/base/http_date.hpp"
 
 /// Whatever an object storage may reply: lists, errors, and the headers that are read.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -17,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (page->truncated && page->continuation.empty()) __builtin_trap();
     }
     if (const auto range = s3::parse_content_range(text); range && range->last >= range->size) __builtin_trap();
-    (void)s3::parse_http_date(text);
+    (void)base::parse_http_date(text);
     (void)s3::decode_listed(text);
     static const auto location = *s3::make_location({.endpoint = "https://s3.example", .bucket = "bucket"});
     const s3::Reply reply{.status = 400,

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "backup-runner/s3/http_date.hpp"
 #include "backup-runner/s3/xml_reader.hpp"
+#include "common/base/http_date.hpp"
 #include "common/base/rfc3339.hpp"
 
 namespace n4b::s3 {
@@ -145,11 +145,11 @@ TEST(ContentRange, HasFirstLastAndSize) {
 }
 
 TEST(HttpDate, HasOneForm) {
-    EXPECT_EQ(parse_http_date("Sun, 22 Nov 2026 21:50:49 GMT"), *base::parse_rfc3339("2026-11-22T21:50:49Z"));
+    EXPECT_EQ(base::parse_http_date("Sun, 22 Nov 2026 21:50:49 GMT"), *base::parse_rfc3339("2026-11-22T21:50:49Z"));
     for (const auto* bad :
          {"", "Sunday, 22-Nov-26 21:50:49 GMT", "Sun, 22 Xyz 2026 21:50:49 GMT", "Sun, 22 ovD 2026 21:50:49 GMT",
           "Sun, 32 Nov 2026 21:50:49 GMT", "Sun, 22 Nov 2026 21:50:49 CET"}) {
-        EXPECT_FALSE(parse_http_date(bad)) << bad;
+        EXPECT_FALSE(base::parse_http_date(bad)) << bad;
     }
 }
 

@@ -1,13 +1,13 @@
-#include "operator/http/http_date.hpp"
+#include "common/base/http_date.hpp"
 
 #include <gtest/gtest.h>
 
-namespace n4b::http {
+namespace n4b::base {
 namespace {
 
 TEST(HttpDate, ReadsThePreferredForm) {
-    EXPECT_EQ(parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT"), base::SystemTime(std::chrono::seconds(784111777)));
-    EXPECT_EQ(parse_http_date("Thu, 29 Feb 2024 23:59:59 GMT"), base::SystemTime(std::chrono::seconds(1709251199)));
+    EXPECT_EQ(parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT"), SystemTime(std::chrono::seconds(784111777)));
+    EXPECT_EQ(parse_http_date("Thu, 29 Feb 2024 23:59:59 GMT"), SystemTime(std::chrono::seconds(1709251199)));
 }
 
 TEST(HttpDate, TakesNothingElse) {
@@ -22,4 +22,4 @@ TEST(HttpDate, TakesNothingElse) {
 }
 
 }  // namespace
-}  // namespace n4b::http
+}  // namespace n4b::base

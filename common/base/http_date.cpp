@@ -1,10 +1,10 @@
-#include "operator/http/http_date.hpp"
+#include "common/base/http_date.hpp"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 
-namespace n4b::http {
+namespace n4b::base {
 namespace {
 
 constexpr std::array<std::string_view, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -21,7 +21,7 @@ int number(std::string_view text, std::size_t from, std::size_t digits) {
 
 }  // namespace
 
-std::optional<base::SystemTime> parse_http_date(std::string_view text) {
+std::optional<SystemTime> parse_http_date(std::string_view text) {
     constexpr std::string_view kShape = "???, ?? ??? ???? ??:??:?? GMT";
     if (text.size() != kShape.size()) return std::nullopt;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -43,4 +43,4 @@ std::optional<base::SystemTime> parse_http_date(std::string_view text) {
            std::chrono::seconds(second);
 }
 
-}  // namespace n4b::http
+}  // namespace n4b::base
