@@ -1,7 +1,8 @@
 #include "backup-runner/engine/bandwidth.hpp"
 
 #include <algorithm>
-#include <condition_variable>
+
+#include "common/base/pause.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -36,11 +37,7 @@ void BandwidthLimit::pass_urgent(std::size_t bytes, const std::stop_token& stop)
 }
 
 void BandwidthLimit::hold(std::chrono::nanoseconds span, const std::stop_token& stop) const {
-    if (span.count() == 0) return;
-    std::mutex own;
-    std::condition_variable_any wake;
-    std::unique_lock waiting(own);
-    wake.wait_for(waiting, stop, span, [] { return false; });
+    if (span.count() != 0) base::pause(span, stop);
 }
 
 base::Result<void> LimitedTransactions::begin(std::size_t bytes) {

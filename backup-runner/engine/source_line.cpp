@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 
 #include "common/base/backoff.hpp"
+#include "common/base/pause.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -18,13 +17,6 @@ constexpr base::Backoff kBackoff{.base = std::chrono::milliseconds(200), .cap = 
 
 }  // namespace
 
-bool pause(std::chrono::milliseconds span, const std::stop_token& stop) {
-    std::mutex mutex;
-    std::condition_variable_any wake;
-    std::unique_lock lock(mutex);
-    return !wake.wait_for(lock, stop, span, [] { return false; }) && !stop.stop_requested();
-}
-
 /// Worth another connection to the same server. Silence on an open connection is not: it has lasted as long as the
 /// stall timeout allows.
 bool SourceLine::is_break(const base::Error& error) {
@@ -34,7 +26,7 @@ bool SourceLine::is_break(const base::Error& error) {
 bool SourceLine::wait(std::uint32_t tries, base::Deadline latest) {
     latest = latest.sooner(parts_.source.options.deadline);
     if (latest.passed()) return false;
-    return pause(std::min(kBackoff.wait(tries, parts_.chance()), latest.left()), parts_.stop);
+    return base::pause(std::min(kBackoff.wait(tries, parts_.chance()), latest.left()), parts_.stop);
 }
 
 Result<void> SourceLine::open() {

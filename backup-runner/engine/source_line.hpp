@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -24,9 +23,6 @@ struct CopySource {
     catchup::SessionOptions options;
     BandwidthLimit& limit;  ///< Shared by all copies of a run.
 };
-
-/// Waits; false when stopped meanwhile.
-bool pause(std::chrono::milliseconds span, const std::stop_token& stop);
 
 /// A connection to the source that is opened when needed, and again after a break, for as long as the source's stall
 /// timeout allows: it may be restarting, or the network in between. A source whose name has another address meanwhile

@@ -13,6 +13,7 @@
 #include "backup-runner/engine/store_list.hpp"
 #include "backup-runner/engine/transaction_sink.hpp"
 #include "backup-runner/txlog/neostore.hpp"
+#include "common/base/pause.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -239,7 +240,7 @@ void Copy::keep_pulling(SourceLine& line, TransactionSink& sink, const std::stop
             note(pulled.error());
             return;
         }
-    } while (pause(kPullInterval, copied));
+    } while (base::pause(kPullInterval, copied));
 }
 
 Result<void> Copy::pull(SourceLine& line, TransactionSink& sink) {

@@ -2,12 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <condition_variable>
-#include <mutex>
 #include <utility>
 
 #include "backup-runner/s3/digest.hpp"
 #include "common/base/check.hpp"
+#include "common/base/pause.hpp"
 
 namespace n4b::object_store {
 namespace {
@@ -18,14 +17,6 @@ using std::chrono::milliseconds;
 
 bool is_success(int status) {
     return status >= 200 && status < 300;
-}
-
-/// Waits, or until a stop.
-void wait_for(milliseconds span, const std::stop_token& stop) {
-    std::mutex mutex;
-    std::condition_variable_any wake;
-    std::unique_lock lock(mutex);
-    wake.wait_for(lock, stop, span, [&] { return stop.stop_requested(); });
 }
 
 /// A storage may repeat what it was sent.
@@ -96,7 +87,7 @@ Result<S3Answer> S3Caller::perform(const S3Call& s3_call, const Call& call) {
             return base::fail(std::move(failure.error));
         }
         last = std::move(failure.error);
-        wait_for(*wait, call.stop);
+        base::pause(*wait, call.stop);
     }
 }
 

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <vector>
 
+#include "common/base/pause.hpp"
 #include "common/httpd/server.hpp"
 #include "operator/app/cache_sync.hpp"
 #include "operator/http/cpprest_transport.hpp"
@@ -160,10 +161,7 @@ public:
         ready_ = false;
         // Reconciles under way may end as they like for a while; a call that hangs is cancelled then.
         const std::jthread cancel([this](const std::stop_token& ended) {
-            std::mutex mutex;
-            std::unique_lock lock(mutex);
-            std::condition_variable_any wake;
-            wake.wait_for(lock, ended, kLastCalls, [] { return false; });
+            base::pause(kLastCalls, ended);
             calls_.request_stop();
         });
         progress_.stop();

@@ -2,13 +2,12 @@
 
 #include <array>
 #include <chrono>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <nlohmann/json_fwd.hpp>
 #include <stop_token>
 #include <string>
 
+#include "common/base/pause.hpp"
 #include "operator/jobs/run.hpp"
 #include "operator/kube/client.hpp"
 
@@ -27,11 +26,7 @@ base::Result<Requeue> drive_fresh(kube::Client& client, const std::string& path,
     auto result = drive(known);
     for (const auto wait : kWaits) {
         if (result || result.error().code != base::ErrorCode::kConflict) return result;
-        std::mutex mutex;
-        std::condition_variable_any stopped;
-        std::unique_lock lock(mutex);
-        stopped.wait_for(lock, stop, wait, [] { return false; });
-        if (stop.stop_requested()) return result;
+        if (!base::pause(wait, stop)) return result;
         base::Result<T> live = base::fail(base::ErrorCode::kInternal, "no object");
         const auto got = client.get(path, [&](const auto& json) { live = parse(json); });
         if (!got && got.error().code == base::ErrorCode::kNotFound) return Requeue{};

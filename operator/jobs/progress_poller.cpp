@@ -1,8 +1,8 @@
 #include "operator/jobs/progress_poller.hpp"
 
-#include <condition_variable>
 #include <utility>
 
+#include "common/base/pause.hpp"
 #include "common/contract/progress.hpp"
 #include "operator/telemetry/log.hpp"
 
@@ -16,13 +16,9 @@ constexpr std::size_t kMaxPhase = 32;
 
 void ProgressPoller::start() {
     thread_ = std::jthread([this](const std::stop_token& stop) {
-        std::mutex mutex;
-        std::condition_variable_any wake;
-        std::unique_lock lock(mutex);
-        while (!stop.stop_requested()) {
+        do {
             poll(stop);
-            wake.wait_for(lock, stop, kInterval, [] { return false; });
-        }
+        } while (base::pause(kInterval, stop));
     });
 }
 

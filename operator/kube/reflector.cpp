@@ -2,13 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <condition_variable>
-#include <mutex>
 #include <random>
 #include <utility>
 
 #include "common/base/backoff.hpp"
 #include "common/base/clock.hpp"
+#include "common/base/pause.hpp"
 #include "operator/telemetry/log.hpp"
 
 namespace n4b::kube {
@@ -19,13 +18,6 @@ using base::ErrorCode;
 // client-go: 0.8 s, doubled, jitter 1, at most 30 s.
 constexpr base::Backoff kBackoff{
     .base = std::chrono::milliseconds(800), .cap = std::chrono::seconds(30), .jitter = 1.0};
-
-void wait(std::chrono::milliseconds span, const std::stop_token& stop) {
-    std::mutex mutex;
-    std::condition_variable_any wake;
-    std::unique_lock lock(mutex);
-    wake.wait_for(lock, stop, span, [] { return false; });
-}
 
 ErrorCode code_of_watch_error(const WatchEvent& event) {
     if (event.error_code == 410) return ErrorCode::kDataLoss;
@@ -218,9 +210,9 @@ void Reflector::run(const std::stop_token& stop) {
         if (!next.backoff) continue;
         tell_failure(progress, listing);
         const double random = std::uniform_real_distribution<double>(0, 1)(progress.random);
-        wait(std::max(kBackoff.wait(progress.failures, random),
-                      progress.retry_after.value_or(std::chrono::milliseconds(0))),
-             stop);
+        base::pause(std::max(kBackoff.wait(progress.failures, random),
+                             progress.retry_after.value_or(std::chrono::milliseconds(0))),
+                    stop);
         progress.retry_after.reset();
     }
 }
