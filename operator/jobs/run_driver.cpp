@@ -300,19 +300,23 @@ Result<Requeue> RunDriver::clean_up(const Run& run, const run::RunStatus& status
     return requeue;
 }
 
-/// The Job controller may make a second pod of a Job when it has not seen the first one, or that it has ended; it would
-/// copy everything once more, and hold the run's locks meanwhile.
+void RunDriver::remove_pod(const Run& run, const api::Pod& pod, const std::string& why) {
+    if (!pod.alive() || pod.meta.deleted) return;
+    const auto removed =
+        parts_.client.remove(object_path("/api/v1", run.owner.meta, "pods", pod.meta.name), pod.meta.uid);
+    telemetry::info("removed a pod",
+                    {{"pod", pod.meta.key()}, {"why", why}, {"error", removed ? "" : removed.error().message}});
+}
+
+/// The Job controller may make a second pod of a Job when it has not seen the first one, or has not seen that the first
+/// one ended. The second pod would copy everything once more, and hold the run's locks meanwhile.
 void RunDriver::remove_surplus_pods(const Run& run, const run::RunStatus& status) {
     for (const auto& attempt : status.attempts) {
         const auto pods = parts_.workload.pods_of(attempt.job_uid);
         const auto own = own_pod_of(pods, attempt.job_uid);
         for (const auto& pod : pods) {
             const bool late = attempt.ended && pod->meta.created > *attempt.ended;
-            if ((pod == own && !late) || !pod->alive() || pod->meta.deleted) continue;
-            const auto path = object_path("/api/v1", run.owner.meta, "pods", pod->meta.name);
-            const auto removed = parts_.client.remove(path, pod->meta.uid);
-            telemetry::info("removed a pod that the Job controller made beside the one of its Job",
-                            {{"pod", pod->meta.key()}, {"error", removed ? "" : removed.error().message}});
+            if (pod != own || late) remove_pod(run, *pod, "the Job controller made it beside the one of its Job");
         }
     }
 }
@@ -323,11 +327,8 @@ void RunDriver::relieve(const Run& run, const run::RunStatus& status) {
     for (const auto& attempt : status.attempts) {
         if (!attempt.ended) continue;
         for (const auto& pod : parts_.workload.pods_of(attempt.job_uid)) {
-            if (!pod->alive() || !pod->runner || !pod->runner->terminated || pod->meta.deleted) continue;
-            const auto path = object_path("/api/v1", run.owner.meta, "pods", pod->meta.name);
-            const auto removed = parts_.client.remove(path, pod->meta.uid);
-            telemetry::info("removed a pod whose runner has ended, since another run waits for its volume",
-                            {{"pod", pod->meta.key()}, {"error", removed ? "" : removed.error().message}});
+            if (!pod->runner || !pod->runner->terminated) continue;
+            remove_pod(run, *pod, "its runner has ended, and another run waits for its volume");
         }
     }
 }

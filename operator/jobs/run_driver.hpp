@@ -55,6 +55,7 @@ private:
     void undo(const Run& run, const FencedJobs::Made& made);
     base::Result<void> after_write(const Run& run, const run::RunStep& step, const Gathered& gathered);
     base::Result<Requeue> clean_up(const Run& run, const run::RunStatus& status, Requeue requeue);
+    void remove_pod(const Run& run, const api::Pod& pod, const std::string& why);
     void remove_surplus_pods(const Run& run, const run::RunStatus& status);
     void relieve(const Run& run, const run::RunStatus& status);
     void tell_held_up(const Run& run, const base::Error& error);
