@@ -235,7 +235,9 @@ class Chaos:
         rested = self.rest(self.options.rest, self.unrest)
         say(f"at rest: {rested}; {self.kills} kills, {self.freezes} freezes, {self.apiserver.restarts} restarts")
         # An operator whose lists failed last waits up to 60 s before it lists again.
-        self.rest(BLIND, lambda: time.monotonic() < self.calm_since + BLIND)
+        while time.monotonic() < self.calm_since + BLIND:
+            self.tick()
+            time.sleep(1)
         before = self.lost_slots()
         for planned in backups.fresh():
             self.plan.append(planned)
