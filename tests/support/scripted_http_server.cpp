@@ -6,23 +6,11 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <csignal>
-#include <cstdlib>
+
+#include "tests/support/must.hpp"
 
 namespace n4b::testing {
 namespace {
-
-void must(bool good) {
-    if (!good) std::abort();
-}
-
-/// A write to a client that has gone is an error, not the end of the test; the client's own threads keep the signal.
-void block_sigpipe() {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGPIPE);
-    ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-}
 
 std::string lower(std::string text) {
     std::transform(text.begin(), text.end(), text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });

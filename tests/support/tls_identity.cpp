@@ -6,15 +6,10 @@
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
-#include <cstdlib>
+#include "tests/support/must.hpp"
 
 namespace n4b::testing {
 namespace {
-
-/// What can't fail here ends the test where it does.
-void must(bool good) {
-    if (!good) std::abort();
-}
 
 std::string contents(const net::BioHandle& bio) {
     char* data = nullptr;

@@ -7,13 +7,12 @@
 #include <openssl/pem.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <csignal>
 
 #include <array>
-#include <cstdlib>
 #include <cstring>
 
 #include "backup-runner/txlog/big_endian.hpp"
+#include "tests/support/must.hpp"
 
 namespace n4b::testing {
 namespace {
@@ -24,19 +23,6 @@ constexpr unsigned char kTlsHandshake = 0x16;
 constexpr std::size_t kMaxFrame = 1 << 20;
 /// Frames of the handshake stage that a client sends: magic, protocol, switch-over.
 constexpr int kHandshakeFrames = 3;
-
-void must(bool good) {
-    if (!good) std::abort();
-}
-
-/// A write to a client that has gone is an error, not the end of the test; and the client's own threads keep the
-/// signal.
-void block_sigpipe() {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGPIPE);
-    ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-}
 
 net::ContextHandle make_context(const TlsPeerOptions& options) {
     net::ContextHandle context(SSL_CTX_new(TLS_server_method()));
