@@ -38,7 +38,7 @@ Result<void> walk(storage::Storage& storage, const std::string& key, int depth,
     }
     std::vector<std::string> directories;
     N4B_TRY_VOID(storage.list(key, [&](const storage::Entry& entry) {
-        if (key.empty() && entry.directory && entry.name == kLostAndFound) return true;
+        if (key.empty() && entry.directory && entry.name == storage::kLostAndFound) return true;
         if (entry.directory) {
             directories.push_back(entry.name);
         } else {

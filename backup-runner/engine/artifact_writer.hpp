@@ -111,9 +111,6 @@ private:
     std::uint64_t fingerprint_ = 0;  ///< Sum over objects of a hash of key and size: an unordered set in 8 bytes.
 };
 
-/// The directory that an ext file system makes in its root for itself, and lets only root read. Nobody counts it.
-inline constexpr std::string_view kLostAndFound = "lost+found";
-
 /// What a listing of a directory and all below it shows, such as data/<artifact>; "" is the storage's root. Makes every
 /// directory durable on the way when `sync` is set.
 struct Listing {

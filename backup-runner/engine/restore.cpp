@@ -46,7 +46,7 @@ Result<void> restore_file(storage::Storage& storage, const Artifact& artifact, c
 Result<void> check_empty(storage::Storage& target, const std::string& directory) {
     std::optional<std::string> member;
     N4B_TRY_VOID(target.list("", [&](const storage::Entry& entry) {
-        if (entry.directory && entry.name == kLostAndFound) return true;
+        if (entry.directory && entry.name == storage::kLostAndFound) return true;
         member = entry.name;
         return entry.name == kRestoreMarker;
     }));

@@ -36,10 +36,6 @@ struct Progress {
     bool enough = false;    ///< An error longer than is read.
 };
 
-bool is_success(int status) {
-    return status >= 200 && status < 300;
-}
-
 std::size_t send_body(char* into, std::size_t size, std::size_t count, void* user) {
     auto& progress = *static_cast<Progress*>(user);
     const auto rest = progress.exchange.body.subspan(progress.sent);
@@ -84,18 +80,18 @@ std::size_t take_body(char* data, std::size_t size, std::size_t count, void* use
     long status = 0;
     curl_easy_getinfo(progress.easy, CURLINFO_RESPONSE_CODE, &status);
     const auto into = progress.exchange.into;
-    if (is_success(static_cast<int>(status)) && !into.empty()) {
+    if (s3::is_success(static_cast<int>(status)) && !into.empty()) {
         progress.overflow = all > into.size() - bytes;
         if (progress.overflow) return 0;
         std::memcpy(into.data() + bytes, data, all);
         bytes += all;
         return all;
     }
-    const auto limit = is_success(static_cast<int>(status)) ? progress.exchange.max_reply : s3::kMaxErrorBytes;
+    const auto limit = s3::is_success(static_cast<int>(status)) ? progress.exchange.max_reply : s3::kMaxErrorBytes;
     const auto kept = std::min(all, limit - reply.body.size());
     reply.body.append(data, kept);
     if (kept == all) return all;
-    (is_success(static_cast<int>(status)) ? progress.overflow : progress.enough) = true;
+    (s3::is_success(static_cast<int>(status)) ? progress.overflow : progress.enough) = true;
     return 0;
 }
 

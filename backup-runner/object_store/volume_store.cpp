@@ -112,8 +112,7 @@ private:
             if (entry == nullptr && errno != 0) return volume_failure(errno, "list", path);
             if (entry == nullptr) break;
             const std::string name = entry->d_name;
-            // mkfs makes lost+found, which only root may read.
-            const bool foreign = directory.empty() && name == "lost+found";
+            const bool foreign = directory.empty() && name == storage::kLostAndFound;
             if (name == "." || name == ".." || foreign || name.starts_with(kUnfinished)) continue;
             struct stat status {};
             if (::fstatat(::dirfd(handle.get()), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) {

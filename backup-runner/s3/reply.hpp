@@ -26,6 +26,11 @@ struct Reply {
     std::string body{};            ///< Of an error or a list; what an object holds goes elsewhere.
 };
 
+/// Whether an HTTP status is one of success, 200 to 299.
+constexpr bool is_success(int status) {
+    return status >= 200 && status < 300;
+}
+
 /// Nothing: there is no such header. `name` in lower case.
 std::optional<std::string_view> header_of(const Reply& reply, std::string_view name);
 

@@ -13,6 +13,10 @@
 
 namespace n4b::storage {
 
+/// The directory that mkfs makes in the root of an ext file system, and that only root may read. It is no part of what
+/// a volume holds.
+inline constexpr std::string_view kLostAndFound = "lost+found";
+
 /// One member of a directory.
 struct Entry {
     std::string name;
