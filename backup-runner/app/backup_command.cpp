@@ -59,7 +59,7 @@ std::string read_text(const char* path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// Null where nobody wants it, or the port can't be had: who watches a backup must not be the end of it.
+/// Null where no port is wanted, or where the port can't be had: that nobody can watch a backup must not end it.
 std::unique_ptr<httpd::Server> serve(const contract::RunSpec& spec, const engine::ProgressCounters& counters) {
     if (spec.http_port == 0) return nullptr;
     auto progress = [&spec, &counters, meter = RateMeter(std::chrono::steady_clock::now())]() mutable {

@@ -16,9 +16,9 @@ using base::Result;
 using engine::ExclusiveCreate;
 using engine::StorageAbilities;
 
-/// Requests for one call: somebody waits for the answer.
+/// How often one request is sent at most. It is few, since somebody waits for the answer.
 constexpr int kTries = 3;
-/// Stores take 15 minutes; what is beyond this is no accident of the network.
+/// Storages refuse requests whose time is off by more than 15 minutes. A slow network can't explain more than this.
 constexpr std::chrono::minutes kOddClock{5};
 constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
 

@@ -16,7 +16,8 @@ Result<int> print_verified(const VerifyOptions& options, Output& output) {
     N4B_TRY_VOID(engine::walk_heads(*storage, scope, engine::Order::kOldestFirst, [&](const engine::FoundHead& head) {
         const auto result =
             head.artifact ? engine::verify(*storage, *head.artifact) : Result<void>(base::fail(head.artifact.error()));
-        // Closed since the walk came to it: its files are going, and no command counts it any more.
+        // The chain was closed after the walk had come to it. Its files are being removed, and no command counts it any
+        // more.
         if (!result && result.error().reason == base::Reason::kArtifactConflict) return true;
         if (result) {
             output.print("{:<13} {}\n", "ok", head.key);

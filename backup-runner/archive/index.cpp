@@ -76,7 +76,7 @@ Result<IndexLine> parse_index_line(std::string_view text) {
     if (!document) return damaged(document.error());
     JsonObject object(*document, "");
     auto line = read_line(object, object.required<std::string>("type"));
-    // Before its fields: another format may have others.
+    // The format is checked before the other fields, since another format may have other fields.
     const auto* header = std::get_if<IndexHeader>(&line);
     if (auto read = object.finish(); read && header != nullptr && header->format != kFormat) {
         return base::fail(

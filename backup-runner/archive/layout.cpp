@@ -16,7 +16,7 @@ namespace {
 using base::Result;
 
 constexpr std::size_t kMaxComponents = 16;
-// What file systems take. Names of explicit indexes are their users'.
+// The longest name that file systems take. Users choose the names of explicit indexes, so they may be that long.
 constexpr std::size_t kMaxComponentBytes = 255;
 /// The same, less the suffix of compressed files.
 constexpr std::size_t kMaxKeyBytes = kMaxComponentBytes - kZstdSuffix.size();
@@ -184,7 +184,8 @@ Result<std::string> file_key(std::string_view name) {
     N4B_TRY(auto components, components_of(name));
     for (auto& component : components) {
         auto escaped = escape(component);
-        // Escaping triples what is not ASCII. A digest is no escape, so no other name has the same key.
+        // Escaping makes three bytes of each byte that is not ASCII. The key of a long name begins with "%sha256",
+        // which escaping never produces, so no other name gets the same key.
         if (escaped.size() > kMaxKeyBytes) {
             escaped = "%" + sha256(std::as_bytes(std::span(component)));
             std::replace(escaped.begin(), escaped.end(), ':', '-');

@@ -35,7 +35,7 @@ std::string to_string(const ArtifactName& name);
 /// Nothing when the text is no artifact name.
 std::optional<ArtifactName> parse_artifact_name(std::string_view text);
 
-/// Of the file that closes a chain: "<source>/<database>/<chain>/closed.json".
+/// The key of the file that closes a chain: "<source>/<database>/<chain>/closed.json".
 std::string closed_key(std::string_view source, std::string_view database, std::string_view chain);
 
 /// The keys of one artifact.

@@ -37,7 +37,8 @@ tl::unexpected<base::Error> not_catchup(std::string_view what) {
                       fmt::format("this is not a catchup server: {}", what));
 }
 
-/// How every answer of the common protocol begins that is an exception: its two versions, and Java's serialization.
+/// The first bytes of every exception that the common protocol answers with: two version bytes, and the magic number of
+/// Java's serialization.
 constexpr std::array kCommonProtocol{std::byte{0x08}, std::byte{0x02}, std::byte{0xAC}, std::byte{0xED}};
 constexpr std::int32_t kMaxException = 1 << 20;
 
@@ -73,7 +74,8 @@ Result<Bytes> Handshake::feed(std::span<const std::byte>& input) {
         const auto length = txlog::load_big_endian<std::int32_t>(collected_);
         if (length == kHttp) return not_catchup("it speaks HTTP; the backup port is 6362 by default");
         if (length > static_cast<std::int32_t>(kMaxFrame) && length <= kMaxException) {
-            // May be the exception of an older protocol, as long as that server's version makes it.
+            // This may be an exception of the common protocol, whose length differs from one server version to the
+            // next.
             if (collected_.size() < kLengthBytes + kCommonProtocol.size()) continue;
             if (speaks_common_protocol(std::span(collected_).subspan(kLengthBytes))) return older_protocol();
         }

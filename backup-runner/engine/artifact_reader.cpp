@@ -37,7 +37,8 @@ Result<void> read_object(storage::Storage& storage, const std::string& key, bool
     bool sink_failed = false;
     const archive::ByteSink plain = [&](std::span<const std::byte> bytes) -> Result<void> {
         plain_bytes += static_cast<std::int64_t>(bytes.size());
-        // Here and not once the input is used up: a few bytes of it may expand without end.
+        // The size is checked here, and not after the input has been read, since a few stored bytes may expand without
+        // end.
         if (plain_bytes > expected.bytes) return damaged(fmt::format("longer than {} bytes", expected.bytes));
         plain_digest.update(bytes);
         auto passed = sink(bytes);

@@ -24,9 +24,9 @@ struct CopySource {
     BandwidthLimit& limit;  ///< Shared by all copies of a run.
 };
 
-/// A connection to the source that is opened when needed, and again after a break, for as long as the source's stall
-/// timeout allows: it may be restarting, or the network in between. A source whose name has another address meanwhile
-/// is not waited for: it does not come back under this one. One thread.
+/// A connection to the source that is opened when needed, and opened again after a break. A source that is away, since
+/// it restarts or the network is down, is waited for as long as its stall timeout allows. A source whose name has
+/// another address meanwhile is not waited for, since it does not come back under the old address. One thread.
 class SourceLine {
 public:
     struct Parts {

@@ -15,10 +15,6 @@ using base::ErrorCode;
 using base::Result;
 using std::chrono::milliseconds;
 
-bool is_success(int status) {
-    return status >= 200 && status < 300;
-}
-
 /// A storage may repeat what it was sent.
 std::string scrubbed(std::string text, const s3::Credentials& credentials) {
     for (const auto& secret : {credentials.secret, credentials.session_token}) {
@@ -30,7 +26,7 @@ std::string scrubbed(std::string text, const s3::Credentials& credentials) {
     return text;
 }
 
-/// Of a request that got no reply at all.
+/// The failure of a request that got no reply at all.
 s3::Failure failure_of_transport(base::Error error, const std::string& what) {
     const bool again = error.code == ErrorCode::kUnavailable;
     return {.kind = again ? s3::FailureKind::kTransient : s3::FailureKind::kPermanent, .error = error.wrap(what)};
@@ -91,7 +87,8 @@ Result<S3Answer> S3Caller::perform(const S3Call& s3_call, const Call& call) {
     }
 }
 
-/// An error: the call has to end, or there is nothing to sign with.
+/// Returns an error only when the call has to end, or when there are no credentials to sign with; what the storage
+/// answers is the outcome.
 Result<S3Caller::Outcome> S3Caller::try_once(const S3Call& s3_call, const std::string& payload_hash, Progress& progress,
                                              const Call& call) {
     N4B_TRY(progress.credentials, parts_.credentials->current());
@@ -110,7 +107,7 @@ Result<S3Caller::Outcome> S3Caller::try_once(const S3Call& s3_call, const std::s
     }
     progress.time = s3::time_of(received->reply);
     Outcome outcome{.received = std::move(*received)};
-    if (!is_success(outcome.received.reply.status)) {
+    if (!s3::is_success(outcome.received.reply.status)) {
         outcome.failure = s3::explain(parts_.location, s3_call.operation, outcome.received.reply);
     }
     return outcome;

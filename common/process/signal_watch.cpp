@@ -6,7 +6,8 @@
 namespace n4b::process {
 namespace {
 
-/// As nohup has it. Blocked below, an ignored signal would be kept for us all the same.
+/// Whether whoever started the process ignores the signal, as nohup does with SIGHUP. A signal that is blocked reaches
+/// sigwait() even when it is ignored, so an ignored one must not be blocked.
 bool is_ignored(int signal) {
     struct sigaction action {};
     return sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
@@ -38,7 +39,7 @@ void SignalWatch::run() {
         int signal = 0;
         sigwait(&set_, &signal);
         if (ending_) return;
-        // Somebody else's SIGUSR2: were the thread to end for it, nobody would hear the signals that count.
+        // Somebody else sent SIGUSR2. If the thread ended now, nobody would hear a later SIGTERM.
         if (signal == SIGUSR2) continue;
         if (stop_.stop_requested()) _exit(kSignalled + signal);
         stop_.request_stop();

@@ -36,9 +36,9 @@ public:
         std::optional<Refusal> refusal{};  ///< Then there is no uid.
     };
     /// Makes the Job, or adopts the one that an earlier life of the operator, or another operator at this moment, made
-    /// under its name and did not record. Whatever the API server answers is a refusal once it is too `late` to try
-    /// again. Errors: those of the API server that pass; Conflict when the Job there is recorded already; Unavailable
-    /// while one with other settings is being removed.
+    /// under its name and did not record. With `late` there is no time to try again, so every error of the API server
+    /// is a refusal. Errors: those of the API server that pass; Conflict when the Job there is recorded already;
+    /// Unavailable while one with other settings is being removed.
     base::Result<Made> make(const Run& run, const run::JobRequest& request, const std::string& job, bool late);
     /// The Job that the status records gets its pod. No error when it is gone or another Job has its name: the next
     /// look at the attempt sees that.

@@ -23,7 +23,7 @@ cleanup() {
 }
 trap cleanup EXIT
 trap 'exit 143' TERM INT
-# Nobody's own settings: the tests give theirs.
+# Proxies and tokens of the caller's environment must not reach the tests, which set their own.
 unset HTTPS_PROXY https_proxy HTTP_PROXY http_proxy NO_PROXY no_proxy AWS_SESSION_TOKEN
 
 key_id=conformance-key
