@@ -68,6 +68,10 @@ enum class Reason {
     kStorageRegionWrong,           ///< The bucket lies in another region or behind another endpoint.
     kStorageClockSkewed,           ///< Our clock is too far from the object storage's.
     kStorageOperationUnsupported,  ///< The object storage doesn't know an operation or a header that is needed.
+    // Outcomes of what stands in a storage, or doesn't, that the runner reports.
+    kStorageNotInitialized,  ///< There is no repository file: an unmounted volume, another bucket, or a new storage.
+    kStorageReplaced,        ///< Another repository than the one that was expected.
+    kSourceNameTaken,        ///< The source's name belongs to another cluster, namespace or source.
     // Outcomes that only the operator can see.
     kStorageNotFound,  ///< No Neo4jBackupStorage of that name.
     kStorageNotReady,  ///< The storage exists, but its claim does not.

@@ -33,6 +33,9 @@ ExitCode exit_code_of(base::Reason reason) {
         case Reason::kStorageReadOnly:
         case Reason::kStoragePermission:
         case Reason::kStorageCertificateInvalid:
+        case Reason::kStorageNotInitialized:
+        case Reason::kStorageReplaced:
+        case Reason::kSourceNameTaken:
         case Reason::kBucketNotFound:
         case Reason::kStorageAccessDenied:
         case Reason::kStorageCredentialsInvalid:

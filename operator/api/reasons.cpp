@@ -78,6 +78,12 @@ std::string_view advice(base::Reason reason) {
             return "Check that the endpoint is the object storage's API (not its console), and what stands between.";
         case Reason::kStorageCertificateInvalid:
             return "Give the storage the CA bundle that signed its certificate; check names, dates and clocks.";
+        case Reason::kStorageNotInitialized:
+            return "Check that the right volume or bucket is in use; if it is meant to be a new one, initialise it.";
+        case Reason::kStorageReplaced:
+            return "Bring back the storage that was used before, or make a new Neo4jBackupStorage for this one.";
+        case Reason::kSourceNameTaken:
+            return "Give the source another spec.name, or take the name over explicitly.";
         case Reason::kBucketNotFound:
             return "Create the bucket, or correct its name and the endpoint.";
         case Reason::kStorageAccessDenied:
