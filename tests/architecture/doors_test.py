@@ -19,6 +19,7 @@ DOORS = {
     "backup-runner/net": {"common/base"},
     "backup-runner/catchup": {"common/base", "backup-runner/txlog", "backup-runner/net"},
     "backup-runner/archive": {"common/base"},
+    "backup-runner/format": {"common/base", "backup-runner/archive"},
     "backup-runner/storage": {"common/base"},
     "backup-runner/s3": {"common/base"},
     "backup-runner/object_store": {"common/base", "backup-runner/s3", "backup-runner/storage"},
@@ -54,7 +55,8 @@ FOREIGN = {
     r"<CLI/": {"backup-runner/app", "operator/app"},
     r"<curl/": {"backup-runner/object_store"},
     r"<openssl/": {"backup-runner/archive", "backup-runner/net", "backup-runner/s3", "operator/http", "operator/kube"},
-    r"<zstd": {"backup-runner/archive"},
+    r"<zstd": {"backup-runner/archive", "backup-runner/format"},
+    r"<xxhash": {"backup-runner/format"},
     r"<nlohmann/(?!json_fwd)": {"common/base"},
     r"<cpprest/": {"operator/http"},
     r"<pplx/": {"operator/http"},
@@ -63,8 +65,8 @@ FOREIGN = {
     r"<spdlog/": {"operator/telemetry"},
 }
 # Pure rooms: no thread, socket, file, environment or clock. (archive's compressor and digest only compute.)
-PURE = {"common/contract", "backup-runner/txlog", "backup-runner/archive", "backup-runner/s3", "operator/api",
-        "operator/run"}
+PURE = {"common/contract", "backup-runner/txlog", "backup-runner/archive", "backup-runner/format", "backup-runner/s3",
+        "operator/api", "operator/run"}
 IMPURE = re.compile(r"<(thread|mutex|fstream|filesystem|unistd\.h|sys/.*|fcntl\.h|random)>|steady_clock::now|"
                     r"system_clock::now|getenv")
 
