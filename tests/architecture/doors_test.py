@@ -20,6 +20,8 @@ DOORS = {
     "backup-runner/catchup": {"common/base", "backup-runner/txlog", "backup-runner/net"},
     "backup-runner/archive": {"common/base"},
     "backup-runner/format": {"common/base", "backup-runner/archive"},
+    "backup-runner/blocks": {"common/base", "backup-runner/archive", "backup-runner/format",
+                             "backup-runner/object_store"},
     "backup-runner/storage": {"common/base"},
     "backup-runner/s3": {"common/base"},
     "backup-runner/object_store": {"common/base", "backup-runner/s3", "backup-runner/storage"},

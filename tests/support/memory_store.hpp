@@ -1,0 +1,61 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backup-runner/object_store/object_store.hpp"
+
+namespace n4b::testing {
+
+/// Objects in memory, with counted, slow and failing PUTs. Thread-safe.
+class MemoryStore final : public object_store::ObjectStore {
+public:
+    struct Trouble {
+        std::chrono::milliseconds put_takes{0};
+        std::optional<std::int64_t> put_that_fails{};  ///< At once; counted from 0 on.
+        bool forgets = false;                          ///< Keeps nothing of what is put.
+    };
+    MemoryStore() = default;
+    explicit MemoryStore(Trouble trouble) : trouble_(trouble) {}
+
+    base::Result<object_store::Creation> create(std::string_view key, std::span<const std::byte> bytes,
+                                                const object_store::Call& call) override;
+    base::Result<void> put(std::string_view key, std::span<const std::byte> bytes,
+                           const object_store::Call& call) override;
+    base::Result<std::size_t> get(std::string_view key, std::int64_t offset, std::span<std::byte> into,
+                                  const object_store::Call& call) override;
+    base::Result<object_store::ObjectInfo> stat(std::string_view key, const object_store::Call& call) override;
+    base::Result<void> list(std::string_view prefix, std::string_view after,
+                            const std::function<bool(std::span<const object_store::ObjectInfo>)>& take,
+                            const object_store::Call& call) override;
+    base::Result<object_store::Removal> remove(std::string_view key, const object_store::Call& call) override;
+    base::Result<base::SystemTime> now(const object_store::Call& call) override;
+    base::Result<std::optional<object_store::Space>> space(const object_store::Call& call) override;
+
+    [[nodiscard]] std::int64_t puts() const;
+    [[nodiscard]] std::int64_t active_puts() const { return active_puts_; }
+    [[nodiscard]] std::int64_t gets() const;
+    [[nodiscard]] std::int64_t overwritten() const;
+    /// Keys in the order in which their PUTs began.
+    [[nodiscard]] std::vector<std::string> put_order() const;
+    [[nodiscard]] std::map<std::string, std::vector<std::byte>> objects() const;
+    /// Turns one bit.
+    void damage(const std::string& key, std::size_t offset);
+
+private:
+    const Trouble trouble_{};
+    std::atomic<std::int64_t> active_puts_ = 0;
+    mutable std::mutex mutex_{};  ///< Guards all below.
+    std::map<std::string, std::vector<std::byte>> objects_{};
+    std::vector<std::string> put_order_{};
+    std::int64_t gets_ = 0;
+    std::int64_t overwritten_ = 0;
+};
+
+}  // namespace n4b::testing
