@@ -13,8 +13,8 @@ namespace {
 
 using base::Json;
 using base::Result;
-using engine::ExclusiveCreate;
-using engine::StorageAbilities;
+using contract::ExclusiveCreate;
+using contract::StorageReport;
 
 /// How often one request is sent at most. It is few, since somebody waits for the answer.
 constexpr int kTries = 3;
@@ -40,7 +40,7 @@ std::string clock_text(std::chrono::milliseconds offset) {
                        seconds < 0 ? "behind" : "ahead of");
 }
 
-void print_text(Output& output, const StoreChoice& store, const StorageAbilities& abilities) {
+void print_text(Output& output, const StoreChoice& store, const StorageReport& abilities) {
     const auto row = [&](std::string_view name, std::string_view value) { output.print("{:<18}{}\n", name, value); };
     row("storage", describe(store));
     row("objects", "written, read, listed and deleted again");
@@ -51,42 +51,48 @@ void print_text(Output& output, const StoreChoice& store, const StorageAbilities
                             : "not kept");
     }
     row("clock", clock_text(abilities.clock_offset));
-    row("free space", abilities.space ? fmt::format("{:.1f} GiB of {:.1f} GiB",
-                                                    static_cast<double>(abilities.space->available) / kGiB,
-                                                    static_cast<double>(abilities.space->total) / kGiB)
-                                      : "not told by object storage");
+    const bool told = abilities.free_bytes && abilities.total_bytes;
+    row("free space", told ? fmt::format("{:.1f} GiB of {:.1f} GiB", static_cast<double>(*abilities.free_bytes) / kGiB,
+                                         static_cast<double>(*abilities.total_bytes) / kGiB)
+                           : "not told by object storage");
 }
 
 void print_json(Output& output, const Json& json) {
     output.print("{}\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
-Json json_of(const StoreChoice& store, const StorageAbilities& abilities) {
+Json json_of(const StoreChoice& store, const StorageReport& abilities) {
     Json json{{"reason", to_string(base::Reason::kCompleted)},
               {"storage", describe(store)},
               {"exclusiveCreate", to_string(abilities.exclusive_create)},
               {"keepsVersions", abilities.keeps_versions},
               {"clockOffsetMs", abilities.clock_offset.count()}};
-    if (abilities.space) {
-        json["totalBytes"] = abilities.space->total;
-        json["availableBytes"] = abilities.space->available;
-    }
+    if (abilities.total_bytes) json["totalBytes"] = *abilities.total_bytes;
+    if (abilities.free_bytes) json["availableBytes"] = *abilities.free_bytes;
     return json;
 }
 
-Result<StorageAbilities> check(const CheckStorageOptions& options, base::SteadyTime started, std::stop_token stop) {
-    N4B_TRY(const auto store, open_store(options.store, kTries));
+Result<StorageReport> check(const StoreChoice& choice, const object_store::Call& call) {
+    N4B_TRY(const auto store, open_store(choice, kTries));
     std::random_device device;
     const auto name = fmt::format("neo4j-backup-check-{:08x}{:08x}", device(), device());
-    return engine::check_storage(*store, name, base::RealClock(),
-                                 {.deadline = base::Deadline::at(started + options.timeout), .stop = std::move(stop)});
+    return engine::check_storage(*store, name, base::RealClock(), call);
+}
+
+/// What a run in a pod does. The directory in the volume is made where it is missing, as the first backup makes it.
+Result<StorageReport> check_for_run(const contract::RunSpec& spec, const object_store::Call& call) {
+    if (!spec.storage_s3) {
+        N4B_TRY([[maybe_unused]] const auto made, storage::create_volume(spec.storage_path));
+    }
+    return check(store_of(spec), call);
 }
 
 }  // namespace
 
 int run(const CheckStorageOptions& options, base::SteadyTime started, std::stop_token stop) {
     Output output;
-    const auto abilities = check(options, started, std::move(stop));
+    const auto abilities =
+        check(options.store, {.deadline = base::Deadline::at(started + options.timeout), .stop = std::move(stop)});
     if (!abilities) {
         const auto& error = abilities.error();
         if (options.json) {
@@ -106,6 +112,18 @@ int run(const CheckStorageOptions& options, base::SteadyTime started, std::stop_
         print_text(output, options.store, *abilities);
     }
     return finish(0, output);
+}
+
+int run(const CheckStorageRunOptions& options, base::SteadyTime started, std::stop_token stop) {
+    const auto& spec = options.spec;
+    const auto deadline = spec.duration ? base::Deadline::at(started + *spec.duration) : base::Deadline::never();
+    const auto found = check_for_run(spec, {.deadline = deadline, .stop = std::move(stop)});
+    if (!found) return conclude(report_of(spec, found.error()));
+    return conclude({.reason = base::Reason::kCompleted,
+                     .message = "an object was written, read, listed and deleted: " + describe(store_of(spec)),
+                     .run_uid = spec.run.uid,
+                     .attempt = spec.run.attempt,
+                     .storage = *found});
 }
 
 }  // namespace n4b::runner

@@ -75,7 +75,9 @@ Result<RunSpec> read_spec(const std::string& path) {
     return contract::parse_run_spec(text);
 }
 
-Options by_command(RunSpec spec) {
+Result<Options> by_command(RunSpec spec) {
+    const bool copies = spec.command == contract::Command::kBackup || spec.command == contract::Command::kLookUp;
+    if (copies && spec.storage_s3) return bad("storage.s3: backups go to volumes only, expected storage.path");
     switch (spec.command) {
         case contract::Command::kBackup:
             return BackupOptions{std::move(spec)};
@@ -83,6 +85,8 @@ Options by_command(RunSpec spec) {
             return LookUpOptions{std::move(spec)};
         case contract::Command::kProbe:
             return ProbeOptions{.spec = std::move(spec)};
+        case contract::Command::kCheckStorage:
+            return CheckStorageRunOptions{std::move(spec)};
     }
     return BackupOptions{std::move(spec)};
 }

@@ -33,6 +33,10 @@ struct CheckStorageOptions {
     std::chrono::seconds timeout{60};  ///< From the start of the process.
     bool json = false;
 };
+/// The same for the operator: it ends with a RunReport.
+struct CheckStorageRunOptions {
+    contract::RunSpec spec;
+};
 struct ListOptions {
     std::string directory;
     bool json = false;
@@ -56,8 +60,8 @@ struct Exit {
     int code;
 };
 
-using Options = std::variant<BackupOptions, LookUpOptions, ProbeOptions, CheckStorageOptions, ListOptions,
-                             VerifyOptions, RestoreOptions, Exit>;
+using Options = std::variant<BackupOptions, LookUpOptions, ProbeOptions, CheckStorageOptions, CheckStorageRunOptions,
+                             ListOptions, VerifyOptions, RestoreOptions, Exit>;
 
 /// Reads flags, or a RunSpec from --spec FILE, or from the environment variable N4B_RUN_SPEC when there are no flags
 /// at all. Prints help and errors itself.

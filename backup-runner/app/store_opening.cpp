@@ -56,7 +56,25 @@ Result<std::unique_ptr<object_store::ObjectStore>> open_s3(const S3Choice& choic
                                    .max_tries = max_tries});
 }
 
+s3::Addressing addressing_of(const std::optional<bool>& path_style) {
+    if (!path_style) return s3::Addressing::kAutomatic;
+    return *path_style ? s3::Addressing::kPath : s3::Addressing::kVirtualHost;
+}
+
 }  // namespace
+
+StoreChoice store_of(const contract::RunSpec& spec) {
+    if (!spec.storage_s3) return {.directory = spec.storage_path};
+    const auto& s3 = *spec.storage_s3;
+    return {.s3 = S3Choice{.location = {.endpoint = s3.endpoint,
+                                        .bucket = s3.bucket,
+                                        .prefix = s3.prefix,
+                                        .region = s3.region,
+                                        .addressing = addressing_of(s3.path_style),
+                                        .allow_insecure = s3.allow_insecure},
+                           .ca_file = s3.ca_file,
+                           .credentials_dir = s3.credentials_dir}};
+}
 
 Result<std::unique_ptr<object_store::ObjectStore>> open_store(const StoreChoice& choice, int max_tries) {
     if (choice.s3) return open_s3(*choice.s3, max_tries);

@@ -8,6 +8,7 @@
 #include "backup-runner/s3/location.hpp"
 #include "common/base/clock.hpp"
 #include "common/base/result.hpp"
+#include "common/contract/run_spec.hpp"
 
 namespace n4b::runner {
 
@@ -23,6 +24,9 @@ struct StoreChoice {
     std::string directory{};
     std::optional<S3Choice> s3{};
 };
+
+/// The store that a RunSpec names.
+StoreChoice store_of(const contract::RunSpec& spec);
 
 /// Opens the store. Of the environment it reads HTTPS_PROXY and NO_PROXY (for http:// HTTP_PROXY; in lower case too)
 /// and, where the choice has no directory, the credentials. `max_tries`: requests for one call, when each fails in a

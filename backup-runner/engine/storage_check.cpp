@@ -13,6 +13,8 @@ namespace {
 using base::ErrorCode;
 using base::Reason;
 using base::Result;
+using contract::ExclusiveCreate;
+using contract::StorageReport;
 using object_store::Call;
 using object_store::Creation;
 using object_store::ObjectStore;
@@ -49,9 +51,9 @@ public:
           clock_(clock),
           call_(call) {}
 
-    Result<StorageAbilities> run() {
+    Result<StorageReport> run() {
         const auto done = steps();
-        if (done) return abilities_;
+        if (done) return report_;
         // The caller's deadline or stop may be what ended the check.
         if (stored_) (void)store_.remove(name_, {.deadline = base::Deadline::after(kCleanUpTime)});
         return base::fail(done.error());
@@ -64,7 +66,7 @@ private:
         N4B_TRY_VOID(find_in_list());
         N4B_TRY_VOID(create_again());
         N4B_TRY_VOID(compare_clocks());
-        N4B_TRY(abilities_.space, store_.space(call_));
+        N4B_TRY_VOID(ask_for_room());
         return remove();
     }
 
@@ -76,7 +78,7 @@ private:
         stored_ = created || may_be_stored(created.error());
         if (created) return {};
         if (created.error().reason != Reason::kStorageOperationUnsupported) return base::fail(created.error());
-        abilities_.exclusive_create = ExclusiveCreate::kRefused;
+        report_.exclusive_create = ExclusiveCreate::kRefused;
         const auto put = store_.put(name_, first_, call_);
         stored_ = put || may_be_stored(put.error());
         return put;
@@ -120,9 +122,9 @@ private:
     }
 
     Result<void> create_again() {
-        if (abilities_.exclusive_create == ExclusiveCreate::kRefused) return {};
+        if (report_.exclusive_create == ExclusiveCreate::kRefused) return {};
         N4B_TRY(const auto again, store_.create(name_, second_, call_));
-        if (again == Creation::kCreated) abilities_.exclusive_create = ExclusiveCreate::kIgnored;
+        if (again == Creation::kCreated) report_.exclusive_create = ExclusiveCreate::kIgnored;
         return {};
     }
 
@@ -130,14 +132,22 @@ private:
         const auto before = clock_.system_now();
         N4B_TRY(const auto theirs, store_.now(call_));
         const auto ours = before + (clock_.system_now() - before) / 2;
-        abilities_.clock_offset = theirs - ours;
+        report_.clock_offset = theirs - ours;
+        return {};
+    }
+
+    Result<void> ask_for_room() {
+        N4B_TRY(const auto space, store_.space(call_));
+        if (!space) return {};
+        report_.free_bytes = space->available;
+        report_.total_bytes = space->total;
         return {};
     }
 
     Result<void> remove() {
         N4B_TRY(const auto removal, store_.remove(name_, call_));
         stored_ = false;
-        abilities_.keeps_versions = removal == Removal::kHidden;
+        report_.keeps_versions = removal == Removal::kHidden;
         std::array<std::byte, 1> byte{};
         const auto gone = store_.get(name_, 0, byte, call_);
         if (!gone && gone.error().code == ErrorCode::kNotFound) return {};
@@ -152,26 +162,14 @@ private:
     const std::vector<std::byte> second_;
     const base::Clock& clock_;
     const Call& call_;
-    StorageAbilities abilities_{};
+    StorageReport report_{};
     bool stored_ = false;  ///< Something may lie under the name, and is ours.
 };
 
 }  // namespace
 
-std::string_view to_string(ExclusiveCreate exclusive) {
-    switch (exclusive) {
-        case ExclusiveCreate::kHeld:
-            return "Held";
-        case ExclusiveCreate::kIgnored:
-            return "Ignored";
-        case ExclusiveCreate::kRefused:
-            return "Refused";
-    }
-    return "Refused";
-}
-
-Result<StorageAbilities> check_storage(ObjectStore& store, const std::string& name, const base::Clock& clock,
-                                       const Call& call) {
+Result<contract::StorageReport> check_storage(ObjectStore& store, const std::string& name, const base::Clock& clock,
+                                              const Call& call) {
     return Check(store, name, clock, call).run();
 }
 

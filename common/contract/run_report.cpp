@@ -200,6 +200,36 @@ void read_probe(JsonObject& object, RunReport& report) {
     }
 }
 
+Json storage_json(const StorageReport& s) {
+    Json json{{"exclusiveCreate", to_string(s.exclusive_create)},
+              {"keepsVersions", s.keeps_versions},
+              {"clockOffsetMs", s.clock_offset.count()}};
+    if (s.free_bytes) json["freeBytes"] = *s.free_bytes;
+    if (s.total_bytes) json["totalBytes"] = *s.total_bytes;
+    return json;
+}
+
+std::optional<std::int64_t> read_bytes(JsonObject& object, const char* key) {
+    const auto bytes = object.optional<std::int64_t>(key);
+    if (bytes && *bytes < 0) object.reject(key, "negative");
+    return bytes;
+}
+
+StorageReport read_storage(JsonObject& object) {
+    StorageReport storage{.keeps_versions = object.value_or("keepsVersions", false),
+                          .clock_offset = std::chrono::milliseconds(object.value_or<std::int64_t>("clockOffsetMs", 0)),
+                          .free_bytes = read_bytes(object, "freeBytes"),
+                          .total_bytes = read_bytes(object, "totalBytes")};
+    const auto exclusive = object.required<std::string>("exclusiveCreate");
+    for (const auto known : {ExclusiveCreate::kHeld, ExclusiveCreate::kIgnored, ExclusiveCreate::kRefused}) {
+        if (exclusive != to_string(known)) continue;
+        storage.exclusive_create = known;
+        return storage;
+    }
+    object.reject("exclusiveCreate", "expected Held, Ignored or Refused");
+    return storage;
+}
+
 std::string dump(const RunReport& report, const Extent& extent) {
     Json json{{"schemaVersion", kRunReportVersion}, {"reason", to_string(report.reason)}, {"message", extent.message},
               {"runUid", report.run_uid},           {"attempt", report.attempt},          {"adopted", report.adopted}};
@@ -208,6 +238,7 @@ std::string dump(const RunReport& report, const Extent& extent) {
     }
     if (report.tls) json["tls"] = tls_json(*report.tls);
     if (report.artifact) json["artifact"] = artifact_json(*report.artifact);
+    if (report.storage) json["storage"] = storage_json(*report.storage);
     for (std::size_t i = 0; i < extent.passed_over; ++i) {
         json["passedOver"].push_back(passed_over_json(report.passed_over[i]));
     }
@@ -236,6 +267,18 @@ ArtifactReport read_artifact(JsonObject& object) {
 }
 
 }  // namespace
+
+std::string_view to_string(ExclusiveCreate exclusive) {
+    switch (exclusive) {
+        case ExclusiveCreate::kHeld:
+            return "Held";
+        case ExclusiveCreate::kIgnored:
+            return "Ignored";
+        case ExclusiveCreate::kRefused:
+            return "Refused";
+    }
+    return "Refused";
+}
 
 std::string_view to_string(MemberRole role) {
     switch (role) {
@@ -305,6 +348,7 @@ base::Result<RunReport> parse_run_report(std::string_view json) {
     object.object("tls", [&](JsonObject& tls) { report.tls = read_tls(tls); });
     object.object("probe", [&](JsonObject& probe) { read_probe(probe, report); });
     object.object("artifact", [&](JsonObject& artifact) { report.artifact = read_artifact(artifact); });
+    object.object("storage", [&](JsonObject& storage) { report.storage = read_storage(storage); });
     if (auto done = object.finish(); !done) return base::fail(done.error().wrap("RunReport"));
     return report;
 }

@@ -89,6 +89,23 @@ struct MemberReport {
     bool operator==(const MemberReport&) const = default;
 };
 
+/// What happens to the second of two that create an object of one key.
+enum class ExclusiveCreate {
+    kHeld,     ///< It is refused.
+    kIgnored,  ///< It replaces the first one's object.
+    kRefused,  ///< The storage takes no conditional writes at all.
+};
+
+/// What a storage can do, and how much room it has.
+struct StorageReport {
+    ExclusiveCreate exclusive_create = ExclusiveCreate::kHeld;
+    bool keeps_versions = false;               ///< What is deleted can still be had, and takes room.
+    std::chrono::milliseconds clock_offset{};  ///< The storage's clock less the runner's.
+    std::optional<std::int64_t> free_bytes{};  ///< Absent: the storage has no such figure.
+    std::optional<std::int64_t> total_bytes{};
+    bool operator==(const StorageReport&) const = default;
+};
+
 /// How one run of the runner ended.
 struct RunReport {
     base::Reason reason = base::Reason::kInternalError;
@@ -99,9 +116,10 @@ struct RunReport {
     std::optional<SourceReport> source{};
     std::optional<TlsReport> tls{};  ///< Absent in clear text, and when nothing was copied.
     std::optional<ArtifactReport> artifact{};
-    std::vector<PassedOver> passed_over{};  ///< In the order they were given up; the first few.
-    std::vector<MemberReport> members{};    ///< Of a probe only: every member named, in that order.
-    std::int64_t members_left_out = 0;      ///< How many more there were that did not fit.
+    std::optional<StorageReport> storage{};  ///< Of a storage that was checked only.
+    std::vector<PassedOver> passed_over{};   ///< In the order they were given up; the first few.
+    std::vector<MemberReport> members{};     ///< Of a probe only: every member named, in that order.
+    std::int64_t members_left_out = 0;       ///< How many more there were that did not fit.
     bool operator==(const RunReport&) const = default;
 };
 
@@ -115,7 +133,14 @@ struct RunReport {
 ///     certificateExpires}],
 ///              "members":[{address, member, role, storeId:0, lastTransaction, lag, tls:0, serverCertificateExpires,
 ///                          reason (absent: Completed), message}], "leftOut":0}
+///
+/// A storage is told as
+///
+///     "storage":{exclusiveCreate, keepsVersions, clockOffsetMs, freeBytes, totalBytes}
 std::string to_json(const RunReport& report);
+
+/// "Held", "Ignored" or "Refused".
+std::string_view to_string(ExclusiveCreate exclusive);
 
 std::string_view to_string(MemberRole role);
 /// kUnknown for a name outside the list.

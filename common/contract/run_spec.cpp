@@ -16,11 +16,12 @@ constexpr std::int64_t kMaxConnections = 8;
 constexpr std::size_t kMaxEndpoints = 32;
 constexpr std::size_t kMaxTrustFiles = 8;
 constexpr std::size_t kMaxPath = 4096;
+constexpr std::size_t kMaxS3Text = 512;  // Twice the longest host name with scheme and port.
 constexpr std::int64_t kMaxTimeoutMs = std::int64_t{30} * 24 * 3600 * 1000;
 constexpr std::int64_t kMaxDurationMs = std::int64_t{366} * 24 * 3600 * 1000;  // Far from where a clock overflows.
 
 std::optional<Command> parse_command(std::string_view name) {
-    for (const auto command : {Command::kBackup, Command::kLookUp, Command::kProbe}) {
+    for (const auto command : {Command::kBackup, Command::kLookUp, Command::kProbe, Command::kCheckStorage}) {
         if (name == to_string(command)) return command;
     }
     return std::nullopt;
@@ -118,7 +119,32 @@ void read_source(JsonObject& object, RunSpec& spec) {
     object.refuse_unknown();
 }
 
+/// A text that goes to C interfaces and into messages.
+void read_text(JsonObject& object, const char* key, std::size_t max, std::string& out) {
+    out = object.value_or<std::string>(key, "");
+    if (out.size() > max) object.reject(key, fmt::format("longer than {} characters", max));
+    if (has_zero(out)) object.reject(key, "holds a zero byte");
+}
+
+S3Location read_s3(JsonObject& object) {
+    S3Location s3{.path_style = object.optional<bool>("pathStyle"),
+                  .allow_insecure = object.value_or("allowInsecure", false)};
+    read_text(object, "endpoint", kMaxS3Text, s3.endpoint);
+    read_text(object, "bucket", kMaxS3Text, s3.bucket);
+    read_text(object, "region", kMaxS3Text, s3.region);
+    read_text(object, "prefix", kMaxS3Text, s3.prefix);
+    read_text(object, "caFile", kMaxPath, s3.ca_file);
+    read_text(object, "credentialsDir", kMaxPath, s3.credentials_dir);
+    if (s3.bucket.empty()) object.reject("bucket", "missing");
+    object.refuse_unknown();
+    return s3;
+}
+
 void read_storage(JsonObject& object, RunSpec& spec) {
+    if (object.object("s3", [&](JsonObject& s3) { spec.storage_s3 = read_s3(s3); })) {
+        if (object.has("path")) object.reject("path", "found beside s3, expected one storage");
+        return object.refuse_unknown();
+    }
     spec.storage_path = object.required<std::string>("path");
     if (spec.storage_path.empty()) object.reject("path", "empty");
     object.refuse_unknown();
@@ -163,20 +189,39 @@ void refuse_part(JsonObject& object, const char* key, Command command) {
     if (object.has(key)) object.reject(key, fmt::format("not a part of the command {}", to_string(command)));
 }
 
+/// Which parts a command has.
+struct Parts {
+    bool source = true;
+    bool storage = true;
+    bool backup = true;
+    bool timeouts = true;
+};
+
+Parts parts_of(Command command) {
+    switch (command) {
+        case Command::kBackup:
+            return {};
+        case Command::kLookUp:
+            return {.timeouts = false};
+        case Command::kProbe:
+            return {.storage = false, .backup = false};
+        case Command::kCheckStorage:
+            return {.source = false, .backup = false, .timeouts = false};
+    }
+    return {};
+}
+
 void read_parts(JsonObject& object, RunSpec& spec) {
-    require_part(object, "source", [&](JsonObject& source) { read_source(source, spec); });
-    if (spec.command == Command::kProbe) {
-        refuse_part(object, "storage", spec.command);
-        refuse_part(object, "backup", spec.command);
-    } else {
-        require_part(object, "storage", [&](JsonObject& storage) { read_storage(storage, spec); });
-        require_part(object, "backup", [&](JsonObject& backup) { read_backup(backup, spec); });
-    }
-    if (spec.command == Command::kLookUp) {
-        refuse_part(object, "timeouts", spec.command);
-    } else {
-        object.object("timeouts", [&](JsonObject& timeouts) { read_timeouts(timeouts, spec.timeouts); });
-    }
+    const auto parts = parts_of(spec.command);
+    const auto read = [&](bool wanted, const char* key, auto&& read_part) {
+        if (!wanted) return refuse_part(object, key, spec.command);
+        require_part(object, key, [&](JsonObject& part) { read_part(part, spec); });
+    };
+    read(parts.source, "source", read_source);
+    read(parts.storage, "storage", read_storage);
+    read(parts.backup, "backup", read_backup);
+    if (!parts.timeouts) return refuse_part(object, "timeouts", spec.command);
+    object.object("timeouts", [&](JsonObject& timeouts) { read_timeouts(timeouts, spec.timeouts); });
 }
 
 void read_envelope(JsonObject& object, RunSpec& spec) {
@@ -184,7 +229,8 @@ void read_envelope(JsonObject& object, RunSpec& spec) {
     if (const auto known = parse_command(command)) {
         spec.command = *known;
     } else {
-        object.reject("command", fmt::format("found \"{}\", expected Backup, LookUp or Probe", command.substr(0, 64)));
+        object.reject("command", fmt::format("found \"{}\", expected Backup, LookUp, Probe or CheckStorage",
+                                             command.substr(0, 64)));
     }
     require_part(object, "run", [&](JsonObject& run) { read_run(run, spec.run); });
     if (const auto duration = object.optional<std::int64_t>("durationMs")) {
@@ -212,6 +258,20 @@ Json source_json(const RunSpec& spec) {
                        {"serverName", spec.tls->server_name}};
     }
     return json;
+}
+
+Json storage_json(const RunSpec& spec) {
+    if (!spec.storage_s3) return {{"path", spec.storage_path}};
+    const auto& s3 = *spec.storage_s3;
+    Json json{{"endpoint", s3.endpoint},
+              {"bucket", s3.bucket},
+              {"region", s3.region},
+              {"prefix", s3.prefix},
+              {"caFile", s3.ca_file},
+              {"credentialsDir", s3.credentials_dir},
+              {"allowInsecure", s3.allow_insecure}};
+    if (s3.path_style) json["pathStyle"] = *s3.path_style;
+    return {{"s3", json}};
 }
 
 Json backup_json(const RunSpec& spec) {
@@ -252,14 +312,13 @@ std::string to_json(const RunSpec& spec) {
                 {"namespace", spec.run.object_namespace},
                 {"name", spec.run.name},
                 {"attempt", spec.run.attempt}}},
-              {"source", source_json(spec)},
               {"httpPort", spec.http_port}};
     if (spec.duration) json["durationMs"] = spec.duration->count();
-    if (spec.command != Command::kProbe) {
-        json["storage"] = {{"path", spec.storage_path}};
-        json["backup"] = backup_json(spec);
-    }
-    if (spec.command != Command::kLookUp) {
+    const auto parts = parts_of(spec.command);
+    if (parts.source) json["source"] = source_json(spec);
+    if (parts.storage) json["storage"] = storage_json(spec);
+    if (parts.backup) json["backup"] = backup_json(spec);
+    if (parts.timeouts) {
         json["timeouts"] = {{"connectMs", spec.timeouts.connect.count()},
                             {"prepareMs", spec.timeouts.prepare.count()},
                             {"stallMs", spec.timeouts.stall.count()}};
@@ -275,6 +334,8 @@ std::string_view to_string(Command command) {
             return "LookUp";
         case Command::kProbe:
             return "Probe";
+        case Command::kCheckStorage:
+            return "CheckStorage";
     }
     return "Backup";
 }

@@ -17,8 +17,8 @@ inline constexpr std::size_t kMaxRunSpecBytes = 64 * 1024;
 inline constexpr std::int64_t kRunSpecVersion = 2;
 
 /// What a runner is to do: copy a database; find the artifact that an earlier attempt of the run finished; ask every
-/// member of a source how it stands, without changing anything there.
-enum class Command { kBackup, kLookUp, kProbe };
+/// member of a source how it stands, without changing anything there; try once on a storage what backups do to it.
+enum class Command { kBackup, kLookUp, kProbe, kCheckStorage };
 enum class Compression { kNone, kZstd };
 /// Which members may be copied from: read replicas only; read replicas first; the first in order that answers.
 enum class SourcePolicy { kReplicaOnly, kPreferReplica, kAny };
@@ -67,18 +67,34 @@ struct TlsSpec {
     bool operator==(const TlsSpec&) const = default;
 };
 
+/// A bucket that speaks S3, and how it is reached: paths as the runner sees them, never secrets. What it means, and
+/// whether it can be right, is the store's business; here only lengths are bounded.
+struct S3Location {
+    std::string endpoint{};  ///< https://HOST[:PORT]; empty: Amazon's endpoint of the region.
+    std::string bucket{};
+    std::string region{};              ///< May be empty beside an endpoint.
+    std::string prefix{};              ///< Below which everything lies; empty: the bucket's root.
+    std::optional<bool> path_style{};  ///< Whether the bucket stands in the path; nothing: as the endpoint suggests.
+    bool allow_insecure = false;       ///< Lets an endpoint be http://.
+    std::string ca_file{};             ///< Trusted certificates; empty: the system's.
+    std::string credentials_dir{};     ///< Empty: credentials come from the environment.
+    bool operator==(const S3Location&) const = default;
+};
+
 /// What the operator tells the runner. Never holds secrets. Its JSON form is an envelope that each command fills with
 /// its own parts:
 ///
 ///     {"schemaVersion":2, "command":"Backup", "run":{uid, namespace, name, attempt}, "durationMs", "httpPort",
-///      "storage":{path}, "source":{name, endpoints, policy, maxLag, tls},
+///      "storage":{path} or {s3:{endpoint, bucket, region, prefix, pathStyle, allowInsecure, caFile, credentialsDir}},
+///      "source":{name, endpoints, policy, maxLag, tls},
 ///      "backup":{database, compression, connections, bandwidthLimit}, "timeouts":{connectMs, prepareMs, stallMs}}
 ///
-/// | command | source                           | storage  | backup                 | timeouts |
-/// | ------- | -------------------------------- | -------- | ---------------------- | -------- |
-/// | Backup  | name and an endpoint at least    | required | the database at least  | optional |
-/// | LookUp  | the name only                    | required | the database only      | refused  |
-/// | Probe   | an endpoint at least             | refused  | refused                | optional |
+/// | command      | source                        | storage  | backup                | timeouts |
+/// | ------------ | ----------------------------- | -------- | --------------------- | -------- |
+/// | Backup       | name and an endpoint at least | required | the database at least | optional |
+/// | LookUp       | the name only                 | required | the database only     | refused  |
+/// | Probe        | an endpoint at least          | refused  | refused               | optional |
+/// | CheckStorage | refused                       | required | refused               | refused  |
 ///
 /// Only a backup listens at httpPort; other commands are short.
 struct RunSpec {
@@ -90,7 +106,9 @@ struct RunSpec {
     SourcePolicy policy = SourcePolicy::kPreferReplica;
     std::optional<std::int64_t> max_lag{};  ///< Transactions behind the newest known member; nothing: any.
     std::string database{};
-    std::string storage_path{};  ///< The repository's directory as the runner sees it.
+    std::string
+        storage_path{};  ///< The repository's directory as the runner sees it; empty: the storage is storage_s3.
+    std::optional<S3Location> storage_s3{};  ///< Set exactly when the storage is a bucket.
     Compression compression = Compression::kZstd;
     std::int64_t connections = 2;  ///< 1 to 8.
     /// How long this process may take, counted from its own start by a clock that nobody sets: the clocks of operator,
@@ -109,7 +127,7 @@ base::Result<RunSpec> parse_run_spec(std::string_view json);
 /// The JSON form, one line, with the parts of its command only.
 std::string to_json(const RunSpec& spec);
 
-/// "Backup", "LookUp" or "Probe".
+/// "Backup", "LookUp", "Probe" or "CheckStorage".
 std::string_view to_string(Command command);
 
 std::string_view to_string(Compression compression);

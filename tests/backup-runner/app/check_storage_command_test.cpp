@@ -5,9 +5,12 @@
 
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "backup-runner/app/commands.hpp"
 #include "common/base/json_object.hpp"
+#include "common/contract/exit_code.hpp"
+#include "common/contract/run_report.hpp"
 #include "tests/support/failing_calls.hpp"
 #include "tests/support/fake_s3.hpp"
 #include "tests/support/tls_directory.hpp"
@@ -223,6 +226,120 @@ TEST_F(CheckBucketTest, WithoutADirectoryTheEnvironmentHasTheCredentials) {
     EXPECT_EQ(run(options_), 0) << err_;
     ::unsetenv("AWS_ACCESS_KEY_ID");
     ::unsetenv("AWS_SECRET_ACCESS_KEY");
+}
+
+/// A run in a pod, as the operator starts it.
+class CheckStorageRunTest : public ::testing::Test {
+protected:
+    CheckStorageRunTest() {
+        char pattern[] = "/tmp/n4b-check-run-XXXXXX";
+        root_ = ::mkdtemp(pattern);
+        std::ofstream(root_ + "/log").flush();
+        ::setenv("N4B_TERMINATION_LOG", (root_ + "/log").c_str(), 1);
+        spec_ = {.command = contract::Command::kCheckStorage,
+                 .run = {.uid = "u-1", .attempt = 2},
+                 .duration = std::chrono::minutes(1)};
+    }
+    ~CheckStorageRunTest() override {
+        ::unsetenv("N4B_TERMINATION_LOG");
+        std::filesystem::remove_all(root_);
+    }
+
+    /// The report in the termination message, which has the exit code's reason.
+    contract::RunReport run() {
+        ::testing::internal::CaptureStdout();
+        ::testing::internal::CaptureStderr();
+        const int code = runner::run(CheckStorageRunOptions{spec_}, std::chrono::steady_clock::now(), {});
+        err_ = ::testing::internal::GetCapturedStderr();
+        out_ = ::testing::internal::GetCapturedStdout();
+        std::ostringstream text;
+        text << std::ifstream(root_ + "/log").rdbuf();
+        const auto report = contract::parse_run_report(text.str());
+        EXPECT_TRUE(report) << text.str();
+        if (!report) return {};
+        EXPECT_EQ(code, static_cast<int>(contract::exit_code_of(report->reason)));
+        EXPECT_EQ(report->run_uid, "u-1");
+        EXPECT_EQ(report->attempt, 2);
+        return *report;
+    }
+
+    std::string root_;
+    contract::RunSpec spec_{};
+    std::string out_;
+    std::string err_;
+};
+
+TEST_F(CheckStorageRunTest, MakesTheDirectoryInAVolumeAndTellsItsRoom) {
+    spec_.storage_path = root_ + "/volume/neo4j";
+    const auto report = run();
+    EXPECT_EQ(report.reason, base::Reason::kCompleted) << err_;
+    EXPECT_THAT(report.message, HasSubstr(spec_.storage_path));
+    ASSERT_TRUE(report.storage);
+    EXPECT_EQ(report.storage->exclusive_create, contract::ExclusiveCreate::kHeld);
+    EXPECT_GT(report.storage->free_bytes.value_or(0), 0);
+    EXPECT_GE(report.storage->total_bytes.value_or(0), *report.storage->free_bytes);
+    EXPECT_TRUE(std::filesystem::is_empty(spec_.storage_path));
+}
+
+TEST_F(CheckStorageRunTest, ReportsABucketAsTheRunSpecNamesIt) {
+    FakeS3 s3;
+    testing::ScriptedHttpServer server{[&](const HttpCall& call) { return s3.answer(call); }};
+    testing::TlsDirectory credentials;
+    credentials.with("access-key-id", S3Habits{}.key_id).with("secret-access-key", "geheim");
+    s3.set({.if_none_match = S3Habits::Condition::kIgnored, .versioned = true});
+    spec_.storage_s3 = contract::S3Location{.endpoint = "http://127.0.0.1:" + std::to_string(server.port()),
+                                            .bucket = "bucket",
+                                            .prefix = "neo4j",
+                                            .path_style = true,
+                                            .allow_insecure = true,
+                                            .credentials_dir = credentials.path()};
+    auto report = run();
+    EXPECT_EQ(report.reason, base::Reason::kCompleted) << err_;
+    EXPECT_THAT(report.message, HasSubstr("s3://bucket/neo4j/"));
+    ASSERT_TRUE(report.storage);
+    EXPECT_EQ(report.storage->exclusive_create, contract::ExclusiveCreate::kIgnored);
+    EXPECT_TRUE(report.storage->keeps_versions);
+    EXPECT_FALSE(report.storage->free_bytes);
+    EXPECT_EQ(s3.count(), 0U);
+
+    spec_.storage_s3->bucket = "elsewhere";
+    report = run();
+    EXPECT_EQ(report.reason, base::Reason::kBucketNotFound);
+    EXPECT_FALSE(report.storage);
+    spec_.storage_s3->allow_insecure = false;
+    EXPECT_EQ(run().reason, base::Reason::kInvalidRunSpec);
+}
+
+TEST_F(CheckStorageRunTest, EndsWithItsDuration) {
+    spec_.storage_path = root_;
+    spec_.duration = std::chrono::milliseconds(0);
+    EXPECT_EQ(run().reason, base::Reason::kStorageUnavailable);
+}
+
+TEST(StoreOf, TakesOverWhatARunSpecSays) {
+    contract::RunSpec spec{.storage_path = "/backup"};
+    EXPECT_EQ(store_of(spec).directory, "/backup");
+    EXPECT_FALSE(store_of(spec).s3);
+    spec = {.storage_s3 = contract::S3Location{.endpoint = "https://e",
+                                               .bucket = "b",
+                                               .region = "r",
+                                               .prefix = "p",
+                                               .ca_file = "/ca",
+                                               .credentials_dir = "/keys"}};
+    const auto store = store_of(spec);
+    ASSERT_TRUE(store.s3);
+    EXPECT_EQ(store.s3->location.endpoint, "https://e");
+    EXPECT_EQ(store.s3->location.bucket, "b");
+    EXPECT_EQ(store.s3->location.region, "r");
+    EXPECT_EQ(store.s3->location.prefix, "p");
+    EXPECT_EQ(store.s3->location.addressing, s3::Addressing::kAutomatic);
+    EXPECT_FALSE(store.s3->location.allow_insecure);
+    EXPECT_EQ(store.s3->ca_file, "/ca");
+    EXPECT_EQ(store.s3->credentials_dir, "/keys");
+    spec.storage_s3->path_style = true;
+    EXPECT_EQ(store_of(spec).s3->location.addressing, s3::Addressing::kPath);
+    spec.storage_s3->path_style = false;
+    EXPECT_EQ(store_of(spec).s3->location.addressing, s3::Addressing::kVirtualHost);
 }
 
 }  // namespace

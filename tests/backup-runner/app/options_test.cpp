@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
 namespace n4b::runner {
 namespace {
@@ -46,6 +47,41 @@ TEST(BackupOptions, RefuseWhatIsWrong) {
     const auto policy = parse(with({"--policy", "Core"}));
     ASSERT_TRUE(policy);
     EXPECT_EQ(std::get<Exit>(*policy).code, 10);
+}
+
+/// What a pod's environment asks for.
+base::Result<Options> from_environment(const contract::RunSpec& spec) {
+    ::setenv("N4B_RUN_SPEC", contract::to_json(spec).c_str(), 1);
+    auto options = parse_line({});
+    ::unsetenv("N4B_RUN_SPEC");
+    return options;
+}
+
+TEST(EnvironmentOptions, CheckAStorageOfEitherKind) {
+    contract::RunSpec spec{.command = contract::Command::kCheckStorage, .run = {.uid = "u"}, .storage_path = "/b"};
+    auto options = from_environment(spec);
+    ASSERT_TRUE(options) << options.error().message;
+    EXPECT_EQ(std::get<CheckStorageRunOptions>(*options).spec, spec);
+    spec.storage_path.clear();
+    spec.storage_s3 = contract::S3Location{.bucket = "bucket"};
+    options = from_environment(spec);
+    ASSERT_TRUE(options) << options.error().message;
+    EXPECT_EQ(std::get<CheckStorageRunOptions>(*options).spec, spec);
+}
+
+TEST(EnvironmentOptions, RefuseToBackUpIntoABucket) {
+    contract::RunSpec spec{.run = {.uid = "u"},
+                           .source = "prod",
+                           .endpoints = {{.host = "h"}},
+                           .database = "graph.db",
+                           .storage_s3 = contract::S3Location{.bucket = "bucket"}};
+    for (const auto command : {contract::Command::kBackup, contract::Command::kLookUp}) {
+        spec.command = command;
+        const auto options = from_environment(spec);
+        ASSERT_FALSE(options);
+        EXPECT_EQ(options.error().reason, base::Reason::kInvalidRunSpec);
+        EXPECT_THAT(options.error().message, ::testing::HasSubstr("storage.s3: backups go to volumes only"));
+    }
 }
 
 TEST(RestoreOptions, TakeAnOwnerInNumbers) {

@@ -136,6 +136,40 @@ TEST(RunReport, RefusesAMemberThatNamesWhatIsNotThere) {
     }
 }
 
+TEST(RunReport, TellsWhatAStorageCanDo) {
+    RunReport report{.reason = base::Reason::kCompleted, .message = "done", .run_uid = "u", .attempt = 1};
+    for (const auto exclusive : {ExclusiveCreate::kHeld, ExclusiveCreate::kIgnored, ExclusiveCreate::kRefused}) {
+        report.storage = StorageReport{.exclusive_create = exclusive,
+                                       .keeps_versions = true,
+                                       .clock_offset = std::chrono::milliseconds(-400),
+                                       .free_bytes = 5,
+                                       .total_bytes = 7};
+        const auto parsed = parse_run_report(to_json(report));
+        ASSERT_TRUE(parsed) << parsed.error().message;
+        EXPECT_EQ(*parsed, report);
+    }
+    report.storage->free_bytes.reset();
+    report.storage->total_bytes.reset();
+    EXPECT_EQ(parse_run_report(to_json(report))->storage, report.storage) << "a bucket tells no room";
+}
+
+TEST(RunReport, RefusesAStorageThatCannotBe) {
+    const auto parse = [](const std::string& storage) {
+        const auto parsed = parse_run_report(
+            R"({"schemaVersion":1,"reason":"Completed","message":"","runUid":"","attempt":1,"storage":)" + storage +
+            "}");
+        return parsed ? "" : parsed.error().message;
+    };
+    EXPECT_EQ(parse(R"({"exclusiveCreate":"Held","new":1})"), "");
+    EXPECT_EQ(parse("{}"), "RunReport: storage.exclusiveCreate: missing");
+    EXPECT_EQ(parse(R"({"exclusiveCreate":"Maybe"})"),
+              "RunReport: storage.exclusiveCreate: expected Held, Ignored or Refused");
+    EXPECT_EQ(parse(R"({"exclusiveCreate":"Held","freeBytes":-1})"), "RunReport: storage.freeBytes: negative");
+    EXPECT_EQ(parse(R"({"exclusiveCreate":"Held","totalBytes":-1})"), "RunReport: storage.totalBytes: negative");
+    EXPECT_EQ(parse(R"({"exclusiveCreate":"Held","keepsVersions":1})"),
+              "RunReport: storage.keepsVersions: found number, expected true or false");
+}
+
 TEST(RunReport, IgnoresUnknownFieldsAndRefusesUnknownReasons) {
     EXPECT_TRUE(parse_run_report(
         R"({"schemaVersion":1,"reason":"Completed","message":"","runUid":"","attempt":1,"new":true})"));

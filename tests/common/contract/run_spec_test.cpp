@@ -33,6 +33,71 @@ TEST(RunSpec, SurvivesItsJsonForm) {
     EXPECT_EQ(*parsed, example());
 }
 
+S3Location bucket() {
+    return {.endpoint = "https://minio:9000",
+            .bucket = "backups",
+            .region = "eu-central-1",
+            .prefix = "neo4j",
+            .path_style = false,
+            .allow_insecure = true,
+            .ca_file = "/storage/ca/ca.crt",
+            .credentials_dir = "/storage/credentials"};
+}
+
+TEST(RunSpec, NamesABucketInPlaceOfADirectory) {
+    auto spec = example();
+    spec.storage_path.clear();
+    spec.storage_s3 = bucket();
+    for (const auto& style : {std::optional<bool>(), std::optional(true), std::optional(false)}) {
+        spec.storage_s3->path_style = style;
+        const auto parsed = parse_run_spec(to_json(spec));
+        ASSERT_TRUE(parsed) << parsed.error().message;
+        EXPECT_EQ(*parsed, spec);
+    }
+}
+
+TEST(RunSpec, ACheckOfAStorageHasNothingButItsStorage) {
+    const RunSpec volume{.command = Command::kCheckStorage,
+                         .run = example().run,
+                         .storage_path = "/backup/neo4j",
+                         .duration = std::chrono::minutes(5),
+                         .http_port = 8080};
+    RunSpec object_storage = volume;
+    object_storage.storage_path.clear();
+    object_storage.storage_s3 = bucket();
+    for (const auto& spec : {volume, object_storage}) {
+        const auto parsed = parse_run_spec(to_json(spec));
+        ASSERT_TRUE(parsed) << parsed.error().message;
+        EXPECT_EQ(*parsed, spec);
+    }
+}
+
+TEST(RunSpec, NamesWhatIsWrongWithABucket) {
+    struct Case {
+        std::string storage, message;
+    };
+    const std::vector<Case> cases{
+        {R"({"s3":{"bucket":"b"}})", ""},
+        {R"({"s3":{"bucket":"b"},"path":"/b"})", "RunSpec: storage.path: found beside s3, expected one storage"},
+        {R"({"s3":{"bucket":"b"},"gcs":{}})", "RunSpec: storage.gcs: unknown field"},
+        {R"({"s3":{}})", "RunSpec: storage.s3.bucket: missing"},
+        {R"({"s3":null})", "RunSpec: storage.path: missing"},
+        {R"({"s3":"b"})", "RunSpec: storage.s3: found string, expected an object"},
+        {R"({"s3":{"bucket":"b","secretAccessKey":"x"}})", "RunSpec: storage.s3.secretAccessKey: unknown field"},
+        {R"({"s3":{"bucket":"b","pathStyle":"yes"}})",
+         "RunSpec: storage.s3.pathStyle: found string, expected true or false"},
+        {R"({"s3":{"bucket":"b","caFile":"/c\u0000"}})", "RunSpec: storage.s3.caFile: holds a zero byte"},
+        {R"({"s3":{"bucket":"b","prefix":")" + std::string(513, 'p') + R"("}})",
+         "RunSpec: storage.s3.prefix: longer than 512 characters"},
+    };
+    for (const auto& c : cases) {
+        const auto parsed =
+            parse_run_spec(R"({"schemaVersion":2,"command":"CheckStorage","run":{"uid":"u","attempt":1},"storage":)" +
+                           c.storage + "}");
+        EXPECT_EQ(parsed ? "" : parsed.error().message, c.message) << c.storage;
+    }
+}
+
 TEST(RunSpec, HoldsThePartsOfItsCommandOnly) {
     RunSpec look_up{.command = Command::kLookUp,
                     .run = example().run,
@@ -84,6 +149,14 @@ TEST(RunSpec, RefusesThePartsOfAnotherCommand) {
          "RunSpec: backup.connections: unknown field"},
         {R"("command":"LookUp","timeouts":{},)" + name + "," + storage + "," + backup,
          "RunSpec: timeouts: not a part of the command LookUp"},
+        {R"("command":"CheckStorage",)" + storage, ""},
+        {R"("command":"CheckStorage","httpPort":1)", "RunSpec: storage: missing"},
+        {R"("command":"CheckStorage",)" + storage + "," + name,
+         "RunSpec: source: not a part of the command CheckStorage"},
+        {R"("command":"CheckStorage",)" + storage + "," + backup,
+         "RunSpec: backup: not a part of the command CheckStorage"},
+        {R"("command":"CheckStorage","timeouts":{},)" + storage,
+         "RunSpec: timeouts: not a part of the command CheckStorage"},
     };
     for (const auto& c : cases) {
         const auto parsed = parse_run_spec(R"({"schemaVersion":2,"run":{"uid":"u","attempt":1},)" + c.parts + "}");
@@ -107,7 +180,7 @@ TEST(RunSpec, NamesWhatIsWrong) {
          "RunSpec: source.name: \"../x\" is not a name of 1 to 128 letters, digits, '.', '_' and '-'"},
         {"\"port\":6000", "\"port\":0", "RunSpec: source.endpoints[1].port: 0 is not a port"},
         {"\"command\":\"Backup\"", "\"command\":\"Format\"",
-         "RunSpec: command: found \"Format\", expected Backup, LookUp or Probe"},
+         "RunSpec: command: found \"Format\", expected Backup, LookUp, Probe or CheckStorage"},
         {"\"verification\":\"Chain\"", "\"verification\":\"Maybe\"",
          "RunSpec: source.tls.verification: found \"Maybe\", expected Full, Chain or None"},
         {"\"directory\":\"/tls/source\",", "\"dir\":\"/tls/source\",", "RunSpec: source.tls.dir: unknown field"},
