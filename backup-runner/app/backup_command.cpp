@@ -12,6 +12,7 @@
 #include "backup-runner/app/outcome.hpp"
 #include "backup-runner/app/rate_meter.hpp"
 #include "backup-runner/app/source_dialer.hpp"
+#include "backup-runner/app/store_opening.hpp"
 #include "backup-runner/app/version.hpp"
 #include "backup-runner/engine/backup.hpp"
 #include "backup-runner/engine/budget.hpp"
@@ -84,15 +85,23 @@ std::unique_ptr<httpd::Server> serve(const contract::RunSpec& spec, const engine
 Result<RunReport> back_up(contract::RunSpec spec, base::SteadyTime started, std::stop_token stop) {
     const auto limit = engine::cgroup_limit("/sys/fs/cgroup", read_text("/proc/self/cgroup"));
     N4B_TRY(const auto dialer, dialer_for(spec));
-    N4B_TRY(const auto budget, engine::fit(limit, spec.connections, spec.compression, dialer->memory_use()));
+    N4B_TRY(const auto budget, engine::fit(limit, {.connections = spec.connections,
+                                                   .compression = spec.compression,
+                                                   .to_bucket = spec.storage_s3.has_value(),
+                                                   .network = dialer->memory_use()}));
     spec.connections = budget.connections;
     engine::ProgressCounters counters;
     const auto server = serve(spec, counters);
     const ProgressLine line(counters);
-    N4B_TRY(const auto storage, storage::create_volume(spec.storage_path));
+    // A place that nobody says may be initialised has to be there: a directory that is missing may be that of a volume
+    // that isn't mounted.
+    if (spec.initialize && !spec.storage_s3) {
+        N4B_TRY([[maybe_unused]] const auto made, storage::create_volume(spec.storage_path));
+    }
+    N4B_TRY(const auto store, open_store(store_of(spec), kPatientTries));
     const base::RealClock clock;
     const engine::BackupEnvironment environment{.dialer = *dialer,
-                                                .storage = *storage,
+                                                .store = *store,
                                                 .clock = clock,
                                                 .random = [] { return std::random_device{}(); },
                                                 .progress = counters,
@@ -109,9 +118,12 @@ int run(const BackupOptions& options, base::SteadyTime started, std::stop_token 
     return conclude(report ? *report : report_of(options.spec, report.error()));
 }
 
-int run(const LookUpOptions& options) {
-    const auto storage = storage::open_volume(options.spec.storage_path);
-    return conclude(storage ? engine::look_up_run(options.spec, **storage) : report_of(options.spec, storage.error()));
+int run(const LookUpOptions& options, base::SteadyTime started, std::stop_token stop) {
+    const auto& spec = options.spec;
+    const auto deadline = spec.duration ? base::Deadline::at(started + *spec.duration) : base::Deadline::never();
+    const auto store = open_store(store_of(spec), kFewTries);
+    return conclude(store ? engine::look_up_run(spec, **store, {.deadline = deadline, .stop = std::move(stop)})
+                          : report_of(spec, store.error()));
 }
 
 }  // namespace n4b::runner

@@ -14,7 +14,8 @@ int run(const BackupOptions& options, base::SteadyTime started, std::stop_token 
 int run(const ProbeOptions& options, base::SteadyTime started, std::stop_token stop);
 int run(const CheckStorageOptions& options, base::SteadyTime started, std::stop_token stop);
 int run(const CheckStorageRunOptions& options, base::SteadyTime started, std::stop_token stop);
-int run(const LookUpOptions& options);
+int run(const LookUpOptions& options, base::SteadyTime started, std::stop_token stop);
+int run(const InitOptions& options);
 int run(const ListOptions& options);
 int run(const VerifyOptions& options);
 int run(const RestoreOptions& options);

@@ -10,23 +10,27 @@ namespace {
 
 using base::Result;
 
+std::optional<base::SystemTime> recoverable_to(const format::Head& head) {
+    return head.transactions ? head.transactions->highest.point.time : std::nullopt;
+}
+
 base::Json json_of(const engine::Artifact& artifact) {
     const auto& head = artifact.head;
     base::Json json{{"source", head.source},
                     {"database", head.database},
-                    {"chain", head.chain},
-                    {"artifact", artifact.name},
-                    {"kind", head.kind},
+                    {"chain", head.name.chain},
+                    {"head", artifact.key},
+                    {"kind", engine::kind_of(head)},
                     {"storeId", head.store_id},
-                    {"lowestTransaction", head.lowest.id},
-                    {"highestTransaction", head.highest.id},
-                    {"files", head.files},
-                    {"bytes", head.bytes},
-                    {"storedBytes", head.stored_bytes},
-                    {"encoding", head.encoding},
+                    {"lowestTransaction", head.transactions ? head.transactions->lowest.id : 0},
+                    {"highestTransaction", highest_of(head)},
+                    {"files", head.counts.files},
+                    {"bytes", head.counts.plain_bytes},
+                    {"storedBytes", head.counts.stored_bytes},
+                    {"encodings", head.encodings},
                     {"digest", artifact.digest},
                     {"end", base::format_rfc3339(head.end)}};
-    if (head.highest.time) json["recoverableTo"] = base::format_rfc3339(*head.highest.time);
+    if (const auto time = recoverable_to(head)) json["recoverableTo"] = base::format_rfc3339(*time);
     return json;
 }
 
@@ -36,7 +40,7 @@ base::Json json_of(const engine::FoundHead& head) {
     return {{"source", head.source},
             {"database", head.database},
             {"chain", head.chain},
-            {"artifact", head.name},
+            {"head", head.key},
             {"reason", to_string(reason_of(error))},
             {"message", error.message}};
 }
@@ -48,32 +52,35 @@ void print_row(Output& output, const engine::FoundHead& found) {
         return;
     }
     const auto& head = found.artifact->head;
-    output.print("{:<5} {:>12} {:<21} {:>12} {:>12}\n", head.kind, head.highest.id,
-                 head.highest.time ? base::format_rfc3339(*head.highest.time) : "unknown", head.bytes,
-                 head.stored_bytes);
+    const auto time = recoverable_to(head);
+    output.print("{:<5} {:>12} {:<21} {:>12} {:>12}\n", engine::kind_of(head), highest_of(head),
+                 time ? base::format_rfc3339(*time) : "unknown", head.counts.plain_bytes, head.counts.stored_bytes);
 }
 
 Result<int> print_list(const ListOptions& options, Output& output) {
-    N4B_TRY(const auto storage, open_repository(options.directory));
+    N4B_TRY(const auto store, open_repository(options.store));
     if (!options.json) {
         output.print("{:<16} {:<12} {:<24} {:<5} {:>12} {:<21} {:>12} {:>12}\n", "SOURCE", "DATABASE", "CHAIN", "KIND",
                      "TRANSACTION", "RECOVERABLE TO", "BYTES", "STORED");
     }
     Tally tally;
-    N4B_TRY_VOID(engine::walk_heads(*storage, {}, engine::Order::kOldestFirst, [&](const engine::FoundHead& head) {
-        if (options.json) {
-            // A line each: a repository may hold more than fits into memory at once.
-            output.print("{}\n", json_of(head).dump(-1, ' ', false, base::Json::error_handler_t::replace));
-        } else {
-            print_row(output, head);
-        }
-        if (head.artifact) {
-            tally.good();
-        } else {
-            tally.bad(head.artifact.error());
-        }
-        return output.works();
-    }));
+    N4B_TRY_VOID(engine::walk_heads(
+        *store, {},
+        [&](const engine::FoundHead& head) {
+            if (options.json) {
+                // A line each: a repository may hold more than fits into memory at once.
+                output.print("{}\n", json_of(head).dump(-1, ' ', false, base::Json::error_handler_t::replace));
+            } else {
+                print_row(output, head);
+            }
+            if (head.artifact) {
+                tally.good();
+            } else {
+                tally.bad(head.artifact.error());
+            }
+            return output.works();
+        },
+        {}));
     return tally.outcome();
 }
 

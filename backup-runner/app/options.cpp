@@ -76,8 +76,6 @@ Result<RunSpec> read_spec(const std::string& path) {
 }
 
 Result<Options> by_command(RunSpec spec) {
-    const bool copies = spec.command == contract::Command::kBackup || spec.command == contract::Command::kLookUp;
-    if (copies && spec.storage_s3) return bad("storage.s3: backups go to volumes only, expected storage.path");
     switch (spec.command) {
         case contract::Command::kBackup:
             return BackupOptions{std::move(spec)};
@@ -149,6 +147,7 @@ struct BackupFlags {
     std::string compression = "zstd";
     std::string policy = "PreferReplica";
     std::string bandwidth = "0";
+    StorageFlags storage{.directory_flag = "--to"};
 };
 
 CLI::App* add_backup(CLI::App& app, BackupFlags& flags) {
@@ -157,7 +156,9 @@ CLI::App* add_backup(CLI::App& app, BackupFlags& flags) {
     backup->add_option("--source", flags.spec.source,
                        "Name of the database cluster in the storage; stays when hosts change");
     backup->add_option("--database", flags.spec.database, "Name of the database in the storage, e.g. graph.db");
-    backup->add_option("--to", flags.spec.storage_path, "Directory of the repository; made where it is missing");
+    add_storage_flags(*backup, flags.storage);
+    backup->add_flag("--init", flags.spec.initialize,
+                     "Make the place a repository first, where it is empty; a directory is made where it is missing");
     backup->add_option("--compression", flags.compression, "none or zstd")->check(CLI::IsMember({"none", "zstd"}));
     backup->add_option("--connections", flags.spec.connections, "Connections side by side, 1 to 8");
     backup->add_option("--policy", flags.policy, "ReplicaOnly, PreferReplica or Any: which members may be copied from")
@@ -169,7 +170,7 @@ CLI::App* add_backup(CLI::App& app, BackupFlags& flags) {
     return backup;
 }
 
-Result<Options> backup_options(BackupFlags flags) {
+Result<Options> backup_options(const CLI::App& command, BackupFlags flags) {
     if (!flags.spec_file.empty()) {
         N4B_TRY(auto read, read_spec(flags.spec_file));
         return by_command(std::move(read));
@@ -181,7 +182,8 @@ Result<Options> backup_options(BackupFlags flags) {
     spec.bandwidth_limit = *limit;
     spec.compression = flags.compression == "zstd" ? contract::Compression::kZstd : contract::Compression::kNone;
     if (flags.source.from.empty()) return bad("--from is required (or --spec FILE)");
-    if (spec.storage_path.empty()) return bad("--to is required");
+    N4B_TRY(const auto store, choice_of(command, flags.storage));
+    name_store(store, spec);
     N4B_TRY_VOID(check_name("--source", spec.source));
     N4B_TRY_VOID(check_name("--database", spec.database));
     N4B_TRY(auto made, spec_from_flags(std::move(spec), flags.source));
@@ -205,9 +207,9 @@ Result<Options> probe_options(const SourceFlags& flags, const std::string& outpu
     return ProbeOptions{.spec = std::move(made), .output = output == "json" ? ProbeOutput::kJson : ProbeOutput::kTable};
 }
 
-CLI::App* add_restore(CLI::App& app, RestoreOptions& options, std::string& owner) {
+CLI::App* add_restore(CLI::App& app, RestoreOptions& options, StorageFlags& storage, std::string& owner) {
     auto* restore = app.add_subcommand("restore", "Write a plain database directory");
-    restore->add_option("--in", options.directory, "Directory of the repository")->required();
+    add_storage_flags(*restore, storage);
     restore->add_option("--source", options.source, "Source")->required();
     restore->add_option("--database", options.database, "Database")->required();
     restore->add_option("--chain", options.chain, "Chain; else the one that reaches the highest transaction");
@@ -291,34 +293,55 @@ Result<Options> parse_options(int argc, char** argv) {
     CheckStorageFlags checked;
     const auto* check_storage_command = add_check_storage(app, checked);
 
+    InitOptions init;
+    StorageFlags init_storage;
+    auto* init_command =
+        app.add_subcommand("init", "Make an empty place a repository, once; a backup goes to no other place");
+    add_storage_flags(*init_command, init_storage, "Directory on a mounted volume; made where it is missing");
+    init_command->add_flag("--adopt", init.adopt, "The place holds backups that were copied from another repository");
+
     ListOptions list;
+    StorageFlags list_storage;
     std::string output = "table";
     auto* list_command = app.add_subcommand("list", "List the backups of a repository");
-    list_command->add_option("--in", list.directory, "Directory of the repository")->required();
+    add_storage_flags(*list_command, list_storage);
     list_command->add_option("--output", output, "table or json")->check(CLI::IsMember({"table", "json"}));
 
     VerifyOptions verify;
+    StorageFlags verify_storage;
     auto* verify_command = app.add_subcommand("verify", "Check every digest");
-    verify_command->add_option("--in", verify.directory, "Directory of the repository")->required();
+    add_storage_flags(*verify_command, verify_storage);
     verify_command->add_option("--source", verify.source, "Only this source");
     verify_command->add_option("--chain", verify.chain, "Only this chain");
 
     RestoreOptions restore;
     std::string owner;
-    const auto* restore_command = add_restore(app, restore, owner);
+    StorageFlags restore_storage;
+    const auto* restore_command = add_restore(app, restore, restore_storage, owner);
 
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return answer(app, error);
     }
-    if (backup_command->parsed()) return backup_options(std::move(backup));
+    if (backup_command->parsed()) return backup_options(*backup_command, std::move(backup));
     if (probe_command->parsed()) return probe_options(probed, probe_output);
     if (check_storage_command->parsed()) return check_storage_options(*check_storage_command, checked);
+    if (init_command->parsed()) {
+        N4B_TRY(init.store, choice_of(*init_command, init_storage));
+        return init;
+    }
     list.json = output == "json";
-    if (list_command->parsed()) return list;
-    if (verify_command->parsed()) return verify;
+    if (list_command->parsed()) {
+        N4B_TRY(list.store, choice_of(*list_command, list_storage));
+        return list;
+    }
+    if (verify_command->parsed()) {
+        N4B_TRY(verify.store, choice_of(*verify_command, verify_storage));
+        return verify;
+    }
     N4B_CHECK(restore_command->parsed(), "a subcommand without options");
+    N4B_TRY(restore.store, choice_of(*restore_command, restore_storage));
     N4B_TRY_VOID(check_name("--source", restore.source));
     N4B_TRY_VOID(check_name("--database", restore.database));
     if (!owner.empty()) {

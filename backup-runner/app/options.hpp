@@ -37,17 +37,21 @@ struct CheckStorageOptions {
 struct CheckStorageRunOptions {
     contract::RunSpec spec;
 };
+struct InitOptions {
+    StoreChoice store;
+    bool adopt = false;  ///< Of a place that holds backups already, copied from elsewhere.
+};
 struct ListOptions {
-    std::string directory;
+    StoreChoice store;
     bool json = false;
 };
 struct VerifyOptions {
-    std::string directory;
+    StoreChoice store;
     std::string source;  ///< Empty: all.
     std::string chain;   ///< Empty: all.
 };
 struct RestoreOptions {
-    std::string directory;
+    StoreChoice store;
     std::string source;
     std::string database;
     std::string chain;  ///< Empty: the one that reaches the highest transaction.
@@ -61,7 +65,7 @@ struct Exit {
 };
 
 using Options = std::variant<BackupOptions, LookUpOptions, ProbeOptions, CheckStorageOptions, CheckStorageRunOptions,
-                             ListOptions, VerifyOptions, RestoreOptions, Exit>;
+                             InitOptions, ListOptions, VerifyOptions, RestoreOptions, Exit>;
 
 /// Reads flags, or a RunSpec from --spec FILE, or from the environment variable N4B_RUN_SPEC when there are no flags
 /// at all. Prints help and errors itself.

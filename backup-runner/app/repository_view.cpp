@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "backup-runner/app/outcome.hpp"
-#include "backup-runner/engine/catalogue.hpp"
+#include "backup-runner/engine/repository.hpp"
 #include "common/base/notice.hpp"
 
 namespace n4b::runner {
@@ -26,13 +26,15 @@ base::Result<int> Tally::outcome() const {
     return base::fail(worst_->wrap(fmt::format("{} of {} artifacts can't be used; one of them", bad_, count_)));
 }
 
-base::Result<std::unique_ptr<storage::Storage>> open_repository(const std::string& directory) {
-    N4B_TRY(auto storage, storage::open_volume(directory));
-    const auto good = engine::check_repository(*storage);
-    if (good) return storage;
-    if (reason_of(good.error()) != base::Reason::kArtifactDamaged) return base::fail(good.error().wrap(directory));
-    base::notice(fmt::format("warning: {}: {}; backups are read all the same\n", directory, good.error().message));
-    return storage;
+base::Result<std::unique_ptr<object_store::ObjectStore>> open_repository(const StoreChoice& choice) {
+    N4B_TRY(auto store, open_store(choice, kFewTries));
+    const auto good = engine::open_repository(*store, {.use = format::RepositoryUse::kRead}, {});
+    if (good) return store;
+    if (reason_of(good.error()) != base::Reason::kArtifactDamaged)
+        return base::fail(good.error().wrap(describe(choice)));
+    base::notice(
+        fmt::format("warning: {}: {}; backups are read all the same\n", describe(choice), good.error().message));
+    return store;
 }
 
 }  // namespace n4b::runner

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "backup-runner/storage/storage.hpp"
+#include "backup-runner/app/store_opening.hpp"
 #include "common/base/result.hpp"
 
 namespace n4b::runner {
@@ -29,8 +29,8 @@ private:
     std::optional<base::Error> worst_{};
 };
 
-/// The repository in a directory, for reading. A damaged file about the repository is no reason to give up the backups
-/// in it: each says for itself what it takes to read it.
-base::Result<std::unique_ptr<storage::Storage>> open_repository(const std::string& directory);
+/// The repository in a storage, for reading. A damaged file about the repository is no reason to give up the backups in
+/// it: each says for itself what it takes to read it.
+base::Result<std::unique_ptr<object_store::ObjectStore>> open_repository(const StoreChoice& choice);
 
 }  // namespace n4b::runner

@@ -2,6 +2,7 @@
 #include "backup-runner/app/outcome.hpp"
 #include "backup-runner/app/repository_view.hpp"
 #include "backup-runner/engine/restore.hpp"
+#include "backup-runner/engine/restore_choice.hpp"
 
 namespace n4b::runner {
 namespace {
@@ -9,14 +10,14 @@ namespace {
 using base::Result;
 
 Result<int> restore(const RestoreOptions& options, Output& output) {
-    N4B_TRY(const auto storage, open_repository(options.directory));
-    N4B_TRY(const auto artifact, engine::choose_artifact(*storage, options.source, options.database, options.chain));
-    N4B_TRY_VOID(
-        engine::restore(*storage, artifact,
-                        {.directory = options.target, .log_directory = options.log_target, .owner = options.owner}));
+    N4B_TRY(const auto store, open_repository(options.store));
+    N4B_TRY(const auto layout, format::Layout::create(options.source, options.database));
+    N4B_TRY(const auto artifact, engine::choose_artifact(*store, layout, options.chain, {}));
+    N4B_TRY_VOID(engine::restore(
+        *store, artifact, {.directory = options.target, .log_directory = options.log_target, .owner = options.owner},
+        {}));
     const bool elsewhere = !options.log_target.empty();
-    output.print("restored {} up to transaction {} into {}\n", artifact.keys.head, artifact.head.highest.id,
-                 options.target);
+    output.print("restored {} up to transaction {} into {}\n", artifact.key, highest_of(artifact.head), options.target);
     output.print(
         "its transaction log is in {}; {}, or it opens the store without recovery and what it then holds is "
         "wrong\n",

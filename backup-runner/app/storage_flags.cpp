@@ -23,9 +23,9 @@ tl::unexpected<base::Error> bad(std::string message) {
 
 }  // namespace
 
-void add_storage_flags(CLI::App& command, StorageFlags& flags) {
+void add_storage_flags(CLI::App& command, StorageFlags& flags, const std::string& directory_help) {
     auto& location = flags.s3.location;
-    command.add_option("--in", flags.choice.directory, "A directory on a mounted volume");
+    command.add_option(flags.directory_flag, flags.choice.directory, directory_help);
     const auto add = [&](const char* name, std::string& into, const char* help) {
         return command.add_option(name, into, help)->group(kS3Group);
     };
@@ -50,11 +50,11 @@ void add_storage_flags(CLI::App& command, StorageFlags& flags) {
 base::Result<StoreChoice> choice_of(const CLI::App& command, const StorageFlags& flags) {
     StoreChoice choice = flags.choice;
     const bool any_s3 = command.count("--s3-bucket") > 0;
-    if (choice.directory.empty() && !any_s3) return bad("--in or --s3-bucket is required");
+    if (choice.directory.empty() && !any_s3) return bad(flags.directory_flag + " or --s3-bucket is required");
     if (!choice.directory.empty()) {
         for (const auto* option : command.get_options()) {
             if (option->get_group() == kS3Group && option->count() > 0) {
-                return bad("--in: found " + option->get_name() + " beside it, expected one storage");
+                return bad(flags.directory_flag + ": found " + option->get_name() + " beside it, expected one storage");
             }
         }
         return choice;

@@ -61,7 +61,42 @@ s3::Addressing addressing_of(const std::optional<bool>& path_style) {
     return *path_style ? s3::Addressing::kPath : s3::Addressing::kVirtualHost;
 }
 
+s3::Encryption encryption_of(const std::string& name) {
+    if (name == "AES256") return s3::Encryption::kAes256;
+    return name == "aws:kms" ? s3::Encryption::kKms : s3::Encryption::kNone;
+}
+
+std::string name_of(s3::Encryption encryption) {
+    switch (encryption) {
+        case s3::Encryption::kNone:
+            return {};
+        case s3::Encryption::kAes256:
+            return "AES256";
+        case s3::Encryption::kKms:
+            return "aws:kms";
+    }
+    return {};
+}
+
 }  // namespace
+
+void name_store(const StoreChoice& choice, contract::RunSpec& spec) {
+    spec.storage_path = choice.directory;
+    if (!choice.s3) return;
+    const auto& location = choice.s3->location;
+    spec.storage_s3 = contract::S3Location{.endpoint = location.endpoint,
+                                           .bucket = location.bucket,
+                                           .region = location.region,
+                                           .prefix = location.prefix,
+                                           .allow_insecure = location.allow_insecure,
+                                           .encryption = name_of(location.encryption),
+                                           .kms_key_id = location.kms_key_id,
+                                           .ca_file = choice.s3->ca_file,
+                                           .credentials_dir = choice.s3->credentials_dir};
+    if (location.addressing != s3::Addressing::kAutomatic) {
+        spec.storage_s3->path_style = location.addressing == s3::Addressing::kPath;
+    }
+}
 
 StoreChoice store_of(const contract::RunSpec& spec) {
     if (!spec.storage_s3) return {.directory = spec.storage_path};
@@ -71,6 +106,8 @@ StoreChoice store_of(const contract::RunSpec& spec) {
                                         .prefix = s3.prefix,
                                         .region = s3.region,
                                         .addressing = addressing_of(s3.path_style),
+                                        .encryption = encryption_of(s3.encryption),
+                                        .kms_key_id = s3.kms_key_id,
                                         .allow_insecure = s3.allow_insecure},
                            .ca_file = s3.ca_file,
                            .credentials_dir = s3.credentials_dir}};

@@ -28,6 +28,14 @@ struct StoreChoice {
 /// The store that a RunSpec names.
 StoreChoice store_of(const contract::RunSpec& spec);
 
+/// The same the other way round.
+void name_store(const StoreChoice& choice, contract::RunSpec& spec);
+
+/// How often one request is sent at most, when each try fails in a way that is worth repeating: of commands for whose
+/// answer somebody waits, and of backups, which sit out a restart of the storage.
+inline constexpr int kFewTries = 5;
+inline constexpr int kPatientTries = 40;
+
 /// Opens the store. Of the environment it reads HTTPS_PROXY and NO_PROXY (for http:// HTTP_PROXY; in lower case too)
 /// and, where the choice has no directory, the credentials. `max_tries`: requests for one call, when each fails in a
 /// way that is worth repeating. Errors as make_location's, curl_transport's, the credentials' and open_volume_store's.

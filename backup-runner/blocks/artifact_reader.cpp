@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "backup-runner/archive/layout.hpp"
+#include "backup-runner/archive/names.hpp"
 
 namespace n4b::blocks {
 namespace {

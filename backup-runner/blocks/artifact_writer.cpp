@@ -71,6 +71,7 @@ Result<ArtifactWriter::Totals> ArtifactWriter::finish() {
                              .stored_bytes = stored.bytes}};
     for (const auto& block : index) totals.counts.stored_bytes += block.bytes;
     totals.index = std::move(index);
+    totals.listing = place_.listing;
     return totals;
 }
 

@@ -23,6 +23,7 @@ public:
     struct Totals {
         format::Counts counts{};  ///< All but transactions, which the writer of the log knows.
         std::vector<format::BlockDigest> index{};
+        std::uint64_t listing = 0;  ///< Sum of listing_of all blocks.
     };
 
     /// `prefix`: of the blocks' keys, with a '/' at its end (format::Layout::blocks). Every wait and every call of the

@@ -87,8 +87,7 @@ Result<void> BlockStorer::store(Waiting waiting) {
     Described described{.digest = digest_of_block(number, bytes), .extents = std::move(block.extents)};
     // In the index before it is in the storage: an artifact with a block that failed gets no head.
     N4B_TRY_VOID(describe(lane(waiting.urgency), waiting.ticket, std::move(described)));
-    return place_.store.put(place_.key(number), bytes,
-                            {.deadline = place_.call.deadline, .stop = stop_puts_.get_token()});
+    return place_.put(number, bytes, {.deadline = place_.call.deadline, .stop = stop_puts_.get_token()});
 }
 
 /// The lane whose next block can go into the index.

@@ -6,6 +6,7 @@
 
 #include "backup-runner/archive/digest.hpp"
 #include "backup-runner/blocks/wait.hpp"
+#include "common/base/fnv1a.hpp"
 
 namespace n4b::blocks {
 
@@ -18,6 +19,17 @@ Result<std::int64_t> BlockPlace::take_number() {
     if (number <= format::kMaxBlockNumber) return number;
     return base::fail(ErrorCode::kInvalid, Reason::kInternalError,
                       fmt::format("an artifact has at most {} blocks", format::kMaxBlockNumber + 1));
+}
+
+Result<void> BlockPlace::put(std::int64_t number, std::span<const std::byte> bytes, const object_store::Call& of) {
+    const auto name = key(number);
+    N4B_TRY_VOID(store.put(name, bytes, of));
+    listing += listing_of(name, static_cast<std::int64_t>(bytes.size()));
+    return {};
+}
+
+std::uint64_t listing_of(std::string_view key, std::int64_t bytes) {
+    return base::fnv1a(fmt::format("{}:{}", key, bytes));
 }
 
 format::BlockDigest digest_of_block(std::int64_t number, std::span<const std::byte> bytes) {
@@ -90,7 +102,7 @@ Result<void> IndexWriter::store() {
     if (encoder_.filled() == 0) return {};
     const auto bytes = std::span<const std::byte>(buffer_).first(encoder_.filled());
     N4B_TRY(const auto number, place_.take_number());
-    N4B_TRY_VOID(place_.store.put(place_.key(number), bytes, place_.call));
+    N4B_TRY_VOID(place_.put(number, bytes, place_.call));
     blocks_.push_back(digest_of_block(number, bytes));
     encoder_.begin_block(buffer_);
     return {};

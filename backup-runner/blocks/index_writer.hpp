@@ -20,11 +20,18 @@ struct BlockPlace {
     const std::string prefix;  ///< Of the blocks' keys; ends at a '/'.
     const object_store::Call call{};
     std::atomic<std::int64_t> next_number = 0;
+    std::atomic<std::uint64_t> listing = 0;  ///< Sum of listing_of each block that is stored.
 
     [[nodiscard]] std::string key(std::int64_t number) const { return prefix + format::block_name(number); }
     /// Invalid: the artifact has as many blocks as it can.
     base::Result<std::int64_t> take_number();
+
+    /// Stores a block under its number.
+    base::Result<void> put(std::int64_t number, std::span<const std::byte> bytes, const object_store::Call& of);
 };
+
+/// A number for an object in a listing. Their sum stands for a set of objects, in any order, in 8 bytes.
+std::uint64_t listing_of(std::string_view key, std::int64_t bytes);
 
 format::BlockDigest digest_of_block(std::int64_t number, std::span<const std::byte> bytes);
 

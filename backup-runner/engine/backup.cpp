@@ -2,14 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
+#include <span>
 #include <utility>
 
+#include "backup-runner/archive/names.hpp"
 #include "backup-runner/engine/catalogue.hpp"
+#include "backup-runner/engine/repository.hpp"
 #include "backup-runner/engine/source_choice.hpp"
 #include "backup-runner/engine/source_probe.hpp"
 #include "backup-runner/engine/store_copy.hpp"
-#include "common/base/json_object.hpp"
 #include "common/base/rfc3339.hpp"
 
 namespace n4b::engine {
@@ -18,6 +21,16 @@ namespace {
 using base::ErrorCode;
 using base::Reason;
 using base::Result;
+using object_store::Call;
+using object_store::ObjectInfo;
+
+/// How long a backup may take for which nobody says so: an intent without an end would keep what a dead backup left for
+/// ever.
+constexpr std::chrono::hours kLongest{30 * 24};
+/// How long it may take to remove what a failed backup wrote.
+constexpr std::chrono::seconds kDiscardTime{60};
+/// Blocks that are stored side by side.
+constexpr std::size_t kStoringThreads = 4;
 
 /// A source that answered, with the connection that proved it.
 struct Found {
@@ -31,24 +44,28 @@ public:
         : spec_(spec),
           environment_(environment),
           stop_(std::move(stop)),
-          deadline_(deadline_of(spec, environment.started)),
+          deadline_(spec.duration ? deadline_of(spec, environment.started) : base::Deadline::after(kLongest)),
           limit_(spec.bandwidth_limit, environment.clock) {}
 
     contract::RunReport run();
 
 private:
     Result<void> work(contract::RunReport& report);
+    Result<void> enter_repository();
     Result<void> look_at_sources();
     Result<void> observe();
     Result<Artifact> copy_from_the_best(contract::RunReport& report);
     Result<Artifact> copy_from(const Candidate& candidate, contract::RunReport& report);
     void note_security(contract::RunReport& report, const net::Security* security);
-    Result<std::unique_ptr<ArtifactWriter>> begin_artifact();
-    Result<Artifact> write_artifact(Found found, ArtifactWriter& artifact, contract::SourceReport& told);
-    Result<Artifact> publish(const archive::Head& head, const ArtifactWriter& artifact);
-    Result<void> check_publication(const std::string& closed);
-    Result<void> check_open(const std::string& closed);
-    [[nodiscard]] std::string intent() const;
+    Result<Artifact> write_artifact(Found found, contract::SourceReport& told);
+    Result<void> write_intent();
+    Result<Artifact> publish(const format::Head& head, std::uint64_t listing);
+    Result<void> check_stored(const format::Counts& counts, std::uint64_t listing);
+    Result<void> check_publication();
+    void discard();
+    [[nodiscard]] format::Head new_head(const CopyResult& copy, const CopySource& source,
+                                        const contract::SourceReport& told) const;
+    [[nodiscard]] Call call() const { return {.deadline = deadline_, .stop = stop_}; }
     [[nodiscard]] Result<void> check_deadline() const;
 
     const contract::RunSpec& spec_;
@@ -57,8 +74,12 @@ private:
     const base::Deadline deadline_;
     std::string certificate_warning_{};
     base::SystemTime start_{};
-    std::string chain_{};
-    archive::ArtifactName name_{};
+    std::string repository_{};
+    std::optional<format::Layout> layout_{};
+    std::vector<std::string> tips_{};
+    format::ArtifactName name_{};
+    std::string
+        head_{};  ///< Key of the head, once somebody tried to create it; it may be there, whatever came of that.
     BandwidthLimit limit_;
     SourceWish wish_{};
     std::vector<Candidate> candidates_{};
@@ -77,16 +98,31 @@ contract::RunReport new_report(const contract::RunSpec& spec) {
 }
 
 void tell_success(contract::RunReport& report, const Artifact& artifact) {
+    const auto& head = artifact.head;
+    const auto last = highest_of(head);
     report.reason = Reason::kCompleted;
     report.artifact = report_of(artifact);
-    report.source = {.address = artifact.head.address,
-                     .store_id = artifact.head.store_id,
-                     .last_transaction = artifact.head.highest.id,
-                     .member = artifact.head.member,
-                     .role = contract::parse_member_role(artifact.head.role)};
-    report.message =
-        fmt::format("{} transactions up to {}, {} files, {} bytes, {} stored", artifact.head.kind,
-                    artifact.head.highest.id, artifact.head.files, artifact.head.bytes, artifact.head.stored_bytes);
+    report.source = {.address = head.server.address,
+                     .store_id = head.store_id,
+                     .last_transaction = last,
+                     .member = head.server.member,
+                     .role = contract::parse_member_role(head.server.role)};
+    report.message = fmt::format("{} transactions up to {}, {} files, {} bytes, {} stored", kind_of(head), last,
+                                 head.counts.files, head.counts.plain_bytes, head.counts.stored_bytes);
+}
+
+std::span<const std::byte> bytes_of(std::string_view text) {
+    return std::as_bytes(std::span(text));
+}
+
+std::string hex_of(std::string_view text) {
+    std::string hex;
+    for (const char c : text) hex += fmt::format("{:02x}", static_cast<unsigned char>(c));
+    return hex;
+}
+
+format::Origin origin_of(const contract::RunSpec& spec) {
+    return {.name_space = spec.run.object_namespace, .name = spec.run.name};
 }
 
 std::string role_of(contract::MemberRole role) {
@@ -136,22 +172,24 @@ bool ends_only_the_copy(const base::Error& error) {
 contract::RunReport Backup::run() {
     start_ = environment_.clock.system_now();
     auto report = new_report(spec_);
-    if (auto done = work(report); !done) tell_failure(report, done.error());
+    if (const auto done = work(report); !done) {
+        tell_failure(report, done.error());
+        // What a call of the storage says is only that its time was over.
+        if (done.error().code == ErrorCode::kDeadline && deadline_.passed()) {
+            report.reason = Reason::kAttemptDeadlineExceeded;
+            report.message = fmt::format("the deadline of this attempt has passed ({})", done.error().message);
+        }
+    }
     return report;
 }
 
 Result<void> Backup::work(contract::RunReport& report) {
-    N4B_TRY_VOID(open_repository(environment_.storage,
-                                 fmt::format("{:08x}{:08x}", environment_.random(), environment_.random())));
+    N4B_TRY(layout_, format::Layout::create(spec_.source, spec_.database));
+    N4B_TRY_VOID(enter_repository());
     // What this very attempt seems to have finished was made by an earlier process with the same RunSpec, such as a
     // schedule's of yesterday. Whoever starts one wants a backup of now, so only other attempts' artifacts are adopted.
-    // Of a chain that can't be listed the worst is a second copy.
-    auto earlier = look_up(environment_.storage,
-                           {.source = spec_.source,
-                            .database = spec_.database,
-                            .uid = spec_.run.uid,
-                            .other_than_attempt = spec_.run.attempt},
-                           warn_of_head);
+    auto earlier =
+        look_up(environment_.store, *layout_, {.uid = spec_.run.uid, .other_than_attempt = spec_.run.attempt}, call());
     if (earlier) {
         tell_success(report, *earlier);
         report.adopted = true;
@@ -167,12 +205,25 @@ Result<void> Backup::work(contract::RunReport& report) {
     return {};
 }
 
+Result<void> Backup::enter_repository() {
+    const auto use = spec_.initialize ? format::RepositoryUse::kInitialize : format::RepositoryUse::kWrite;
+    const auto id = fmt::format("{:08x}{:08x}", environment_.random(), environment_.random());
+    N4B_TRY(const auto repository,
+            open_repository(environment_.store, {.use = use, .expected_id = spec_.repository, .new_id = id}, call()));
+    repository_ = repository.id;
+    // Who makes a backup by hand may go on with any source, and claims none.
+    if (spec_.run.object_namespace.empty()) return {};
+    return claim_source(environment_.store, *layout_,
+                        {.cluster = {}, .name_space = spec_.run.object_namespace, .source = spec_.source}, call());
+}
+
 Result<void> Backup::look_at_sources() {
-    N4B_TRY(const auto newest, newest_artifact(environment_.storage, spec_.source, spec_.database));
+    N4B_TRY(auto earlier, find_earlier(environment_.store, *layout_, call()));
+    tips_ = std::move(earlier.tips);
     wish_ = {.policy = spec_.policy, .max_lag = spec_.max_lag};
-    if (newest) {
-        wish_.store_id = newest->head.store_id;
-        wish_.earlier = fmt::format("{}/{} (chain {})", spec_.source, spec_.database, newest->head.chain);
+    if (earlier.newest) {
+        wish_.store_id = earlier.newest->head.store_id;
+        wish_.earlier = fmt::format("{}/{} (chain {})", spec_.source, spec_.database, earlier.newest->head.name.chain);
     }
     return observe();
 }
@@ -239,13 +290,12 @@ Result<Artifact> Backup::copy_from(const Candidate& candidate, contract::RunRepo
                           fmt::format("{} changed its store id from {} to {} between two connections",
                                       net::to_string(source.address), candidate.store_id, text));
     }
-    N4B_TRY(const auto artifact, begin_artifact());
-    auto written = write_artifact(std::move(found), *artifact, *report.source);
-    if (!written) {
-        // After a failed publish() the head may exist all the same: then everything stays, and a look-up decides.
-        const auto head = environment_.storage.exists(artifact->keys().head);
-        if (head && !*head) artifact->discard();
-    }
+    name_ = {.chain = archive::chain_name(start_, environment_.random()),
+             .run = {.uid = spec_.run.uid, .attempt = spec_.run.attempt}};
+    head_.clear();
+    N4B_TRY_VOID(write_intent());
+    auto written = write_artifact(std::move(found), *report.source);
+    if (!written) discard();
     return written;
 }
 
@@ -262,88 +312,147 @@ void Backup::note_security(contract::RunReport& report, const net::Security* sec
     }
 }
 
-Result<std::unique_ptr<ArtifactWriter>> Backup::begin_artifact() {
-    chain_ = archive::chain_name(start_, environment_.random());
-    name_ = {.sequence = 0, .kind = "full", .run_uid = spec_.run.uid, .attempt = spec_.run.attempt};
-    return ArtifactWriter::create(environment_.storage,
-                                  archive::artifact_keys(spec_.source, spec_.database, chain_, name_), intent(),
-                                  spec_.compression == contract::Compression::kZstd, environment_.buffers.write);
+/// The first object of an artifact: whose it is, and until when it may still be written to.
+Result<void> Backup::write_intent() {
+    N4B_TRY(const auto now, environment_.store.now(call()));
+    const auto end = now + std::chrono::ceil<std::chrono::seconds>(deadline_.left());
+    const format::Intent intent{.run = name_.run, .origin = origin_of(spec_), .deadline = end};
+    const auto key = layout_->intent(name_, end);
+    N4B_TRY(const auto creation, environment_.store.create(key, bytes_of(format::print_intent(intent)), call()));
+    if (creation == object_store::Creation::kCreated) return {};
+    return base::fail(ErrorCode::kConflict, Reason::kArtifactConflict,
+                      fmt::format("{}: somebody else writes an artifact of this name", key));
 }
 
-std::string Backup::intent() const {
-    base::Json json{{"run", {{"uid", spec_.run.uid}, {"attempt", spec_.run.attempt}}},
-                    {"origin", {{"namespace", spec_.run.object_namespace}, {"name", spec_.run.name}}},
-                    {"start", base::format_rfc3339(start_)}};
-    if (spec_.duration) {
-        json["deadline"] = base::format_rfc3339(environment_.clock.system_now() + deadline_.left());
-    }
-    return json.dump(2, ' ', true, base::Json::error_handler_t::replace) + "\n";
-}
-
-Result<Artifact> Backup::write_artifact(Found found, ArtifactWriter& artifact, contract::SourceReport& told) {
+Result<Artifact> Backup::write_artifact(Found found, contract::SourceReport& told) {
     const auto source = found.source;
+    const auto& sizes = environment_.buffers;
+    const bool zstd = spec_.compression == contract::Compression::kZstd;
+    N4B_TRY(const auto writer,
+            blocks::ArtifactWriter::create(environment_.store, layout_->blocks(name_),
+                                           {.block_bytes = sizes.block,
+                                            .blocks = sizes.blocks,
+                                            .streams = static_cast<std::size_t>(spec_.connections),
+                                            .threads = kStoringThreads,
+                                            .encoding = zstd ? format::Encoding::kZstd : format::Encoding::kNone},
+                                           call()));
     N4B_TRY(const auto copy,
-            copy_store(std::move(found.session), source, spec_.connections, artifact, environment_, stop_));
+            copy_store(std::move(found.session), source, spec_.connections, *writer, environment_, call()));
     told.prepare = copy.prepare;
     told.checkpoint_lock = copy.checkpoint_lock;
-    N4B_TRY(const auto totals, artifact.seal());
-    const archive::Head head{.source = spec_.source,
-                             .database = spec_.database,
-                             .chain = chain_,
-                             .sequence = name_.sequence,
-                             .run_uid = name_.run_uid,
-                             .attempt = name_.attempt,
-                             .origin_namespace = spec_.run.object_namespace,
-                             .origin_name = spec_.run.name,
-                             .address = net::to_string(source.address),
-                             .member = told.member,
-                             .role = role_of(told.role),
-                             .store_id = txlog::to_string(source.store_id),
-                             .store_version = copy.store_version,
-                             .lowest = copy.lowest,
-                             .highest = copy.highest,
-                             .earliest_restorable = copy.highest,
-                             .files = totals.files,
-                             .bytes = totals.bytes,
-                             .stored_bytes = totals.stored_bytes,
-                             .objects = totals.objects,
-                             .object_bytes = totals.object_bytes,
-                             .encoding = spec_.compression == contract::Compression::kZstd ? "zstd" : "none",
-                             .index = totals.index,
-                             .runner_version = environment_.version,
-                             .start = start_,
-                             .end = environment_.clock.system_now()};
-    return publish(head, artifact);
+    N4B_TRY(auto totals, writer->finish());
+    auto head = new_head(copy, source, told);
+    head.counts = totals.counts;
+    head.counts.transactions = copy.transactions;
+    head.index = std::move(totals.index);
+    head.encodings = {zstd ? "zstd" : "none"};
+    N4B_TRY(head.end, environment_.store.now(call()));
+    return publish(head, totals.listing);
 }
 
-Result<Artifact> Backup::publish(const archive::Head& head, const ArtifactWriter& artifact) {
-    const auto& keys = artifact.keys();
-    auto& storage = environment_.storage;
-    const auto temporary = fmt::format("{}/.{}", keys.heads, archive::to_string(name_));
-    N4B_TRY_VOID(write_durably(storage, temporary, archive::to_json(head)));
+format::Head Backup::new_head(const CopyResult& copy, const CopySource& source,
+                              const contract::SourceReport& told) const {
+    format::Head head{
+        .repository = repository_,
+        .source = spec_.source,
+        .database = spec_.database,
+        .name = name_,
+        .supersedes = tips_,
+        .origin = origin_of(spec_),
+        .server = {.address = net::to_string(source.address), .member = told.member, .role = role_of(told.role)},
+        .store_id = txlog::to_string(source.store_id),
+        .store_version = copy.store_version,
+        .transactions =
+            format::Transactions{
+                .lowest = copy.lowest, .highest = copy.highest, .earliest_restorable = copy.highest.point},
+        .latest_commit_time = copy.latest_commit_time,
+        .complete_at = copy.complete_at,
+        .block_bytes = static_cast<std::int64_t>(environment_.buffers.block),
+        .log_preamble = hex_of(copy.log_preamble),
+        .neostore_patches = copy.neostore_patches,
+        .runner_version = environment_.version,
+        .start = start_};
+    // A member whose lag is unknown passes; one that is known to be behind by more than was asked for was not chosen.
+    head.current_at = copy.complete_at;
+    return head;
+}
+
+Result<Artifact> Backup::publish(const format::Head& head, std::uint64_t listing) {
+    auto& store = environment_.store;
+    const auto name = name_of(head);
+    N4B_TRY(const auto text, format::print_head(head));
+    N4B_TRY_VOID(check_stored(head.counts, listing));
     // Last: the storage may have hung in what came before, and somebody else be at work by now.
-    if (auto allowed = check_publication(keys.closed); !allowed) {
-        (void)storage.remove(temporary);
-        return base::fail(allowed.error());
+    N4B_TRY_VOID(check_publication());
+    head_ = layout_->head(name);
+    N4B_TRY(const auto creation, store.create(head_, bytes_of(text), call()));
+    if (creation == object_store::Creation::kTaken) {
+        return base::fail(ErrorCode::kConflict, Reason::kArtifactConflict,
+                          fmt::format("{}: somebody else has made a head of this name", head_));
     }
-    N4B_TRY_VOID(publish_durably(storage, temporary, keys.head));
-    N4B_TRY_VOID(check_open(keys.closed));
+    N4B_TRY_VOID(check_wanted(store, *layout_, name_, call()));
     // What counts is what a reader finds, so the head is read back.
-    return read_head(environment_.storage, spec_.source, spec_.database, chain_, name_);
+    return read_head(store, *layout_, format::to_string(name), call());
+}
+
+/// Each block is there with its size, as a listing shows it.
+Result<void> Backup::check_stored(const format::Counts& counts, std::uint64_t listing) {
+    std::int64_t blocks = 0;
+    std::int64_t bytes = 0;
+    std::uint64_t found = 0;
+    const auto prefix = layout_->blocks(name_);
+    N4B_TRY_VOID(environment_.store.list(
+        prefix, "",
+        [&](std::span<const ObjectInfo> page) {
+            for (const auto& object : page) {
+                ++blocks;
+                bytes += object.bytes;
+                found += blocks::listing_of(object.key, object.bytes);
+            }
+            return true;
+        },
+        call()));
+    if (found == listing && blocks == counts.blocks) return {};
+    return base::fail(ErrorCode::kUnavailable, Reason::kStorageUnavailable,
+                      fmt::format("{}: the listing shows {} objects and {} bytes, {} and {} were written", prefix,
+                                  blocks, bytes, counts.blocks, counts.stored_bytes));
 }
 
 /// Whether the head's name may appear.
-Result<void> Backup::check_publication(const std::string& closed) {
-    N4B_TRY_VOID(check_open(closed));
+Result<void> Backup::check_publication() {
+    N4B_TRY_VOID(check_wanted(environment_.store, *layout_, name_, call()));
     if (stop_.stop_requested()) return base::fail(ErrorCode::kCancelled, Reason::kCancelled, "cancelled");
     return check_deadline();
 }
 
-Result<void> Backup::check_open(const std::string& closed) {
-    N4B_TRY(const bool is_closed, environment_.storage.exists(closed));
-    if (!is_closed) return {};
-    return base::fail(ErrorCode::kConflict, Reason::kArtifactConflict,
-                      fmt::format("{}: the chain was closed while the backup ran", closed));
+/// Removes what a failed copy wrote, as far as that is possible. Where a head is there, or may be, everything stays,
+/// and a look-up decides: a head whose blocks are gone would be worse than blocks without a head.
+void Backup::discard() {
+    const Call clean_up{.deadline = base::Deadline::after(kDiscardTime)};
+    auto& store = environment_.store;
+    if (!head_.empty()) {
+        const auto head = store.stat(head_, clean_up);
+        if (head || head.error().code != ErrorCode::kNotFound) return;
+    }
+    // In pages, since a list of all objects could be long. What can't be removed stays without a head: it never counts
+    // as an artifact.
+    const auto prefix = layout_->artifact(name_);
+    for (bool removed = true; removed;) {
+        std::vector<std::string> keys;
+        removed = false;
+        const auto listed = store.list(
+            prefix, "",
+            [&](std::span<const ObjectInfo> page) {
+                for (const auto& object : page) keys.push_back(object.key);
+                return false;
+            },
+            clean_up);
+        if (!listed) return;
+        for (const auto& key : keys) {
+            const auto removal = store.remove(key, clean_up);
+            removed = removed || removal == object_store::Removal::kRemoved;
+        }
+    }
 }
 
 Result<void> Backup::check_deadline() const {
@@ -358,15 +467,12 @@ contract::RunReport back_up(const contract::RunSpec& spec, const BackupEnvironme
     return Backup(spec, environment, std::move(stop)).run();
 }
 
-contract::RunReport look_up_run(const contract::RunSpec& spec, storage::Storage& storage) {
+contract::RunReport look_up_run(const contract::RunSpec& spec, object_store::ObjectStore& store, const Call& call) {
     auto report = new_report(spec);
-    std::optional<base::Error> failure;
-    auto artifact = look_up(storage, {.source = spec.source, .database = spec.database, .uid = spec.run.uid},
-                            [&](const FoundHead& chain) {
-                                if (!failure) failure = chain.artifact.error();
-                            });
-    // It may lie in a chain that could not be listed.
-    if (!artifact && artifact.error().reason == Reason::kArtifactNotFound && failure) artifact = base::fail(*failure);
+    const auto artifact =
+        format::Layout::create(spec.source, spec.database).and_then([&](const format::Layout& layout) {
+            return look_up(store, layout, {.uid = spec.run.uid}, call);
+        });
     if (artifact) {
         tell_success(report, *artifact);
         report.adopted = true;

@@ -4,9 +4,9 @@
 #include <functional>
 #include <stop_token>
 
-#include "backup-runner/engine/artifact_writer.hpp"
+#include "backup-runner/engine/progress.hpp"
 #include "backup-runner/net/stream.hpp"
-#include "backup-runner/storage/storage.hpp"
+#include "backup-runner/object_store/object_store.hpp"
 #include "common/base/clock.hpp"
 #include "common/contract/run_report.hpp"
 #include "common/contract/run_spec.hpp"
@@ -16,13 +16,14 @@ namespace n4b::engine {
 /// How much memory the stages may take; see budget.hpp.
 struct BufferSizes {
     std::size_t receive = 256 * 1024;
-    std::size_t write = 256 * 1024;
+    std::size_t block = 2 * 1024 * 1024;  ///< Of what is stored at once.
+    std::size_t blocks = 4;               ///< That wait to be stored, or are filled; the log's and the index's apart.
 };
 
 /// What a backup works with; all borrowed.
 struct BackupEnvironment {
     net::Dialer& dialer;
-    storage::Storage& storage;
+    object_store::ObjectStore& store;
     const base::Clock& clock;
     std::function<std::uint32_t()> random;
     ProgressCounters& progress;
@@ -32,12 +33,14 @@ struct BackupEnvironment {
 };
 
 /// Copies one database in full from the endpoint that fits the policy best, and from the next one when that goes away,
-/// and reports how it went; the report's reason tells
-/// success from failure. A finished artifact of another attempt of the same run is adopted in place of a second copy.
-/// Blocks; threads of its own for connections. Whatever happens, an artifact has a head only when all of it is durable.
+/// and reports how it went; the report's reason tells success from failure. The place must be a repository already, and
+/// that one which spec.repository names, or is made one where spec.initialize says so. A finished artifact of another
+/// attempt of the same run is adopted in place of a second copy. Blocks; threads of its own for connections. Whatever
+/// happens, an artifact has a head only when all of it is durable.
 contract::RunReport back_up(const contract::RunSpec& spec, const BackupEnvironment& environment, std::stop_token stop);
 
 /// Only looks for a finished artifact of the run.
-contract::RunReport look_up_run(const contract::RunSpec& spec, storage::Storage& storage);
+contract::RunReport look_up_run(const contract::RunSpec& spec, object_store::ObjectStore& store,
+                                const object_store::Call& call);
 
 }  // namespace n4b::engine

@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <fstream>
+#include <span>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -16,19 +17,39 @@ namespace {
 constexpr std::int64_t kMiB = 1024 * 1024;
 /// The program itself, its libraries and the stacks of its threads: measured peak RSS without buffers, with room.
 constexpr std::int64_t kProgramBytes = 14 * kMiB;
-/// A zstd stream at our level and window, and a list of files at its largest.
-constexpr std::int64_t kCompressorBytes = 2 * kMiB;
+/// What requests to a bucket take beside the blocks: connections, their TLS, replies.
+constexpr std::int64_t kBucketBytes = 6 * kMiB;
+/// A zstd stream at our level and window.
+constexpr std::int64_t kCompressorBytes = 3 * kMiB / 2;
+/// Names of files, the queue of the index and a list of files at its largest.
 constexpr std::int64_t kSharedBytes = 4 * kMiB;
-constexpr std::array<std::size_t, 3> kBufferSizes{256 * 1024, 128 * 1024, 64 * 1024};
+constexpr std::size_t kReceiveBytes = 256 * 1024;
+/// A bucket takes some tens of milliseconds for each object, a volume one sync.
+constexpr std::array<std::int64_t, 4> kBlocksForBuckets{8 * kMiB, 4 * kMiB, 2 * kMiB, kMiB};
+constexpr std::array<std::int64_t, 2> kBlocksForVolumes{2 * kMiB, kMiB};
+/// Two of the log and one of the index.
+constexpr std::int64_t kOwnBlocks = 3;
 /// cgroup v1 says "no limit" with a number near 2^63.
 constexpr std::int64_t kUnlimited = std::int64_t{1} << 60;
 
-std::int64_t needed(std::int64_t connections, std::size_t buffer, contract::Compression compression,
-                    net::MemoryUse network) {
-    // One stream more than connections: the pull of transactions has its own.
-    const std::int64_t stream = 2 * static_cast<std::int64_t>(buffer) + static_cast<std::int64_t>(network.each) +
-                                (compression == contract::Compression::kZstd ? kCompressorBytes : 0);
-    return kProgramBytes + kSharedBytes + static_cast<std::int64_t>(network.shared) + (connections + 1) * stream;
+/// One that is filled while another is stored.
+std::int64_t blocks_for(std::int64_t connections) {
+    return 2 * connections;
+}
+
+std::int64_t needed(std::int64_t connections, std::int64_t block, const Demand& demand) {
+    const std::int64_t compressor = demand.compression == contract::Compression::kZstd ? kCompressorBytes : 0;
+    // One stream more than connections: the pull of transactions has its own. The index is always compressed.
+    const std::int64_t stream =
+        static_cast<std::int64_t>(kReceiveBytes) + static_cast<std::int64_t>(demand.network.each) + compressor;
+    return kProgramBytes + kSharedBytes + (demand.to_bucket ? kBucketBytes : 0) + kCompressorBytes +
+           static_cast<std::int64_t>(demand.network.shared) + (connections + 1) * stream +
+           (blocks_for(connections) + kOwnBlocks) * block;
+}
+
+std::span<const std::int64_t> block_sizes(bool to_bucket) {
+    if (to_bucket) return kBlocksForBuckets;
+    return kBlocksForVolumes;
 }
 
 std::optional<std::int64_t> read_number(const std::string& path) {
@@ -43,19 +64,24 @@ std::optional<std::int64_t> read_number(const std::string& path) {
 
 }  // namespace
 
-base::Result<Budget> fit(std::optional<std::int64_t> limit, std::int64_t wanted_connections,
-                         contract::Compression compression, net::MemoryUse network) {
-    for (const std::size_t buffer : kBufferSizes) {
-        for (std::int64_t connections = wanted_connections; connections >= 1; --connections) {
-            if (!limit || needed(connections, buffer, compression, network) <= *limit) {
-                return Budget{.connections = connections, .buffers = {.receive = buffer, .write = buffer}};
+base::Result<Budget> fit(std::optional<std::int64_t> limit, const Demand& demand) {
+    const auto sizes = block_sizes(demand.to_bucket);
+    for (std::int64_t connections = demand.connections; connections >= 1; --connections) {
+        for (const auto block : sizes) {
+            if (!limit || needed(connections, block, demand) <= *limit) {
+                return Budget{.connections = connections,
+                              .buffers = {.receive = kReceiveBytes,
+                                          .block = static_cast<std::size_t>(block),
+                                          .blocks = static_cast<std::size_t>(blocks_for(connections))}};
             }
         }
     }
-    const auto least = needed(1, kBufferSizes.back(), compression, network);
-    return base::fail(base::ErrorCode::kFailedPrecondition, base::Reason::kMemoryLimitTooSmall,
-                      fmt::format("the memory limit is {} MiB, a backup with compression {} needs at least {} MiB",
-                                  *limit / kMiB, contract::to_string(compression), (least + kMiB - 1) / kMiB));
+    const auto least = needed(1, sizes.back(), demand);
+    return base::fail(
+        base::ErrorCode::kFailedPrecondition, base::Reason::kMemoryLimitTooSmall,
+        fmt::format("the memory limit is {} MiB, a backup with compression {} to {} needs at least {} MiB",
+                    *limit / kMiB, contract::to_string(demand.compression), demand.to_bucket ? "a bucket" : "a volume",
+                    (least + kMiB - 1) / kMiB));
 }
 
 std::optional<std::int64_t> cgroup_limit(const std::string& root, const std::string& self) {

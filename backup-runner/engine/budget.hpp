@@ -14,11 +14,17 @@ struct Budget {
     BufferSizes buffers{};
 };
 
-/// Fits the wanted number of connections into `limit` bytes (nothing: no limit), with fewer connections first and
-/// smaller buffers second; `network` is what the connections take themselves. Pure. FailedPrecondition
-/// (MemoryLimitTooSmall): one connection with the smallest buffers does not fit.
-base::Result<Budget> fit(std::optional<std::int64_t> limit, std::int64_t wanted_connections,
-                         contract::Compression compression, net::MemoryUse network = {});
+/// What is wanted of a backup.
+struct Demand {
+    std::int64_t connections = 1;
+    contract::Compression compression = contract::Compression::kZstd;
+    bool to_bucket = false;    ///< Else to a volume.
+    net::MemoryUse network{};  ///< What the connections take themselves.
+};
+
+/// Fits a backup into `limit` bytes (nothing: no limit), with smaller blocks first and fewer connections second. Pure.
+/// FailedPrecondition (MemoryLimitTooSmall): one connection with the smallest blocks does not fit.
+base::Result<Budget> fit(std::optional<std::int64_t> limit, const Demand& demand);
 
 /// The memory limit of this process's cgroup, version 1 or 2, in bytes; nothing when there is none. `root` is
 /// /sys/fs/cgroup, elsewhere only in tests; `self` is the text of /proc/self/cgroup.

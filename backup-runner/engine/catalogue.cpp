@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <deque>
+#include <set>
+#include <span>
+#include <string_view>
 
 #include "backup-runner/archive/digest.hpp"
-#include "backup-runner/engine/artifact_writer.hpp"
-#include "common/base/json_object.hpp"
+#include "backup-runner/blocks/index_reader.hpp"
+#include "backup-runner/engine/repository.hpp"
 #include "common/base/notice.hpp"
 #include "common/contract/run_spec.hpp"
 
@@ -17,293 +20,151 @@ namespace {
 using base::ErrorCode;
 using base::Reason;
 using base::Result;
+using object_store::Call;
+using object_store::ObjectInfo;
+using object_store::ObjectStore;
 
-constexpr std::size_t kMaxRepositoryBytes = 16 * 1024;
-/// In one directory: all of them are in memory at once, some 100 bytes each.
-constexpr std::size_t kMaxNames = 50'000;
+/// Names that are kept at once, some 120 bytes each; a repository may have any number.
+constexpr std::size_t kMostNames = 1000;
 
-/// The names of a directory's members of a kind that `wanted` takes, in order; empty when the directory is not there.
-Result<std::vector<std::string>> names_in(storage::Storage& storage, const std::string& key, bool directories,
-                                          const std::function<bool(const std::string&)>& wanted) {
-    std::vector<std::string> names;
-    const auto listed = storage.list(key, [&](const storage::Entry& entry) {
-        if (entry.directory == directories && wanted(entry.name)) names.push_back(entry.name);
-        return names.size() <= kMaxNames;
-    });
-    if (!listed && listed.error().code != ErrorCode::kNotFound) return base::fail(listed.error());
-    if (names.size() > kMaxNames) {
-        return base::fail(ErrorCode::kInvalid, Reason::kStorageUnavailable,
-                          fmt::format("{}: more than {} names, which is no repository of ours", key, kMaxNames));
-    }
-    std::sort(names.begin(), names.end());
-    return names;
+tl::unexpected<base::Error> damaged(std::string text) {
+    return base::fail(ErrorCode::kDataLoss, Reason::kArtifactDamaged, std::move(text));
 }
 
-std::string database_key(const std::string& source, const std::string& database) {
-    return source + "/" + database;
+Result<bool> is_there(ObjectStore& store, const std::string& key, const Call& call) {
+    const auto info = store.stat(key, call);
+    if (!info && info.error().code != ErrorCode::kNotFound) return base::fail(info.error());
+    return info.has_value();
 }
 
-/// The name that a file of the heads directory stands for. Others' files are none of our business: a head has exactly
-/// one form of name.
-std::optional<archive::ArtifactName> name_of_head(const std::string& file) {
-    if (!file.ends_with(archive::kHeadSuffix)) return std::nullopt;
-    return archive::parse_artifact_name(file.substr(0, file.size() - archive::kHeadSuffix.size()));
+/// The chain that a head's name begins with; empty where it can't be told.
+std::string chain_of(const std::string& name) {
+    const auto parsed = format::parse_head_name(name);
+    return parsed ? parsed->artifact.chain : std::string();
 }
 
-/// The chains of one source and database, oldest first.
-Result<std::vector<std::string>> list_chains(storage::Storage& storage, const std::string& source,
-                                             const std::string& database) {
-    return names_in(storage, database_key(source, database), true, archive::is_chain_name);
-}
-
-/// In order of sequence.
-Result<std::vector<archive::ArtifactName>> head_names(storage::Storage& storage, const std::string& chain_key) {
-    N4B_TRY(const auto files, names_in(storage, chain_key + "/heads", false,
-                                       [](const std::string& file) { return name_of_head(file).has_value(); }));
-    std::vector<archive::ArtifactName> names;
-    for (const auto& file : files) names.push_back(*name_of_head(file));
-    std::sort(names.begin(), names.end(), [](const auto& a, const auto& b) { return a.sequence < b.sequence; });
-    return names;
-}
-
-enum class Access { kRead, kWrite };
-
-Result<void> check_access(const std::string& text, Access access) {
-    const auto damaged = [](base::Error error) {
-        error.reason = Reason::kArtifactDamaged;
-        return base::fail(std::move(error));
-    };
-    const auto document = base::parse_json(text, kMaxRepositoryBytes, std::string(archive::kRepositoryKey));
-    if (!document) return damaged(document.error());
-    base::JsonObject object(*document, "");
-    object.required<std::string>("id");
-    const auto format = object.required<std::int64_t>("format");
-    const auto to_read = object.required<std::vector<std::string>>("requiredToRead");
-    const auto to_write = object.required<std::vector<std::string>>("requiredToWrite");
-    const auto& features = access == Access::kRead ? to_read : to_write;
-    if (auto done = object.finish(); !done) return damaged(done.error().wrap(archive::kRepositoryKey));
-    if (format != archive::kFormat || !features.empty()) {
-        return base::fail(ErrorCode::kFailedPrecondition, Reason::kArtifactNotSupported,
-                          fmt::format("{}: format {}{}; this runner knows format {}", archive::kRepositoryKey, format,
-                                      features.empty() ? "" : " with feature " + base::printable(features.front()),
-                                      archive::kFormat));
+/// Calls take for each source and database that holds anything, in byte order. What lies below one of them is skipped
+/// and not listed: in a bucket that would be all blocks of all backups.
+Result<void> list_databases(ObjectStore& store, const std::string& source,
+                            const std::function<bool(const std::string&, const std::string&)>& take, const Call& call) {
+    const auto prefix = source.empty() ? std::string() : source + "/";
+    std::string after;
+    for (bool more = true; more;) {
+        std::string found;
+        N4B_TRY_VOID(store.list(
+            prefix, after,
+            [&](std::span<const ObjectInfo> page) {
+                // A file above the databases, such as owner.json, is no reason to ask again.
+                const auto below = std::find_if(page.begin(), page.end(), [](const ObjectInfo& object) {
+                    return std::count(object.key.begin(), object.key.end(), '/') >= 2;
+                });
+                if (below == page.end()) return true;
+                found = below->key;
+                return false;
+            },
+            call));
+        if (found.empty()) return {};
+        const auto first = found.find('/');
+        const auto second = found.find('/', first + 1);
+        const auto name = found.substr(0, first);
+        const auto database = found.substr(first + 1, second - first - 1);
+        const bool ours = contract::is_storage_name(name) && contract::is_storage_name(database);
+        more = !ours || take(name, database);
+        // '0' is what follows '/', so this sorts behind all that lies below the database, and before anything else.
+        after = found.substr(0, second) + "0";
     }
     return {};
 }
 
-/// Everything a head promises is there: the objects by their listing, the index by digest.
-Result<void> check_written(storage::Storage& storage, const Artifact& artifact) {
-    N4B_TRY_VOID(check_listing(storage, artifact));
-    N4B_TRY(const auto reader, storage.open(fmt::format("{}/{}", artifact.keys.data, archive::kIndex)));
-    archive::Sha256 digest;
-    std::vector<std::byte> buffer(64 * 1024);
-    for (;;) {
-        N4B_TRY(const auto n, reader->read_some(buffer));
-        if (n == 0) break;
-        digest.update(std::span(buffer).first(n));
+/// Keeps the names that are newest, and those that reach furthest, whatever their number.
+class Names {
+public:
+    void add(const std::string& name) {
+        newest_.push_back(name);
+        if (newest_.size() > kMostNames) newest_.pop_front();
     }
-    if (digest.finish() != artifact.head.index.stored_digest) {
-        return base::fail(
-            ErrorCode::kDataLoss, Reason::kArtifactDamaged,
-            fmt::format("{}/{}: the digest does not match the head", artifact.keys.data, archive::kIndex));
-    }
-    return {};
-}
+    [[nodiscard]] const std::deque<std::string>& in_order() const { return newest_; }
 
-/// An artifact whose head can be read and keeps its promise.
-Result<Artifact> read_written(storage::Storage& storage, const std::string& source, const std::string& database,
-                              const std::string& chain, const archive::ArtifactName& name) {
-    N4B_TRY(auto artifact, read_head(storage, source, database, chain, name));
-    N4B_TRY_VOID(check_written(storage, artifact));
-    return artifact;
-}
-
-/// Stands for the heads of a chain that can't be listed.
-FoundHead unlisted(const std::string& source, const std::string& database, const std::string& chain,
-                   const base::Error& error) {
-    auto key = fmt::format("{}/{}/heads", database_key(source, database), chain);
-    return {.source = source,
-            .database = database,
-            .chain = chain,
-            .name = "",
-            .key = std::move(key),
-            .artifact = base::fail(error)};
-}
+private:
+    std::deque<std::string> newest_{};
+};
 
 /// The walk of walk_heads; each step is false when take has ended it.
 class Walk {
 public:
-    Walk(storage::Storage& storage, const Scope& scope, Order order, const std::function<bool(FoundHead)>& take)
-        : storage_(storage), scope_(scope), order_(order), take_(take) {}
+    Walk(ObjectStore& store, const Scope& scope, const std::function<bool(FoundHead)>& take, const Call& call)
+        : store_(store), scope_(scope), take_(take), call_(call) {}
 
     Result<void> repository() {
-        if (!scope_.source.empty()) {
-            (void)source(scope_.source);
+        if (!scope_.source.empty() && !scope_.database.empty()) {
+            (void)database(scope_.source, scope_.database);
             return {};
         }
-        N4B_TRY(const auto sources, names_in(storage_, "", true, contract::is_storage_name));
-        (void)std::all_of(sources.begin(), sources.end(), [&](const std::string& name) { return source(name); });
-        return {};
+        return list_databases(
+            store_, scope_.source,
+            [&](const std::string& source, const std::string& name) {
+                return (!scope_.database.empty() && name != scope_.database) || database(source, name);
+            },
+            call_);
     }
 
 private:
-    bool source(const std::string& source) {
-        if (!scope_.database.empty()) return database(source, scope_.database);
-        const auto databases = names_in(storage_, source, true, contract::is_storage_name);
-        if (!databases) return take_({source, "", "", "", source, base::fail(databases.error())});
-        return std::all_of(databases->begin(), databases->end(),
-                           [&](const std::string& name) { return database(source, name); });
-    }
-
     bool database(const std::string& source, const std::string& database) {
-        auto chains = list_chains(storage_, source, database);
-        if (!chains) {
-            return take_({source, database, "", "", database_key(source, database), base::fail(chains.error())});
+        const auto layout = format::Layout::create(source, database);
+        if (!layout) return take_({source, database, "", source + "/" + database, base::fail(layout.error())});
+        bool more = true;
+        const auto listed = list_head_names(
+            store_, *layout,
+            [&](const std::string& name) {
+                more = head(source, database, *layout, name);
+                return more;
+            },
+            call_);
+        if (!listed && more) return take_({source, database, "", layout->heads(), base::fail(listed.error())});
+        return more;
+    }
+
+    bool head(const std::string& source, const std::string& database, const format::Layout& layout,
+              const std::string& name) {
+        const auto chain = chain_of(name);
+        if (!scope_.chain.empty() && chain != scope_.chain) return true;
+        FoundHead found{source, database, chain, layout.heads() + name, read_head(store_, layout, name, call_)};
+        // Deleted since the listing: then it is no head any more.
+        if (!found.artifact && found.artifact.error().code == ErrorCode::kNotFound) return true;
+        const auto parsed = format::parse_head_name(name);
+        if (parsed) {
+            const auto wanted = check_wanted(store_, layout, parsed->artifact, call_);
+            if (is_unwanted(wanted)) return true;
+            if (!wanted) found.artifact = base::fail(wanted.error());
         }
-        if (order_ == Order::kNewestFirst) std::reverse(chains->begin(), chains->end());
-        return std::all_of(chains->begin(), chains->end(), [&](const std::string& name) {
-            return (!scope_.chain.empty() && name != scope_.chain) || chain(source, database, name);
-        });
+        return take_(std::move(found));
     }
 
-    bool chain(const std::string& source, const std::string& database, const std::string& chain) {
-        const auto closed = storage_.exists(archive::closed_key(source, database, chain));
-        if (!closed) return take_(unlisted(source, database, chain, closed.error()));
-        if (*closed) return true;
-        auto names = head_names(storage_, database_key(source, database) + "/" + chain);
-        if (!names) return take_(unlisted(source, database, chain, names.error()));
-        if (order_ == Order::kNewestFirst) std::reverse(names->begin(), names->end());
-        return std::all_of(names->begin(), names->end(), [&](const archive::ArtifactName& name) {
-            auto artifact = read_head(storage_, source, database, chain, name);
-            // Deleted since the listing: then it is no head any more.
-            if (!artifact && artifact.error().code == ErrorCode::kNotFound) return true;
-            return take_({.source = source,
-                          .database = database,
-                          .chain = chain,
-                          .name = archive::to_string(name),
-                          .key = archive::artifact_keys(source, database, chain, name).head,
-                          .artifact = std::move(artifact)});
-        });
-    }
-
-    storage::Storage& storage_;
+    ObjectStore& store_;
     const Scope& scope_;
-    const Order order_;
     const std::function<bool(FoundHead)>& take_;
+    const Call& call_;
 };
+
+/// Everything a head promises is there: the blocks by their listing, the index by its digests.
+Result<void> check_written(ObjectStore& store, const format::Layout& layout, const Artifact& artifact,
+                           const Call& call) {
+    N4B_TRY_VOID(check_listing(store, artifact, call));
+    std::vector<std::byte> buffer(static_cast<std::size_t>(artifact.head.block_bytes));
+    const blocks::StoredArtifact stored{
+        .store = store, .prefix = layout.blocks(artifact.head.name), .head = artifact.head};
+    return blocks::read_index(
+        stored, buffer, [](const format::IndexLine&) { return Result<void>{}; }, call);
+}
 
 }  // namespace
 
+bool is_unwanted(const Result<void>& wanted) {
+    return !wanted && wanted.error().reason == Reason::kArtifactConflict;
+}
+
 bool lies_in_the_head(const base::Error& error) {
     return error.reason == Reason::kArtifactDamaged || error.reason == Reason::kArtifactNotSupported;
-}
-
-Result<void> check_chain_open(storage::Storage& storage, const std::string& source, const std::string& database,
-                              const std::string& chain) {
-    const auto key = archive::closed_key(source, database, chain);
-    N4B_TRY(const bool closed, storage.exists(key));
-    if (!closed) return {};
-    return base::fail(ErrorCode::kConflict, Reason::kArtifactConflict,
-                      fmt::format("{}: the chain is closed, it is being deleted", key));
-}
-
-Result<void> not_closed_meanwhile(storage::Storage& storage, const Artifact& artifact, Result<void> result) {
-    if (result) return result;
-    const auto& head = artifact.head;
-    auto open = check_chain_open(storage, head.source, head.database, head.chain);
-    return !open && open.error().reason == Reason::kArtifactConflict ? open : result;
-}
-
-Result<void> check_listing(storage::Storage& storage, const Artifact& artifact) {
-    N4B_TRY(const auto listing, list_objects(storage, artifact.keys.data, SyncDirectories::kNo));
-    const auto& head = artifact.head;
-    if (listing.objects != head.objects || listing.bytes != head.object_bytes) {
-        return base::fail(
-            ErrorCode::kDataLoss, Reason::kArtifactDamaged,
-            fmt::format("{}: {} objects with {} bytes are there, the head promises {} with {}", artifact.keys.data,
-                        listing.objects, listing.bytes, head.objects, head.object_bytes));
-    }
-    return {};
-}
-
-Result<std::string> read_small(storage::Storage& storage, const std::string& key, std::size_t most) {
-    N4B_TRY(const auto reader, storage.open(key));
-    std::string text;
-    std::array<std::byte, 4096> buffer{};
-    for (;;) {
-        N4B_TRY(const auto n, reader->read_some(buffer));
-        if (n == 0) return text;
-        text.append(reinterpret_cast<const char*>(buffer.data()), n);
-        if (text.size() > most) {
-            return base::fail(ErrorCode::kInvalid, Reason::kArtifactDamaged,
-                              fmt::format("{}: longer than {} bytes", key, most));
-        }
-    }
-}
-
-Result<void> write_durably(storage::Storage& storage, const std::string& temporary, std::string_view text) {
-    N4B_TRY(auto writer, storage.create(temporary));
-    N4B_TRY_VOID(writer->write(std::as_bytes(std::span(text))));
-    return writer->finish();
-}
-
-Result<void> publish_durably(storage::Storage& storage, const std::string& temporary, const std::string& key) {
-    auto published = storage.publish(temporary, key);
-    if (!published) (void)storage.remove(temporary);
-    return published;
-}
-
-Result<void> open_repository(storage::Storage& storage, const std::string& repository_id) {
-    const std::string key(archive::kRepositoryKey);
-    N4B_TRY(const bool there, storage.exists(key));
-    if (!there) {
-        const base::Json json{{"id", repository_id},
-                              {"format", archive::kFormat},
-                              {"requiredToRead", base::Json::array()},
-                              {"requiredToWrite", base::Json::array()}};
-        const auto temporary = fmt::format(".{}.{}", key, repository_id);
-        N4B_TRY_VOID(write_durably(storage, temporary, json.dump(2) + "\n"));
-        const auto written = publish_durably(storage, temporary, key);
-        // Two first backups at once: the other one's file is as good.
-        if (!written && written.error().code != ErrorCode::kAlreadyExists) return base::fail(written.error());
-    }
-    N4B_TRY(const auto text, read_small(storage, key, kMaxRepositoryBytes));
-    return check_access(text, Access::kWrite);
-}
-
-Result<void> check_repository(storage::Storage& storage) {
-    const std::string key(archive::kRepositoryKey);
-    N4B_TRY(const bool there, storage.exists(key));
-    if (!there) {
-        return base::fail(ErrorCode::kNotFound, Reason::kArtifactNotFound,
-                          fmt::format("there is no repository: {} is missing", key));
-    }
-    N4B_TRY(const auto text, read_small(storage, key, kMaxRepositoryBytes));
-    return check_access(text, Access::kRead);
-}
-
-Result<Artifact> read_head(storage::Storage& storage, const std::string& source, const std::string& database,
-                           const std::string& chain, const archive::ArtifactName& name) {
-    Artifact artifact{.head = {},
-                      .keys = archive::artifact_keys(source, database, chain, name),
-                      .name = archive::to_string(name),
-                      .digest = {}};
-    N4B_TRY(const auto text, read_small(storage, artifact.keys.head, archive::kMaxHeadBytes));
-    auto head = archive::parse_head(text);
-    if (!head) return base::fail(head.error().wrap(artifact.keys.head));
-    if (head->source != source || head->database != database || head->chain != chain || head->run_uid != name.run_uid ||
-        head->attempt != name.attempt || head->sequence != name.sequence) {
-        return base::fail(ErrorCode::kDataLoss, Reason::kArtifactDamaged,
-                          fmt::format("{}: the head is that of another artifact", artifact.keys.head));
-    }
-    artifact.head = std::move(*head);
-    artifact.digest = archive::sha256(std::as_bytes(std::span(text)));
-    return artifact;
-}
-
-Result<void> walk_heads(storage::Storage& storage, const Scope& scope, Order order,
-                        const std::function<bool(FoundHead)>& take) {
-    return Walk(storage, scope, order, take).repository();
 }
 
 void warn_of_head(const FoundHead& head) {
@@ -313,71 +174,180 @@ void warn_of_head(const FoundHead& head) {
                              to_string(error.reason.value_or(Reason::kInternalError)), error.message));
 }
 
-Result<std::optional<Artifact>> newest_artifact(storage::Storage& storage, const std::string& source,
-                                                const std::string& database, const PassedOverHead& passed_over) {
-    std::optional<Artifact> newest;
-    std::optional<base::Error> failure;
-    // Chains without a head are attempts that were cut off: they do not count.
-    N4B_TRY_VOID(
-        walk_heads(storage, {.source = source, .database = database}, Order::kNewestFirst, [&](FoundHead head) {
-            if (head.artifact) {
-                newest = std::move(*head.artifact);
-                return false;
-            }
-            passed_over(head);
-            if (!failure && !lies_in_the_head(head.artifact.error())) failure = head.artifact.error();
-            return true;
-        }));
-    if (newest) return newest;
-    if (failure) return base::fail(*failure);
-    return std::nullopt;
+Result<void> walk_heads(ObjectStore& store, const Scope& scope, const std::function<bool(FoundHead)>& take,
+                        const Call& call) {
+    return Walk(store, scope, take, call).repository();
 }
 
-Result<Artifact> look_up(storage::Storage& storage, const FinishedRun& run, const PassedOverHead& passed_over) {
-    const auto& source = run.source;
-    const auto& database = run.database;
-    const auto is_wanted = [&](const archive::ArtifactName& name) {
-        return name.run_uid == run.uid && name.attempt != run.other_than_attempt;
-    };
-    N4B_TRY(const auto chains, list_chains(storage, source, database));
-    for (auto chain = chains.rbegin(); chain != chains.rend(); ++chain) {
-        const auto names = head_names(storage, database_key(source, database) + "/" + *chain);
-        if (!names) {
-            passed_over(unlisted(source, database, *chain, names.error()));
+Result<void> list_head_names(ObjectStore& store, const format::Layout& layout,
+                             const std::function<bool(const std::string&)>& take, const Call& call) {
+    const auto prefix = layout.heads();
+    return store.list(
+        prefix, "",
+        [&](std::span<const ObjectInfo> page) {
+            return std::all_of(page.begin(), page.end(),
+                               [&](const ObjectInfo& object) { return take(object.key.substr(prefix.size())); });
+        },
+        call);
+}
+
+Result<Artifact> read_head(ObjectStore& store, const format::Layout& layout, const std::string& name,
+                           const Call& call) {
+    auto key = layout.heads() + name;
+    const auto parsed = format::parse_head_name(name);
+    if (!parsed) return base::fail(parsed.error().wrap(key));
+    N4B_TRY(const auto text, read_small(store, key, format::kMaxHeadBytes, call));
+    auto head = format::parse_head(text, *parsed);
+    if (!head) return base::fail(head.error().wrap(key));
+    if (layout.head(format::name_of(*head)) != key ||
+        key != fmt::format("{}/{}/heads/{}", head->source, head->database, name)) {
+        return damaged(fmt::format("{}: the head is that of another artifact", key));
+    }
+    return Artifact{
+        .head = std::move(*head), .key = std::move(key), .digest = archive::sha256(std::as_bytes(std::span(text)))};
+}
+
+Result<Earlier> find_earlier(ObjectStore& store, const format::Layout& layout, const Call& call,
+                             const PassedOverHead& passed_over) {
+    Names names;
+    N4B_TRY_VOID(list_head_names(
+        store, layout,
+        [&](const std::string& name) {
+            names.add(name);
+            return true;
+        },
+        call));
+    Earlier earlier;
+    std::set<std::string> superseded;
+    std::optional<base::Error> failure;
+    std::size_t looked_at = 0;
+    const auto& in_order = names.in_order();
+    for (auto name = in_order.rbegin(); name != in_order.rend(); ++name) {
+        if (earlier.newest && ++looked_at >= kLookedAt) break;
+        auto artifact = read_head(store, layout, *name, call);
+        if (!artifact && artifact.error().code == ErrorCode::kNotFound) continue;
+        if (artifact) {
+            const auto wanted = check_wanted(store, layout, artifact->head.name, call);
+            if (is_unwanted(wanted)) continue;
+            if (!wanted) artifact = base::fail(wanted.error());
+        }
+        if (!artifact) {
+            if (!earlier.newest) passed_over({"", "", chain_of(*name), layout.heads() + *name, artifact});
+            if (!failure && !lies_in_the_head(artifact.error())) failure = artifact.error();
             continue;
         }
-        const auto own = std::find_if(names->begin(), names->end(), is_wanted);
-        if (own == names->end()) continue;
-        auto artifact = read_written(storage, source, database, *chain, *own);
+        superseded.insert(artifact->head.supersedes.begin(), artifact->head.supersedes.end());
+        if (!superseded.contains(*name)) earlier.tips.push_back(*name);
+        if (!earlier.newest) earlier.newest = std::move(*artifact);
+    }
+    if (!earlier.newest && failure) return base::fail(*failure);
+    return earlier;
+}
+
+Result<Artifact> look_up(ObjectStore& store, const format::Layout& layout, const FinishedRun& run, const Call& call) {
+    Names names;
+    N4B_TRY_VOID(list_head_names(
+        store, layout,
+        [&](const std::string& name) {
+            const auto parsed = format::parse_head_name(name);
+            const bool wanted =
+                parsed && parsed->artifact.run.uid == run.uid && parsed->artifact.run.attempt != run.other_than_attempt;
+            if (wanted) names.add(name);
+            return true;
+        },
+        call));
+    const auto& in_order = names.in_order();
+    for (auto name = in_order.rbegin(); name != in_order.rend(); ++name) {
+        auto artifact = read_head(store, layout, *name, call);
+        auto written = artifact ? check_written(store, layout, *artifact, call) : Result<void>{};
         // Looked for last, since the check takes a while: a chain that is closed is being deleted. The attempt that
         // finds that out itself calls it a conflict, so no other may adopt what it left, and what is amiss there is no
         // damage.
-        N4B_TRY(const bool closed, storage.exists(archive::closed_key(source, database, *chain)));
-        if (closed) continue;
+        const auto wanted = check_wanted(store, layout, format::parse_head_name(*name)->artifact, call);
+        if (is_unwanted(wanted)) continue;
+        if (!artifact) return artifact;
+        N4B_TRY_VOID(wanted);
+        N4B_TRY_VOID(written);
         // Its attempt may have been killed between the head's creation and the sync that makes its name durable.
-        N4B_TRY_VOID(storage.sync_directory(artifact->keys.heads));
+        N4B_TRY_VOID(store.make_durable(artifact->key, call));
         return artifact;
     }
     return base::fail(ErrorCode::kNotFound, Reason::kArtifactNotFound,
-                      fmt::format("no finished artifact of run {} in {}/{}", run.uid, source, database));
+                      fmt::format("no finished artifact of run {} below {}", run.uid, layout.heads()));
+}
+
+Result<bool> is_closed(ObjectStore& store, const format::Layout& layout, const std::string& chain, const Call& call) {
+    return is_there(store, layout.closed(chain), call);
+}
+
+Result<void> check_wanted(ObjectStore& store, const format::Layout& layout, const format::ArtifactName& name,
+                          const Call& call) {
+    const auto conflict = [](const std::string& key, std::string_view why) {
+        return base::fail(ErrorCode::kConflict, Reason::kArtifactConflict, fmt::format("{}: {}", key, why));
+    };
+    N4B_TRY(const bool closed, is_closed(store, layout, name.chain, call));
+    if (closed) return conflict(layout.closed(name.chain), "the chain is closed, which means that it is being deleted");
+    N4B_TRY(const bool abandoned, is_there(store, layout.abandoned(name), call));
+    if (abandoned) return conflict(layout.abandoned(name), "the backup was given up, and is being cleaned away");
+    return {};
+}
+
+Result<void> not_closed_meanwhile(ObjectStore& store, const Artifact& artifact, Result<void> result, const Call& call) {
+    if (result) return result;
+    N4B_TRY(const auto layout, layout_of(artifact));
+    const auto wanted = check_wanted(store, layout, artifact.head.name, call);
+    return is_unwanted(wanted) ? wanted : result;
+}
+
+Result<void> check_listing(ObjectStore& store, const Artifact& artifact, const Call& call) {
+    N4B_TRY(const auto layout, layout_of(artifact));
+    const auto& counts = artifact.head.counts;
+    const auto prefix = layout.blocks(artifact.head.name);
+    std::int64_t blocks = 0;
+    std::int64_t bytes = 0;
+    N4B_TRY_VOID(store.list(
+        prefix, "",
+        [&](std::span<const ObjectInfo> page) {
+            for (const auto& object : page) bytes += object.bytes;
+            blocks += static_cast<std::int64_t>(page.size());
+            return true;
+        },
+        call));
+    if (blocks == counts.blocks && bytes == counts.stored_bytes) return {};
+    return damaged(fmt::format("{}: {} objects with {} bytes are there, the head promises {} with {}", prefix, blocks,
+                               bytes, counts.blocks, counts.stored_bytes));
+}
+
+Result<format::Layout> layout_of(const Artifact& artifact) {
+    return format::Layout::create(artifact.head.source, artifact.head.database);
+}
+
+std::string kind_of(const format::Head& head) {
+    const auto& kind = head.name.kind;
+    if (kind == "full") return "Full";
+    return kind == "incr" ? "Incremental" : kind;
 }
 
 contract::ArtifactReport report_of(const Artifact& artifact) {
     const auto& head = artifact.head;
-    return {.database = head.database,
-            .chain = head.chain,
-            .sequence = head.sequence,
-            .artifact = artifact.name,
-            .location = artifact.keys.head,
-            .kind = head.kind,
-            .lowest_transaction = head.lowest.id,
-            .highest_transaction = head.highest.id,
-            .earliest_restorable = head.earliest_restorable.id,
-            .recoverable_to = head.highest.time,
-            .files = head.files,
-            .bytes = head.bytes,
-            .stored_bytes = head.stored_bytes,
-            .digest = artifact.digest};
+    const auto name = format::to_string(format::name_of(head));
+    contract::ArtifactReport report{.database = head.database,
+                                    .chain = head.name.chain,
+                                    .sequence = head.name.sequence,
+                                    .artifact = name.substr(0, name.rfind('.')),
+                                    .location = artifact.key,
+                                    .kind = kind_of(head),
+                                    .files = head.counts.files,
+                                    .bytes = head.counts.plain_bytes,
+                                    .stored_bytes = head.counts.stored_bytes,
+                                    .digest = artifact.digest};
+    if (head.transactions) {
+        report.lowest_transaction = head.transactions->lowest.id;
+        report.highest_transaction = head.transactions->highest.point.id;
+        report.earliest_restorable = head.transactions->earliest_restorable.id;
+        report.recoverable_to = head.transactions->highest.point.time;
+    }
+    return report;
 }
 
 }  // namespace n4b::engine

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "backup-runner/archive/head.hpp"
-#include "backup-runner/archive/layout.hpp"
-#include "backup-runner/storage/storage.hpp"
+#include "backup-runner/format/head.hpp"
+#include "backup-runner/format/names.hpp"
+#include "backup-runner/object_store/object_store.hpp"
 #include "common/base/result.hpp"
 #include "common/contract/run_report.hpp"
 
@@ -15,20 +15,18 @@ namespace n4b::engine {
 
 /// An artifact that exists, by its head.
 struct Artifact {
-    archive::Head head;
-    archive::ArtifactKeys keys;
-    std::string name;    ///< Of the artifact, e.g. 0-full-<run>.
-    std::string digest;  ///< Of the head, as stored.
+    format::Head head;
+    std::string key;     ///< Of the head.
+    std::string digest;  ///< Of the head's bytes as stored.
 };
 
-/// A head as it was found: the artifact it stands for, or why that can't be told. Where a directory can't even be
-/// listed, one stands for all below it.
+/// A head as it was found: the artifact it stands for, or why that can't be told. Where the heads of a database can't
+/// even be listed, one stands for all of them.
 struct FoundHead {
     std::string source;
-    std::string database;             ///< Empty: all of the source.
-    std::string chain;                ///< Empty: all of the database.
-    std::string name;                 ///< Of the artifact; empty: all of the chain.
-    std::string key;                  ///< Of the head, or of the directory.
+    std::string database;
+    std::string chain;                ///< Empty: unknown.
+    std::string key;                  ///< Of the head, or of what could not be listed.
     base::Result<Artifact> artifact;  ///< Errors: ArtifactDamaged, ArtifactNotSupported, or what the storage says.
 };
 
@@ -41,13 +39,6 @@ void warn_of_head(const FoundHead& head);
 /// Whether a head can't be read whatever the storage does.
 bool lies_in_the_head(const base::Error& error);
 
-/// Creates neo4j-backup.json in a new repository, or checks that this runner may write to the one that is there.
-/// FailedPrecondition (ArtifactNotSupported): another format. Invalid (ArtifactDamaged): not a repository file.
-base::Result<void> open_repository(storage::Storage& storage, const std::string& repository_id);
-
-/// Checks that there is a repository, and that this runner may read it. NotFound (ArtifactNotFound): there is none.
-base::Result<void> check_repository(storage::Storage& storage);
-
 /// Part of a repository; an empty member means all.
 struct Scope {
     std::string source{};
@@ -55,59 +46,73 @@ struct Scope {
     std::string chain{};
 };
 
-enum class Order { kOldestFirst, kNewestFirst };
+/// Calls take for each head in scope, until it returns false: sources, databases and heads in the order of their names,
+/// which for heads is that of their chains' start. Closed chains and abandoned artifacts are passed over. One head is
+/// in memory at a time. One that can't be read, and a database whose heads can't be listed, is told like any other, so
+/// that it hides none of those beside it. Errors: the sources can't be listed.
+base::Result<void> walk_heads(object_store::ObjectStore& store, const Scope& scope,
+                              const std::function<bool(FoundHead)>& take, const object_store::Call& call);
 
-/// Calls take for each head in scope, until it returns false: sources and databases in name order, chains and the heads
-/// of each in the order given. Closed chains are passed over. One head is in memory at a time. One that can't be read,
-/// and a directory that can't be listed, is told like any other, so that it hides none of those beside it. Errors: the
-/// repository can't be listed.
-base::Result<void> walk_heads(storage::Storage& storage, const Scope& scope, Order order,
-                              const std::function<bool(FoundHead)>& take);
+/// Calls take for each name below heads/ of a source and database, in byte order, until it returns false.
+base::Result<void> list_head_names(object_store::ObjectStore& store, const format::Layout& layout,
+                                   const std::function<bool(const std::string&)>& take, const object_store::Call& call);
 
-/// Reads one head by its key.
-base::Result<Artifact> read_head(storage::Storage& storage, const std::string& source, const std::string& database,
-                                 const std::string& chain, const archive::ArtifactName& name);
+/// Reads one head by its name. NotFound (ArtifactNotFound); parse_head_name's and parse_head's errors with the key.
+base::Result<Artifact> read_head(object_store::ObjectStore& store, const format::Layout& layout,
+                                 const std::string& name, const object_store::Call& call);
 
-/// The newest artifact of a source and database whose head can be read, or nothing. Where none can, and it is the
-/// storage that fails (and not what lies in it), its error: another call may find what this one could not.
-base::Result<std::optional<Artifact>> newest_artifact(storage::Storage& storage, const std::string& source,
-                                                      const std::string& database,
-                                                      const PassedOverHead& passed_over = warn_of_head);
+/// What a new full finds of those before it.
+struct Earlier {
+    /// The newest whose head can be read, neither closed nor abandoned.
+    std::optional<Artifact> newest{};
+    /// Names of the heads that no other one supersedes, among the newest kLookedAt of them.
+    std::vector<std::string> tips{};
+};
+inline constexpr std::size_t kLookedAt = 16;
+
+/// Where no head can be read, and it is the storage that fails (and not what lies in it), its error: another call may
+/// find what this one could not.
+base::Result<Earlier> find_earlier(object_store::ObjectStore& store, const format::Layout& layout,
+                                   const object_store::Call& call, const PassedOverHead& passed_over = warn_of_head);
 
 /// Whose finished artifact is looked for.
 struct FinishedRun {
-    std::string source{};
-    std::string database{};
     std::string uid{};
     /// An attempt whose artifacts do not count, or nothing.
     std::optional<std::int64_t> other_than_attempt{};
 };
 
-/// The newest finished artifact that a run made, checked against its listing and its index's digest and with a
-/// durable head, in a chain that is not closed; NotFound (ArtifactNotFound) when there is none in the chains that can
-/// be listed.
-base::Result<Artifact> look_up(storage::Storage& storage, const FinishedRun& run, const PassedOverHead& passed_over);
+/// The newest finished artifact that a run made: its head is durable, its blocks are there by their listing, its
+/// index's digests match, and it is neither closed nor abandoned. NotFound (ArtifactNotFound): there is none.
+base::Result<Artifact> look_up(object_store::ObjectStore& store, const format::Layout& layout, const FinishedRun& run,
+                               const object_store::Call& call);
 
-/// Conflict (ArtifactConflict): the chain is closed, which means that it is being deleted.
-base::Result<void> check_chain_open(storage::Storage& storage, const std::string& source, const std::string& database,
-                                    const std::string& chain);
+/// Whether the chain is being deleted.
+base::Result<bool> is_closed(object_store::ObjectStore& store, const format::Layout& layout, const std::string& chain,
+                             const object_store::Call& call);
 
-/// A result of reading an artifact; where that failed and the chain is closed by now, Conflict (ArtifactConflict) in
-/// place of the failure: what a deletion has removed already is no damage.
-base::Result<void> not_closed_meanwhile(storage::Storage& storage, const Artifact& artifact, base::Result<void> result);
+/// Conflict (ArtifactConflict): the chain is closed, or the artifact is abandoned.
+base::Result<void> check_wanted(object_store::ObjectStore& store, const format::Layout& layout,
+                                const format::ArtifactName& name, const object_store::Call& call);
 
-/// The objects that a head promises are there, by count and size. DataLoss (ArtifactDamaged).
-base::Result<void> check_listing(storage::Storage& storage, const Artifact& artifact);
+/// Whether that is what check_wanted says, and not a storage that fails.
+bool is_unwanted(const base::Result<void>& wanted);
+
+/// A result of reading an artifact; where that failed and the artifact is not wanted any more by now, Conflict
+/// (ArtifactConflict) in place of the failure: what a deletion has removed already is no damage.
+base::Result<void> not_closed_meanwhile(object_store::ObjectStore& store, const Artifact& artifact,
+                                        base::Result<void> result, const object_store::Call& call);
+
+/// The blocks that a head promises are there, by count and size, and nothing else is. DataLoss (ArtifactDamaged).
+base::Result<void> check_listing(object_store::ObjectStore& store, const Artifact& artifact,
+                                 const object_store::Call& call);
+
+/// Where the artifact lies, by what its head says. Errors as Layout::create's.
+base::Result<format::Layout> layout_of(const Artifact& artifact);
+
+/// "Full", "Incremental", or as it stands in the name.
+std::string kind_of(const format::Head& head);
 
 contract::ArtifactReport report_of(const Artifact& artifact);
-
-/// A small object, whole. Invalid (ArtifactDamaged): longer than `most`.
-base::Result<std::string> read_small(storage::Storage& storage, const std::string& key, std::size_t most);
-
-/// Writes an object under a name that no reader looks at.
-base::Result<void> write_durably(storage::Storage& storage, const std::string& temporary, std::string_view text);
-
-/// Gives such an object its own name; the temporary one goes, whether that succeeds or not.
-base::Result<void> publish_durably(storage::Storage& storage, const std::string& temporary, const std::string& key);
 
 }  // namespace n4b::engine

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "backup-runner/txlog/log_format.hpp"
 #include "backup-runner/txlog/neostore.hpp"
 
 namespace n4b::engine {
@@ -9,8 +10,25 @@ namespace n4b::engine {
 using base::ErrorCode;
 using base::Reason;
 
-base::Result<std::vector<std::string>> fit_neostore(catchup::Bytes& contents, const txlog::StoreId& id,
-                                                    const TransactionSink& sink) {
+namespace {
+
+/// The stretches of bytes in which two texts of one length differ.
+std::vector<format::NeostorePatch> patches_between(const catchup::Bytes& before, const catchup::Bytes& after) {
+    std::vector<format::NeostorePatch> patches;
+    for (std::size_t at = 0; at < after.size(); ++at) {
+        if (before[at] == after[at]) continue;
+        const auto next =
+            patches.empty() ? -1 : patches.back().offset + static_cast<std::int64_t>(patches.back().hex.size() / 2);
+        if (next != static_cast<std::int64_t>(at)) patches.push_back({.offset = static_cast<std::int64_t>(at)});
+        patches.back().hex += fmt::format("{:02x}", std::to_integer<unsigned>(after[at]));
+    }
+    return patches;
+}
+
+}  // namespace
+
+base::Result<std::vector<format::NeostorePatch>> fit_neostore(const catchup::Bytes& contents, const txlog::StoreId& id,
+                                                              const TransactionSink& sink) {
     using txlog::NeostoreField;
     if (const auto good = txlog::check_neostore(contents); !good) {
         return base::fail(ErrorCode::kInvalid, Reason::kSourceProtocolError, good.error().message);
@@ -24,15 +42,12 @@ base::Result<std::vector<std::string>> fit_neostore(catchup::Bytes& contents, co
             ErrorCode::kUnavailable, Reason::kCopyInconsistent,
             fmt::format("the copied neostore knows transaction {}, the log ends at {}", last, sink.last()));
     }
-    std::vector<std::string> patched{"logVersion", "lastClosedLogVersion", "lastClosedLogOffset"};
-    txlog::set(contents, NeostoreField::kLogVersion, kLogVersion);
-    txlog::set(contents, NeostoreField::kLastClosedLogVersion, kLogVersion);
-    txlog::set(contents, NeostoreField::kLastClosedLogOffset, 16);
-    if (!sink.empty()) {
-        txlog::set(contents, NeostoreField::kLastTransaction, sink.last());
-        patched.emplace_back("lastTransaction");
-    }
-    return patched;
+    auto patched = contents;
+    txlog::set(patched, NeostoreField::kLogVersion, kLogVersion);
+    txlog::set(patched, NeostoreField::kLastClosedLogVersion, kLogVersion);
+    txlog::set(patched, NeostoreField::kLastClosedLogOffset, txlog::kLogHeaderBytes);
+    if (!sink.empty()) txlog::set(patched, NeostoreField::kLastTransaction, sink.last());
+    return patches_between(contents, patched);
 }
 
 }  // namespace n4b::engine

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "backup-runner/archive/layout.hpp"
+#include "backup-runner/archive/names.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -26,6 +26,27 @@ tl::unexpected<base::Error> wrong(std::string text) {
 
 }  // namespace
 
+Result<void> ReceivedNames::add(const std::string& name) {
+    N4B_TRY(const auto path, archive::file_path(name));
+    const std::lock_guard lock(mutex_);
+    switch (names_.add(path)) {
+        case NameClash::kNone:
+            return {};
+        case NameClash::kTaken:
+            return wrong(fmt::format("the source sent the file {} twice, or both as a file and as a directory",
+                                     archive::quoted_name(name)));
+        case NameClash::kBelowAFile:
+            break;
+    }
+    return wrong(fmt::format("the source sent the file {}, but a part of that name is a file itself",
+                             archive::quoted_name(name)));
+}
+
+ArtifactReceiver::~ArtifactReceiver() {
+    // An error of the stream comes back with its next use.
+    if (open_) (void)target_.stream.abandon();
+}
+
 Result<void> ArtifactReceiver::begin(const std::string& name) {
     if (!expected_.empty() && (name != expected_ || complete_)) {
         return wrong(fmt::format("the source sent the file {}{} when {} was asked for", archive::quoted_name(name),
@@ -35,14 +56,15 @@ Result<void> ArtifactReceiver::begin(const std::string& name) {
     if (name == kNeostore) return wrong("the source sent neostore before it was asked for");
     if (!begun_) begun_ = std::chrono::steady_clock::now();
     name_ = name;
-    N4B_TRY(sink_, target_.artifact.open_file(name));
+    N4B_TRY_VOID(target_.stream.open(name));
+    open_ = true;
     return {};
 }
 
 Result<void> ArtifactReceiver::data(std::span<const std::byte> bytes) {
     target_.progress.bytes += static_cast<std::int64_t>(bytes.size());
     if (target_.limit != nullptr) target_.limit->pass(bytes.size(), target_.stop);
-    return sink_->write(bytes);
+    return target_.stream.write(bytes);
 }
 
 Result<void> ArtifactReceiver::end() {
@@ -66,10 +88,11 @@ Result<void> ArtifactReceiver::remember() {
 }
 
 Result<void> ArtifactReceiver::keep() {
-    N4B_TRY(auto stored, sink_->finish());
-    sink_.reset();
+    N4B_TRY_VOID(target_.names.add(name_));
+    open_ = false;
+    N4B_TRY_VOID(target_.stream.done());
     ++target_.progress.files;
-    return target_.artifact.add_file(name_, std::move(stored));
+    return {};
 }
 
 Result<void> NeostoreReceiver::begin(const std::string& name) {

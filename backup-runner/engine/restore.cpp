@@ -2,14 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <filesystem>
+#include <map>
+#include <memory>
 #include <optional>
+#include <span>
 #include <system_error>
 #include <vector>
 
-#include "backup-runner/engine/artifact_reader.hpp"
-#include "backup-runner/engine/artifact_writer.hpp"
-#include "common/base/rfc3339.hpp"
+#include "backup-runner/archive/names.hpp"
+#include "backup-runner/blocks/artifact_reader.hpp"
+#include "backup-runner/engine/store_list.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -17,30 +21,153 @@ namespace {
 using base::ErrorCode;
 using base::Reason;
 using base::Result;
+using object_store::Call;
+using object_store::ObjectStore;
 
-constexpr std::string_view kNeostore = "neostore";
+/// Deeper than any path of a store file.
+constexpr int kMaxDepth = 24;
 /// The real one, until all else is durable.
 constexpr std::string_view kWaitingNeostore = "RESTORE-INCOMPLETE.neostore";
 
-Result<void> write_file(storage::Storage& storage, const Artifact& artifact, const archive::IndexFile& file,
-                        storage::Storage& target, std::string_view path) {
-    N4B_TRY(const auto writer, target.create(path));
-    N4B_TRY_VOID(
-        read_file(storage, artifact, file, [&](std::span<const std::byte> bytes) { return writer->write(bytes); }));
-    return writer->finish();
+constexpr std::string_view kLogPath = "neostore.transaction.db.0";
+/// A page is 8 KiB; what is much longer is no metadata store.
+constexpr std::int64_t kMostNeostoreBytes = 64 * 1024;
+/// Files that have begun and not ended: one for each connection of the backup, and the log.
+constexpr std::size_t kMostOpenFiles = 64;
+/// Files that are announced and have not begun: what one block for each of these can hold.
+constexpr std::size_t kMostAwaitedFiles = 512 * 1024;
+
+tl::unexpected<base::Error> damaged(std::string text) {
+    return base::fail(ErrorCode::kDataLoss, Reason::kArtifactDamaged, std::move(text));
 }
 
-Result<void> restore_file(storage::Storage& storage, const Artifact& artifact, const archive::IndexFile& file,
-                          storage::Storage& target) {
-    N4B_TRY(const auto path, restored_path(file));
-    const auto slash = path.rfind('/');
-    auto written = slash == std::string::npos ? Result<void>{} : target.make_directories(path.substr(0, slash));
-    if (written) written = write_file(storage, artifact, file, target, path);
-    if (written || written.error().code != ErrorCode::kAlreadyExists) return written;
-    // The target was empty, so what is in the way comes from the index itself.
-    return base::fail(
-        ErrorCode::kDataLoss, Reason::kArtifactDamaged,
-        fmt::format("index: the path {} is there twice, or reserved for restores", archive::quoted_name(file.path)));
+std::string bytes_of_hex(std::string_view hex) {
+    std::string bytes;
+    for (std::size_t at = 0; at + 1 < hex.size(); at += 2) {
+        unsigned value = 0;
+        std::from_chars(hex.data() + at, hex.data() + at + 2, value, 16);
+        bytes.push_back(static_cast<char>(value));
+    }
+    return bytes;
+}
+
+std::span<const std::byte> bytes_of(std::string_view text) {
+    return std::as_bytes(std::span(text));
+}
+
+/// Writes what an artifact holds into a directory that bears the marker; keeps `neostore` back.
+class StoreWriter final : public blocks::ContentReceiver {
+public:
+    StoreWriter(const format::Head& head, const OpenTarget& target) : head_(head), target_(target) {}
+
+    Result<void> open(std::int64_t number, const std::optional<std::string>& path, std::int64_t bytes) override {
+        if (!path) return open_log(number);
+        N4B_TRY(auto relative, names_.add(*path));
+        if (relative == kNeostore) {
+            if (bytes > kMostNeostoreBytes) {
+                return damaged(fmt::format("neostore: found {} bytes, expected at most {}", bytes, kMostNeostoreBytes));
+            }
+            neostore_number_ = number;
+            return {};
+        }
+        if (awaited_.size() == kMostAwaitedFiles)
+            return damaged("index: more files begin than can wait for their bytes");
+        awaited_.emplace(number, std::move(relative));
+        return {};
+    }
+
+    Result<void> data(std::int64_t number, std::span<const std::byte> bytes) override {
+        if (number == neostore_number_) {
+            neostore_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+            return {};
+        }
+        N4B_TRY(storage::Writer* const file, begun(number));
+        return file->write(bytes);
+    }
+
+    Result<void> done(std::int64_t number) override {
+        if (number == neostore_number_) return {};
+        N4B_TRY(storage::Writer* const file, begun(number));
+        N4B_TRY_VOID(file->finish());
+        open_.erase(number);
+        return {};
+    }
+
+    /// The log's preamble may be all there is of it. Returns `neostore` as it must be beside this log.
+    Result<std::string> finish() {
+        if (neostore_number_ == 0) return damaged("index: there is no neostore in it");
+        if (!has_log_) {
+            N4B_TRY_VOID(create(kNoTry, std::string(kLogPath), target_.log));
+            N4B_TRY_VOID(open_.at(kNoTry)->write(bytes_of(bytes_of_hex(head_.log_preamble))));
+            N4B_TRY_VOID(done(kNoTry));
+        }
+        for (const auto& patch : head_.neostore_patches) {
+            const auto bytes = bytes_of_hex(patch.hex);
+            const auto at = static_cast<std::size_t>(patch.offset);
+            if (patch.offset < 0 || at > neostore_.size() || bytes.size() > neostore_.size() - at) {
+                return damaged("head: neostorePatches go beyond the end of neostore");
+            }
+            neostore_.replace(at, bytes.size(), bytes);
+        }
+        return std::move(neostore_);
+    }
+
+private:
+    static constexpr std::int64_t kNoTry = 0;  ///< Tries are numbered from 1 on.
+
+    Result<void> open_log(std::int64_t number) {
+        if (has_log_) return damaged("index: there are two logs");
+        has_log_ = true;
+        N4B_TRY_VOID(create(number, std::string(kLogPath), target_.log));
+        return open_.at(number)->write(bytes_of(bytes_of_hex(head_.log_preamble)));
+    }
+
+    /// Files are created when their bytes come, and not when the index first tells of them: of small ones it tells of
+    /// thousands at once.
+    Result<storage::Writer*> begun(std::int64_t number) {
+        const auto found = open_.find(number);
+        if (found != open_.end()) return found->second.get();
+        auto awaited = awaited_.extract(number);
+        N4B_TRY_VOID(create(number, awaited.mapped(), target_.store));
+        return open_.at(number).get();
+    }
+
+    Result<void> create(std::int64_t number, const std::string& path, storage::Storage& in) {
+        if (open_.size() == kMostOpenFiles) {
+            return damaged(fmt::format("index: more than {} files are open at once", kMostOpenFiles));
+        }
+        if (const auto slash = path.rfind('/'); slash != std::string::npos) {
+            N4B_TRY_VOID(in.make_directories(path.substr(0, slash)));
+        }
+        N4B_TRY(auto writer, in.create(path));
+        open_.emplace(number, std::move(writer));
+        return {};
+    }
+
+    const format::Head& head_;
+    const OpenTarget& target_;
+    RestoredNames names_{};
+    std::map<std::int64_t, std::string> awaited_{};
+    std::map<std::int64_t, std::unique_ptr<storage::Writer>> open_{};
+    bool has_log_ = false;
+    std::int64_t neostore_number_ = 0;
+    std::string neostore_{};
+};
+
+/// Every directory of a tree: a file's own fsync makes its contents durable, not its name.
+Result<void> sync_directories(storage::Storage& target, const std::string& key, int depth) {
+    if (depth > kMaxDepth) {
+        return base::fail(ErrorCode::kInvalid, Reason::kStorageUnavailable,
+                          fmt::format("{}: directories deeper than {}", key, kMaxDepth));
+    }
+    std::vector<std::string> directories;
+    N4B_TRY_VOID(target.list(key, [&](const storage::Entry& entry) {
+        const bool foreign = key.empty() && entry.name == storage::kLostAndFound;
+        if (entry.directory && !foreign) directories.push_back(key.empty() ? entry.name : key + "/" + entry.name);
+        return true;
+    }));
+    for (const auto& directory : directories) N4B_TRY_VOID(sync_directories(target, directory, depth + 1));
+    return target.sync_directory(key);
 }
 
 Result<void> check_empty(storage::Storage& target, const std::string& directory) {
@@ -58,50 +185,26 @@ Result<void> check_empty(storage::Storage& target, const std::string& directory)
                                               : "it holds " + archive::quoted_name(*member)));
 }
 
-std::string reach_of(const Artifact& artifact) {
-    const auto& head = artifact.head;
-    return fmt::format("chain {} of {}, up to transaction {}{}", head.chain, base::format_rfc3339(head.end),
-                       head.highest.id, head.highest.time ? " of " + base::format_rfc3339(*head.highest.time) : "");
-}
-
-/// Which of two is meant only a person knows: the database may have been set back in between.
-base::Error two_histories(const Artifact& furthest, const Artifact& newest) {
-    return {
-        .code = ErrorCode::kFailedPrecondition,
-        .message = fmt::format("the newest backup ({}) does not reach as far as an earlier one ({}): the database was "
-                               "set back or replaced in between, or its source lagged; name the chain to restore",
-                               reach_of(newest), reach_of(furthest)),
-        .reason = Reason::kInvalidRunSpec};
-}
-
-bool is_log(const archive::IndexFile& file) {
-    return file.key.starts_with(archive::kTransactionLog);
-}
-
 /// All files of an artifact, into a directory that bears the marker.
-Result<void> write_store(storage::Storage& storage, const Artifact& artifact, const OpenTarget& target) {
+Result<void> write_store(ObjectStore& from, const Artifact& artifact, const OpenTarget& target, const Call& call) {
     auto& store = target.store;
+    N4B_TRY(const auto layout, layout_of(artifact));
     // A server that finds no neostore, or one that it can't read, makes a new one beside what is there and starts,
     // without a word. It refuses to start on a directory of that name.
     N4B_TRY_VOID(store.make_directories(kNeostore));
-    std::optional<archive::IndexFile> neostore;
-    N4B_TRY_VOID(read_index(storage, artifact, [&](const archive::IndexLine& line) -> Result<void> {
-        const auto* file = std::get_if<archive::IndexFile>(&line);
-        if (file == nullptr) return {};
-        if (file->path == kNeostore) {
-            neostore = *file;
-            return {};
-        }
-        return restore_file(storage, artifact, *file, is_log(*file) ? target.log : store);
-    }));
-    if (!neostore) {
-        return base::fail(ErrorCode::kDataLoss, Reason::kArtifactDamaged, "index: there is no neostore in it");
+    blocks::ArtifactReader reader({.store = from, .prefix = layout.blocks(artifact.head.name), .head = artifact.head});
+    StoreWriter writer(artifact.head, target);
+    N4B_TRY_VOID(reader.read_all(writer, call));
+    N4B_TRY(const auto neostore, writer.finish());
+    {
+        N4B_TRY(const auto file, store.create(kWaitingNeostore));
+        N4B_TRY_VOID(file->write(bytes_of(neostore)));
+        N4B_TRY_VOID(file->finish());
     }
-    N4B_TRY_VOID(write_file(storage, artifact, *neostore, store, kWaitingNeostore));
-    // Every directory: a file's own fsync makes its contents durable, not its name. The log comes first: a server that
-    // finds a store and no log opens the store as it is, without recovery and without a word.
-    if (&target.log != &store) N4B_TRY_VOID(list_objects(target.log, "", SyncDirectories::kYes));
-    N4B_TRY_VOID(list_objects(store, "", SyncDirectories::kYes));
+    // The log comes first: a server that finds a store and no log opens the store as it is, without recovery and
+    // without a word.
+    if (&target.log != &store) N4B_TRY_VOID(sync_directories(target.log, "", 0));
+    N4B_TRY_VOID(sync_directories(store, "", 0));
     N4B_TRY_VOID(store.replace_directory(kWaitingNeostore, kNeostore));
     N4B_TRY_VOID(store.remove(kRestoreMarker));
     return store.sync_directory("");
@@ -109,53 +212,10 @@ Result<void> write_store(storage::Storage& storage, const Artifact& artifact, co
 
 }  // namespace
 
-Result<Artifact> choose_artifact(storage::Storage& storage, const std::string& source, const std::string& database,
-                                 const std::string& chain, const PassedOverHead& passed_over) {
-    if (!chain.empty()) N4B_TRY_VOID(check_chain_open(storage, source, database, chain));
-    std::optional<Artifact> best;
-    std::optional<Artifact> newest;
-    std::optional<base::Error> first_bad;
-    std::optional<FoundHead> newest_bad;
-    const Scope scope{.source = source, .database = database, .chain = chain};
-    N4B_TRY_VOID(walk_heads(storage, scope, Order::kOldestFirst, [&](FoundHead head) {
-        if (head.artifact) {
-            // Of equal reach the later chain wins: it was checked against a younger server.
-            if (!best || head.artifact->head.highest.id >= best->head.highest.id) best = *head.artifact;
-            newest = std::move(*head.artifact);
-            return true;
-        }
-        if (!first_bad) first_bad = head.artifact.error();
-        // Who names a chain wants that one, whole.
-        if (!chain.empty()) return false;
-        if (newest_bad) passed_over(*newest_bad);
-        newest_bad = std::move(head);
-        return true;
-    }));
-    if (first_bad && (!best || !chain.empty())) return base::fail(*first_bad);
-    if (!best) {
-        return base::fail(
-            ErrorCode::kNotFound, Reason::kArtifactNotFound,
-            fmt::format("no backup of {}/{}{}", source, database, chain.empty() ? "" : " in chain " + chain));
-    }
-    if (newest_bad) {
-        // Whatever keeps the newest backup from being read, an older one in its place would be a loss that nobody asked
-        // for. A directory that can't be listed may hold the newest.
-        if (newest_bad->chain.empty() || newest_bad->chain >= newest->head.chain) {
-            return base::fail(newest_bad->artifact.error().wrap(
-                fmt::format("what is or may be the newest backup can't be read; mend that, or name the chain to "
-                            "restore (--chain), such as {}",
-                            best->head.chain)));
-        }
-        passed_over(*newest_bad);
-    }
-    if (newest->head.highest.id < best->head.highest.id) return base::fail(two_histories(*best, *newest));
-    return std::move(*best);
-}
-
-Result<void> restore(storage::Storage& storage, const Artifact& artifact, const RestoreTarget& target) {
+Result<void> restore(ObjectStore& from, const Artifact& artifact, const RestoreTarget& target, const Call& call) {
     N4B_TRY(const auto store, storage::create_volume(target.directory, target.owner));
     if (target.log_directory.empty()) {
-        return restore(storage, artifact, {.store = *store, .log = *store, .name = target.directory});
+        return restore(from, artifact, {.store = *store, .log = *store, .name = target.directory}, call);
     }
     N4B_TRY(const auto log, storage::create_volume(target.log_directory, target.owner));
     std::error_code unknown;
@@ -165,11 +225,11 @@ Result<void> restore(storage::Storage& storage, const Artifact& artifact, const 
                                       "expected another one, or none",
                                       target.log_directory));
     }
-    return restore(storage, artifact,
-                   {.store = *store, .log = *log, .name = target.directory, .log_name = target.log_directory});
+    return restore(from, artifact,
+                   {.store = *store, .log = *log, .name = target.directory, .log_name = target.log_directory}, call);
 }
 
-Result<void> restore(storage::Storage& storage, const Artifact& artifact, const OpenTarget& target) {
+Result<void> restore(ObjectStore& from, const Artifact& artifact, const OpenTarget& target, const Call& call) {
     N4B_TRY_VOID(check_empty(target.store, target.name));
     // Logs of another time would be replayed into the restored store.
     if (&target.log != &target.store) N4B_TRY_VOID(check_empty(target.log, target.log_name));
@@ -178,7 +238,7 @@ Result<void> restore(storage::Storage& storage, const Artifact& artifact, const 
         N4B_TRY_VOID(marker->finish());
         N4B_TRY_VOID(target.store.sync_directory(""));
     }
-    return not_closed_meanwhile(storage, artifact, write_store(storage, artifact, target));
+    return not_closed_meanwhile(from, artifact, write_store(from, artifact, target, call), call);
 }
 
 }  // namespace n4b::engine

@@ -4,20 +4,10 @@
 #include <string>
 
 #include "backup-runner/engine/catalogue.hpp"
+#include "backup-runner/engine/restored_names.hpp"
+#include "backup-runner/storage/storage.hpp"
 
 namespace n4b::engine {
-
-/// The file that stands in a restored store until all of it is there.
-inline constexpr char kRestoreMarker[] = "RESTORE-INCOMPLETE";
-
-/// The artifact to restore: of the chain named, or (empty) of the one that reaches the highest transaction. Closed
-/// chains hold none. NotFound (ArtifactNotFound): there is none. ArtifactConflict: the chain named is closed. What is
-/// or may be the newest backup, any in a chain that is named, or all there are can't be read: the error of that head,
-/// such as ArtifactDamaged or ArtifactNotSupported. FailedPrecondition (InvalidRunSpec): the newest reaches less far
-/// than another.
-base::Result<Artifact> choose_artifact(storage::Storage& storage, const std::string& source,
-                                       const std::string& database, const std::string& chain,
-                                       const PassedOverHead& passed_over = warn_of_head);
 
 /// Where a restore writes.
 struct RestoreTarget {
@@ -32,7 +22,8 @@ struct RestoreTarget {
 /// `neostore` comes last and a marker file stands there until the end, so nothing half-written is taken for a database.
 /// FailedPrecondition (TargetNotEmpty): one of them is not. Invalid (InvalidRunSpec): they are one and the same.
 /// DataLoss (ArtifactDamaged). Conflict (ArtifactConflict): the chain was closed meanwhile.
-base::Result<void> restore(storage::Storage& storage, const Artifact& artifact, const RestoreTarget& target);
+base::Result<void> restore(object_store::ObjectStore& from, const Artifact& artifact, const RestoreTarget& target,
+                           const object_store::Call& call);
 
 /// The same directories, open.
 struct OpenTarget {
@@ -41,6 +32,7 @@ struct OpenTarget {
     std::string name;       ///< Of the store's directory, for messages.
     std::string log_name{};
 };
-base::Result<void> restore(storage::Storage& storage, const Artifact& artifact, const OpenTarget& target);
+base::Result<void> restore(object_store::ObjectStore& from, const Artifact& artifact, const OpenTarget& target,
+                           const object_store::Call& call);
 
 }  // namespace n4b::engine

@@ -41,8 +41,9 @@ tl::unexpected<base::Error> refused(std::string text) {
 /// The state that the threads of one copy share.
 class Copy {
 public:
-    Copy(const CopySource& source, ArtifactWriter& artifact, const BackupEnvironment& environment, std::stop_token stop)
-        : source_(source), artifact_(artifact), environment_(environment), outer_(std::move(stop)) {}
+    Copy(const CopySource& source, blocks::ArtifactWriter& artifact, const BackupEnvironment& environment,
+         object_store::Call call)
+        : source_(source), artifact_(artifact), environment_(environment), call_(std::move(call)) {}
 
     Result<CopyResult> run(std::unique_ptr<catchup::Session> session, std::int64_t connections);
 
@@ -52,16 +53,18 @@ private:
     Result<std::int64_t> witness(catchup::Session& session);
     Result<void> ask_witness(SourceLine& line);
     void schedule(std::vector<std::string> files, const std::set<std::string>& received);
-    void work(std::unique_ptr<catchup::Session> session);
-    Result<void> copy_file(SourceLine& line, const std::string& name);
-    Result<void> copy_index(SourceLine& line, std::int64_t index);
+    void work(std::unique_ptr<catchup::Session> session, blocks::BlockStream& stream);
+    Result<void> copy_files(SourceLine& line, blocks::BlockStream& stream);
+    Result<void> copy_file(SourceLine& line, blocks::BlockStream& stream, const std::string& name);
+    Result<void> copy_index(SourceLine& line, blocks::BlockStream& stream, std::int64_t index);
     void keep_pulling(SourceLine& line, TransactionSink& sink, const std::stop_token& copied);
     Result<void> pull(SourceLine& line, TransactionSink& sink);
     Result<catchup::Bytes> fetch_neostore(SourceLine& line);
     Result<CopyResult> complete(SourceLine& line, TransactionSink& sink);
-    Result<std::string> store_neostore(catchup::Bytes contents, const TransactionSink& sink);
-    FileTarget target() {
-        return {.artifact = artifact_,
+    Result<void> store_neostore(const catchup::Bytes& contents);
+    FileTarget target(blocks::BlockStream& stream) {
+        return {.stream = stream,
+                .names = names_,
                 .progress = environment_.progress,
                 .limit = &source_.limit,
                 .stop = stop_.get_token()};
@@ -69,11 +72,14 @@ private:
     void note(const base::Error& error);
 
     const CopySource& source_;
-    ArtifactWriter& artifact_;
+    blocks::ArtifactWriter& artifact_;
     const BackupEnvironment& environment_;
-    std::stop_token outer_;
+    const object_store::Call call_;
     std::stop_source stop_{};  ///< Ends all threads of this copy: asked from outside, or after the first error.
+    std::vector<std::unique_ptr<blocks::BlockStream>> streams_{};  ///< One for each connection.
+    ReceivedNames names_{};
     std::int64_t checkpoint_ = 0;
+    std::int64_t previous_ = 0;  ///< The transaction before the log's first.
     std::chrono::milliseconds prepare_{};
     std::chrono::milliseconds checkpoint_lock_{};
 
@@ -85,19 +91,25 @@ private:
 };
 
 Result<CopyResult> Copy::run(std::unique_ptr<catchup::Session> session, std::int64_t connections) {
-    const std::stop_callback forward(outer_, [this] { stop_.request_stop(); });
+    const std::stop_callback forward(call_.stop, [this] { stop_.request_stop(); });
     environment_.progress.phase = "Preparing";
+    for (std::int64_t i = 0; i < connections; ++i) {
+        N4B_TRY(auto stream, artifact_.open_stream());
+        streams_.push_back(std::move(stream));
+    }
     N4B_TRY_VOID(prepare(*session));
-    const std::int64_t previous = std::max<std::int64_t>(checkpoint_ - 1, 1);
-    N4B_TRY(const auto sink, TransactionSink::create(artifact_, environment_.progress, previous));
+    previous_ = std::max<std::int64_t>(checkpoint_ - 1, 1);
+    N4B_TRY(const auto sink, TransactionSink::create(artifact_, environment_.progress, previous_));
     environment_.progress.phase = "Copying";
     auto pull_line = line(nullptr);
     {
         // Ends after the workers have: it is told to stop when they are joined.
         const std::jthread puller([&](const std::stop_token& copied) { keep_pulling(pull_line, *sink, copied); });
         std::vector<std::jthread> workers;
-        workers.emplace_back([this, &session] { work(std::move(session)); });
-        for (std::int64_t i = 1; i < connections; ++i) workers.emplace_back([this] { work(nullptr); });
+        for (auto& stream : streams_) {
+            workers.emplace_back(
+                [this, &stream, first = std::move(session)]() mutable { work(std::move(first), *stream); });
+        }
     }
     {
         const std::lock_guard lock(mutex_);
@@ -117,7 +129,7 @@ SourceLine Copy::line(std::unique_ptr<catchup::Session> session) {
 
 Result<void> Copy::prepare(catchup::Session& session) {
     const auto start = std::chrono::steady_clock::now();
-    ArtifactReceiver receiver({.artifact = artifact_, .progress = environment_.progress});
+    ArtifactReceiver receiver({.stream = *streams_.front(), .names = names_, .progress = environment_.progress});
     N4B_TRY(auto prepared, session.prepare(source_.store_id, receiver));
     const auto end = std::chrono::steady_clock::now();
     prepare_ = std::chrono::duration_cast<std::chrono::milliseconds>(end - start);
@@ -164,14 +176,22 @@ void Copy::schedule(std::vector<std::string> files, const std::set<std::string>&
     files_.assign(files.begin(), files.end());
 }
 
-void Copy::work(std::unique_ptr<catchup::Session> session) {
+void Copy::work(std::unique_ptr<catchup::Session> session, blocks::BlockStream& stream) {
     auto line = this->line(std::move(session));
+    auto copied = copy_files(line, stream);
+    // What isn't full is stored as well, also for those that go on: a copy that waits for a slow file keeps no block.
+    if (copied) copied = stream.flush();
+    if (!copied) note(copied.error());
+}
+
+/// Takes one after the other from what is queued.
+Result<void> Copy::copy_files(SourceLine& line, blocks::BlockStream& stream) {
     for (;;) {
         std::string name;
         std::optional<std::int64_t> index;
         {
             const std::lock_guard lock(mutex_);
-            if (error_ || (files_.empty() && indexes_.empty())) return;
+            if (error_ || (files_.empty() && indexes_.empty())) return {};
             if (!files_.empty()) {
                 name = std::move(files_.front());
                 files_.pop_front();
@@ -180,18 +200,15 @@ void Copy::work(std::unique_ptr<catchup::Session> session) {
                 indexes_.pop_front();
             }
         }
-        if (auto copied = index ? copy_index(line, *index) : copy_file(line, name); !copied) {
-            note(copied.error());
-            return;
-        }
+        N4B_TRY_VOID(index ? copy_index(line, stream, *index) : copy_file(line, stream, name));
     }
 }
 
-Result<void> Copy::copy_file(SourceLine& line, const std::string& name) {
+Result<void> Copy::copy_file(SourceLine& line, blocks::BlockStream& stream, const std::string& name) {
     for (std::uint32_t tries = 1;; ++tries) {
         bool received = false;
         N4B_TRY(const auto status, line.request([&](catchup::Session& session) -> Result<catchup::FileStatus> {
-            ArtifactReceiver receiver(target(), name);
+            ArtifactReceiver receiver(target(stream), name);
             N4B_TRY(const auto answer, session.file(source_.store_id, checkpoint_, name, receiver));
             received = receiver.complete();
             if (received && answer == catchup::FileStatus::kSuccess) N4B_TRY_VOID(receiver.keep());
@@ -218,11 +235,11 @@ Result<void> Copy::copy_file(SourceLine& line, const std::string& name) {
     }
 }
 
-Result<void> Copy::copy_index(SourceLine& line, std::int64_t index) {
+Result<void> Copy::copy_index(SourceLine& line, blocks::BlockStream& stream, std::int64_t index) {
     // One try: a second would meet the files of the first.
     N4B_TRY(const auto status, line.request(
                                    [&](catchup::Session& session) -> Result<catchup::FileStatus> {
-                                       ArtifactReceiver receiver(target());
+                                       ArtifactReceiver receiver(target(stream));
                                        return session.index(source_.store_id, checkpoint_, index, receiver);
                                    },
                                    1));
@@ -287,6 +304,7 @@ Result<catchup::Bytes> Copy::fetch_neostore(SourceLine& line) {
 Result<CopyResult> Copy::complete(SourceLine& line, TransactionSink& sink) {
     environment_.progress.phase = "Pulling";
     N4B_TRY(auto neostore, fetch_neostore(line));
+    N4B_TRY(const auto complete_at, environment_.store.now(call_));
     N4B_TRY(const auto committed, line.request([&](catchup::Session& session) { return witness(session); }));
     if (committed < checkpoint_) {
         return base::fail(
@@ -301,26 +319,32 @@ Result<CopyResult> Copy::complete(SourceLine& line, TransactionSink& sink) {
                                       "the log only to {}",
                                       newest_, sink.last()));
     }
-    N4B_TRY(auto version, store_neostore(std::move(neostore), sink));
+    N4B_TRY(auto patches, fit_neostore(neostore, source_.store_id, sink));
+    N4B_TRY_VOID(store_neostore(neostore));
     N4B_TRY_VOID(sink.finish());
     environment_.progress.phase = "Finishing";
-    return CopyResult{.lowest = sink.first_point(),
-                      .highest = sink.last_point(),
-                      .store_version = std::move(version),
+    return CopyResult{.lowest = sink.lowest(),
+                      .highest = sink.highest(),
+                      .transactions = sink.count(),
+                      .latest_commit_time = sink.latest_commit_time(),
+                      .complete_at = complete_at,
+                      .store_version = txlog::store_version_of(neostore),
+                      .log_preamble = log_preamble(previous_),
+                      .neostore_patches = std::move(patches),
                       .prepare = prepare_,
                       .checkpoint_lock = checkpoint_lock_};
 }
 
-/// Stores `neostore` as the log needs it. Returns the store version.
-Result<std::string> Copy::store_neostore(catchup::Bytes contents, const TransactionSink& sink) {
-    N4B_TRY(auto patched, fit_neostore(contents, source_.store_id, sink));
-    N4B_TRY(const auto file, artifact_.open_file(std::string(kNeostore)));
-    N4B_TRY_VOID(file->write(contents));
-    N4B_TRY(auto stored, file->finish());
-    N4B_TRY_VOID(artifact_.add_file(std::string(kNeostore), std::move(stored), std::move(patched)));
+/// As the server sent it.
+Result<void> Copy::store_neostore(const catchup::Bytes& contents) {
+    auto& stream = *streams_.front();
+    N4B_TRY_VOID(stream.open(std::string(kNeostore)));
+    N4B_TRY_VOID(stream.write(contents));
+    N4B_TRY_VOID(stream.done());
+    N4B_TRY_VOID(stream.flush());
     ++environment_.progress.files;
     environment_.progress.bytes += static_cast<std::int64_t>(contents.size());
-    return txlog::store_version_of(contents);
+    return {};
 }
 
 /// Keeps the first error and ends the other threads; what they then say is only the echo.
@@ -335,9 +359,9 @@ void Copy::note(const base::Error& error) {
 }  // namespace
 
 Result<CopyResult> copy_store(std::unique_ptr<catchup::Session> session, const CopySource& source,
-                              std::int64_t connections, ArtifactWriter& artifact, const BackupEnvironment& environment,
-                              const std::stop_token& stop) {
-    return Copy(source, artifact, environment, stop).run(std::move(session), connections);
+                              std::int64_t connections, blocks::ArtifactWriter& artifact,
+                              const BackupEnvironment& environment, const object_store::Call& call) {
+    return Copy(source, artifact, environment, call).run(std::move(session), connections);
 }
 
 }  // namespace n4b::engine

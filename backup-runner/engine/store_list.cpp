@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 
-#include "backup-runner/archive/layout.hpp"
-#include "backup-runner/engine/restore.hpp"
+#include "backup-runner/archive/names.hpp"
+#include "backup-runner/engine/restored_names.hpp"
 
 namespace n4b::engine {
 namespace {

@@ -13,7 +13,7 @@ namespace n4b::engine {
 inline constexpr std::string_view kNeostore = "neostore";
 
 /// Whether a server may send a store file of that name. Invalid (SourceProtocolError): not a name that a file can be
-/// stored under (archive/layout), or reserved: what Neo4j or a restore would take for something else. No server lists
+/// stored under (archive/names), or reserved: what Neo4j or a restore would take for something else. No server lists
 /// transaction logs or locks.
 base::Result<void> check_store_file_name(std::string_view name);
 

@@ -11,9 +11,6 @@ namespace {
 
 using base::Result;
 
-/// The index names a transaction this often: a point-in-time restore then reads at most this much to find its place.
-constexpr std::int64_t kIndexEveryBytes = std::int64_t{1} << 20;
-constexpr std::int64_t kIndexEveryTransactions = 1000;
 /// Enough for a START entry and any additional header seen (8 bytes), with room.
 constexpr std::size_t kHeadBytes = 256;
 
@@ -25,27 +22,36 @@ std::string_view text_of(std::span<const std::byte> bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+/// The digits of a digest, without what names its kind.
+std::string hex_digits(const std::string& digest) {
+    return digest.substr(digest.find(':') + 1);
+}
+
 }  // namespace
 
-Result<std::unique_ptr<TransactionSink>> TransactionSink::create(ArtifactWriter& artifact, ProgressCounters& progress,
-                                                                 std::int64_t previous) {
+std::string log_preamble(std::int64_t previous) {
+    const auto header = txlog::log_header(kLogVersion, previous);
+    const auto check_point = txlog::check_point(kLogVersion, txlog::kLogHeaderBytes);
+    return std::string(text_of(header)) + std::string(text_of(check_point));
+}
+
+Result<std::unique_ptr<TransactionSink>> TransactionSink::create(blocks::ArtifactWriter& artifact,
+                                                                 ProgressCounters& progress, std::int64_t previous) {
     std::unique_ptr<TransactionSink> sink(new TransactionSink(artifact, progress, previous));
-    N4B_TRY(sink->sink_, artifact.open_log());
-    N4B_TRY_VOID(sink->write(txlog::log_header(kLogVersion, previous)));
-    N4B_TRY_VOID(sink->write(txlog::check_point(kLogVersion, txlog::kLogHeaderBytes)));
+    N4B_TRY(sink->stream_, artifact.open_log());
+    N4B_TRY_VOID(sink->stream_->open(std::nullopt));
     return sink;
 }
 
-Result<void> TransactionSink::write(std::span<const std::byte> bytes) {
-    offset_ += static_cast<std::int64_t>(bytes.size());
-    progress_.bytes += static_cast<std::int64_t>(bytes.size());
-    return sink_->write(bytes);
+std::optional<base::SystemTime> TransactionSink::latest_commit_time() const {
+    if (latest_time_ms_ < 0) return std::nullopt;
+    return base::SystemTime(std::chrono::milliseconds(latest_time_ms_));
 }
 
 Result<void> TransactionSink::begin(std::size_t bytes) {
     if (written_ > 0 && bytes != size_) {
         return protocol_error(fmt::format("transaction {} came with {} bytes, and with {} when it was sent again",
-                                          last_.id + 1, size_, bytes));
+                                          last() + 1, size_, bytes));
     }
     size_ = bytes;
     received_ = 0;
@@ -57,7 +63,7 @@ Result<void> TransactionSink::begin(std::size_t bytes) {
 Result<void> TransactionSink::compare(std::span<const std::byte> known) {
     again_hash_ = base::fnv1a(text_of(known), again_hash_);
     if (received_ < written_ || again_hash_ == written_hash_) return {};
-    return protocol_error(fmt::format("transaction {} was sent again with other bytes", last_.id + 1));
+    return protocol_error(fmt::format("transaction {} was sent again with other bytes", last() + 1));
 }
 
 Result<void> TransactionSink::data(std::span<const std::byte> bytes) {
@@ -75,42 +81,65 @@ Result<void> TransactionSink::data(std::span<const std::byte> bytes) {
     if (tail_.size() > txlog::kCommitBytes) {
         tail_.erase(tail_.begin(), tail_.end() - static_cast<std::ptrdiff_t>(txlog::kCommitBytes));
     }
+    digest_.update(fresh);
     written_ += fresh.size();
-    return write(fresh);
+    offset_ += static_cast<std::int64_t>(fresh.size());
+    progress_.bytes += static_cast<std::int64_t>(fresh.size());
+    return stream_->write(fresh);
 }
 
 Result<void> TransactionSink::end() {
     const auto commit = txlog::parse_commit(tail_);
-    if (!commit) return protocol_error(fmt::format("transaction {}: {}", last_.id + 1, commit.error().message));
-    if (commit->transaction != last_.id + 1) {
-        return protocol_error(fmt::format("transaction {} came where {} was due", commit->transaction, last_.id + 1));
+    if (!commit) return protocol_error(fmt::format("transaction {}: {}", last() + 1, commit.error().message));
+    if (commit->transaction != last() + 1) {
+        return protocol_error(fmt::format("transaction {} came where {} was due", commit->transaction, last() + 1));
     }
     const auto checksum = txlog::transaction_checksum(head_, size_);
     if (!checksum)
         return protocol_error(fmt::format("transaction {}: {}", commit->transaction, checksum.error().message));
-    last_ = {.id = commit->transaction, .checksum = *checksum};
-    if (commit->time_ms >= 0) last_.time = base::SystemTime(std::chrono::milliseconds(commit->time_ms));
-    if (!first_) first_ = last_;
-
-    const auto start = offset_ - static_cast<std::int64_t>(size_);
-    if (indexed_offset_ < 0 || start - indexed_offset_ >= kIndexEveryBytes ||
-        ++since_indexed_ >= kIndexEveryTransactions) {
-        N4B_TRY_VOID(artifact_.add_transaction({.id = last_.id, .offset = start, .latest_time_ms = latest_time_ms_}));
-        indexed_offset_ = start;
-        since_indexed_ = 0;
-    }
+    highest_ = {.point = {.id = commit->transaction, .checksum = *checksum},
+                .length = static_cast<std::int64_t>(size_),
+                .sha256 = hex_digits(digest_.finish())};
+    if (commit->time_ms >= 0) highest_.point.time = base::SystemTime(std::chrono::milliseconds(commit->time_ms));
+    if (!first_) first_ = highest_.point;
     latest_time_ms_ = std::max(latest_time_ms_, commit->time_ms);
+    N4B_TRY_VOID(add_to_group());
     size_ = received_ = written_ = 0;
     written_hash_ = base::kFnv1aStart;
+    digest_ = archive::Sha256();
     head_.clear();
     tail_.clear();
     return {};
 }
 
+/// A transaction that is complete, to those that one line of the index tells of.
+Result<void> TransactionSink::add_to_group() {
+    const auto bytes = highest_.length;
+    const bool full =
+        group_.lengths.size() == format::kMaxGroupTransactions || group_bytes_ + bytes > format::kMaxGroupBytes;
+    if (!group_.lengths.empty() && full) N4B_TRY_VOID(end_group());
+    if (group_.lengths.empty()) {
+        group_.first = highest_.point.id;
+        group_.offset = offset_ - bytes;
+    }
+    group_.lengths.push_back(bytes);
+    group_.latest_time_ms = latest_time_ms_;
+    group_bytes_ += bytes;
+    return {};
+}
+
+Result<void> TransactionSink::end_group() {
+    N4B_TRY_VOID(artifact_.add_transactions(group_));
+    group_ = {};
+    group_bytes_ = 0;
+    return {};
+}
+
 Result<void> TransactionSink::finish() {
-    if (written_ > 0) return protocol_error(fmt::format("transaction {} is incomplete", last_.id + 1));
-    N4B_TRY(auto stored, sink_->finish());
-    return artifact_.add_log(kLogPath, std::move(stored));
+    if (written_ > 0) return protocol_error(fmt::format("transaction {} is incomplete", last() + 1));
+    if (!group_.lengths.empty()) N4B_TRY_VOID(end_group());
+    N4B_TRY_VOID(stream_->done());
+    return stream_->flush();
 }
 
 }  // namespace n4b::engine

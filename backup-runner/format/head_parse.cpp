@@ -4,7 +4,7 @@
 #include <bit>
 #include <set>
 
-#include "backup-runner/archive/layout.hpp"
+#include "backup-runner/archive/names.hpp"
 #include "backup-runner/format/head.hpp"
 #include "backup-runner/format/head_trailer.hpp"
 #include "common/base/json_object.hpp"

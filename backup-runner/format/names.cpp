@@ -7,7 +7,7 @@
 #include <limits>
 #include <optional>
 
-#include "backup-runner/archive/layout.hpp"
+#include "backup-runner/archive/names.hpp"
 #include "common/base/rfc3339.hpp"
 
 namespace n4b::format {

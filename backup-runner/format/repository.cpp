@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "backup-runner/archive/layout.hpp"
+#include "backup-runner/archive/names.hpp"
 #include "common/base/json_object.hpp"
 #include "common/base/rfc3339.hpp"
 
@@ -104,14 +104,15 @@ Result<RepositoryDecision> decide_repository(const FoundRepository& found, const
                                    kRepositoryKey, wish.expected_id));
     }
     if (!may_create) {
-        return refused(
-            Reason::kStorageNotInitialized,
-            fmt::format("there is no {}: the place was never initialised, or isn't the one that was", kRepositoryKey));
+        return refused(Reason::kStorageNotInitialized,
+                       fmt::format("there is no {}: the place was never initialised (init does it, once), or "
+                                   "isn't the one that was",
+                                   kRepositoryKey));
     }
     if (!found.empty && wish.use == RepositoryUse::kInitialize) {
         return refused(Reason::kStorageNotInitialized,
                        fmt::format("there is no {}, but the place isn't empty; only an empty one is initialised, or "
-                                   "one whose backups are adopted explicitly",
+                                   "one whose backups are adopted (init --adopt)",
                                    kRepositoryKey));
     }
     if (!is_id(wish.new_id)) {

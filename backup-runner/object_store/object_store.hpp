@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "backup-runner/storage/storage.hpp"
 #include "common/base/clock.hpp"
 #include "common/base/result.hpp"
 
@@ -77,6 +78,10 @@ public:
     virtual base::Result<void> list(std::string_view prefix, std::string_view after,
                                     const std::function<bool(std::span<const ObjectInfo>)>& take, const Call& call) = 0;
 
+    /// Makes an object durable that somebody else wrote and may have died before it was; nothing to do in a bucket.
+    /// NotFound (ArtifactNotFound).
+    virtual base::Result<void> make_durable(std::string_view key, const Call& call) = 0;
+
     /// Removes one object; idempotent.
     virtual base::Result<Removal> remove(std::string_view key, const Call& call) = 0;
 
@@ -92,5 +97,8 @@ base::Result<void> check_call(const Call& call, std::string_view what);
 
 /// Objects as files below a directory that is there. Unavailable (StorageUnavailable): it is not.
 base::Result<std::unique_ptr<ObjectStore>> open_volume_store(const std::string& directory);
+
+/// The same over files that are open already; `directory` is where they lie.
+std::unique_ptr<ObjectStore> volume_store(std::string directory, std::shared_ptr<storage::Storage> files);
 
 }  // namespace n4b::object_store

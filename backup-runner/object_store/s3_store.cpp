@@ -98,6 +98,11 @@ public:
         }
     }
 
+    /// What can be read from a bucket is durable.
+    Result<void> make_durable(std::string_view key, const Call& call) override {
+        return stat(key, call).map([](const ObjectInfo&) {});
+    }
+
     Result<Removal> remove(std::string_view key, const Call& call) override {
         N4B_TRY_VOID(s3::check_key(key));
         const auto operation = s3::delete_object(location(), key);

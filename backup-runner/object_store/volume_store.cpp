@@ -119,7 +119,11 @@ private:
                 if (errno == ENOENT) continue;
                 return volume_failure(errno, "stat", path + name);
             }
-            if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode)) continue;
+            if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode)) {
+                // What lies behind a link in place of a directory would be hidden without a word. In place of a file it
+                // is listed, so that who reads it is told.
+                if (prefix_.starts_with(directory + name + "/")) return volume_failure(ELOOP, "list", path + name);
+            }
             members.push_back({.sort_key = S_ISDIR(status.st_mode) ? name + "/" : name,
                                .bytes = status.st_size,
                                .modified = time_of(status)});
@@ -138,26 +142,26 @@ private:
 
 class VolumeStore final : public ObjectStore {
 public:
-    VolumeStore(std::string root, std::unique_ptr<storage::Storage> files)
+    VolumeStore(std::string root, std::shared_ptr<storage::Storage> files)
         : root_(std::move(root)), files_(std::move(files)), salt_(std::random_device{}()) {}
 
     Result<Creation> create(std::string_view key, std::span<const std::byte> bytes, const Call& call) override {
         N4B_TRY(const auto unfinished, write(key, bytes, call));
         const auto published = files_->publish(unfinished, key);
-        if (published) return Creation::kCreated;
-        ::unlink(path_of(unfinished).c_str());
+        if (published) {
+            N4B_TRY_VOID(sync_ancestors(key));
+            return Creation::kCreated;
+        }
+        (void)files_->remove(unfinished);
         if (published.error().code == ErrorCode::kAlreadyExists) return Creation::kTaken;
         return base::fail(published.error());
     }
 
     Result<void> put(std::string_view key, std::span<const std::byte> bytes, const Call& call) override {
         N4B_TRY(const auto unfinished, write(key, bytes, call));
-        if (::rename(path_of(unfinished).c_str(), path_of(key).c_str()) != 0) {
-            const int error = errno;
-            ::unlink(path_of(unfinished).c_str());
-            return volume_failure(error, "rename", path_of(key));
-        }
-        return files_->sync_directory(parent_of(key));
+        auto replaced = files_->replace(unfinished, key);
+        if (!replaced) (void)files_->remove(unfinished);
+        return replaced;
     }
 
     Result<std::size_t> get(std::string_view key, std::int64_t offset, std::span<std::byte> into,
@@ -196,14 +200,24 @@ public:
         return Walk(root_, prefix, after, take, call).run();
     }
 
+    Result<void> make_durable(std::string_view key, const Call& call) override {
+        N4B_TRY_VOID(check_volume_key(key));
+        const auto path = path_of(key);
+        N4B_TRY_VOID(check_call(call, "sync " + path));
+        const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+        if (file.get() < 0) return missing_or_failed(errno, "open", path);
+        if (::fsync(file.get()) != 0) return volume_failure(errno, "sync", path);
+        N4B_TRY_VOID(files_->sync_directory(parent_of(key)));
+        return sync_ancestors(key);
+    }
+
     Result<Removal> remove(std::string_view key, const Call& call) override {
         N4B_TRY_VOID(check_volume_key(key));
         const auto path = path_of(key);
         N4B_TRY_VOID(check_call(call, "remove " + path));
-        if (::unlink(path.c_str()) != 0) {
-            if (errno == ENOENT || errno == ENOTDIR) return Removal::kRemoved;
-            return volume_failure(errno, "remove", path);
-        }
+        const auto removed = files_->remove(key);
+        if (!removed && removed.error().code == ErrorCode::kNotFound) return Removal::kRemoved;
+        if (!removed) return base::fail(removed.error());
         N4B_TRY_VOID(files_->sync_directory(parent_of(key)));
         return Removal::kRemoved;
     }
@@ -214,7 +228,7 @@ public:
         const auto path = path_of(unfinished);
         struct stat status {};
         const int error = ::stat(path.c_str(), &status) == 0 ? 0 : errno;
-        ::unlink(path.c_str());
+        (void)files_->remove(unfinished);
         if (error != 0) return volume_failure(error, "stat", path);
         return time_of(status);
     }
@@ -234,6 +248,16 @@ private:
     static tl::unexpected<base::Error> missing_or_failed(int error, std::string_view what, const std::string& path) {
         if (error != ENOENT && error != ENOTDIR) return volume_failure(error, what, path);
         return base::fail(ErrorCode::kNotFound, Reason::kArtifactNotFound, path + ": there is no such object");
+    }
+
+    /// A directory that was there already may be one whose maker died before its name was durable, and all that is made
+    /// in it since would be gone with the name.
+    Result<void> sync_ancestors(std::string_view key) {
+        for (auto directory = parent_of(key); !directory.empty();) {
+            directory = parent_of(directory);
+            N4B_TRY_VOID(files_->sync_directory(directory));
+        }
+        return {};
     }
 
     /// A durable file beside the key's place, under a name that is no key; returns its own key.
@@ -260,7 +284,7 @@ private:
     }
 
     const std::string root_;
-    const std::unique_ptr<storage::Storage> files_;
+    const std::shared_ptr<storage::Storage> files_;
     const std::uint32_t salt_;
     std::atomic<std::uint64_t> count_ = 0;
 };
@@ -272,6 +296,10 @@ Result<std::unique_ptr<ObjectStore>> open_volume_store(const std::string& direct
     while (root.size() > 1 && root.ends_with('/')) root.pop_back();
     N4B_TRY(auto files, storage::open_volume(root));
     return std::make_unique<VolumeStore>(std::move(root), std::move(files));
+}
+
+std::unique_ptr<ObjectStore> volume_store(std::string directory, std::shared_ptr<storage::Storage> files) {
+    return std::make_unique<VolumeStore>(std::move(directory), std::move(files));
 }
 
 }  // namespace n4b::object_store

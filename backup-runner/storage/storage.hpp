@@ -41,7 +41,7 @@ public:
     virtual base::Result<std::size_t> read_some(std::span<std::byte> into) = 0;
 };
 
-/// Where artifacts go. Keys are relative to the repository, '/' between components, and ours (see archive/layout).
+/// Where artifacts go. Keys are relative to the repository, '/' between components, and ours (see archive/names).
 /// Thread-safe. Errors carry the reason a user is shown.
 class Storage {
 public:
@@ -55,6 +55,8 @@ public:
     /// Gives a finished object its final name, exclusively and atomically, and removes the old one; durable when it
     /// returns. AlreadyExists (ArtifactConflict).
     virtual base::Result<void> publish(std::string_view from, std::string_view to) = 0;
+    /// Gives a finished object its final name, in place of whatever had it; durable when it returns.
+    virtual base::Result<void> replace(std::string_view from, std::string_view to) = 0;
     /// Gives a finished object the name of an empty directory, which goes away; at once where the file system can
     /// exchange two names, and durable when it returns.
     virtual base::Result<void> replace_directory(std::string_view from, std::string_view to) = 0;

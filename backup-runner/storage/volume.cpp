@@ -201,6 +201,12 @@ public:
         return {};
     }
 
+    Result<void> replace(std::string_view from, std::string_view to) override {
+        const auto target = path_of(to);
+        if (::rename(path_of(from).c_str(), target.c_str()) != 0) return volume_failure(errno, "rename", target);
+        return sync_parent(to);
+    }
+
     Result<void> replace_directory(std::string_view from, std::string_view to) override {
         const auto source = path_of(from);
         const auto target = path_of(to);

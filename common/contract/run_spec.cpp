@@ -133,6 +133,11 @@ S3Location read_s3(JsonObject& object) {
     read_text(object, "bucket", kMaxS3Text, s3.bucket);
     read_text(object, "region", kMaxS3Text, s3.region);
     read_text(object, "prefix", kMaxS3Text, s3.prefix);
+    read_text(object, "encryption", kMaxS3Text, s3.encryption);
+    if (!s3.encryption.empty() && s3.encryption != "AES256" && s3.encryption != "aws:kms") {
+        object.reject("encryption", "expected AES256 or aws:kms");
+    }
+    read_text(object, "kmsKeyId", kMaxS3Text, s3.kms_key_id);
     read_text(object, "caFile", kMaxPath, s3.ca_file);
     read_text(object, "credentialsDir", kMaxPath, s3.credentials_dir);
     if (s3.bucket.empty()) object.reject("bucket", "missing");
@@ -141,6 +146,11 @@ S3Location read_s3(JsonObject& object) {
 }
 
 void read_storage(JsonObject& object, RunSpec& spec) {
+    spec.repository = object.value_or<std::string>("repository", "");
+    if (!spec.repository.empty() && !is_uid(spec.repository)) {
+        object.reject("repository", "expected 1 to 64 of [0-9a-z-]");
+    }
+    spec.initialize = object.value_or("initialize", false);
     if (object.object("s3", [&](JsonObject& s3) { spec.storage_s3 = read_s3(s3); })) {
         if (object.has("path")) object.reject("path", "found beside s3, expected one storage");
         return object.refuse_unknown();
@@ -261,7 +271,11 @@ Json source_json(const RunSpec& spec) {
 }
 
 Json storage_json(const RunSpec& spec) {
-    if (!spec.storage_s3) return {{"path", spec.storage_path}};
+    Json storage{{"repository", spec.repository}, {"initialize", spec.initialize}};
+    if (!spec.storage_s3) {
+        storage["path"] = spec.storage_path;
+        return storage;
+    }
     const auto& s3 = *spec.storage_s3;
     Json json{{"endpoint", s3.endpoint},
               {"bucket", s3.bucket},
@@ -269,9 +283,12 @@ Json storage_json(const RunSpec& spec) {
               {"prefix", s3.prefix},
               {"caFile", s3.ca_file},
               {"credentialsDir", s3.credentials_dir},
-              {"allowInsecure", s3.allow_insecure}};
+              {"allowInsecure", s3.allow_insecure},
+              {"encryption", s3.encryption},
+              {"kmsKeyId", s3.kms_key_id}};
     if (s3.path_style) json["pathStyle"] = *s3.path_style;
-    return {{"s3", json}};
+    storage["s3"] = std::move(json);
+    return storage;
 }
 
 Json backup_json(const RunSpec& spec) {

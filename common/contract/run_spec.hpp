@@ -76,6 +76,8 @@ struct S3Location {
     std::string prefix{};              ///< Below which everything lies; empty: the bucket's root.
     std::optional<bool> path_style{};  ///< Whether the bucket stands in the path; nothing: as the endpoint suggests.
     bool allow_insecure = false;       ///< Lets an endpoint be http://.
+    std::string encryption{};          ///< Asked for with every object: "AES256" or "aws:kms"; empty: none.
+    std::string kms_key_id{};          ///< With aws:kms; empty: the account's own key.
     std::string ca_file{};             ///< Trusted certificates; empty: the system's.
     std::string credentials_dir{};     ///< Empty: credentials come from the environment.
     bool operator==(const S3Location&) const = default;
@@ -85,7 +87,9 @@ struct S3Location {
 /// its own parts:
 ///
 ///     {"schemaVersion":2, "command":"Backup", "run":{uid, namespace, name, attempt}, "durationMs", "httpPort",
-///      "storage":{path} or {s3:{endpoint, bucket, region, prefix, pathStyle, allowInsecure, caFile, credentialsDir}},
+///      "storage":{path, repository, initialize}, or in place of path
+///                s3:{endpoint, bucket, region, prefix, pathStyle, allowInsecure, encryption, kmsKeyId, caFile,
+///                    credentialsDir},
 ///      "source":{name, endpoints, policy, maxLag, tls},
 ///      "backup":{database, compression, connections, bandwidthLimit}, "timeouts":{connectMs, prepareMs, stallMs}}
 ///
@@ -106,9 +110,11 @@ struct RunSpec {
     SourcePolicy policy = SourcePolicy::kPreferReplica;
     std::optional<std::int64_t> max_lag{};  ///< Transactions behind the newest known member; nothing: any.
     std::string database{};
-    std::string
-        storage_path{};  ///< The repository's directory as the runner sees it; empty: the storage is storage_s3.
+    /// The repository's directory as the runner sees it; empty: the storage is storage_s3.
+    std::string storage_path{};
     std::optional<S3Location> storage_s3{};  ///< Set exactly when the storage is a bucket.
+    std::string repository{};                ///< Id of the repository that must be there; empty: any.
+    bool initialize = false;                 ///< Whether an empty place becomes a repository.
     Compression compression = Compression::kZstd;
     std::int64_t connections = 2;  ///< 1 to 8.
     /// How long this process may take, counted from its own start by a clock that nobody sets: the clocks of operator,

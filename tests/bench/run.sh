@@ -44,7 +44,7 @@ measure() {
     python3 "$here/measure.py" "$@" | tee -a "$STATE/results"
 }
 printf '%-14s %8s %8s %8s\n' what "wall s" "CPU s" "RSS MiB"
-b=("$bin/neo4j-backup-runner" backup --from 127.0.0.1:26363 --source bench --database graph.db --connections 2)
+b=("$bin/neo4j-backup-runner" backup --from 127.0.0.1:26363 --source bench --database graph.db --connections 2 --init)
 "${b[@]}" --to "$STATE/warm" > /dev/null
 rm -rf "$STATE/warm"
 for _ in $(seq "$rounds"); do

@@ -37,7 +37,7 @@ done
 for n in 1 2; do await 180 "member $n" has_started "$STATE/$n"; done
 await 60 "a leader" write 1
 
-b=("$bin/neo4j-backup-runner" backup --source bench --database graph.db)
+b=("$bin/neo4j-backup-runner" backup --source bench --database graph.db --init)
 declare -A flags=([clear]="--from 127.0.0.1:28601" [tls]="--from 127.0.0.1:28361 --tls $STATE/policy/backup")
 # The CPU time that the server has used, in seconds.
 server_cpu() { awk -v hz="$(getconf CLK_TCK)" '{print ($14 + $15) / hz}' "/proc/$(cat "$STATE/1/pid")/stat"; }

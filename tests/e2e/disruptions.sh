@@ -21,7 +21,8 @@ before=$(heads main)
 backup headed main "name: prod, $(endpoint $HOST 27521)"
 running headed
 read -r _ pid <<< "$(runner_task headed)"
-# Each link() takes 4 s to return, and a head is linked into its place: the pod dies in between for certain.
+# Each link() takes 4 s to return. Blocks and then the head are linked into their places, so the pod dies right after the
+# head's for certain.
 peer strace -f -q -p "$pid" -e trace=link -e inject=link:delay_exit=4000000
 until grep -q '^TracerPid:[[:space:]]*[1-9]' "/proc/$pid/status"; do sleep 0.1; done
 touch "$STATE/gate"
@@ -38,7 +39,7 @@ storage vanishing
 peer python3 tests/e2e/paused_proxy.py "$HOST:27522" "$replica:6362" 300000 "$STATE/gate2"
 backup vanished vanishing "$(endpoint $HOST 27522)"
 running vanished
-until [ -d "$TB/volumes/vanishing/neo4j/vanished" ]; do sleep 0.1; done
+until [ -n "$(find "$TB/volumes/vanishing/neo4j/vanished" -name 'intent-*.json' 2> /dev/null)" ]; do sleep 0.1; done
 rm -rf "$TB/volumes/vanishing/neo4j"
 touch "$STATE/gate2"
 expect vanished False StorageUnavailable

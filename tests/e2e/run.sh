@@ -42,6 +42,9 @@ jobs() { kubectl get jobs -n "$NS" -l neo4jbackup.dev/kind=Neo4jBackup -o name; 
 [ -z "$(jobs)" ] || sleep 3
 [ -z "$(jobs)" ] || die "Jobs of succeeded backups are still there"
 [ "$(kubectl get pvc -n "$NS" main -o jsonpath='{.status.phase}')" = Bound ] || die "the claim is not bound"
+location=$(field good-zstd 'databases[0].location')
+[ -f "$TB/volumes/main/neo4j/$location" ] || die "no head at $location"
+[ "$(jq -r '"\(.namespace)/\(.source)"' "$TB/volumes/main/neo4j/prod/owner.json")" = "$NS/prod" ] || die "$(cat "$TB/volumes/main/neo4j/prod/owner.json")"
 
 step "what the API server accepts, refuses, fills in, merges and explains"
 tests/api/run.sh
@@ -61,6 +64,12 @@ step "outcomes"
 storage tiny tiny 64k
 storage readonly tiny 1m
 mount -o remount,ro "$TB/volumes/readonly"
+storage foreign
+mkdir -p "$TB/volumes/foreign/neo4j"
+touch "$TB/volumes/foreign/neo4j/another-program-s"
+storage older
+mkdir -p "$TB/volumes/older/neo4j"
+echo '{"id": "0123456789abcdef", "format": 0, "requiredToRead": [], "requiredToWrite": []}' > "$TB/volumes/older/neo4j/neo4j-backup.json"
 storage unmountable
 rmdir "$TB/volumes/unmountable"
 replica=$(kubectl get pod -n "$NS" replica-0 -o jsonpath='{.status.podIP}')
@@ -79,6 +88,12 @@ backup stalled main "$(endpoint $HOST 27501)" 'timeouts: {prepare: 5s, stall: 5s
 backup late main "$(endpoint $HOST 27504)" 'timeouts: {attempt: 6s}'
 backup full tiny "$service" 'compression: None'
 backup read-only readonly "$service"
+backup foreign foreign "$service"
+backup older older "$service"
+# As a backup from another namespace into the same storage has left it.
+mkdir "$TB/volumes/main/neo4j/taken"
+echo '{"format": 1, "clusterId": "", "namespace": "elsewhere", "source": "taken"}' > "$TB/volumes/main/neo4j/taken/owner.json"
+backup taken main "$service"
 backup no-storage nowhere "$service"
 storage_on nothing no-claim
 backup no-claim no-claim "$service"
@@ -99,6 +114,12 @@ expect stalled False SourceStalled
 expect late False AttemptDeadlineExceeded
 expect full False StorageFull
 expect read-only False StorageReadOnly
+expect foreign False StorageNotInitialized
+[ "$(ls "$TB/volumes/foreign/neo4j")" = another-program-s ] || die "something was written beside another program's file"
+expect older False ArtifactNotSupported
+expect taken False SourceNameTaken
+[[ "$(condition taken message)" = *elsewhere* ]] || die "$(condition taken message)"
+[ "$(ls "$TB/volumes/main/neo4j/taken")" = owner.json ] || die "something was written under another namespace's name"
 expect no-storage Unknown StorageNotFound
 expect no-claim Unknown StorageNotReady
 [ "$(kubectl get nbs -n "$NS" no-claim -o jsonpath='{.status.conditions[0].reason}')" = ClaimNotFound ] || die "storage no-claim"

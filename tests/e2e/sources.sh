@@ -42,7 +42,7 @@ peer python3 tests/e2e/paused_proxy.py "$HOST:27531" "$replica:6362" 300000 "$ST
 proxy=${children[-1]}
 backup killed main "name: prod, type: Endpoints, endpoints: [{host: $HOST, port: 27531}, {host: $(address replica-1)}]" 'timeouts: {stall: 5s}'
 running killed
-for _ in $(seq 100); do [ "$(find "$TB/volumes/main" -name intent.json | wc -l)" -le "$(heads main)" ] || break; sleep 0.1; done
+for _ in $(seq 100); do [ "$(find "$TB/volumes/main" -name 'intent-*.json' | wc -l)" -le "$(heads main)" ] || break; sleep 0.1; done
 kubectl delete pod -n "$NS" replica-0 --force --grace-period=0 --wait=false > /dev/null 2>&1
 kill "$proxy"
 expect killed True Completed 120

@@ -141,6 +141,7 @@ cypher "$leader" "UNWIND range(1, $bulk) AS i CREATE (:Bulk {text: 'more than fi
 cypher "$leader" "UNWIND range(0, $persons - 1) AS i CREATE (:Person {id: i, name: 'person ' + i, about: 'about', scores: [i]})" > /dev/null
 cypher "$leader" "UNWIND range(0, $writers - 1) AS i CREATE (:Writer {id: i, n: 0})" > /dev/null
 await 60 "the replica to catch up" same_counters
+"$runner" init --in "$STATE/repository" > /dev/null
 start_writer
 # Connections, compression, bytes a second (0: as fast as it goes, less than a second; else some seconds).
 ways=("1 zstd 4Mi" "1 none 0" "4 zstd 4Mi" "4 none 0" "1 zstd 0" "1 none 4Mi" "4 zstd 0" "4 none 4Mi")
@@ -168,5 +169,6 @@ step "a copy that is slower than the log grows ends with the reason, and leaves 
 back_up 4 none 128Ki
 [ "$outcome" = SourceLogPruned ] || die "$outcome"
 [ "$(listed)" = "$made" ] || die "$(listed) backups are listed"
-[ "$(find "$STATE/repository" -name intent.json | wc -l)" = "$made" ] || die "data is left behind"
+[ "$(find "$STATE/repository" -name 'intent-*.json' | wc -l)" = "$made" ] || die "data is left behind"
+[ "$(find "$STATE/repository" -path '*/blocks/*' -printf '%h\n' | sort -u | wc -l)" = "$made" ] || die "blocks are left behind"
 step "done: $backups backups, and $hard while logs were pruned; $slow more while the clients were too slow"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Proves backups against a real Neo4j 3.4.10 causal cluster on loopback: full copies from the read replica while clients
 # write, restored into a fresh single server that must start, count at least what was committed before the run, and pass the
-# official consistency check; and the outcomes that real servers give.
+# official consistency check; the same restored by hand, and out of a bucket; and the outcomes that real servers give.
 #   tests/servers/run.sh RUNNER
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -63,17 +63,30 @@ restore_and_check() {
     echo "   restored $nodes nodes (at least $2), consistent"
 }
 
+step "a backup goes only into a place that was initialised"
+b=("$runner" backup --source prod --database graph.db --to "$STATE/repository")
+expect 20 StorageUnavailable "${b[@]}" --from 127.0.0.1:26363
+[ ! -e "$STATE/repository" ] || die "a directory was made unasked"
+mkdir "$STATE/repository"
+expect 30 StorageNotInitialized "${b[@]}" --from 127.0.0.1:26363
+touch "$STATE/repository/something"
+expect 30 StorageNotInitialized "$runner" init --in "$STATE/repository"
+rm "$STATE/repository/something"
+"$runner" init --in "$STATE/repository" | sed 's/^/   /'
+[ "$("$runner" init --in "$STATE/repository")" = "$("$runner" init --in "$STATE/repository")" ] || die "a repository got another id"
+
+chains=()
 for round in "none 1" "zstd 2" "none 4"; do
     read -r compression connections <<< "$round"
     before=$(cypher 3 "MATCH (n) RETURN count(n)")
     step "full backup, compression $compression, $connections connections, $before nodes committed"
-    "$runner" backup --from 127.0.0.1:26363 --source prod --database graph.db --to "$STATE/repository" \
-        --compression "$compression" --connections "$connections" > "$STATE/report"
+    "${b[@]}" --from 127.0.0.1:26363 --compression "$compression" --connections "$connections" > "$STATE/report"
     [ "$(checkpoints)" -gt "$checkpoints" ] || die "a backup shows no checkpoint in the log, so its absence proves nothing"
-    restore_and_check "$(chain_of "$STATE/report")" "$before"
+    chains+=("$(chain_of "$STATE/report")")
+    restore_and_check "${chains[-1]}" "$before"
 done
 step "a backup from a core's transaction port, behind an address that refuses"
-"$runner" backup --from 127.0.0.1:1,127.0.0.1:26001 --source prod --database graph.db --to "$STATE/repository" > /dev/null
+"${b[@]}" --from 127.0.0.1:1,127.0.0.1:26001 > /dev/null
 kill "$writer" 2> /dev/null || true
 writer=
 
@@ -81,14 +94,40 @@ step "list and verify"
 "$runner" list --in "$STATE/repository"
 [ "$("$runner" verify --in "$STATE/repository" | grep -c '^ok ')" = 4 ] || die "verify"
 
-step "a damaged file is found, and not restored; on what a restore leaves that was cut off, no server starts"
-victim=$(find "$STATE/repository" -name 'neostore.nodestore.db.zst' | head -1)
-printf 'x' | dd of="$victim" bs=1 seek=40 conv=notrunc status=none
+step "what the script of docs/restore-by-hand.md restores is what the runner restores, and a server starts on it"
+awk '/^```bash$/ {script = 1; next} /^```$/ {script = 0} script' "$here/../../docs/restore-by-hand.md" > "$STATE/restore.sh"
+# head_of CHAIN: the path of its only head
+head_of() { find "$STATE/repository/prod/graph.db/heads" -name "$1-*.json"; }
+for chain in "${chains[@]}"; do
+    rm -rf "$single" "$STATE/by-runner"
+    write_conf "$single" SINGLE 4
+    mkdir -p "$single/data/databases"
+    bash "$STATE/restore.sh" "$STATE/repository/prod/graph.db" "$single/data/databases/graph.db" "$(basename "$(head_of "$chain")")"
+    "$runner" restore --in "$STATE/repository" --source prod --database graph.db --chain "$chain" --to "$STATE/by-runner" > /dev/null
+    diff -r "$STATE/by-runner" "$single/data/databases/graph.db" || die "restored by hand, chain $chain differs"
+done
+start_server "$single"
+await 90 "the server that was restored by hand" curl -sf -m 2 http://127.0.0.1:27474/
+[ "$(cypher 4 "MATCH (n:Person) RETURN count(n)")" = 20000 ] || die "not all nodes were restored by hand"
+check_restored
+
+step "a damaged block is found, and not restored; on what a restore leaves that was cut off, no server starts"
+# The block that is read last, so that something is restored before it: the index names blocks in the order they are read.
+chain=${chains[0]}
+blocks=$(echo "$STATE/repository/prod/graph.db/chains/$chain"/*/blocks)
+jq -r '.index[].block' "$(head_of "$chain")" | while read -r number; do cat "$blocks/$(printf %08d "$number")"; done |
+    zstd -dcq | jq -r '.block.number // empty' > "$STATE/numbers"
+[ "$(wc -l < "$STATE/numbers")" -gt 1 ] || die "all is in one block, so nothing is restored before the damage"
+victim=$blocks/$(printf %08d "$(tail -n 1 "$STATE/numbers")")
+byte=$(dd if="$victim" bs=1 skip=40 count=1 status=none | od -An -tu1)
+printf '%b' "\\x$(printf %02x $((byte ^ 1)))" | dd of="$victim" bs=1 seek=40 conv=notrunc status=none
 expect 40 ArtifactDamaged "$runner" verify --in "$STATE/repository"
-half=$STATE/half chain=${victim#"$STATE/repository/prod/graph.db/"}
+grep -q "^DAMAGED .*$chain.*${victim##*/}" "$STATE/out" || die "the damaged block is not named: $(cat "$STATE/out")"
+[ "$(grep -c '^ok ' "$STATE/out")" = 3 ] || die "the damage is not told of one backup alone: $(cat "$STATE/out")"
+half=$STATE/half
 write_conf "$half" SINGLE 4
 mkdir -p "$half/data/databases"
-expect 40 ArtifactDamaged "$runner" restore --in "$STATE/repository" --source prod --database graph.db --chain "${chain%%/*}" \
+expect 40 ArtifactDamaged "$runner" restore --in "$STATE/repository" --source prod --database graph.db --chain "$chain" \
     --to "$half/data/databases/graph.db"
 [ -n "$(find "$half" -name 'neostore.*.db*' -type f)" ] || die "nothing was restored before the damage"
 start_server "$half"
@@ -96,8 +135,31 @@ has_ended() { ! kill -0 "$(cat "$half/pid")" 2> /dev/null; }
 await 90 "the server to refuse" has_ended
 grep -q 'graph.db/neostore (Is a directory)' "$half/out.log" || die "it did not refuse for the directory: $(tail -n 5 "$half/out.log")"
 
+step "a backup into a bucket, and its restore from there"
+# shellcheck source=tests/servers/minio.sh
+. "$here/minio.sh"
+minio bucket
+wait_for "http://127.0.0.1:$port/minio/health/live"
+s3_request PUT "http://127.0.0.1:$port/backups"
+mkdir "$STATE/keys"
+echo "$key_id" > "$STATE/keys/access-key-id"
+echo "$secret" > "$STATE/keys/secret-access-key"
+at=(--s3-endpoint "http://127.0.0.1:$port" --allow-insecure --s3-bucket backups --s3-prefix neo4j --credentials-dir "$STATE/keys")
+in_bucket=("$runner" backup --from 127.0.0.1:26363 --source prod --database graph.db --connections 4 "${at[@]}")
+expect 30 StorageNotInitialized "${in_bucket[@]}"
+"${in_bucket[@]}" --init > "$STATE/report"
+[ "$("$runner" list "${at[@]}" --output json | jq -r .chain)" = "$(chain_of "$STATE/report")" ] || die "the backup is not listed"
+[ "$("$runner" verify "${at[@]}" | grep -c '^ok ')" = 1 ] || die "verify"
+rm -rf "$single"
+write_conf "$single" SINGLE 4
+mkdir -p "$single/data/databases"
+"$runner" restore "${at[@]}" --source prod --database graph.db --to "$single/data/databases/graph.db"
+start_server "$single"
+await 90 "the server that was restored from a bucket" curl -sf -m 2 http://127.0.0.1:27474/
+[ "$(cypher 4 "MATCH (n) RETURN count(n)")" = "$(cypher 3 "MATCH (n) RETURN count(n)")" ] || die "the counts differ"
+check_restored
+
 step "the outcomes that servers give"
-b=("$runner" backup --source prod --database graph.db --to "$STATE/repository")
 expect 20 SourceUnreachable "${b[@]}" --from 127.0.0.1:1
 expect 20 SourceNameNotResolved "${b[@]}" --from no-such-host.invalid:6362
 expect 30 NotCatchupServer "${b[@]}" --from 127.0.0.1:27473
@@ -121,7 +183,7 @@ if [ "$(id -u)" = 0 ]; then
     mount -t tmpfs -o size=64k tmpfs "$STATE/small"
     trap 'umount "$STATE/small" 2> /dev/null; cleanup' EXIT
     cypher "$leader" "UNWIND range(1,2000) AS i CREATE (:Person {id:i, name:'person ' + i})" > /dev/null
-    s=("$runner" backup --from 127.0.0.1:26363 --source prod --database graph.db --compression none --to "$STATE/small")
+    s=("$runner" backup --from 127.0.0.1:26363 --source prod --database graph.db --compression none --to "$STATE/small" --init)
     expect 30 StorageFull "${s[@]}"
     [ "$("$runner" list --in "$STATE/small" --output json | wc -l)" = 0 ] || die "a half-written backup shows in the list"
     mount -o remount,ro "$STATE/small"

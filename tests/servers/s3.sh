@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Proves the object store against real S3 servers on loopback: the conformance suite on MinIO, in clear text and over TLS with a
-# private CA, on versitygw, and on rclone, which ignores conditional writes; and check-storage with every mistake that a real server can show.
+# private CA, on versitygw, and on rclone, which ignores conditional writes; check-storage; every mistake that a real server can
+# show; and what makes a place a repository.
 #   tests/servers/s3.sh RUNNER SUITE
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -14,8 +15,9 @@ mkdir "$PKI"
 . "$here/certificates.sh"
 # shellcheck source=tests/servers/steps.sh
 . "$here/steps.sh"
-servers=$("$here/s3_servers/fetch.sh")
 pids=()
+# shellcheck source=tests/servers/minio.sh
+. "$here/minio.sh"
 cleanup() {
     for pid in "${pids[@]}"; do kill "$pid" 2> /dev/null || true; done
     for pid in "${pids[@]}"; do wait "$pid" 2> /dev/null || true; done
@@ -23,38 +25,6 @@ cleanup() {
 }
 trap cleanup EXIT
 trap 'exit 143' TERM INT
-# Proxies and tokens of the caller's environment must not reach the tests, which set their own.
-unset HTTPS_PROXY https_proxy HTTP_PROXY http_proxy NO_PROXY no_proxy AWS_SESSION_TOKEN
-
-key_id=conformance-key
-secret=conformance-secret
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-# minio NAME [CERTIFICATES]: starts one; its port is in $port
-minio() {
-    local directory=$STATE/$1 certificates=${2:-$STATE/no-certificates}
-    mkdir -p "$directory" "$certificates"
-    port=$(free_port)
-    MINIO_ROOT_USER=$key_id MINIO_ROOT_PASSWORD=$secret MINIO_BROWSER=off MINIO_DOMAIN=localhost "$servers/minio" server --quiet \
-        --address "127.0.0.1:$port" --certs-dir "$certificates" "$directory/data" > "$directory/log" 2>&1 &
-    pids+=($!)
-}
-# wait_for URL CURL_OPTION...: until the server answers
-wait_for() {
-    local url=$1
-    shift
-    for _ in $(seq 150); do
-        [ "$(curl -s -o /dev/null -w '%{http_code}' "$@" "$url")" = 000 ] || return 0
-        sleep 0.2
-    done
-    cat "$STATE"/*/log >&2
-    die "$url does not answer"
-}
-# s3_request METHOD URL CURL_OPTION...
-s3_request() {
-    local method=$1 url=$2
-    shift 2
-    curl -sf -o /dev/null --aws-sigv4 aws:amz:us-east-1:s3 --user "$key_id:$secret" -X "$method" "$@" "$url"
-}
 # run_suite ENDPOINT BUCKET [CA_FILE]
 run_suite() {
     # A filter that matches nothing passes; the count shows that the suite has run.
@@ -136,6 +106,32 @@ s3_request PUT "$clear/versioned?versioning=" --data "$versioning" \
     -H "x-amz-content-sha256: $(printf %s "$versioning" | sha256sum | cut -d ' ' -f 1)"
 "$runner" check-storage --s3-bucket versioned --s3-endpoint "$clear" --allow-insecure --credentials-dir "$STATE/keys" --output json |
     grep -q '"keepsVersions":true' || die "a versioned bucket is not told"
+
+step "a place becomes a repository once, where it is empty, and no command takes another for one"
+for server in "$clear --allow-insecure" "$versity --allow-insecure" "$rclone --allow-insecure" "$tls --s3-ca-file $PKI/root.crt"; do
+    read -ra words <<< "$server"
+    at=(--s3-bucket backups --credentials-dir "$STATE/keys" --s3-endpoint "${words[@]}" --s3-prefix)
+    for command in list verify "restore --source prod --database graph.db --to $STATE/restored" \
+        "backup --source prod --database graph.db --from 127.0.0.1:1"; do
+        read -ra words <<< "$command"
+        expect 30 StorageNotInitialized "$runner" "${words[@]}" "${at[@]}" a/repository
+    done
+    made=$("$runner" init "${at[@]}" a/repository)
+    echo "   $made"
+    [ "$("$runner" init "${at[@]}" a/repository)" = "$made" ] || die "a second init made another repository"
+    expect 30 StorageNotInitialized "$runner" init "${at[@]}" a
+    "$runner" init --adopt "${at[@]}" a > /dev/null || die "what was copied there can't be adopted"
+    [ -z "$("$runner" list --output json "${at[@]}" a/repository)" ] || die "backups in an empty repository"
+    expect 30 ArtifactNotFound "$runner" verify "${at[@]}" a/repository
+    expect 30 ArtifactNotFound "$runner" restore --source prod --database graph.db --to "$STATE/restored" "${at[@]}" a/repository
+    [ ! -e "$STATE/restored" ] || die "a restore of nothing made a directory"
+done
+expect 20 SourceUnreachable "$runner" backup --source prod --database graph.db --from 127.0.0.1:1 "${at[@]}" a/repository
+for server in "$clear" "$versity"; do
+    at=(--s3-endpoint "$server" --allow-insecure --credentials-dir "$STATE/keys" --s3-bucket elsewhere)
+    expect 30 BucketNotFound "$runner" list "${at[@]}"
+    expect 30 BucketNotFound "$runner" init "${at[@]}"
+done
 
 step "every mistake has its reason"
 for server in "$clear" "$versity"; do

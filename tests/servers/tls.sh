@@ -79,6 +79,7 @@ grep -q '^our certificate is valid until 20' "$STATE/probe" || die "our certific
 grep -q '"clientCertificateDemanded":false' "$STATE/probe" || die "the open core lets us in without a certificate"
 [ "$(grep -c '"reason":"TlsClientCertificateRequired"' "$STATE/probe")" = 2 ] || die "the other two don't: $(cat "$STATE/probe")"
 
+"$runner" init --in "$STATE/repository" | sed 's/^/   /'
 b=("$runner" backup --source prod --database graph.db --to "$STATE/repository")
 # back_up NODES VERSION REQUESTED FLAG...: a backup that must hold so many nodes
 back_up() {

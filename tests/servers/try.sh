@@ -44,7 +44,8 @@ show() {
     echo "\$ $*"
     "$@"
 }
-step "a backup from the read replica"
+step "a place for backups, initialised once, and a backup from the read replica"
+show "$runner" init --in "$STATE/repository"
 show "$runner" backup --from 127.0.0.1:26363 --source prod --database graph.db --to "$STATE/repository" | tee "$STATE/report"
 step "what the repository holds, and whether it is whole"
 show "$runner" list --in "$STATE/repository"

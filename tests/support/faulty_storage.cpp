@@ -109,6 +109,22 @@ Result<void> FaultyStorage::publish(std::string_view from, std::string_view to) 
     });
 }
 
+Result<void> FaultyStorage::replace(std::string_view from, std::string_view to) {
+    // In two steps, as the volume does it.
+    N4B_TRY_VOID(strike([&]() -> Result<void> {
+        N4B_TRY_VOID(inner_.replace(from, to));
+        note_renamed(from, to);
+        const std::lock_guard lock(mutex_);
+        volatile_entries_.insert(std::string(to));
+        return {};
+    }));
+    return strike([&]() -> Result<void> {
+        const std::lock_guard lock(mutex_);
+        volatile_entries_.erase(std::string(to));
+        return {};
+    });
+}
+
 Result<void> FaultyStorage::replace_directory(std::string_view from, std::string_view to) {
     return strike([&]() -> Result<void> {
         N4B_TRY_VOID(inner_.replace_directory(from, to));

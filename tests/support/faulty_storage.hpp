@@ -45,6 +45,7 @@ public:
     base::Result<void> make_directories(std::string_view key) override;
     base::Result<std::unique_ptr<storage::Writer>> create(std::string_view key) override;
     base::Result<void> publish(std::string_view from, std::string_view to) override;
+    base::Result<void> replace(std::string_view from, std::string_view to) override;
     base::Result<void> replace_directory(std::string_view from, std::string_view to) override;
     base::Result<void> sync_directory(std::string_view key) override;
     base::Result<void> list(std::string_view key, const std::function<bool(const storage::Entry&)>& take) override;

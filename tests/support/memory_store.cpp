@@ -83,13 +83,29 @@ Result<ObjectInfo> MemoryStore::stat(std::string_view key, const Call& call) {
 Result<void> MemoryStore::list(std::string_view prefix, std::string_view after,
                                const std::function<bool(std::span<const ObjectInfo>)>& take, const Call& call) {
     N4B_TRY_VOID(object_store::check_call(call, "list"));
+    if (on_list) on_list();
+    constexpr std::size_t kPageKeys = 1000;
     std::vector<ObjectInfo> page;
+    const auto hand_out = [&] {
+        {
+            const std::lock_guard lock(mutex_);
+            listed_ += static_cast<std::int64_t>(page.size());
+        }
+        const bool more = page.empty() || take(page);
+        page.clear();
+        return more;
+    };
     for (const auto& [key, bytes] : objects()) {
         if (!key.starts_with(prefix) || key <= after) continue;
         page.push_back({.key = key, .bytes = static_cast<std::int64_t>(bytes.size())});
+        if (page.size() == kPageKeys && !hand_out()) return {};
     }
-    if (!page.empty()) take(page);
+    hand_out();
     return {};
+}
+
+Result<void> MemoryStore::make_durable(std::string_view key, const Call& call) {
+    return stat(key, call).map([](const ObjectInfo&) {});
 }
 
 Result<object_store::Removal> MemoryStore::remove(std::string_view key, const Call& call) {
@@ -110,6 +126,11 @@ Result<std::optional<object_store::Space>> MemoryStore::space(const Call& /*call
 std::int64_t MemoryStore::puts() const {
     const std::lock_guard lock(mutex_);
     return static_cast<std::int64_t>(put_order_.size());
+}
+
+std::int64_t MemoryStore::listed() const {
+    const std::lock_guard lock(mutex_);
+    return listed_;
 }
 
 std::int64_t MemoryStore::gets() const {

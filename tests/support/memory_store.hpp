@@ -34,13 +34,18 @@ public:
     base::Result<void> list(std::string_view prefix, std::string_view after,
                             const std::function<bool(std::span<const object_store::ObjectInfo>)>& take,
                             const object_store::Call& call) override;
+    base::Result<void> make_durable(std::string_view key, const object_store::Call& call) override;
     base::Result<object_store::Removal> remove(std::string_view key, const object_store::Call& call) override;
     base::Result<base::SystemTime> now(const object_store::Call& call) override;
     base::Result<std::optional<object_store::Space>> space(const object_store::Call& call) override;
 
+    /// Called at the begin of each list(); set before the store is used.
+    std::function<void()> on_list{};
+
     [[nodiscard]] std::int64_t puts() const;
     [[nodiscard]] std::int64_t active_puts() const { return active_puts_; }
     [[nodiscard]] std::int64_t gets() const;
+    [[nodiscard]] std::int64_t listed() const;  ///< Objects on all pages.
     [[nodiscard]] std::int64_t overwritten() const;
     /// Keys in the order in which their PUTs began.
     [[nodiscard]] std::vector<std::string> put_order() const;
@@ -55,6 +60,7 @@ private:
     std::map<std::string, std::vector<std::byte>> objects_{};
     std::vector<std::string> put_order_{};
     std::int64_t gets_ = 0;
+    std::int64_t listed_ = 0;
     std::int64_t overwritten_ = 0;
 };
 

@@ -140,6 +140,8 @@ run::Preparation prepare(const Backup& backup, const References& refs, const run
                      .timeouts = backup.spec.timeouts};
     prepared.mounts = {claim_mount(storage)};
     if (!start.look_up) {
+        // Nobody else makes the storage of a claim a repository, and only an empty place becomes one.
+        prepared.spec.initialize = true;
         prepared.spec.endpoints = refs.endpoints;
         prepared.spec.tls = source::tls_spec(source);
         prepared.spec.policy = source.spec.policy;

@@ -33,7 +33,7 @@ std::vector<std::string> lines_of(const std::string& text) {
 }
 
 VerifyOptions all_of(const std::string& directory) {
-    return {.directory = directory, .source = "", .chain = ""};
+    return {.store = {.directory = directory}, .source = "", .chain = ""};
 }
 
 /// A repository with three backups, whose heads a test may harm.
@@ -52,26 +52,32 @@ protected:
         spec.source = "prod";
         spec.database = "graph.db";
         spec.endpoints = {{.host = "10.0.0.1", .port = 6362}};
-        const auto storage = std::move(*storage::open_volume(root_));
+        spec.initialize = true;
+        const auto store = object_store::volume_store(repository(), storage::create_volume(repository()).value());
         engine::ProgressCounters progress;
         const base::RealClock clock;
         const auto random = [this] { return ++random_; };
         const auto report = engine::back_up(spec,
                                             {.dialer = server_,
-                                             .storage = *storage,
+                                             .store = *store,
                                              .clock = clock,
                                              .random = random,
                                              .progress = progress,
                                              .version = "test"},
                                             {});
         ASSERT_EQ(report.reason, Reason::kCompleted) << report.message;
-        heads_.push_back(root_ + "/" + report.artifact->location);
+        heads_.push_back(repository() + "/" + report.artifact->location);
     }
+    [[nodiscard]] std::string repository() const { return root_ + "/repository"; }
     void cut(std::size_t head) { std::filesystem::resize_file(heads_.at(head), 100); }
-    void make_later(std::size_t head) { std::ofstream(heads_.at(head)) << R"({"format": 1, "requires": []})"; }
+    void make_later(std::size_t head) { std::ofstream(heads_.at(head)) << R"({"format": 2, "requires": []})"; }
 
     [[nodiscard]] RestoreOptions restore_to(const std::string& target) const {
-        return {.directory = root_, .source = "prod", .database = "graph.db", .chain = {}, .target = target};
+        return {.store = {.directory = repository()},
+                .source = "prod",
+                .database = "graph.db",
+                .chain = {},
+                .target = target};
     }
 
     /// Runs a command; its exit code. What it prints is in out_ and err_.
@@ -94,68 +100,87 @@ protected:
 };
 
 TEST_F(CommandsTest, ListAndVerifyAreContentWithSoundBackups) {
-    EXPECT_EQ(run(ListOptions{.directory = root_}), 0) << err_;
+    EXPECT_EQ(run(ListOptions{.store = {.directory = repository()}}), 0) << err_;
     EXPECT_EQ(out_.size(), 4U);
-    EXPECT_EQ(run(all_of(root_)), 0) << err_;
+    EXPECT_EQ(run(all_of(repository())), 0) << err_;
     EXPECT_THAT(out_, ElementsAre(StartsWith("ok "), StartsWith("ok "), StartsWith("ok ")));
 }
 
 TEST_F(CommandsTest, ListShowsWhatCanBeReadAndNamesWhatCannot) {
     make_later(0);
     cut(1);
-    EXPECT_EQ(run(ListOptions{.directory = root_}), 40);
+    EXPECT_EQ(run(ListOptions{.store = {.directory = repository()}}), 40);
     EXPECT_THAT(out_, ElementsAre(StartsWith("SOURCE"), AllOf(StartsWith("prod "), HasSubstr(" NOT SUPPORTED: prod/")),
                                   AllOf(StartsWith("prod "), HasSubstr(" DAMAGED: prod/")), HasSubstr(" Full ")));
     EXPECT_THAT(err_, HasSubstr("error: ArtifactDamaged: 2 of 3 artifacts can't be used; one of them: prod/"));
-    EXPECT_EQ(run(ListOptions{.directory = root_, .json = true}), 40);
-    EXPECT_THAT(out_, ElementsAre(AllOf(HasSubstr(R"("artifact":"0-full-run-1-1")"),
-                                        HasSubstr(R"("reason":"ArtifactNotSupported")"), HasSubstr("message")),
-                                  AllOf(HasSubstr(R"("artifact":"0-full-run-2-1")"),
-                                        HasSubstr(R"("reason":"ArtifactDamaged")"), HasSubstr("message")),
-                                  AllOf(HasSubstr(R"("artifact":"0-full-run-3-1")"), HasSubstr("storedBytes"))));
+    EXPECT_EQ(run(ListOptions{.store = {.directory = repository()}, .json = true}), 40);
+    EXPECT_THAT(
+        out_,
+        ElementsAre(
+            AllOf(HasSubstr("-run-1-1.json"), HasSubstr(R"("reason":"ArtifactNotSupported")"), HasSubstr("message")),
+            AllOf(HasSubstr("-run-2-1.json"), HasSubstr(R"("reason":"ArtifactDamaged")"), HasSubstr("message")),
+            AllOf(HasSubstr("-run-3-1.json"), HasSubstr("storedBytes"))));
 }
 
 TEST_F(CommandsTest, ADamagedFileAboutTheRepositoryHidesNoBackup) {
-    std::ofstream(root_ + "/neo4j-backup.json") << "{";
-    EXPECT_EQ(run(ListOptions{.directory = root_}), 0) << err_;
+    std::ofstream(repository() + "/neo4j-backup.json") << "{";
+    EXPECT_EQ(run(ListOptions{.store = {.directory = repository()}}), 0) << err_;
     EXPECT_EQ(out_.size(), 4U);
-    EXPECT_THAT(err_, AllOf(StartsWith("warning: " + root_), HasSubstr("neo4j-backup.json")));
-    EXPECT_EQ(run(all_of(root_)), 0) << err_;
-    std::ofstream(root_ + "/neo4j-backup.json")
-        << R"({"id": "x", "format": 1, "requiredToRead": [], "requiredToWrite": []})";
-    EXPECT_EQ(run(all_of(root_)), 30);
+    EXPECT_THAT(err_, AllOf(StartsWith("warning: " + repository()), HasSubstr("neo4j-backup.json")));
+    EXPECT_EQ(run(all_of(repository())), 0) << err_;
+    std::ofstream(repository() + "/neo4j-backup.json")
+        << R"({"id": "x", "format": 2, "requiredToRead": [], "requiredToWrite": []})";
+    EXPECT_EQ(run(all_of(repository())), 30);
     EXPECT_THAT(err_, HasSubstr("error: ArtifactNotSupported"));
 }
 
-TEST_F(CommandsTest, ListGoesOnAfterAChainThatCannotBeListed) {
+TEST_F(CommandsTest, ListNamesADatabaseWhoseHeadsCannotBeListed) {
     const auto directory = std::filesystem::path(heads_.at(0)).parent_path();
-    std::filesystem::remove_all(directory);
+    std::filesystem::rename(directory, root_ + "/away");
     std::filesystem::create_symlink("heads", directory);  // To itself.
-    EXPECT_EQ(run(ListOptions{.directory = root_}), 20);
-    EXPECT_THAT(
-        out_, ElementsAre(StartsWith("SOURCE"), HasSubstr(" UNREADABLE: "), HasSubstr(" Full "), HasSubstr(" Full ")));
-    EXPECT_EQ(run(all_of(root_)), 20);
-    EXPECT_EQ(out_.size(), 3U);
+    EXPECT_EQ(run(ListOptions{.store = {.directory = repository()}}), 20);
+    EXPECT_THAT(out_, ElementsAre(StartsWith("SOURCE"), HasSubstr(" UNREADABLE: ")));
+    EXPECT_EQ(run(all_of(repository())), 20);
+    EXPECT_EQ(out_.size(), 1U);
+}
+
+TEST_F(CommandsTest, InitMakesARepositoryOnceAndOnlyOfAnEmptyPlace) {
+    const StoreChoice fresh{.directory = root_ + "/fresh/place"};
+    ASSERT_EQ(run(InitOptions{.store = fresh}), 0) << err_;
+    ASSERT_EQ(out_.size(), 1U);
+    const auto said = out_.front();
+    EXPECT_THAT(said, StartsWith(fresh.directory + " is repository "));
+    EXPECT_EQ(run(InitOptions{.store = fresh}), 0) << err_;
+    EXPECT_EQ(out_.front(), said) << "it is the same one";
+    std::filesystem::remove(fresh.directory + "/neo4j-backup.json");
+    std::ofstream(fresh.directory + "/notes") << "of somebody else";
+    EXPECT_EQ(run(InitOptions{.store = fresh}), 30);
+    EXPECT_THAT(err_, StartsWith("error: StorageNotInitialized: "));
+    EXPECT_EQ(run(InitOptions{.store = fresh, .adopt = true}), 0) << err_;
 }
 
 TEST_F(CommandsTest, VerifyGoesOnAfterABadHead) {
     cut(0);
     make_later(1);
-    EXPECT_EQ(run(all_of(root_)), 40);
+    EXPECT_EQ(run(all_of(repository())), 40);
     EXPECT_THAT(out_, ElementsAre(StartsWith("DAMAGED "), StartsWith("NOT SUPPORTED "), StartsWith("ok ")));
 }
 
 TEST_F(CommandsTest, ALaterFormatAloneIsNoDamage) {
     make_later(2);
-    EXPECT_EQ(run(ListOptions{.directory = root_}), 30);
-    EXPECT_EQ(run(all_of(root_)), 30);
+    EXPECT_EQ(run(ListOptions{.store = {.directory = repository()}}), 30);
+    EXPECT_EQ(run(all_of(repository())), 30);
     EXPECT_THAT(err_, HasSubstr("error: ArtifactNotSupported"));
 }
 
-TEST_F(CommandsTest, RestoreWarnsOfABadOldHeadAndTakesTheNewest) {
-    cut(1);
+TEST_F(CommandsTest, RestoreWarnsOfABadHeadThatReachesFurtherAndTakesTheNewest) {
+    server_.last_committed = 12;
+    back_up("run-4");
+    server_.last_committed = 11;
+    back_up("run-5");
+    cut(3);
     EXPECT_EQ(run(restore_to(root_ + "/target")), 0) << err_;
-    EXPECT_THAT(err_, AllOf(StartsWith("warning: passed over a backup: ArtifactDamaged: "), HasSubstr("run-2")));
+    EXPECT_THAT(err_, AllOf(StartsWith("warning: passed over a backup: ArtifactDamaged: "), HasSubstr("run-4")));
     EXPECT_TRUE(std::filesystem::exists(root_ + "/target/neostore"));
 }
 
@@ -225,13 +250,13 @@ TEST_F(CommandsTest, NothingIsMadeWhereARepositoryIsMissing) {
     // A volume that is not mounted, or a misspelt path.
     const auto missing = root_ + "/missing";
     auto options = restore_to(root_ + "/target");
-    options.directory = missing;
+    options.store.directory = missing;
     EXPECT_EQ(run(options), 20);
-    EXPECT_EQ(run(ListOptions{.directory = missing}), 20);
+    EXPECT_EQ(run(ListOptions{.store = {.directory = missing}}), 20);
     EXPECT_EQ(run(all_of(missing)), 20);
     std::filesystem::create_directory(missing);
     EXPECT_EQ(run(options), 30);
-    EXPECT_EQ(run(ListOptions{.directory = missing}), 30);
+    EXPECT_EQ(run(ListOptions{.store = {.directory = missing}}), 30);
     EXPECT_EQ(run(all_of(missing)), 30);
     EXPECT_TRUE(std::filesystem::is_empty(missing));
     EXPECT_FALSE(std::filesystem::exists(options.target));
@@ -245,7 +270,7 @@ TEST_F(CommandsTest, ABackupGoesOnWhereItsProgressPortIsTaken) {
     spec.source = "prod";
     spec.database = "graph.db";
     spec.endpoints = {{.host = "127.0.0.1", .port = refused.port()}};
-    spec.storage_path = root_;
+    spec.storage_path = repository();
     spec.timeouts.connect = std::chrono::milliseconds(200);
     spec.http_port = taken.port();
     ::testing::internal::CaptureStderr();

@@ -69,21 +69,6 @@ TEST(EnvironmentOptions, CheckAStorageOfEitherKind) {
     EXPECT_EQ(std::get<CheckStorageRunOptions>(*options).spec, spec);
 }
 
-TEST(EnvironmentOptions, RefuseToBackUpIntoABucket) {
-    contract::RunSpec spec{.run = {.uid = "u"},
-                           .source = "prod",
-                           .endpoints = {{.host = "h"}},
-                           .database = "graph.db",
-                           .storage_s3 = contract::S3Location{.bucket = "bucket"}};
-    for (const auto command : {contract::Command::kBackup, contract::Command::kLookUp}) {
-        spec.command = command;
-        const auto options = from_environment(spec);
-        ASSERT_FALSE(options);
-        EXPECT_EQ(options.error().reason, base::Reason::kInvalidRunSpec);
-        EXPECT_THAT(options.error().message, ::testing::HasSubstr("storage.s3: backups go to volumes only"));
-    }
-}
-
 TEST(RestoreOptions, TakeAnOwnerInNumbers) {
     const auto restore = [](const std::string& owner) {
         return parse_line({"restore", "--in", "/r", "--source", "s", "--database", "d", "--to", "/t", "--tx-log-to",
@@ -120,6 +105,39 @@ TEST(ProbeOptions, RefuseWhatIsWrong) {
     EXPECT_THAT(parse_line({"probe", "--from", "a:x"}).error().message, HasSubstr("\"x\" is not a port"));
     EXPECT_THAT(parse_line({"probe", "--from", "a", "--tls-server-name", "n"}).error().message,
                 HasSubstr("nothing to verify"));
+}
+
+TEST(StorageOptions, AreThoseOfEveryCommandThatReadsOrWritesBackups) {
+    const std::vector<std::string> bucket{"--s3-bucket",       "backups", "--s3-endpoint",   "https://minio:9000",
+                                          "--s3-prefix",       "neo4j",   "--s3-ca-file",    "/ca",
+                                          "--credentials-dir", "/keys",   "--s3-path-style", "yes",
+                                          "--s3-encryption",   "AES256"};
+    const auto in_bucket = [&](std::vector<std::string> words) {
+        words.insert(words.end(), bucket.begin(), bucket.end());
+        return parse_line(std::move(words));
+    };
+    EXPECT_EQ(std::get<InitOptions>(*in_bucket({"init"})).store.s3->location.bucket, "backups");
+    EXPECT_EQ(std::get<ListOptions>(*in_bucket({"list"})).store.s3->location.prefix, "neo4j");
+    EXPECT_EQ(std::get<VerifyOptions>(*in_bucket({"verify"})).store.s3->ca_file, "/ca");
+    const auto restore = in_bucket({"restore", "--source", "s", "--database", "d", "--to", "/x"});
+    EXPECT_EQ(std::get<RestoreOptions>(*restore).store.s3->credentials_dir, "/keys");
+    EXPECT_EQ(std::get<RestoreOptions>(*restore).target, "/x");
+    const auto backup = in_bucket({"backup", "--from", "a", "--source", "s", "--database", "d", "--init"});
+    ASSERT_TRUE(backup) << backup.error().message;
+    const auto& spec = std::get<BackupOptions>(*backup).spec;
+    EXPECT_TRUE(spec.initialize);
+    ASSERT_TRUE(spec.storage_s3);
+    EXPECT_EQ(spec.storage_s3->path_style, true);
+    const auto there = store_of(spec);
+    EXPECT_EQ(there.s3->location.endpoint, "https://minio:9000");
+    EXPECT_EQ(there.s3->location.encryption, s3::Encryption::kAes256);
+    EXPECT_EQ(there.s3->location.addressing, s3::Addressing::kPath);
+    const auto volume = parse(with({}));
+    EXPECT_EQ(std::get<BackupOptions>(*volume).spec.storage_path, "/x");
+    EXPECT_FALSE(std::get<BackupOptions>(*volume).spec.initialize);
+    EXPECT_EQ(parse(with({"--s3-bucket", "b"})).error().message,
+              "--to: found --s3-bucket beside it, expected one storage");
+    EXPECT_EQ(parse_line({"list"}).error().message, "--in or --s3-bucket is required");
 }
 
 TEST(CheckStorageOptions, NameADirectoryOrABucket) {

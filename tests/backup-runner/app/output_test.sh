@@ -6,11 +6,11 @@ runner=${1:?usage: output_test.sh RUNNER}
 state=$(mktemp -d)
 trap 'rm -rf "$state"' EXIT
 mkdir "$state/empty"
-echo '{"id": "x", "format": 0, "requiredToRead": [], "requiredToWrite": []}' > "$state/empty/neo4j-backup.json"
+echo '{"id": "x", "format": 1, "requiredToRead": [], "requiredToWrite": []}' > "$state/empty/neo4j-backup.json"
 cp -r "$state/empty" "$state/damaged"
-heads=$state/damaged/prod/graph.db/20261125T000000Z-000000/heads
+heads=$state/damaged/prod/graph.db/heads
 mkdir -p "$heads"
-echo '{' > "$heads/0-full-x-1.json"
+echo '{' > "$heads/20261125T000000Z-000000-000000-full-0000000000000000009-x-1.json"
 failed=0
 
 # expect CODE TEXT COMMAND...: its exit code, and what its standard error holds

@@ -57,7 +57,7 @@ done
 
 # back_up LAUNCHER...: begins a backup that waits for the silent server
 back_up() {
-    "$@" "$runner" backup --from "127.0.0.1:$(cat "$state/port")" --source prod --database graph.db --to "$state/made" \
+    "$@" "$runner" backup --from "127.0.0.1:$(cat "$state/port")" --source prod --database graph.db --init --to "$state/made" \
         > "$state/out" 2> "$state/err" 3>&- &
     pid=$!
     # It catches signals before it makes the repository.

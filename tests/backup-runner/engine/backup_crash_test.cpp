@@ -49,19 +49,19 @@ TEST_P(CrashTest, EveryOperationIsSurvived) {
     spec_.connections = 1;
     std::int64_t operations = 0;
     {
-        FaultyStorage counting(*storage_, repository(), Fault::kNone, -1);
-        ASSERT_EQ(back_up(counting).reason, Reason::kCompleted);
-        operations = counting.operations();
+        const auto counting = std::make_shared<FaultyStorage>(*files_, repository(), Fault::kNone, -1);
+        ASSERT_EQ(back_up(*object_store::volume_store(repository(), counting)).reason, Reason::kCompleted);
+        operations = counting->operations();
     }
     ASSERT_GT(operations, 40);
     for (std::int64_t at = 0; at < operations; ++at) {
         const auto label = "at " + std::to_string(at);
-        std::filesystem::remove_all(repository());
-        storage_ = std::move(*storage::create_volume(repository()));
+        make_repository();
         const int code = in_child([&] {
             runs_ += 1000;  // no two processes draw the same random numbers
-            FaultyStorage faulty(*storage_, repository(), GetParam(), at);
-            return back_up(faulty).reason == Reason::kCompleted ? 0 : 1;
+            const auto faulty = std::make_shared<FaultyStorage>(*files_, repository(), GetParam(), at);
+            const auto store = object_store::volume_store(repository(), faulty);
+            return back_up(*store).reason == Reason::kCompleted ? 0 : 1;
         });
         const auto sound = sound_artifacts();
         // A backup reported as done is there; whatever else is there is sound (checked above).
@@ -87,10 +87,11 @@ TEST_F(CrashesTest, MakesAnAdoptedHeadDurableBeforeItIsReported) {
     for (const bool looked_up : {false, true}) {
         const int code = in_child([&] {
             // The first attempt was killed between the head's name and the sync of its directory.
-            FaultyStorage storage(*storage_, repository(), Fault::kNone, -1);
-            storage.assume_volatile(first.artifact->location);
-            const auto report = looked_up ? look_up_run(spec_, storage) : back_up(storage);
-            if (report.reason == Reason::kCompleted) storage.power_off();
+            const auto files = std::make_shared<FaultyStorage>(*files_, repository(), Fault::kNone, -1);
+            files->assume_volatile(first.artifact->location);
+            const auto store = object_store::volume_store(repository(), files);
+            const auto report = looked_up ? look_up_run(spec_, *store, {}) : back_up(*store);
+            if (report.reason == Reason::kCompleted) files->power_off();
             return 1;
         });
         EXPECT_EQ(code, testing::kFaultExit);
@@ -103,7 +104,7 @@ TEST_F(CrashesTest, LeavesOnlySoundArtifactsWhenKilledAtRandom) {
     for (int i = 0; i < 50; ++i) {
         spec_.run.uid = "kill-" + std::to_string(i);
         const pid_t child = ::fork();
-        if (child == 0) ::_exit(back_up().reason == Reason::kCompleted ? 0 : 1);
+        if (child == 0) ::_exit(back_up(*store_in(repository())).reason == Reason::kCompleted ? 0 : 1);
         ::usleep(static_cast<useconds_t>(i * 400));
         ::kill(child, SIGKILL);
         int status = 0;

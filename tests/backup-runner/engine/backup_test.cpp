@@ -9,8 +9,8 @@
 #include <mutex>
 #include <thread>
 
-#include "backup-runner/engine/artifact_reader.hpp"
 #include "backup-runner/engine/restore.hpp"
+#include "backup-runner/engine/restore_choice.hpp"
 #include "tests/backup-runner/engine/backup_fixture.hpp"
 #include "tests/support/faulty_storage.hpp"
 
@@ -37,10 +37,10 @@ TEST_F(BackupTest, RestoresWhatTheServerHolds) {
         EXPECT_EQ(report.artifact->lowest_transaction, 5);
         EXPECT_EQ(report.artifact->highest_transaction, 9);
 
-        const auto artifact = choose_artifact(*storage_, "prod", "graph.db", report.artifact->chain);
+        const auto artifact = choose_artifact(*store_, layout_, report.artifact->chain, {});
         ASSERT_TRUE(artifact);
         const auto target = root_ + "/" + spec_.run.uid;
-        const auto restored = restore(*storage_, *artifact, {.directory = target});
+        const auto restored = restore(*store_, *artifact, {.directory = target}, {});
         ASSERT_TRUE(restored) << restored.error().message;
         EXPECT_EQ(contents(target + "/neostore.nodestore.db"), std::string(20000, '\x07'));
         EXPECT_EQ(contents(target + "/neostore.counts.db.a"), std::string(96, '\0'))
@@ -49,7 +49,7 @@ TEST_F(BackupTest, RestoresWhatTheServerHolds) {
         EXPECT_EQ(contents(target + "/neostore.transaction.db.0").size(),
                   16 + 18 + 5 * FakeCatchupServer::transaction(1).size());
         EXPECT_FALSE(std::filesystem::exists(target + "/" + kRestoreMarker));
-        EXPECT_EQ(restore(*storage_, *artifact, {.directory = target}).error().code,
+        EXPECT_EQ(restore(*store_, *artifact, {.directory = target}, {}).error().code,
                   base::ErrorCode::kFailedPrecondition);
     }
     EXPECT_EQ(server_.requested().back(), "neostore") << "it must be read last";
@@ -118,9 +118,9 @@ TEST_F(BackupTest, AdoptsWhatTheSameRunHasFinished) {
     EXPECT_EQ(again.reason, Reason::kCompleted) << again.message;
     EXPECT_TRUE(again.adopted);
     EXPECT_EQ(server_.sent(), sent);
-    EXPECT_EQ(look_up_run(spec_, *storage_).reason, Reason::kCompleted);
+    EXPECT_EQ(look_up().reason, Reason::kCompleted);
     spec_.run.uid = "run-2";
-    EXPECT_EQ(look_up_run(spec_, *storage_).reason, Reason::kArtifactNotFound);
+    EXPECT_EQ(look_up().reason, Reason::kArtifactNotFound);
 }
 
 TEST_F(BackupTest, MakesASecondBackupWhenTheSameAttemptOfARunIsStartedAgain) {
@@ -133,7 +133,7 @@ TEST_F(BackupTest, MakesASecondBackupWhenTheSameAttemptOfARunIsStartedAgain) {
     EXPECT_FALSE(again.adopted) << "reported as done, and nothing was copied";
     EXPECT_EQ(again.artifact->highest_transaction, 12);
     EXPECT_EQ(sound_artifacts(), 2U);
-    EXPECT_EQ(look_up_run(spec_, *storage_).artifact->chain, again.artifact->chain);
+    EXPECT_EQ(look_up().artifact->chain, again.artifact->chain);
     spec_.run.attempt = 2;
     EXPECT_TRUE(back_up().adopted);
     EXPECT_EQ(back_up().artifact->chain, again.artifact->chain);
@@ -142,18 +142,18 @@ TEST_F(BackupTest, MakesASecondBackupWhenTheSameAttemptOfARunIsStartedAgain) {
 TEST_F(BackupTest, AdoptsNothingFromAClosedChain) {
     const auto first = back_up();
     ASSERT_EQ(first.reason, Reason::kCompleted) << first.message;
-    const auto chain = repository() + "/prod/graph.db/" + first.artifact->chain;
+    const auto chain = repository() + "/" + directory_of_chain(first.artifact->chain);
     std::ofstream(chain + "/closed.json") << "{}";
-    EXPECT_EQ(look_up_run(spec_, *storage_).reason, Reason::kArtifactNotFound);
+    EXPECT_EQ(look_up().reason, Reason::kArtifactNotFound);
     spec_.run.attempt = 2;
     const auto again = back_up();
     EXPECT_EQ(again.reason, Reason::kCompleted) << again.message;
     EXPECT_FALSE(again.adopted) << "a chain that is being deleted holds nobody's backup";
     EXPECT_NE(again.artifact->chain, first.artifact->chain);
-    EXPECT_EQ(look_up_run(spec_, *storage_).artifact->chain, again.artifact->chain);
+    EXPECT_EQ(look_up().artifact->chain, again.artifact->chain);
     // On its way out it may be incomplete already.
-    std::filesystem::remove_all(chain + "/data");
-    EXPECT_EQ(look_up_run(spec_, *storage_).reason, Reason::kCompleted);
+    std::filesystem::remove_all(chain + "/000000-full-run-1-1");
+    EXPECT_EQ(look_up().reason, Reason::kCompleted);
 }
 
 TEST_F(BackupTest, RefusesAnotherDatabaseUnderTheSameName) {
@@ -225,7 +225,7 @@ TEST_F(BackupTest, RefusesNamesThatLeaveTheTarget) {
 TEST_F(BackupTest, EndsAtOnceWhenStopped) {
     std::stop_source stop;
     server_.on_file = [&](const std::string&) { stop.request_stop(); };
-    EXPECT_EQ(back_up(*storage_, stop.get_token()).reason, Reason::kCancelled);
+    EXPECT_EQ(back_up(*store_, stop.get_token()).reason, Reason::kCancelled);
     EXPECT_EQ(sound_artifacts(), 0U);
 }
 
@@ -243,16 +243,70 @@ TEST_F(BackupTest, CountsItsDurationFromTheStartOfItsProcess) {
     EXPECT_EQ(back_up().reason, Reason::kCompleted);
 }
 
+TEST_F(BackupTest, GoesOnlyIntoAPlaceThatIsARepository) {
+    spec_.initialize = false;
+    auto report = back_up();
+    EXPECT_EQ(report.reason, Reason::kStorageNotInitialized) << "as of a volume that isn't mounted";
+    EXPECT_TRUE(std::filesystem::is_empty(repository()));
+    spec_.initialize = true;
+    std::ofstream(repository() + "/notes") << "of somebody else";
+    EXPECT_EQ(back_up().reason, Reason::kStorageNotInitialized);
+    std::filesystem::remove(repository() + "/notes");
+    ASSERT_EQ(back_up().reason, Reason::kCompleted);
+    spec_.initialize = false;
+    spec_.repository = "another";
+    EXPECT_EQ(back_up().reason, Reason::kStorageReplaced);
+    EXPECT_EQ(sound_artifacts(), 1U);
+}
+
+TEST_F(BackupTest, OfAnotherNamespaceDoesNotGoOnUnderASourcesName) {
+    spec_.run.object_namespace = "shop";
+    ASSERT_EQ(back_up().reason, Reason::kCompleted);
+    spec_.run = {.uid = "run-2", .object_namespace = "blog"};
+    const auto report = back_up();
+    EXPECT_EQ(report.reason, Reason::kSourceNameTaken) << report.message;
+    EXPECT_NE(report.message.find("shop"), std::string::npos) << report.message;
+    spec_.run.object_namespace = "";
+    EXPECT_EQ(back_up().reason, Reason::kCompleted) << "who works by hand may";
+    EXPECT_EQ(sound_artifacts(), 2U);
+}
+
+TEST_F(BackupTest, NamesTheBackupsThatItSupersedes) {
+    std::vector<std::string> heads;
+    for (const char* uid : {"run-1", "run-2", "run-3"}) {
+        spec_.run.uid = uid;
+        const auto report = back_up();
+        ASSERT_EQ(report.reason, Reason::kCompleted) << report.message;
+        const auto head = choose_artifact(*store_, layout_, report.artifact->chain, {}).value().head;
+        EXPECT_EQ(head.supersedes, heads.empty() ? heads : std::vector{heads.back()});
+        heads.push_back(format::to_string(format::name_of(head)));
+    }
+}
+
+TEST_F(BackupTest, LeavesNothingOfACopyThatFailed) {
+    server_.pulled_to = 8;
+    EXPECT_EQ(back_up().reason, Reason::kCopyInconsistent);
+    std::vector<std::string> keys;
+    ASSERT_TRUE(store_->list("", "",
+                             [&](std::span<const object_store::ObjectInfo> page) {
+                                 for (const auto& object : page) keys.push_back(object.key);
+                                 return true;
+                             },
+                             {}));
+    EXPECT_EQ(keys, std::vector<std::string>{"neo4j-backup.json"});
+}
+
 TEST_F(BackupTest, PublishesNoHeadWhenTheStorageHangsBeyondTheDeadline) {
     spec_.duration = std::chrono::seconds(4);
-    FaultyStorage hanging(*storage_, repository(), Fault::kNone, -1);
+    const auto hanging = std::make_shared<FaultyStorage>(*files_, repository(), Fault::kNone, -1);
     bool hung = false;
-    hanging.on_finished = [&](const std::string& key) {
-        if (key.find("/heads/.") == std::string::npos) return;
+    hanging->on_finished = [&](const std::string& key) {
+        if (key.find("/blocks/") == std::string::npos) return;
         hung = true;
         std::this_thread::sleep_for(*spec_.duration);
     };
-    const auto report = back_up(hanging);
+    const auto store = object_store::volume_store(repository(), hanging);
+    const auto report = back_up(*store);
     EXPECT_TRUE(hung) << report.message;
     EXPECT_EQ(report.reason, Reason::kAttemptDeadlineExceeded) << report.message;
     EXPECT_EQ(sound_artifacts(), 0U);

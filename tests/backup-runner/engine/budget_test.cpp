@@ -11,31 +11,44 @@ namespace {
 constexpr std::int64_t kMiB = 1024 * 1024;
 
 TEST(Budget, GivesAllWithoutALimit) {
-    const auto budget = fit(std::nullopt, 4, contract::Compression::kZstd);
-    ASSERT_TRUE(budget);
-    EXPECT_EQ(budget->connections, 4);
-    EXPECT_EQ(budget->buffers.receive, 256U * 1024);
+    for (const bool to_bucket : {false, true}) {
+        const auto budget = fit(std::nullopt, {.connections = 4, .to_bucket = to_bucket});
+        ASSERT_TRUE(budget);
+        EXPECT_EQ(budget->connections, 4);
+        EXPECT_EQ(budget->buffers.receive, 256U * 1024);
+        EXPECT_EQ(budget->buffers.block, (to_bucket ? 8U : 2U) * kMiB);
+        EXPECT_EQ(budget->buffers.blocks, 8U);
+    }
 }
 
-TEST(Budget, TakesFewerConnectionsUnderALowLimit) {
-    EXPECT_EQ(fit(64 * kMiB, 2, contract::Compression::kZstd)->connections, 2);
-    EXPECT_LT(fit(24 * kMiB, 8, contract::Compression::kZstd)->connections, 8);
+TEST(Budget, TakesSmallerBlocksBeforeFewerConnectionsUnderALowLimit) {
+    const auto roomy = fit(128 * kMiB, {.connections = 2, .to_bucket = true});
+    EXPECT_EQ(roomy->connections, 2);
+    EXPECT_EQ(roomy->buffers.block, 8U * kMiB);
+    const auto narrow = fit(48 * kMiB, {.connections = 2, .to_bucket = true});
+    EXPECT_EQ(narrow->connections, 2);
+    EXPECT_LT(narrow->buffers.block, 8U * kMiB);
+    EXPECT_LT(fit(40 * kMiB, {.connections = 8, .to_bucket = true})->connections, 8);
+    EXPECT_TRUE(fit(32 * kMiB, {.connections = 1}));
 }
 
 TEST(Budget, RefusesALimitThatIsTooSmall) {
-    const auto budget = fit(8 * kMiB, 2, contract::Compression::kNone);
+    const auto budget = fit(8 * kMiB, {.connections = 2, .compression = contract::Compression::kNone});
     ASSERT_FALSE(budget);
     EXPECT_EQ(budget.error().reason, base::Reason::kMemoryLimitTooSmall);
     EXPECT_EQ(budget.error().message,
-              "the memory limit is 8 MiB, a backup with compression None needs at least 19 MiB");
+              "the memory limit is 8 MiB, a backup with compression None to a volume needs at least 25 MiB");
 }
 
 TEST(Budget, CountsWhatConnectionsTakeThemselves) {
     const net::MemoryUse tls{.shared = 2 * kMiB, .each = kMiB};
-    EXPECT_EQ(fit(28 * kMiB, 8, contract::Compression::kNone)->connections, 8);
-    EXPECT_LT(fit(28 * kMiB, 8, contract::Compression::kNone, tls)->connections, 8);
-    EXPECT_EQ(fit(19 * kMiB, 1, contract::Compression::kNone, tls).error().message,
-              "the memory limit is 19 MiB, a backup with compression None needs at least 23 MiB");
+    const Demand clear{.connections = 8, .compression = contract::Compression::kNone};
+    EXPECT_EQ(fit(41 * kMiB, clear)->connections, 8);
+    auto over_tls = clear;
+    over_tls.network = tls;
+    EXPECT_LT(fit(41 * kMiB, over_tls)->connections, 8);
+    EXPECT_EQ(fit(19 * kMiB, over_tls).error().message,
+              "the memory limit is 19 MiB, a backup with compression None to a volume needs at least 29 MiB");
 }
 
 class CgroupTest : public ::testing::Test {

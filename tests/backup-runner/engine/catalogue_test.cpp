@@ -2,145 +2,152 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
+#include "backup-runner/engine/repository.hpp"
+#include "tests/support/memory_store.hpp"
 
 namespace n4b::engine {
 namespace {
 
+using base::Reason;
+using format::RepositoryUse;
+
+constexpr char kRepository[] = "neo4j-backup.json";
+
+/// A bucket, and what a test puts there.
 class RepositoryTest : public ::testing::Test {
 protected:
-    RepositoryTest() {
-        char pattern[] = "/tmp/n4b-repository-test-XXXXXX";
-        root_ = ::mkdtemp(pattern);
-        storage_ = std::move(*storage::open_volume(root_));
+    void write(const std::string& key, const std::string& text) {
+        ASSERT_TRUE(store_.put(key, std::as_bytes(std::span(text)), {}));
     }
-    ~RepositoryTest() override { std::filesystem::remove_all(root_); }
-    void write(const std::string& text) { std::ofstream(root_ + "/neo4j-backup.json") << text; }
+    base::Result<format::RepositoryFile> open(RepositoryUse use, const std::string& id = "") {
+        return open_repository(store_, {.use = use, .expected_id = id, .new_id = "one"}, {});
+    }
+    Reason reason_of(RepositoryUse use) {
+        const auto opened = open(use);
+        return opened ? Reason::kCompleted : *opened.error().reason;
+    }
 
-    std::string root_;
-    std::unique_ptr<storage::Storage> storage_;
+    testing::MemoryStore store_;
 };
 
 TEST_F(RepositoryTest, IsMadeOnceAndKept) {
-    EXPECT_EQ(check_repository(*storage_).error().reason, base::Reason::kArtifactNotFound);
-    ASSERT_TRUE(open_repository(*storage_, "one"));
-    ASSERT_TRUE(open_repository(*storage_, "two"));
-    EXPECT_NE(read_small(*storage_, "neo4j-backup.json", 1000)->find("\"one\""), std::string::npos);
-    EXPECT_TRUE(check_repository(*storage_));
+    EXPECT_EQ(reason_of(RepositoryUse::kRead), Reason::kStorageNotInitialized);
+    EXPECT_EQ(reason_of(RepositoryUse::kWrite), Reason::kStorageNotInitialized);
+    ASSERT_TRUE(open(RepositoryUse::kInitialize));
+    EXPECT_EQ(open_repository(store_, {.use = RepositoryUse::kInitialize, .new_id = "two"}, {})->id, "one");
+    EXPECT_EQ(open(RepositoryUse::kWrite, "one")->id, "one");
+    EXPECT_EQ(open(RepositoryUse::kWrite, "other").error().reason, Reason::kStorageReplaced);
+}
+
+TEST_F(RepositoryTest, IsNotMadeBesideWhatIsSomebodyElses) {
+    write("notes", "x");
+    EXPECT_EQ(reason_of(RepositoryUse::kInitialize), Reason::kStorageNotInitialized);
+    EXPECT_TRUE(open(RepositoryUse::kAdopt));
+}
+
+TEST_F(RepositoryTest, IsTheSameForTwoWhoMakeItAtOnce) {
+    store_.on_list = [&] {
+        store_.on_list = nullptr;
+        write(kRepository, format::print_repository({.id = "other"}));
+    };
+    const auto opened = open(RepositoryUse::kInitialize);
+    ASSERT_TRUE(opened) << opened.error().message;
+    EXPECT_EQ(opened->id, "other");
 }
 
 TEST_F(RepositoryTest, MayBeReadWhereItMayNotBeWritten) {
-    write(R"({"id": "x", "format": 0, "requiredToRead": [], "requiredToWrite": ["new"]})");
-    EXPECT_TRUE(check_repository(*storage_));
-    EXPECT_EQ(open_repository(*storage_, "x").error().reason, base::Reason::kArtifactNotSupported);
+    write(kRepository, R"({"id": "x", "format": 1, "requiredToRead": [], "requiredToWrite": ["new"]})");
+    EXPECT_EQ(reason_of(RepositoryUse::kRead), Reason::kCompleted);
+    EXPECT_EQ(reason_of(RepositoryUse::kWrite), Reason::kArtifactNotSupported);
 }
 
-TEST_F(RepositoryTest, OfALaterFormatIsRefused) {
-    write(R"({"id": "x", "format": 1, "requiredToRead": [], "requiredToWrite": []})");
-    EXPECT_EQ(check_repository(*storage_).error().reason, base::Reason::kArtifactNotSupported);
+TEST_F(RepositoryTest, OfAnotherFormatIsRefused) {
+    for (const char* format : {"0", "2"}) {
+        write(kRepository,
+              std::string(R"({"id": "x", "requiredToRead": [], "requiredToWrite": [], "format": )") + format + "}");
+        EXPECT_EQ(reason_of(RepositoryUse::kRead), Reason::kArtifactNotSupported) << format;
+        EXPECT_EQ(reason_of(RepositoryUse::kWrite), Reason::kArtifactNotSupported) << format;
+    }
 }
 
 TEST_F(RepositoryTest, ThatIsDamagedIsCalledSo) {
-    for (const char* text : {"not json", R"({"id": "x"})"}) {
-        write(text);
-        EXPECT_EQ(check_repository(*storage_).error().reason, base::Reason::kArtifactDamaged) << text;
-        EXPECT_EQ(open_repository(*storage_, "x").error().reason, base::Reason::kArtifactDamaged) << text;
+    for (const char* text : {"not json", R"({"id": "x"})", ""}) {
+        write(kRepository, text);
+        EXPECT_EQ(reason_of(RepositoryUse::kRead), Reason::kArtifactDamaged) << text;
+        EXPECT_EQ(reason_of(RepositoryUse::kInitialize), Reason::kArtifactDamaged) << text;
     }
+    write(kRepository, std::string(20'000, ' '));
+    EXPECT_EQ(reason_of(RepositoryUse::kRead), Reason::kArtifactDamaged);
 }
 
-TEST_F(RepositoryTest, IgnoresFilesOfOthers) {
-    ASSERT_TRUE(open_repository(*storage_, "one"));
-    std::filesystem::create_directories(root_ + "/lost+found");
-    std::filesystem::create_directories(root_ + "/prod/graph.db/20261122T215049Z-3f9c21/heads");
-    std::ofstream(root_ + "/prod/graph.db/20261122T215049Z-3f9c21/heads/.0-full-x-1") << "{";
-    std::ofstream(root_ + "/prod/graph.db/20261122T215049Z-3f9c21/heads/notes.json") << "{";
-    EXPECT_FALSE(newest_artifact(*storage_, "prod", "graph.db").value().has_value());
-    EXPECT_TRUE(walk_heads(*storage_, {}, Order::kOldestFirst, [](const FoundHead& head) {
-        ADD_FAILURE() << head.key;
-        return true;
-    }));
-}
-
-/// A storage, read only, one of whose directories can't be listed.
-class UnlistableStorage final : public storage::Storage {
-public:
-    UnlistableStorage(storage::Storage& inner, std::string broken) : inner_(inner), broken_(std::move(broken)) {}
-
-    base::Result<void> list(std::string_view key, const std::function<bool(const storage::Entry&)>& take) override {
-        return key == broken_ ? base::Result<void>(failure()) : inner_.list(key, take);
-    }
-    base::Result<std::unique_ptr<storage::Reader>> open(std::string_view key) override { return inner_.open(key); }
-    base::Result<bool> exists(std::string_view key) override { return inner_.exists(key); }
-    base::Result<void> make_directories(std::string_view) override { return failure(); }
-    base::Result<std::unique_ptr<storage::Writer>> create(std::string_view) override { return failure(); }
-    base::Result<void> publish(std::string_view, std::string_view) override { return failure(); }
-    base::Result<void> replace_directory(std::string_view, std::string_view) override { return failure(); }
-    base::Result<void> sync_directory(std::string_view) override { return failure(); }
-    base::Result<void> remove(std::string_view) override { return failure(); }
-
-private:
-    static tl::unexpected<base::Error> failure() {
-        return base::fail(base::ErrorCode::kUnavailable, base::Reason::kStorageUnavailable, "input/output error");
-    }
-    storage::Storage& inner_;
-    const std::string broken_;
-};
-
-/// A repository of some directories, in which heads that can't be read stand for all others.
+/// A repository in which heads that can't be read stand for all others.
 class WalkTest : public RepositoryTest {
 protected:
-    void head(const std::string& chain, int sequence) {
-        const auto heads = root_ + "/" + chain + "/heads";
-        std::filesystem::create_directories(heads);
-        std::ofstream(heads + "/" + std::to_string(sequence) + "-full-x-1.json") << "{";
+    static std::string head(const std::string& database, const std::string& chain) {
+        return database + "/heads/" + chain + "-000000-full-0000000000000000009-x-1.json";
     }
-    std::vector<std::string> walk(const Scope& scope, Order order, std::size_t most = 100) {
+    std::vector<std::string> walk(const Scope& scope, std::size_t most = 100) {
         std::vector<std::string> keys;
-        const auto walked = walk_heads(*storage_, scope, order, [&](const FoundHead& found) {
-            keys.push_back(found.key);
-            return keys.size() < most;
-        });
+        const auto walked = walk_heads(store_, scope,
+                                       [&](const FoundHead& found) {
+                                           EXPECT_EQ(found.artifact.error().reason, Reason::kArtifactDamaged);
+                                           keys.push_back(found.key);
+                                           return keys.size() < most;
+                                       },
+                                       {});
         EXPECT_TRUE(walked) << walked.error().message;
         return keys;
     }
-    static constexpr char kFirst[] = "a/x.db/20261122T215049Z-000001";
-    static constexpr char kSecond[] = "a/x.db/20261123T215049Z-000002";
-    static constexpr char kOther[] = "b/y.db/20261122T215049Z-000003";
+    static constexpr char kFirst[] = "20261122T215049Z-000001";
+    static constexpr char kSecond[] = "20261123T215049Z-000002";
 };
 
 TEST_F(WalkTest, TellsHeadsInOrderAndInScope) {
-    head(kFirst, 0);
-    head(kFirst, 10);
-    head(kFirst, 2);
-    head(kSecond, 0);
-    head(kOther, 0);
-    const auto key = [](const std::string& chain, int sequence) {
-        return chain + "/heads/" + std::to_string(sequence) + "-full-x-1.json";
-    };
-    const std::vector all{key(kFirst, 0), key(kFirst, 2), key(kFirst, 10), key(kSecond, 0), key(kOther, 0)};
-    EXPECT_EQ(walk({}, Order::kOldestFirst), all);
-    EXPECT_EQ(walk({.source = "a"}, Order::kNewestFirst),
-              (std::vector{key(kSecond, 0), key(kFirst, 10), key(kFirst, 2), key(kFirst, 0)}));
-    EXPECT_EQ(walk({.source = "b", .database = "y.db"}, Order::kOldestFirst), std::vector{key(kOther, 0)});
-    EXPECT_EQ(walk({.chain = "20261123T215049Z-000002"}, Order::kOldestFirst), std::vector{key(kSecond, 0)});
-    EXPECT_EQ(walk({}, Order::kNewestFirst, 2), (std::vector{key(kSecond, 0), key(kFirst, 10)}));
+    const std::vector all{head("a-b/x.db", kFirst), head("a/x.db", kFirst), head("a/x.db", kSecond),
+                          head("a/y.db", kFirst), head("b/y.db", kFirst)};
+    for (const auto& key : all) write(key, "{");
+    write("neo4j-backup.json", "{}");
+    write("a/owner.json", "{}");
+    write("note", "of somebody");
+    write("no name/of/ours", "");
+    EXPECT_EQ(walk({}), all);
+    EXPECT_EQ(walk({.source = "a"}), (std::vector{all[1], all[2], all[3]}));
+    EXPECT_EQ(walk({.source = "b", .database = "y.db"}), std::vector{all[4]});
+    EXPECT_EQ(walk({.source = "b", .database = "none"}), std::vector<std::string>{});
+    EXPECT_EQ(walk({.database = "y.db"}), (std::vector{all[3], all[4]}));
+    EXPECT_EQ(walk({.chain = kSecond}), std::vector{all[2]});
+    EXPECT_EQ(walk({}, 2), (std::vector{all[0], all[1]}));
 }
 
-TEST_F(WalkTest, GoesOnAfterADirectoryThatCannotBeListed) {
-    head(kFirst, 0);
-    head(kOther, 0);
-    for (const std::string broken : {"a", "a/x.db", "a/x.db/20261122T215049Z-000001/heads"}) {
-        UnlistableStorage storage(*storage_, broken);
-        std::vector<std::string> keys;
-        ASSERT_TRUE(walk_heads(storage, {}, Order::kOldestFirst, [&](const FoundHead& found) {
-            keys.push_back(found.key);
-            EXPECT_EQ(found.artifact.error().reason,
-                      found.key == broken ? base::Reason::kStorageUnavailable : base::Reason::kArtifactDamaged);
-            return true;
-        }));
-        EXPECT_EQ(keys, (std::vector{broken, std::string(kOther) + "/heads/0-full-x-1.json"}));
-    }
+TEST_F(WalkTest, ListsNoBlocks) {
+    for (int i = 0; i < 5'000; ++i) write("a/x.db/chains/" + std::string(kFirst) + "/blocks/" + std::to_string(i), "");
+    write(head("a/x.db", kFirst), "{");
+    write(head("b/x.db", kFirst), "{");
+    const auto before = store_.listed();
+    EXPECT_EQ(walk({}).size(), 2U);
+    EXPECT_LT(store_.listed() - before, 4'000) << "a bucket's listing costs time and money";
+}
+
+TEST_F(WalkTest, PassesOverClosedChains) {
+    write(head("a/x.db", kFirst), "{");
+    write(head("a/x.db", kSecond), "{");
+    write("a/x.db/chains/" + std::string(kFirst) + "/closed.json", "{}");
+    EXPECT_EQ(walk({}), std::vector{head("a/x.db", kSecond)});
+    write("a/x.db/chains/" + std::string(kSecond) + "/000000-full-x-1/abandoned.json", "{}");
+    EXPECT_EQ(walk({}), std::vector<std::string>{});
+}
+
+TEST_F(WalkTest, NamesThatNoRunnerKnowsAreTold) {
+    write("a/x.db/heads/notes.json", "{");
+    std::vector<std::string> keys;
+    ASSERT_TRUE(walk_heads(store_, {},
+                           [&](const FoundHead& found) {
+                               EXPECT_EQ(found.artifact.error().reason, Reason::kArtifactNotSupported);
+                               keys.push_back(found.key);
+                               return true;
+                           },
+                           {}));
+    EXPECT_EQ(keys, std::vector<std::string>{"a/x.db/heads/notes.json"});
 }
 
 }  // namespace

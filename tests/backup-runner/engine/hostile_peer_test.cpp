@@ -7,7 +7,6 @@
 #include <iterator>
 #include <thread>
 
-#include "backup-runner/engine/artifact_reader.hpp"
 #include "backup-runner/engine/backup.hpp"
 #include "backup-runner/engine/catalogue.hpp"
 #include "tests/backup-runner/engine/hostile_cases.hpp"
@@ -25,9 +24,12 @@ using testing::has_form;
 using testing::ScriptedPeer;
 using testing::Then;
 
-/// What a backup may hold at any moment, whatever the server sends: buffers, a list of files at its largest, and what
-/// Asio takes for its connections. Less than engine/budget.cpp sets aside for it.
-constexpr std::int64_t kMostMemory = std::int64_t{4} * 1024 * 1024;
+constexpr std::size_t kBlockBytes = 1024 * 1024;
+constexpr std::size_t kBlocks = 2;
+/// What a backup may hold at any moment, whatever the server sends: blocks (with the log's two and the index's one),
+/// the index's encoder, buffers, a list of files at its largest, and what Asio takes for its connections. Less than
+/// engine/budget.cpp sets aside for it.
+constexpr std::int64_t kMostMemory = (kBlocks + 3 + 2 + 4) * std::int64_t{1024 * 1024};
 
 /// A repository, and backups over TCP from a scripted server.
 class HostilePeer : public ::testing::TestWithParam<HostileCase> {
@@ -35,7 +37,7 @@ protected:
     HostilePeer() {
         char pattern[] = "/tmp/n4b-hostile-test-XXXXXX";
         root_ = ::mkdtemp(pattern);
-        storage_ = std::move(*storage::create_volume(root_));
+        store_ = store_in(root_);
     }
     ~HostilePeer() override { std::filesystem::remove_all(root_); }
 
@@ -46,6 +48,7 @@ protected:
         spec.database = "graph.db";
         spec.endpoints = {{.host = "127.0.0.1", .port = peer.port()}};
         spec.storage_path = root_;
+        spec.initialize = true;
         spec.compression = contract::Compression::kNone;
         spec.timeouts = {
             .connect = std::chrono::seconds(5), .prepare = std::chrono::seconds(5), .stall = std::chrono::seconds(5)};
@@ -58,16 +61,16 @@ protected:
         const base::RealClock clock;
         std::uint32_t random = 0x1000 * ++runs_;
         const BackupEnvironment environment{.dialer = *dialer,
-                                            .storage = *storage_,
+                                            .store = *store_,
                                             .clock = clock,
                                             .random = [random]() mutable { return ++random; },
                                             .progress = progress,
-                                            .buffers = {.receive = 64 * 1024, .write = 64 * 1024},
+                                            .buffers = {.receive = 64 * 1024, .block = kBlockBytes, .blocks = kBlocks},
                                             .version = "test"};
         return engine::back_up(spec, environment, {});
     }
 
-    std::size_t sound_artifacts() { return count_sound_artifacts(*storage_); }
+    std::size_t sound_artifacts() { return count_sound_artifacts(*store_); }
 
     /// Files of failed attempts.
     std::vector<std::string> left_behind() {
@@ -88,7 +91,7 @@ protected:
     }
 
     std::string root_;
-    std::unique_ptr<storage::Storage> storage_;
+    std::unique_ptr<object_store::ObjectStore> store_;
     std::atomic<std::uint32_t> runs_ = 0;
 };
 

@@ -9,11 +9,10 @@
 #include <iterator>
 #include <map>
 
-#include "backup-runner/archive/digest.hpp"
-#include "backup-runner/archive/index.hpp"
-#include "backup-runner/archive/zstd_stream.hpp"
-#include "backup-runner/engine/artifact_reader.hpp"
+#include "backup-runner/blocks/artifact_writer.hpp"
 #include "backup-runner/engine/backup.hpp"
+#include "backup-runner/engine/restore_choice.hpp"
+#include "tests/backup-runner/engine/sound_artifacts.hpp"
 #include "tests/support/fake_catchup_server.hpp"
 #include "tests/support/faulty_storage.hpp"
 
@@ -26,7 +25,7 @@ using testing::Fault;
 using testing::FaultyStorage;
 
 /// Ways in which a head can't be read.
-enum class Harm { kCut, kLaterFormat, kStorageFails, kNotListed };
+enum class Harm { kCut, kLaterFormat, kStorageFails };
 
 /// A temporary directory with a repository in it, and a server to fill it from.
 class RestoreTest : public ::testing::Test {
@@ -34,7 +33,7 @@ protected:
     RestoreTest() {
         char pattern[] = "/tmp/n4b-restore-test-XXXXXX";
         root_ = ::mkdtemp(pattern);
-        storage_ = std::move(*storage::create_volume(repository()));
+        store_ = store_in(repository());
     }
     ~RestoreTest() override { std::filesystem::remove_all(root_); }
 
@@ -48,41 +47,38 @@ protected:
         spec.database = "graph.db";
         spec.endpoints = {{.host = "10.0.0.1", .port = 6362}};
         spec.storage_path = repository();
+        spec.initialize = true;
         spec.compression = contract::Compression::kNone;
         ProgressCounters progress;
         const base::RealClock clock;
         const BackupEnvironment environment{.dialer = server_,
-                                            .storage = *storage_,
+                                            .store = *store_,
                                             .clock = clock,
                                             .random = [this] { return ++random_; },
                                             .progress = progress,
-                                            .buffers = {.receive = 4096, .write = 4096},
+                                            .buffers = kSmallBuffers,
                                             .version = "test"};
         return engine::back_up(spec, environment, {});
     }
     Artifact back_up(const std::string& uid) {
         const auto report = run(uid);
         EXPECT_EQ(report.reason, Reason::kCompleted) << report.message;
-        return choose_artifact(*storage_, "prod", "graph.db", report.artifact->chain).value();
+        return choose_artifact(*store_, layout_, report.artifact->chain, {}).value();
     }
 
     void harm(const Artifact& artifact, Harm harm) const {
-        const std::filesystem::path head = repository() + "/" + artifact.keys.head;
+        const std::filesystem::path head = repository() + "/" + artifact.key;
         switch (harm) {
             case Harm::kCut:
                 std::filesystem::resize_file(head, 100);
                 return;
             case Harm::kLaterFormat:
-                std::ofstream(head) << R"({"format": 1, "requires": []})";
+                std::ofstream(head) << R"({"format": 2, "requires": []})";
                 return;
             case Harm::kStorageFails:
                 // No link is followed: opening it fails as a disk would.
                 std::filesystem::remove(head);
                 std::filesystem::create_symlink("elsewhere", head);
-                return;
-            case Harm::kNotListed:
-                std::filesystem::remove_all(head.parent_path());
-                std::filesystem::create_symlink("heads", head.parent_path());  // To itself.
                 return;
         }
     }
@@ -90,14 +86,15 @@ protected:
     /// What choose_artifact takes, and the heads that it passed over.
     base::Result<Artifact> choose(const std::string& chain = "") {
         passed_over_.clear();
-        return choose_artifact(*storage_, "prod", "graph.db", chain, note());
+        return choose_artifact(*store_, layout_, chain, {}, note());
     }
     PassedOverHead note() {
         return [this](const FoundHead& head) { passed_over_.push_back(head.key); };
     }
 
     std::string root_;
-    std::unique_ptr<storage::Storage> storage_;
+    std::unique_ptr<object_store::ObjectStore> store_;
+    const format::Layout layout_ = format::Layout::create("prod", "graph.db").value();
     FakeCatchupServer server_;
     std::uint32_t random_ = 0;
     std::vector<std::string> passed_over_;
@@ -122,7 +119,7 @@ TEST_F(RestoreTest, IsWholeOrMarkedWhereverThePowerFails) {
         const auto volume = std::move(*storage::create_volume(target()));
         FaultyStorage faulty(*volume, target(), fault, at);
         const bool restored =
-            restore(*storage_, artifact, {.store = faulty, .log = faulty, .name = target()}).has_value();
+            restore(*store_, artifact, {.store = faulty, .log = faulty, .name = target()}, {}).has_value();
         return restored ? faulty.operations() : -1;
     };
     const auto operations = attempt(Fault::kNone, -1);
@@ -153,7 +150,7 @@ TEST_F(RestoreTest, IsMarkedUntilALogElsewhereIsDurable) {
         const auto log = std::move(*storage::create_volume(logs));
         FaultyStorage faulty(*log, logs, fault, at);
         const OpenTarget both{.store = *store, .log = faulty, .name = target(), .log_name = logs};
-        return restore(*storage_, artifact, both) ? faulty.operations() : -1;
+        return restore(*store_, artifact, both, {}) ? faulty.operations() : -1;
     };
     const auto operations = attempt(Fault::kNone, -1);
     ASSERT_GT(operations, 3);
@@ -176,7 +173,7 @@ struct BadHead {
     Reason reason;
 };
 void PrintTo(const BadHead& head, std::ostream* out) {
-    *out << to_string(head.reason) << (head.harm == Harm::kNotListed ? " of the directory" : "");
+    *out << to_string(head.reason);
 }
 
 class BadHeadTest : public RestoreTest, public ::testing::WithParamInterface<BadHead> {
@@ -184,16 +181,12 @@ protected:
     void harm(const Artifact& artifact) const { RestoreTest::harm(artifact, GetParam().harm); }
     [[nodiscard]] static bool storage_fails() { return GetParam().reason == Reason::kStorageUnavailable; }
     /// Under which the harm is told.
-    [[nodiscard]] static std::string bad_key(const Artifact& artifact) {
-        const auto& head = artifact.keys.head;
-        return GetParam().harm == Harm::kNotListed ? head.substr(0, head.rfind('/')) : head;
-    }
+    [[nodiscard]] static std::string bad_key(const Artifact& artifact) { return artifact.key; }
 };
 INSTANTIATE_TEST_SUITE_P(Heads, BadHeadTest,
                          ::testing::Values(BadHead{Harm::kCut, Reason::kArtifactDamaged},
                                            BadHead{Harm::kLaterFormat, Reason::kArtifactNotSupported},
-                                           BadHead{Harm::kStorageFails, Reason::kStorageUnavailable},
-                                           BadHead{Harm::kNotListed, Reason::kStorageUnavailable}));
+                                           BadHead{Harm::kStorageFails, Reason::kStorageUnavailable}));
 
 TEST_P(BadHeadTest, OfAnOldChainDoesNotStopARestore) {
     const auto old = back_up("run-1");
@@ -202,8 +195,20 @@ TEST_P(BadHeadTest, OfAnOldChainDoesNotStopARestore) {
     harm(old);
     const auto chosen = choose();
     ASSERT_TRUE(chosen) << chosen.error().message;
-    EXPECT_EQ(chosen->keys.head, newer.keys.head);
-    EXPECT_EQ(passed_over_, std::vector{bad_key(old)});
+    EXPECT_EQ(chosen->key, newer.key);
+    EXPECT_TRUE(passed_over_.empty()) << "by its name it reaches less far, so it was none to choose";
+}
+
+TEST_P(BadHeadTest, ThatReachesFurtherThanTheNewestIsPassedOverAloud) {
+    server_.last_committed = 12;
+    const auto furthest = back_up("run-1");
+    server_.last_committed = 11;
+    const auto newest = back_up("run-2");
+    harm(furthest);
+    const auto chosen = choose();
+    ASSERT_TRUE(chosen) << chosen.error().message;
+    EXPECT_EQ(chosen->key, newest.key);
+    EXPECT_EQ(passed_over_, std::vector{bad_key(furthest)});
 }
 
 TEST_P(BadHeadTest, OfTheNewestChainEndsARestoreUnlessAChainIsNamed) {
@@ -214,18 +219,18 @@ TEST_P(BadHeadTest, OfTheNewestChainEndsARestoreUnlessAChainIsNamed) {
     const auto chosen = choose();
     ASSERT_FALSE(chosen) << "older data in place of the newest would be a surprise";
     EXPECT_EQ(chosen.error().reason, GetParam().reason);
-    for (const auto& part : {bad_key(newer), old.head.chain}) {
+    for (const auto& part : {bad_key(newer), old.head.name.chain}) {
         EXPECT_NE(chosen.error().message.find(part), std::string::npos) << chosen.error().message;
     }
     EXPECT_TRUE(passed_over_.empty()) << "nothing was passed over";
-    EXPECT_TRUE(choose(old.head.chain)) << "who wants it may have it";
+    EXPECT_TRUE(choose(old.head.name.chain)) << "who wants it may have it";
 }
 
 TEST_P(BadHeadTest, OfTheChainThatIsNamedEndsARestore) {
     const auto old = back_up("run-1");
     (void)back_up("run-2");
     harm(old);
-    const auto chosen = choose(old.head.chain);
+    const auto chosen = choose(old.head.name.chain);
     ASSERT_FALSE(chosen);
     EXPECT_EQ(chosen.error().reason, GetParam().reason) << chosen.error().message;
     EXPECT_NE(chosen.error().message.find(bad_key(old)), std::string::npos) << chosen.error().message;
@@ -240,9 +245,9 @@ TEST_P(BadHeadTest, OfTheNewestChainDoesNotStopBackups) {
     (void)back_up("run-1");
     const auto newest = back_up("run-2");
     harm(newest);
-    const auto found = newest_artifact(*storage_, "prod", "graph.db", note());
-    ASSERT_TRUE(found && *found);
-    EXPECT_EQ((*found)->head.run_uid, "run-1");
+    const auto found = find_earlier(*store_, layout_, {}, note());
+    ASSERT_TRUE(found && found->newest);
+    EXPECT_EQ(found->newest->head.name.run.uid, "run-1");
     EXPECT_EQ(passed_over_, std::vector{bad_key(newest)});
     const auto good = server_.id;
     server_.id.random = 99;
@@ -261,24 +266,25 @@ TEST_F(RestoreTest, TakesNothingFromAClosedChain) {
     const auto old = back_up("run-1");
     server_.last_committed = 12;
     const auto newer = back_up("run-2");
-    std::ofstream(repository() + "/" + newer.keys.closed) << "{}";
+    std::ofstream(repository() + "/" + layout_.closed(newer.head.name.chain)) << "{}";
     ASSERT_TRUE(choose()) << choose().error().message;
-    EXPECT_EQ(choose()->keys.head, old.keys.head) << "what is being deleted is no backup";
-    const auto named = choose(newer.head.chain);
+    EXPECT_EQ(choose()->key, old.key) << "what is being deleted is no backup";
+    const auto named = choose(newer.head.name.chain);
     ASSERT_FALSE(named);
     EXPECT_EQ(named.error().reason, Reason::kArtifactConflict);
-    EXPECT_NE(named.error().message.find(newer.keys.closed), std::string::npos) << named.error().message;
-    const auto newest = newest_artifact(*storage_, "prod", "graph.db", note());
-    ASSERT_TRUE(newest && *newest);
-    EXPECT_EQ((*newest)->keys.head, old.keys.head);
+    EXPECT_NE(named.error().message.find(layout_.closed(newer.head.name.chain)), std::string::npos)
+        << named.error().message;
+    const auto found = find_earlier(*store_, layout_, {}, note());
+    ASSERT_TRUE(found && found->newest);
+    EXPECT_EQ(found->newest->key, old.key);
 }
 
 TEST_F(RestoreTest, SaysThatItsChainWasClosedMeanwhile) {
     const auto artifact = back_up("run-1");
-    std::ofstream(repository() + "/" + artifact.keys.closed) << "{}";
-    std::filesystem::remove_all(repository() + "/" + artifact.keys.data + "/files");
-    EXPECT_EQ(restore(*storage_, artifact, {.directory = target()}).error().reason, Reason::kArtifactConflict);
-    EXPECT_EQ(verify(*storage_, artifact).error().reason, Reason::kArtifactConflict) << "it is no damage";
+    std::ofstream(repository() + "/" + layout_.closed(artifact.head.name.chain)) << "{}";
+    std::filesystem::remove_all(repository() + "/" + layout_.blocks(artifact.head.name));
+    EXPECT_EQ(restore(*store_, artifact, {.directory = target()}, {}).error().reason, Reason::kArtifactConflict);
+    EXPECT_EQ(verify(*store_, artifact, {}).error().reason, Reason::kArtifactConflict) << "it is no damage";
 }
 
 TEST_F(RestoreTest, DoesNotChooseBetweenTwoHistories) {
@@ -289,12 +295,12 @@ TEST_F(RestoreTest, DoesNotChooseBetweenTwoHistories) {
     const auto chosen = choose();
     ASSERT_FALSE(chosen) << "which of them is meant only a person knows";
     EXPECT_EQ(chosen.error().reason, Reason::kInvalidRunSpec);
-    for (const auto& part : {furthest.head.chain, newest.head.chain, std::string("up to transaction 12 of "),
+    for (const auto& part : {furthest.head.name.chain, newest.head.name.chain, std::string("up to transaction 12 of "),
                              std::string("up to transaction 11 of "), std::string("name the chain")}) {
         EXPECT_NE(chosen.error().message.find(part), std::string::npos) << chosen.error().message;
     }
-    EXPECT_EQ(choose(newest.head.chain)->keys.head, newest.keys.head);
-    EXPECT_EQ(choose(furthest.head.chain)->keys.head, furthest.keys.head);
+    EXPECT_EQ(choose(newest.head.name.chain)->key, newest.key);
+    EXPECT_EQ(choose(furthest.head.name.chain)->key, furthest.key);
 }
 
 TEST_F(RestoreTest, HoldsFilesWhoseNamesOnlyLookDangerous) {
@@ -305,90 +311,63 @@ TEST_F(RestoreTest, HoldsFilesWhoseNamesOnlyLookDangerous) {
         server_.atomic_files[name] = catchup::Bytes(3, std::byte{7});
     }
     const auto artifact = back_up("run-1");
-    EXPECT_TRUE(verify(*storage_, artifact)) << verify(*storage_, artifact).error().message;
-    const auto restored = restore(*storage_, artifact, {.directory = target()});
+    EXPECT_TRUE(verify(*store_, artifact, {})) << verify(*store_, artifact, {}).error().message;
+    const auto restored = restore(*store_, artifact, {.directory = target()}, {});
     ASSERT_TRUE(restored) << restored.error().message;
     EXPECT_TRUE(std::filesystem::exists(target() + "/index/lucene/node/v1..v2/segments_1"));
     EXPECT_TRUE(std::filesystem::exists(target() + "/" + long_name));
     EXPECT_TRUE(std::filesystem::exists(target() + "/" + chinese));
 }
 
-TEST_F(RestoreTest, HandsOnNoMoreThanTheIndexPromises) {
-    auto artifact = back_up("run-1");
-    artifact.head.encoding = "zstd";
-    std::filesystem::create_directories(repository() + "/" + artifact.keys.data);
-    std::ofstream file(repository() + "/" + artifact.keys.data + "/bomb.zst", std::ios::binary);
-    archive::ZstdCompressor compressor;
-    const archive::ByteSink into_file = [&](std::span<const std::byte> bytes) -> base::Result<void> {
-        file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-        return {};
-    };
-    const std::vector<std::byte> zeros(1 << 20);
-    for (int i = 0; i < 64; ++i) ASSERT_TRUE(compressor.write(zeros, into_file));
-    ASSERT_TRUE(compressor.finish(into_file));
-    file.close();
-    std::size_t received = 0;
-    const archive::IndexFile bomb{
-        .path = "bomb", .key = "bomb.zst", .stored = {.bytes = 1000, .stored_bytes = 1 << 20}};
-    const auto read = read_file(*storage_, artifact, bomb, [&](std::span<const std::byte> bytes) -> base::Result<void> {
-        received += bytes.size();
-        return {};
-    });
-    EXPECT_EQ(read.error().reason, Reason::kArtifactDamaged);
-    EXPECT_NE(read.error().message.find("longer than 1000 bytes"), std::string::npos) << read.error().message;
-    EXPECT_LE(received, 1000U);
-}
-
 TEST_F(RestoreTest, TellsABadPathOfTheIndexAsDamageOfTheArtifact) {
-    for (const std::string path : {"../escaped", "RESTORE-INCOMPLETE", "neostore/below", "x\ny"}) {
+    for (const std::string path :
+         {"../escaped", "RESTORE-INCOMPLETE", "neostore/below", "x\ny", "neostore.transaction.db.0"}) {
         // As somebody writes it who can change index and head alike.
         auto artifact = back_up("run-1");
-        archive::Sha256 plain;
-        archive::Sha256 stored;
-        std::string compressed;
-        const archive::ByteSink sink = [&](std::span<const std::byte> bytes) -> base::Result<void> {
-            stored.update(bytes);
-            compressed.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-            return {};
-        };
-        archive::ZstdCompressor compressor;
-        archive::Stored& index = artifact.head.index;
-        index.bytes = 0;
-        for (const archive::IndexLine& line :
-             {archive::IndexLine(archive::IndexHeader{}),
-              archive::IndexLine(archive::IndexFile{.path = path, .key = "files/neostore"}),
-              archive::IndexLine(archive::IndexEnd{.files = 1, .transactions = 0})}) {
-            const auto text = archive::to_line(line);
-            const auto bytes = std::as_bytes(std::span(text));
-            plain.update(bytes);
-            index.bytes += static_cast<std::int64_t>(bytes.size());
-            ASSERT_TRUE(compressor.write(bytes, sink));
+        artifact.head.name.run.uid = "forged";
+        {
+            const auto writer = blocks::ArtifactWriter::create(*store_, layout_.blocks(artifact.head.name),
+                                                               {.block_bytes = kSmallBuffers.block}, {})
+                                    .value();
+            const auto stream = writer->open_stream().value();
+            ASSERT_TRUE(stream->open(path) && stream->done() && stream->open("neostore") && stream->done());
+            const auto totals = writer->finish().value();
+            artifact.head.counts = totals.counts;
+            artifact.head.index = totals.index;
         }
-        ASSERT_TRUE(compressor.finish(sink));
-        index.stored_bytes = static_cast<std::int64_t>(compressed.size());
-        index.digest = plain.finish();
-        index.stored_digest = stored.finish();
-        std::ofstream(repository() + "/" + artifact.keys.data + "/index.json.zst", std::ios::binary) << compressed;
         std::filesystem::remove_all(target());
-        const auto restored = restore(*storage_, artifact, {.directory = target()});
-        ASSERT_FALSE(restored);
+        const auto restored = restore(*store_, artifact, {.directory = target()}, {});
+        ASSERT_FALSE(restored) << path;
         EXPECT_EQ(restored.error().reason, Reason::kArtifactDamaged) << path << ": " << restored.error().message;
         EXPECT_EQ(restored.error().message.find('\n'), std::string::npos);
+        EXPECT_EQ(verify(*store_, artifact, {}).error().reason, Reason::kArtifactDamaged) << path;
+        std::filesystem::remove_all(repository() + "/" + layout_.artifact(artifact.head.name));
     }
 }
 
-TEST_F(RestoreTest, ALookUpSaysThatAChainCouldNotBeListedAndABackupGoesOn) {
+TEST_F(RestoreTest, ANameOfALaterRunnerIsNeverPassedOver) {
     const auto old = back_up("run-1");
-    (void)back_up("run-2");
-    harm(old, Harm::kNotListed);
+    std::ofstream(repository() + "/" + layout_.heads() + "later") << "what nobody knows yet";
+    const auto chosen = choose();
+    ASSERT_FALSE(chosen) << "it may be the newest backup";
+    EXPECT_EQ(chosen.error().reason, Reason::kArtifactNotSupported);
+    EXPECT_NE(chosen.error().message.find(layout_.heads() + "later"), std::string::npos) << chosen.error().message;
+    EXPECT_TRUE(choose(old.head.name.chain));
+    EXPECT_EQ(run("run-2").reason, Reason::kCompleted) << "a full needs none of those before";
+}
+
+TEST_F(RestoreTest, ADatabaseThatCannotBeListedStopsLookUpsAndBackups) {
+    (void)back_up("run-1");
+    const auto heads = repository() + "/prod/graph.db/heads";
+    std::filesystem::rename(heads, heads + "-away");
+    std::filesystem::create_symlink("heads", heads);  // To itself.
     contract::RunSpec spec;
     spec.source = "prod";
     spec.database = "graph.db";
     spec.run = {.uid = "run-1", .attempt = 2};
-    EXPECT_EQ(look_up_run(spec, *storage_).reason, Reason::kStorageUnavailable) << "it may lie in there";
-    spec.run = {.uid = "run-2", .attempt = 2};
-    EXPECT_EQ(look_up_run(spec, *storage_).reason, Reason::kCompleted);
-    EXPECT_EQ(run("run-1").reason, Reason::kCompleted) << "at worst a second copy";
+    EXPECT_EQ(look_up_run(spec, *store_, {}).reason, Reason::kStorageUnavailable) << "it may lie in there";
+    EXPECT_EQ(run("run-2").reason, Reason::kStorageUnavailable) << "which database is meant can't be told";
+    EXPECT_EQ(choose().error().reason, Reason::kStorageUnavailable);
 }
 
 }  // namespace

@@ -2,9 +2,12 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
+#include <set>
+#include <vector>
 
-#include "backup-runner/engine/artifact_reader.hpp"
 #include "backup-runner/engine/backup.hpp"
 #include "backup-runner/engine/catalogue.hpp"
 #include "tests/backup-runner/engine/sound_artifacts.hpp"
@@ -25,7 +28,7 @@ protected:
     SourcesTest() {
         char pattern[] = "/tmp/n4b-sources-test-XXXXXX";
         root_ = ::mkdtemp(pattern);
-        storage_ = std::move(*storage::create_volume(root_ + "/repository"));
+        store_ = store_in(root_ + "/repository");
         core_.role = FakeCatchupServer::Role::kCore;
         network_.servers = {{"core", &core_}, {"replica0", &first_}, {"replica1", &second_}};
         spec_.run = {.uid = "run-1", .attempt = 1};
@@ -33,6 +36,7 @@ protected:
         spec_.database = "graph.db";
         spec_.endpoints = {{.host = "core"}, {.host = "replica0", .member = "pod-0"}, {.host = "replica1"}};
         spec_.storage_path = root_ + "/repository";
+        spec_.initialize = true;
         spec_.timeouts.connect = std::chrono::milliseconds(200);
     }
     ~SourcesTest() override { std::filesystem::remove_all(root_); }
@@ -43,31 +47,40 @@ protected:
         std::uint32_t random = 0x1000 * ++runs_;
         return engine::back_up(spec_,
                                {.dialer = network_,
-                                .storage = *storage_,
+                                .store = *store_,
                                 .clock = clock,
                                 .random = [random]() mutable { return ++random; },
                                 .progress = progress,
-                                .buffers = {.receive = 4096, .write = 4096},
+                                .buffers = kSmallBuffers,
                                 .version = "test"},
                                {});
     }
-    /// Objects of artifacts that have no head.
+    /// Objects of chains that have no head.
     std::size_t leftovers() {
-        std::size_t count = 0;
-        for (const auto& entry : std::filesystem::recursive_directory_iterator(root_)) {
-            const bool data = entry.is_regular_file() && entry.path().string().find("/data/") != std::string::npos;
-            if (!data) continue;
-            auto chain = entry.path();
-            while (chain.filename() != "data") chain = chain.parent_path();
-            const auto heads = chain.parent_path() / "heads";
-            if (!std::filesystem::exists(heads) || std::filesystem::is_empty(heads)) ++count;
-        }
-        return count;
+        std::set<std::string> with_head;
+        std::vector<std::string> chains;
+        EXPECT_TRUE(store_->list(
+            "", "",
+            [&](std::span<const object_store::ObjectInfo> page) {
+                for (const auto& object : page) {
+                    const std::filesystem::path key(object.key);
+                    const auto directory =
+                        *std::next(key.begin(), std::min<std::ptrdiff_t>(2, std::distance(key.begin(), key.end()) - 1));
+                    if (directory == "heads") {
+                        with_head.insert(format::parse_head_name(key.filename().string()).value().artifact.chain);
+                    }
+                    if (directory == "chains") chains.push_back(std::next(key.begin(), 3)->string());
+                }
+                return true;
+            },
+            {}));
+        return static_cast<std::size_t>(
+            std::count_if(chains.begin(), chains.end(), [&](const auto& chain) { return !with_head.contains(chain); }));
     }
-    std::size_t sound_artifacts() { return count_sound_artifacts(*storage_); }
+    std::size_t sound_artifacts() { return count_sound_artifacts(*store_); }
 
     std::string root_;
-    std::unique_ptr<storage::Storage> storage_;
+    std::unique_ptr<object_store::ObjectStore> store_;
     FakeCatchupServer core_, first_, second_;
     testing::FakeNetwork network_;
     contract::RunSpec spec_;

@@ -3,11 +3,12 @@
 #include <fstream>
 #include <iterator>
 
-#include "backup-runner/engine/artifact_reader.hpp"
 #include "backup-runner/engine/backup.hpp"
 #include "backup-runner/engine/probe.hpp"
 #include "backup-runner/engine/restore.hpp"
+#include "backup-runner/engine/restore_choice.hpp"
 #include "backup-runner/net/tls.hpp"
+#include "tests/backup-runner/engine/sound_artifacts.hpp"
 #include "tests/support/fake_catchup_server.hpp"
 #include "tests/support/tls_directory.hpp"
 #include "tests/support/tls_peer.hpp"
@@ -38,19 +39,20 @@ protected:
         spec.endpoints = {{.host = "127.0.0.1", .port = peer.address().port}};
         spec.tls = contract::TlsSpec{.directory = directory.path(), .server_name = "neo4j"};
         spec.connections = 3;
-        spec.storage_path = repository_.path();
-        storage_ = std::move(*storage::create_volume(repository_.path()));
+        spec.storage_path = repository_.path() + "/repository";
+        spec.initialize = true;
+        store_ = store_in(repository_.path() + "/repository");
         const auto dialer = net::tls_dialer({.directory = directory.path(), .server_name = "neo4j"});
         EXPECT_TRUE(dialer) << dialer.error().message;
         ProgressCounters progress;
         const base::RealClock clock;
         std::uint32_t random = 0x1000 * static_cast<std::uint32_t>(runs_);
         const BackupEnvironment environment{.dialer = **dialer,
-                                            .storage = *storage_,
+                                            .store = *store_,
                                             .clock = clock,
                                             .random = [random]() mutable { return ++random; },
                                             .progress = progress,
-                                            .buffers = {.receive = 64 * 1024, .write = 4096},
+                                            .buffers = kSmallBuffers,
                                             .version = "test"};
         return engine::back_up(spec, environment, {});
     }
@@ -74,7 +76,7 @@ protected:
     Identity member_{{.name = "neo4j"}, &root_};
     FakeCatchupServer server_;
     TlsDirectory repository_;
-    std::unique_ptr<storage::Storage> storage_;
+    std::unique_ptr<object_store::ObjectStore> store_;
     int runs_ = 0;
 };
 
@@ -93,10 +95,11 @@ TEST_F(TlsBackupTest, CopiesOverSeveralConnectionsAndTellsHowTheyWereProtected) 
         EXPECT_TRUE(report.tls->certificate_expires && report.tls->server_certificate_expires);
         EXPECT_EQ(peer.sessions(), 2 * peer.connections());
 
-        const auto artifact = choose_artifact(*storage_, "prod", "graph.db", report.artifact->chain);
+        const auto artifact =
+            choose_artifact(*store_, format::Layout::create("prod", "graph.db").value(), report.artifact->chain, {});
         ASSERT_TRUE(artifact);
         const auto target = repository_.path() + "/restored-" + std::to_string(version);
-        ASSERT_TRUE(restore(*storage_, *artifact, {.directory = target}));
+        ASSERT_TRUE(restore(*store_, *artifact, {.directory = target}, {}));
         std::ifstream file(target + "/neostore.propertystore.db.strings", std::ios::binary);
         EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), std::string(3'000'000, '\x09'));
     }

@@ -95,7 +95,19 @@ TEST_F(VolumeStoreTest, ADirectoryOrALinkIsNoObject) {
     EXPECT_EQ(store_->stat("link", {}).error().code, ErrorCode::kNotFound);
     EXPECT_FALSE(store_->get("a", 0, room, {}));
     EXPECT_FALSE(store_->get("link", 0, room, {}));
-    EXPECT_THAT(keys(), ElementsAre("a/k"));
+}
+
+TEST_F(VolumeStoreTest, ALinkHidesNothingWithoutAWord) {
+    ASSERT_TRUE(put("a/k"));
+    std::filesystem::create_symlink(root_ + "/a/k", root_ + "/link");
+    std::filesystem::create_directory_symlink(root_ + "/a", root_ + "/linked");
+    EXPECT_THAT(keys(), ElementsAre("a/k", "link", "linked")) << "who reads one is told that it can't be read";
+    const auto take = [](std::span<const ObjectInfo>) { return true; };
+    EXPECT_TRUE(store_->list("a/", "", take, {}));
+    const auto behind = store_->list("linked/", "", take, {});
+    ASSERT_FALSE(behind);
+    EXPECT_EQ(behind.error().reason, Reason::kStorageUnavailable);
+    EXPECT_THAT(behind.error().message, ::testing::HasSubstr(root_ + "/linked"));
 }
 
 TEST_F(VolumeStoreTest, TellsItsSpace) {

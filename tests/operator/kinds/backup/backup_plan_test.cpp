@@ -99,6 +99,12 @@ TEST(BackupPreparation, TellsTheRunnerWhatToCopyFromWhereToWhere) {
     EXPECT_EQ(w.prepared().spec.storage_path, "/backup");
 }
 
+TEST(BackupPreparation, LetsABackupInitializeAnEmptyStorageAndALookUpNothing) {
+    const World w;
+    EXPECT_TRUE(w.prepared().spec.initialize);
+    EXPECT_FALSE(w.prepared(true).spec.initialize) << "there is nothing to find in an empty place";
+}
+
 TEST(BackupPreparation, GivesALookUpNeitherEndpointsNorCredentials) {
     World w;
     w.source.spec.tls = source::Tls{.secret = "certificates"};

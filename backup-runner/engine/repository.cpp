@@ -1,0 +1,87 @@
+#include "backup-runner/engine/repository.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace n4b::engine {
+namespace {
+
+using base::ErrorCode;
+using base::Reason;
+using base::Result;
+using object_store::Call;
+using object_store::Creation;
+using object_store::ObjectStore;
+
+std::span<const std::byte> bytes_of(std::string_view text) {
+    return std::as_bytes(std::span(text));
+}
+
+/// Nothing: there is no such object.
+Result<std::optional<std::string>> read_if_there(ObjectStore& store, const std::string& key, const Call& call) {
+    auto text = read_small(store, key, format::kMaxSmallFileBytes, call);
+    if (text) return std::optional(std::move(*text));
+    if (text.error().code == ErrorCode::kNotFound) return std::nullopt;
+    return base::fail(text.error());
+}
+
+Result<format::FoundRepository> find_repository(ObjectStore& store, const Call& call) {
+    format::FoundRepository found;
+    N4B_TRY(found.file, read_if_there(store, std::string(format::kRepositoryKey), call));
+    if (found.file) return found;
+    found.empty = true;
+    N4B_TRY_VOID(store.list(
+        "", "",
+        [&](std::span<const object_store::ObjectInfo>) {
+            found.empty = false;
+            return false;
+        },
+        call));
+    // Somebody else may have made it in between.
+    if (!found.empty) {
+        N4B_TRY(found.file, read_if_there(store, std::string(format::kRepositoryKey), call));
+    }
+    return found;
+}
+
+}  // namespace
+
+Result<std::string> read_small(ObjectStore& store, const std::string& key, std::size_t most, const Call& call) {
+    std::vector<std::byte> buffer(most + 1);
+    N4B_TRY(const auto n, store.get(key, 0, buffer, call));
+    if (n > most) {
+        return base::fail(ErrorCode::kDataLoss, Reason::kArtifactDamaged,
+                          fmt::format("{}: longer than {} bytes", key, most));
+    }
+    return std::string(reinterpret_cast<const char*>(buffer.data()), n);
+}
+
+Result<format::RepositoryFile> open_repository(ObjectStore& store, const format::RepositoryWish& wish,
+                                               const Call& call) {
+    N4B_TRY(const auto found, find_repository(store, call));
+    N4B_TRY(auto decision, format::decide_repository(found, wish));
+    if (!decision.create) return std::move(decision.file);
+    const std::string key(format::kRepositoryKey);
+    N4B_TRY_VOID(store.create(key, bytes_of(format::print_repository(decision.file)), call));
+    // What counts is what everybody else will read: another's file, where two made one at once.
+    N4B_TRY(const auto text, read_small(store, key, format::kMaxSmallFileBytes, call));
+    N4B_TRY(auto made, format::decide_repository({.file = text}, wish));
+    return std::move(made.file);
+}
+
+Result<void> claim_source(ObjectStore& store, const format::Layout& layout, const format::Owner& owner,
+                          const Call& call) {
+    N4B_TRY(auto found, read_if_there(store, layout.owner(), call));
+    N4B_TRY(const auto decision, format::decide_owner(found, owner, format::Takeover::kRefuse));
+    if (decision != format::OwnerDecision::kCreate) return {};
+    N4B_TRY(const auto creation, store.create(layout.owner(), bytes_of(format::print_owner(owner)), call));
+    if (creation == Creation::kCreated) return {};
+    // Two claimed it at once.
+    N4B_TRY(found, read_if_there(store, layout.owner(), call));
+    return format::decide_owner(found, owner, format::Takeover::kRefuse).map([](auto) {});
+}
+
+}  // namespace n4b::engine

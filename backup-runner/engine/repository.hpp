@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "backup-runner/format/names.hpp"
+#include "backup-runner/format/repository.hpp"
+#include "backup-runner/object_store/object_store.hpp"
+#include "common/base/result.hpp"
+
+namespace n4b::engine {
+
+/// A small object, whole. NotFound (ArtifactNotFound). DataLoss (ArtifactDamaged): longer than `most` bytes.
+base::Result<std::string> read_small(object_store::ObjectStore& store, const std::string& key, std::size_t most,
+                                     const object_store::Call& call);
+
+/// Looks for the repository file and decides what to do about it (format::decide_repository, with its errors); where it
+/// has to be made, makes it. Two who make it at once end up with the same one.
+base::Result<format::RepositoryFile> open_repository(object_store::ObjectStore& store,
+                                                     const format::RepositoryWish& wish,
+                                                     const object_store::Call& call);
+
+/// Puts down whose a source's name is, or checks it. FailedPrecondition (SourceNameTaken): somebody else's; also
+/// parse_owner's errors.
+base::Result<void> claim_source(object_store::ObjectStore& store, const format::Layout& layout,
+                                const format::Owner& owner, const object_store::Call& call);
+
+}  // namespace n4b::engine

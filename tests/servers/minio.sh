@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Sourced by the server tests that need object storage: MinIO on loopback. The caller sets STATE, a directory of its own, and pids,
+# to which the servers that are started are added; it has sourced steps.sh. Sets servers, where the programs are.
+: "${STATE:?}"
+# shellcheck disable=SC2034 # the sourcing tests read it
+servers=$("$(dirname "${BASH_SOURCE[0]}")/s3_servers/fetch.sh")
+# Proxies and tokens of the caller's environment must not reach the tests, which set their own.
+unset HTTPS_PROXY https_proxy HTTP_PROXY http_proxy NO_PROXY no_proxy AWS_SESSION_TOKEN
+key_id=conformance-key
+secret=conformance-secret
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+# minio NAME [CERTIFICATES]: starts one; its port is in $port
+minio() {
+    local directory=$STATE/$1 certificates=${2:-$STATE/no-certificates}
+    mkdir -p "$directory" "$certificates"
+    port=$(free_port)
+    MINIO_ROOT_USER=$key_id MINIO_ROOT_PASSWORD=$secret MINIO_BROWSER=off MINIO_DOMAIN=localhost "$servers/minio" server --quiet \
+        --address "127.0.0.1:$port" --certs-dir "$certificates" "$directory/data" > "$directory/log" 2>&1 &
+    pids+=($!)
+}
+# wait_for URL CURL_OPTION...: until the server answers
+wait_for() {
+    local url=$1
+    shift
+    for _ in $(seq 150); do
+        [ "$(curl -s -o /dev/null -w '%{http_code}' "$@" "$url")" = 000 ] || return 0
+        sleep 0.2
+    done
+    cat "$STATE"/*/log >&2
+    die "$url does not answer"
+}
+# s3_request METHOD URL CURL_OPTION...
+s3_request() {
+    local method=$1 url=$2
+    shift 2
+    curl -sf -o /dev/null --aws-sigv4 aws:amz:us-east-1:s3 --user "$key_id:$secret" -X "$method" "$@" "$url"
+}
