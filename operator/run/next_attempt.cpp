@@ -19,6 +19,7 @@ constexpr auto kMaxRetryWait = std::chrono::hours(6);
 constexpr double kRetryJitter = 0.2;
 // A drained node takes a look-up's pod as it takes any other; three in a row are hardly lost to bad luck.
 constexpr std::ptrdiff_t kMaxLookUps = 3;
+
 /// Whether an attempt that ended so may have finished its artifact without being able to say so.
 bool may_have_finished(std::string_view name) {
     const auto reason = base::parse_reason(name);
@@ -37,7 +38,26 @@ bool may_have_finished(std::string_view name) {
         case Reason::kStorageFull:
         case Reason::kStorageReadOnly:
         case Reason::kStoragePermission:
+        // Object storage may have made the head although its answer was lost: this is how the next try, or the look
+        // at the chain after it, ended.
+        case Reason::kStorageUnreachable:
+        case Reason::kStorageNameNotResolved:
+        case Reason::kStorageProxyFailed:
+        case Reason::kStorageThrottled:
+        case Reason::kStorageReplyInvalid:
+        // These change half-way through a run: a certificate, key or policy is replaced, a token is over, a clock set.
+        case Reason::kStorageCertificateInvalid:
+        case Reason::kStorageAccessDenied:
+        case Reason::kStorageCredentialsInvalid:
+        case Reason::kStorageCredentialsRejected:
+        case Reason::kStorageSignatureMismatch:
+        case Reason::kStorageClockSkewed:
             return true;
+        // A bucket that is gone took its heads with it, and what a storage can't do or where it lies was told at the
+        // first request, long before a head.
+        case Reason::kBucketNotFound:
+        case Reason::kStorageRegionWrong:
+        case Reason::kStorageOperationUnsupported:
         default:
             return false;
     }

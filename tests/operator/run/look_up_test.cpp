@@ -27,6 +27,36 @@ TEST(LookUp, LooksUpOnceWhenTheLastAttemptCouldNotSpeak) {
     }
 }
 
+/// Whether the run of an attempt that ended so looks into the storage before it fails.
+bool looks_after(Reason reason) {
+    Life life;
+    life.owner.policy.retry_limit = 0;
+    life.step().ends(reason);
+    return life.step().plan.start && life.plan.start->look_up;
+}
+
+TEST(LookUp, LooksWhereObjectStorageMayHaveTheHead) {
+    for (const auto reason :
+         {Reason::kStorageUnreachable, Reason::kStorageNameNotResolved, Reason::kStorageProxyFailed,
+          Reason::kStorageThrottled, Reason::kStorageReplyInvalid, Reason::kStorageCertificateInvalid,
+          Reason::kStorageAccessDenied, Reason::kStorageCredentialsInvalid, Reason::kStorageCredentialsRejected,
+          Reason::kStorageSignatureMismatch, Reason::kStorageClockSkewed}) {
+        EXPECT_TRUE(looks_after(reason)) << to_string(reason);
+    }
+    for (const auto reason :
+         {Reason::kBucketNotFound, Reason::kStorageRegionWrong, Reason::kStorageOperationUnsupported}) {
+        EXPECT_FALSE(looks_after(reason)) << to_string(reason);
+    }
+}
+
+TEST(LookUp, ALookUpThatIsDeniedAsTheCopyWasEndsTheRun) {
+    Life life;
+    life.owner.policy.retry_limit = 0;
+    life.step().ends(Reason::kStorageCredentialsRejected).step();
+    EXPECT_EQ(life.ends(Reason::kStorageCredentialsRejected).verdict(), "False/StorageCredentialsRejected");
+    EXPECT_THAT(life.message(), testing::HasSubstr("whether it finished an artifact is unknown"));
+}
+
 TEST(LookUp, LooksAgainWhenALookUpCouldNotButNotForEver) {
     for (const auto reason :
          {Reason::kEvicted, Reason::kPodLost, Reason::kStorageUnavailable, Reason::kUnschedulable}) {
