@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/contract/exit_code.hpp"
+#include "operator/run/mounts.hpp"
 
 namespace n4b::run {
 namespace {
@@ -113,13 +114,11 @@ AttemptState waiting(const AttemptInputs& in) {
                 .message = in.pod->runner->reason + ": " + in.pod->runner->message};
     }
     if (const auto* event = last_event(in, {"FailedMount", "FailedAttachVolume", "FailedMapVolume"})) {
-        // The volumes that kinds/source/source_tls.cpp adds hold credentials; any other mount fails because of the
-        // claim.
-        const bool credentials = event->message.find("volume \"source-tls\"") != std::string::npos ||
-                                 event->message.find("volume \"trust-") != std::string::npos;
-        return {.phase = Phase::kStarting,
-                .reason = credentials ? Reason::kCredentialsNotFound : Reason::kVolumeNotMountable,
-                .message = event->message};
+        // Any other mount fails because of the claim.
+        return {
+            .phase = Phase::kStarting,
+            .reason = is_about_credentials(event->message) ? Reason::kCredentialsNotFound : Reason::kVolumeNotMountable,
+            .message = event->message};
     }
     return state;
 }

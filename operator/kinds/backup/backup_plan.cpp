@@ -6,6 +6,7 @@
 #include "operator/kinds/backup/source_trust.hpp"
 #include "operator/kinds/source/tls_mounts.hpp"
 #include "operator/run/locks.hpp"
+#include "operator/run/mounts.hpp"
 
 namespace n4b::backup {
 namespace {
@@ -56,14 +57,6 @@ std::string memory_limit_of(const run::Preparation& prepared) {
 
 std::string database_of(const Backup& backup, const source::Source& source) {
     return backup.spec.database.empty() ? source.spec.database : backup.spec.database;
-}
-
-run::Mount claim_mount(const storage::Storage& storage) {
-    return {
-        .name = "backups",
-        .path = kMount,
-        .volume = fmt::format(R"({{"name":"backups","persistentVolumeClaim":{{"claimName":"{}"}}}})", storage.claim),
-        .access = run::Mount::Access::kWrite};
 }
 
 std::string success_text(const contract::RunReport& report) {
@@ -138,7 +131,7 @@ run::Preparation prepare(const Backup& backup, const References& refs, const run
                      .database = database,
                      .storage_path = storage.path.empty() ? kMount : std::string(kMount) + "/" + storage.path,
                      .timeouts = backup.spec.timeouts};
-    prepared.mounts = {claim_mount(storage)};
+    prepared.mounts = {run::claim_mount("backups", kMount, storage.claim)};
     if (!start.look_up) {
         // Nobody else makes the storage of a claim a repository, and only an empty place becomes one.
         prepared.spec.initialize = true;

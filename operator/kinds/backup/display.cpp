@@ -1,36 +1,17 @@
 #include "operator/kinds/backup/display.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <array>
+#include "operator/api/for_people.hpp"
 
 namespace n4b::backup {
-
-std::string bytes_for_people(std::int64_t bytes) {
-    constexpr std::array kUnits{"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
-    auto value = static_cast<double>(bytes);
-    std::size_t unit = 0;
-    // 1023.95 would be printed as 1024.0.
-    for (; value >= 1023.95 && unit + 1 < kUnits.size(); ++unit) value /= 1024;
-    return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, kUnits.at(unit));
-}
-
-std::string span_for_people(std::chrono::milliseconds span) {
-    const auto seconds = std::max(std::chrono::round<std::chrono::seconds>(span).count(), std::int64_t{0});
-    if (seconds < 60) return fmt::format("{}s", seconds);
-    if (seconds < 3600) return fmt::format("{}m{}s", seconds / 60, seconds % 60);
-    return fmt::format("{}h{}m", seconds / 3600, seconds % 3600 / 60);
-}
 
 Display display_of(const BackupStatus& status) {
     Display display;
     if (status.artifact) {
-        display.size = bytes_for_people(status.artifact->bytes);
-        display.stored = bytes_for_people(status.artifact->stored_bytes);
+        display.size = api::bytes_for_people(status.artifact->bytes);
+        display.stored = api::bytes_for_people(status.artifact->stored_bytes);
     }
     if (status.run.started && status.run.completed) {
-        display.took = span_for_people(*status.run.completed - *status.run.started);
+        display.took = api::span_for_people(*status.run.completed - *status.run.started);
     }
     if (status.source) {
         display.from = status.source->member.empty() ? status.source->address : status.source->member;

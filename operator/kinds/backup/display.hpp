@@ -1,7 +1,5 @@
 #pragma once
 
-#include <chrono>
-#include <cstdint>
 #include <string>
 
 #include "operator/kinds/backup/backup.hpp"
@@ -16,10 +14,5 @@ struct Display {
     std::string from{};    ///< "replica-0"
 };
 Display display_of(const BackupStatus& status);
-
-/// "0 B", "1.0 KiB", "1.1 GiB": three digits at most before the unit.
-std::string bytes_for_people(std::int64_t bytes);
-/// "0s", "32s", "5m12s", "3h20m".
-std::string span_for_people(std::chrono::milliseconds span);
 
 }  // namespace n4b::backup

@@ -16,18 +16,11 @@ using base::Result;
 
 constexpr std::int64_t kBackupPort = 6362;  // Neo4j's default of dbms.backup.address.
 
-KeyRef read_key_ref(JsonObject& ref, KeyRef::Kind kind) {
-    return {.kind = kind, .name = ref.required<std::string>("name"), .key = ref.required<std::string>("key")};
-}
-
 Tls read_tls(JsonObject& object) {
     Tls tls;
     object.object("secretRef", [&](JsonObject& ref) { tls.secret = ref.required<std::string>("name"); });
     object.each("trust", [&](JsonObject& element) {
-        element.object("secretRef",
-                       [&](JsonObject& ref) { tls.trust.push_back(read_key_ref(ref, KeyRef::Kind::kSecret)); });
-        element.object("configMapRef",
-                       [&](JsonObject& ref) { tls.trust.push_back(read_key_ref(ref, KeyRef::Kind::kConfigMap)); });
+        if (auto ref = api::read_key_ref(element)) tls.trust.push_back(std::move(*ref));
     });
     const auto verification = object.value_or<std::string>("verification", "Full");
     if (const auto parsed = contract::parse_tls_verification(verification)) {

@@ -10,6 +10,7 @@
 #include "common/base/result.hpp"
 #include "common/contract/run_report.hpp"
 #include "common/contract/run_spec.hpp"
+#include "operator/api/key_ref.hpp"
 #include "operator/api/meta.hpp"
 #include "operator/api/pod_profile.hpp"
 #include "operator/run/run_status.hpp"
@@ -22,18 +23,10 @@ struct ServicePort {
     bool operator==(const ServicePort&) const = default;
 };
 
-/// A key of a Secret or ConfigMap of the source's namespace.
-struct KeyRef {
-    enum class Kind { kSecret, kConfigMap } kind = Kind::kSecret;
-    std::string name{};
-    std::string key{};
-    bool operator==(const KeyRef&) const = default;
-};
-
 /// How to speak to a source that is guarded by an SSL policy. The operator reads none of what is named here.
 struct Tls {
     std::string secret{};  ///< Empty: no client certificate.
-    std::vector<KeyRef> trust{};
+    std::vector<api::KeyRef> trust{};
     contract::TlsVerification verification = contract::TlsVerification::kFull;
     std::string server_name{};  ///< Empty: what was dialled.
     bool operator==(const Tls&) const = default;

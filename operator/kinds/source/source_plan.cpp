@@ -7,6 +7,7 @@
 
 #include "operator/api/names.hpp"
 #include "operator/kinds/source/tls_mounts.hpp"
+#include "operator/run/condition_writer.hpp"
 #include "operator/run/locks.hpp"
 
 namespace n4b::source {
@@ -15,6 +16,7 @@ namespace {
 using base::Reason;
 using contract::MemberReport;
 using contract::MemberRole;
+using run::Finding;
 using std::chrono::milliseconds;
 using Outcome = run::Verdict::Outcome;
 
@@ -22,12 +24,6 @@ using Outcome = run::Verdict::Outcome;
 constexpr auto kAttempt = std::chrono::minutes(5);
 constexpr auto kRun = std::chrono::minutes(20);
 constexpr milliseconds kProbeAfterFailure = std::chrono::minutes(10);
-
-struct Finding {
-    std::string status{};
-    Reason reason = Reason::kReady;
-    std::string message{};
-};
 
 bool answered(const MemberReport& member) {
     return member.reason == Reason::kCompleted;
@@ -87,27 +83,7 @@ Finding guarded(const SourceSpec& spec, const std::vector<const MemberReport*>& 
     return {"True", Reason::kClientCertificateDemanded, "every member that answers demands a client certificate"};
 }
 
-/// Writes conditions, and an event for each that turns bad.
-class Conditions {
-public:
-    Conditions(SourceStatus& status, run::RunStep* step, run::Stamp stamp)
-        : status_(status), step_(step), stamp_(stamp) {}
-    void set(const char* type, const Finding& finding) {
-        const auto* before = api::find_condition(status_.conditions, type);
-        const bool turned = before == nullptr || before->status != finding.status;
-        run::set_condition(status_.conditions, stamp_, type, finding.status, finding.reason, finding.message);
-        if (step_ == nullptr || !turned || finding.status != "False") return;
-        step_->events.push_back(
-            {.warning = true, .reason = std::string(to_string(finding.reason)), .note = finding.message});
-    }
-
-private:
-    SourceStatus& status_;
-    run::RunStep* step_;
-    run::Stamp stamp_;
-};
-
-void tell_members(const Source& source, SourceStatus& status, Conditions& conditions) {
+void tell_members(const Source& source, SourceStatus& status, run::ConditionWriter& conditions) {
     const auto members = answering(status);
     Source seen = source;
     seen.status = status;
@@ -124,7 +100,7 @@ void tell_members(const Source& source, SourceStatus& status, Conditions& condit
     conditions.set("Ready", judge(seen, members));
 }
 
-void tell_failure(const run::Verdict& verdict, Conditions& conditions) {
+void tell_failure(const run::Verdict& verdict, run::ConditionWriter& conditions) {
     const Finding finding{"False", verdict.reason, verdict.message};
     conditions.set("Reachable", finding);
     conditions.set("Ready", finding);
@@ -193,7 +169,7 @@ run::Preparation prepare(const Source& source, std::vector<contract::Endpoint> e
 SourceStatus status_after(const Source& source, run::RunStep& step, base::SystemTime now) {
     SourceStatus status = source.status;
     const run::Stamp stamp{.now = now, .generation = source.meta.generation};
-    Conditions conditions(status, &step, stamp);
+    run::ConditionWriter conditions(status.conditions, &step, stamp);
     status.run = step.status;
     status.observed_generation = source.meta.generation;
     const auto& verdict = step.verdict;
@@ -237,7 +213,7 @@ SourceStatus status_after(const Source& source, const contract::RunReport& repor
     }
     status.last_probe = now;
     status.last_success = now;
-    Conditions conditions(status, nullptr, {.now = now, .generation = source.meta.generation});
+    run::ConditionWriter conditions(status.conditions, nullptr, {.now = now, .generation = source.meta.generation});
     tell_members(source, status, conditions);
     status.display = display_of(source.spec, status);
     return status;

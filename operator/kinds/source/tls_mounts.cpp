@@ -1,40 +1,20 @@
 #include "operator/kinds/source/tls_mounts.hpp"
 
-#include "common/base/json_object.hpp"
+#include <fmt/format.h>
+
+#include "operator/run/mounts.hpp"
 
 namespace n4b::source {
-namespace {
-
-using base::Json;
-
-/// Readable by the runner's group (fsGroup) and by nobody else.
-constexpr int kSecretMode = 0440;
-constexpr char kSource[] = "source-tls";
-
-run::Mount mount(const std::string& name, const std::string& path, Json volume) {
-    volume["name"] = name;
-    return {.name = name, .path = path, .volume = volume.dump()};
-}
-
-Json trusted_key(const KeyRef& ref) {
-    const Json items = Json::array({{{"key", ref.key}, {"path", "ca.crt"}}});
-    if (ref.kind == KeyRef::Kind::kConfigMap) return {{"configMap", {{"name", ref.name}, {"items", items}}}};
-    return {{"secret", {{"secretName", ref.name}, {"defaultMode", kSecretMode}, {"items", items}}}};
-}
-
-}  // namespace
-
 std::vector<run::Mount> tls_mounts(const Source& source) {
     std::vector<run::Mount> result;
     if (!source.spec.tls) return result;
     const auto& tls = *source.spec.tls;
     if (!tls.secret.empty()) {
-        result.push_back(
-            mount(kSource, "/tls/source", {{"secret", {{"secretName", tls.secret}, {"defaultMode", kSecretMode}}}}));
+        result.push_back(run::secret_mount(run::kSourceTlsVolume, "/tls/source", tls.secret));
     }
     for (std::size_t i = 0; i < tls.trust.size(); ++i) {
-        const auto name = fmt::format("trust-{}", i);
-        result.push_back(mount(name, "/tls/" + name, trusted_key(tls.trust[i])));
+        const auto name = fmt::format("{}{}", run::kTrustVolume, i);
+        result.push_back(run::key_mount(name, "/tls/" + name, tls.trust[i]));
     }
     return result;
 }
@@ -44,10 +24,10 @@ std::optional<contract::TlsSpec> tls_spec(const Source& source) {
     const auto& tls = *source.spec.tls;
     contract::TlsSpec spec{.verification = tls.verification, .server_name = tls.server_name};
     for (const auto& mounted : tls_mounts(source)) {
-        if (mounted.name == kSource) {
+        if (mounted.name == run::kSourceTlsVolume) {
             spec.directory = mounted.path;
         } else {
-            spec.trust.push_back(mounted.path + "/ca.crt");
+            spec.trust.push_back(mounted.path + "/" + run::kKeyFile);
         }
     }
     if (spec.server_name.empty() && source.spec.service && tls.verification == contract::TlsVerification::kFull) {
