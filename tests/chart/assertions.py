@@ -97,6 +97,11 @@ for doc in objects("namespaced"):
 check(not any(d["kind"] == "NetworkPolicy" for d in objects("default")), "default: a NetworkPolicy that nobody asked for")
 policies = [d for d in objects("all") if d["kind"] == "NetworkPolicy"]
 check([p["metadata"]["namespace"] for p in policies] == ["backups", "more-backups", "db"], "all: NetworkPolicies of other namespaces")
+def egress_ports(policy):
+    return [sorted(port["port"] for port in rule["ports"]) for rule in policy["spec"]["egress"]]
+
+
+check(egress_ports(policies[0]) == [[53, 53], [80, 6000, 6362, 65535], [8443, 9000], [7000]], f"all: runners reach {egress_ports(policies[0])}")
 guarded, unguarded = {80, 6000, 6362, 65535}, set()
 for rule in policies[-1]["spec"]["ingress"] if policies else []:
     if "from" not in rule:

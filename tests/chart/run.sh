@@ -112,6 +112,7 @@ refused "runners.namespaces must name" template --set networkPolicies.runners.en
 refused "runners.namespaces must name" template --set networkPolicies.neo4j.enabled=true
 refused "neo4j.namespaces must name" template --set networkPolicies.neo4j.enabled=true,networkPolicies.runners.namespaces[0]=a
 refused "podSelector must select" template --set networkPolicies.neo4j.enabled=true,networkPolicies.runners.namespaces[0]=a,networkPolicies.neo4j.namespaces[0]=db
+refused "/networkPolicies/runners/storagePorts/0" template --set networkPolicies.runners.storagePorts[0]=0
 refused "/networkPolicies/neo4j/ports/0" template --set networkPolicies.neo4j.ports[0]=0
 refused "incompatible with Kubernetes v1.28.9" template --kube-version 1.28.9
 template --kube-version 1.29.0 > /dev/null 2>&1 || die "1.29.0 is refused"
