@@ -89,7 +89,7 @@ enum class Reason {
     kServiceHasNoEndpoints,
     kDeadlineExceeded,     ///< The deadline of the whole run.
     kLost,                 ///< The attempt outlived its deadline and grace without any word.
-    kCredentialsNotFound,  ///< A Secret, ConfigMap or key that spec.connection.tls of a source names does not exist.
+    kCredentialsNotFound,  ///< A Secret, ConfigMap or key that a source or a storage names does not exist.
     kSkipped,              ///< Never started: its time had passed, or it was put back from a backup of the cluster.
     kSourceNotFound,       ///< No Neo4jBackupSource of that name.
     kSourceNotReady,       ///< The source exists, but its probe says that it can't be copied from.
@@ -103,11 +103,13 @@ enum class Reason {
     kRetrying,
     // How a storage stands.
     kReady,
-    kWaitingForFirstConsumer,  ///< The first backup's pod binds the claim.
     kClaimNotFound,
     kClaimNotBound,
     kClaimLost,
-    kClaimTerminating,  ///< The claim is being deleted.
+    kClaimTerminating,        ///< The claim is being deleted.
+    kExclusiveCreateHeld,     ///< The second of two that create an object of one key is refused.
+    kExclusiveCreateIgnored,  ///< It replaces the first one's object.
+    kExclusiveCreateRefused,  ///< The storage takes no conditional writes.
     // How far a source can be trusted.
     kVerified,
     kNotVerified,  ///< spec.connection.tls.verification is None.

@@ -102,11 +102,13 @@ ExitCode exit_code_of(base::Reason reason) {
         case Reason::kRunning:
         case Reason::kRetrying:
         case Reason::kReady:
-        case Reason::kWaitingForFirstConsumer:
         case Reason::kClaimNotFound:
         case Reason::kClaimNotBound:
         case Reason::kClaimLost:
         case Reason::kClaimTerminating:
+        case Reason::kExclusiveCreateHeld:
+        case Reason::kExclusiveCreateIgnored:
+        case Reason::kExclusiveCreateRefused:
             return ExitCode::kRetry;
     }
     return ExitCode::kRetry;

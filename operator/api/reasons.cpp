@@ -63,7 +63,7 @@ std::string_view advice(base::Reason reason) {
         case Reason::kStorageReadOnly:
             return "Mount the volume for writing.";
         case Reason::kStorageUnavailable:
-            return "Check the volume and the node it hangs on.";
+            return "Check the volume and the node it hangs on, or the object storage's own state.";
         case Reason::kStoragePermission:
             return "Let spec.runner.securityContext of the storage (runAsUser, fsGroup) fit the volume's owner.";
         case Reason::kStorageUnreachable:
@@ -140,7 +140,9 @@ std::string_view advice(base::Reason reason) {
         case Reason::kVolumeNotMountable:
             return "kubectl describe the claim and its volume.";
         case Reason::kCredentialsNotFound:
-            return "Create the Secret, ConfigMap or key that spec.connection.tls of the source names.";
+            return "Create the Secret, ConfigMap or key that spec.connection.tls of the source or spec.s3 of the "
+                   "storage "
+                   "names.";
         case Reason::kImageNotPullable:
             return "Check the runner image in the operator's configuration and the node's access to it.";
         case Reason::kUnschedulable:
@@ -175,7 +177,9 @@ std::string_view advice(base::Reason reason) {
         case Reason::kRunning:
         case Reason::kRetrying:
         case Reason::kReady:
-        case Reason::kWaitingForFirstConsumer:
+        case Reason::kExclusiveCreateHeld:
+        case Reason::kExclusiveCreateIgnored:
+        case Reason::kExclusiveCreateRefused:
         case Reason::kVerified:
         case Reason::kNotVerified:
         case Reason::kClearText:

@@ -10,6 +10,7 @@ namespace {
 
 constexpr char kSource[] = "source ";
 constexpr char kClaim[] = "claim ";
+constexpr char kStorage[] = "storage ";
 constexpr std::size_t kMaxWoken = 32;  // The others look again by themselves.
 
 bool overlap(const std::vector<std::string>& a, const std::vector<std::string>& b) {
@@ -18,10 +19,10 @@ bool overlap(const std::vector<std::string>& a, const std::vector<std::string>& 
 
 constexpr char kMembers[] = ", its members";
 
-/// A look at a source's members takes no slot: it is small, and when its pod can't be made, it would keep backups from
-/// theirs until it gives up.
+/// A look at a source's members or at a storage takes no slot: it is small, and when its pod can't be made, it would
+/// keep backups from theirs until it gives up.
 bool takes_slot(const std::string& lock) {
-    return !is_claim_lock(lock) && !lock.ends_with(kMembers);
+    return !is_claim_lock(lock) && !lock.ends_with(kMembers) && !lock.starts_with(kStorage);
 }
 
 template <typename Locks>
@@ -43,12 +44,17 @@ std::string members_lock(const std::string& object_namespace, const std::string&
     return fmt::format("{}{}/{}{}", kSource, object_namespace, source, kMembers);
 }
 
+std::string look_lock(const std::string& object_namespace, const std::string& storage) {
+    return fmt::format("{}{}/{}", kStorage, object_namespace, storage);
+}
+
 std::string claim_lock(const std::string& object_namespace, const std::string& claim) {
     return fmt::format("{}{}/{}", kClaim, object_namespace, claim);
 }
 
 bool is_lock_of(const std::string& object_namespace, const std::string& lock) {
     return lock.starts_with(fmt::format("{}{}/", kClaim, object_namespace)) ||
+           lock.starts_with(fmt::format("{}{}/", kStorage, object_namespace)) ||
            lock.starts_with(fmt::format("{}{}/", kSource, object_namespace));
 }
 

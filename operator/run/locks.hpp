@@ -16,6 +16,8 @@ namespace n4b::run {
 std::string source_lock(const std::string& object_namespace, const std::string& source, const std::string& database);
 /// Of the look at a source's members: two at once would only tell the same twice. It takes no slot.
 std::string members_lock(const std::string& object_namespace, const std::string& source);
+/// Of the look at a storage; like that one.
+std::string look_lock(const std::string& object_namespace, const std::string& storage);
 std::string claim_lock(const std::string& object_namespace, const std::string& claim);
 /// Whether a lock stands for a volume: its holder keeps it as long as anything in the pod lives, since the volume stays
 /// mounted; any other lock is free as soon as the runner's own container has ended.

@@ -83,7 +83,7 @@ def defaults(schema, path):
 
 def leads_somewhere(schema, json_path):
     """Whether a column's path names fields of the schema."""
-    for name, index in re.findall(r"\.([A-Za-z]+)(\[[^]]*\])?", re.sub(r"@\.\w+", "@", json_path)):
+    for name, index in re.findall(r"\.([A-Za-z0-9]+)(\[[^]]*\])?", re.sub(r"@\.\w+", "@", json_path)):
         if name == "metadata":
             return True
         schema = schema.get("properties", {}).get(name)
@@ -139,6 +139,8 @@ BREAKS = [
     (set_key("Neo4jBackupSource", "spec endpoints [] port", "default", 6362), "below the atomic spec.endpoints"),
     (set_key("Neo4jBackupSource", "spec service", "default", {}), "a default on a member of a union"),
     (set_key("Neo4jBackupStorage", "spec persistentVolumeClaim", "default", {}), "a default on a member of a union"),
+    (set_key("Neo4jBackupStorage", "spec s3", "default", {}), "a default on a member of a union"),
+    (drop_key("Neo4jBackupStorage", "spec s3 credentialsSecretRef", "x-kubernetes-map-type"), "that is not atomic"),
     (set_key("Neo4jBackup", "spec sourceRef name", "default", "x"), "below the atomic spec.sourceRef"),
     (set_key("Neo4jBackupStorage", "spec runner securityContext runAsUser", "default", 7474), "a default of the pod profile"),
     (drop_key("Neo4jBackup", "spec sourceRef", "x-kubernetes-map-type"), "that is not atomic"),

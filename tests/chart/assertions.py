@@ -74,7 +74,7 @@ for variant in variants:
 # What operator/ calls, and nothing more: a call that is added there needs its verb here and in the chart.
 called = {"neo4jbackups": "get list watch delete", "neo4jbackupsources": "get list watch", "neo4jbackupstorages": "get list watch",
           "neo4jbackups/status": "patch", "neo4jbackupsources/status": "patch", "neo4jbackupstorages/status": "patch",
-          "neo4jbackups/finalizers": "update", "neo4jbackupsources/finalizers": "update",
+          "neo4jbackups/finalizers": "update", "neo4jbackupsources/finalizers": "update", "neo4jbackupstorages/finalizers": "update",
           "jobs": "get list watch create patch delete", "pods": "list watch delete", "persistentvolumeclaims": "get",
           "events": "list create", "endpointslices": "list"}
 allowed = {}

@@ -17,9 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!json) return 0;
     if (const auto object = backup::parse_backup(*json)) (void)backup::status_json(object->status);
     if (const auto object = source::parse_source(*json)) (void)source::status_json(object->status);
-    if (const auto object = storage::parse_storage(*json)) {
-        (void)storage::status_json(object->observed_generation, object->conditions);
-    }
+    if (const auto object = storage::parse_storage(*json)) (void)storage::status_json(object->status);
     (void)api::parse_job(*json);
     (void)api::parse_pod(*json);
     (void)api::parse_event(*json);

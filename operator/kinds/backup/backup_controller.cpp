@@ -23,7 +23,7 @@ std::string path_of(const api::Meta& meta) {
 
 Result<std::optional<api::Claim>> claim_of(kube::Client& client, const storage::Storage& storage) {
     Result<api::Claim> claim = base::fail(ErrorCode::kInternal, "no object");
-    const auto path = jobs::object_path("/api/v1", storage.meta, "persistentvolumeclaims", storage.claim);
+    const auto path = jobs::object_path("/api/v1", storage.meta, "persistentvolumeclaims", storage.spec.claim);
     const auto got = client.get(path, [&](const auto& json) { claim = api::parse_claim(json); });
     if (!got && got.error().code == ErrorCode::kNotFound) return std::optional<api::Claim>{};
     if (!got) return base::fail(got.error());
@@ -109,7 +109,7 @@ Result<run::Preparation> BackupController::prepare(const Backup& backup, const r
     const auto source = parts_.sources.get(ns + "/" + backup.spec.source);
     const auto storage = parts_.storages.get(ns + "/" + backup.spec.storage);
     References refs{.source = source.get(), .storage = storage.get()};
-    if (storage) {
+    if (storage && !storage->spec.s3) {
         N4B_TRY(refs.claim, claim_of(parts_.client, *storage));
     }
     if (auto closed = closed_gate(backup, refs)) return run::Preparation{.hindrance = std::move(closed)};

@@ -5,16 +5,14 @@
 #include "operator/api/names.hpp"
 #include "operator/kinds/backup/source_trust.hpp"
 #include "operator/kinds/source/tls_mounts.hpp"
+#include "operator/kinds/storage/storage_place.hpp"
 #include "operator/run/locks.hpp"
-#include "operator/run/mounts.hpp"
 
 namespace n4b::backup {
 namespace {
 
 using base::Reason;
 using Outcome = run::Verdict::Outcome;
-
-constexpr char kMount[] = "/backup";
 
 std::string called(const std::string& address, const std::string& member) {
     return member.empty() ? address : fmt::format("{} ({})", address, member);
@@ -44,7 +42,7 @@ void tell_source(run::RunStep& step, const source::Source* source, const contrac
 }
 
 api::PodProfile profile_of(const Backup& backup, const storage::Storage& storage, const run::RunnerConfig& config) {
-    auto profile = api::merged(config.defaults, storage.runner);
+    auto profile = api::merged(config.defaults, storage.spec.runner);
     profile.resources = api::merged(profile.resources, backup.spec.resources);
     return profile;
 }
@@ -102,12 +100,14 @@ std::optional<run::Hindrance> closed_gate(const Backup& backup, const References
         return run::Hindrance{Reason::kStorageNotFound,
                               fmt::format("no Neo4jBackupStorage \"{}\" in this namespace", backup.spec.storage)};
     }
+    if (refs.storage->spec.s3) return std::nullopt;
+    const auto& claim = refs.storage->spec.claim;
     if (!refs.claim) {
         return run::Hindrance{Reason::kStorageNotReady,
-                              fmt::format("no PersistentVolumeClaim \"{}\" in this namespace", refs.storage->claim)};
+                              fmt::format("no PersistentVolumeClaim \"{}\" in this namespace", claim)};
     }
     if (refs.claim->terminating) {
-        return run::Hindrance{Reason::kStorageNotReady, fmt::format("claim {} is being deleted", refs.storage->claim)};
+        return run::Hindrance{Reason::kStorageNotReady, fmt::format("claim {} is being deleted", claim)};
     }
     return std::nullopt;
 }
@@ -129,9 +129,9 @@ run::Preparation prepare(const Backup& backup, const References& refs, const run
     prepared.spec = {.command = start.look_up ? contract::Command::kLookUp : contract::Command::kBackup,
                      .source = source.identity(),
                      .database = database,
-                     .storage_path = storage.path.empty() ? kMount : std::string(kMount) + "/" + storage.path,
                      .timeouts = backup.spec.timeouts};
-    prepared.mounts = {run::claim_mount("backups", kMount, storage.claim)};
+    storage::name_storage(storage, prepared.spec);
+    prepared.mounts = storage::mounts_of(storage);
     if (!start.look_up) {
         // Nobody else makes the storage of a claim a repository, and only an empty place becomes one.
         prepared.spec.initialize = true;
@@ -146,7 +146,7 @@ run::Preparation prepare(const Backup& backup, const References& refs, const run
     }
     const auto& ns = backup.meta.object_namespace;
     prepared.locks = first_locks(backup, &source);
-    if (refs.claim && refs.claim->exclusive()) prepared.locks.push_back(run::claim_lock(ns, storage.claim));
+    if (refs.claim && refs.claim->exclusive()) prepared.locks.push_back(run::claim_lock(ns, storage.spec.claim));
     prepared.labels = {{api::kSourceLabel, source.identity()},
                        {api::kDatabaseLabel, database},
                        {api::kStorageLabel, storage.meta.name}};

@@ -20,7 +20,7 @@ run::RunOwner owner_of(const Backup& backup);
 struct References {
     const source::Source* source = nullptr;       ///< Null: there is none.
     const storage::Storage* storage = nullptr;    ///< Null: there is none.
-    std::optional<api::Claim> claim{};            ///< Nothing: there is none.
+    std::optional<api::Claim> claim{};            ///< Nothing: there is none, or the storage is a bucket.
     std::vector<contract::Endpoint> endpoints{};  ///< Not looked at for a look-up.
 };
 

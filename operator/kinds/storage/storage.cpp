@@ -1,34 +1,126 @@
 #include "operator/kinds/storage/storage.hpp"
 
+#include "operator/api/duration.hpp"
+#include "operator/api/for_people.hpp"
 #include "operator/api/read_meta.hpp"
 
 namespace n4b::storage {
+namespace {
 
 using base::Json;
 using base::JsonObject;
+using contract::ExclusiveCreate;
+
+S3 read_s3(JsonObject& object) {
+    S3 s3{.bucket = object.required<std::string>("bucket"),
+          .prefix = object.value_or<std::string>("prefix", ""),
+          .region = object.value_or<std::string>("region", ""),
+          .endpoint = object.value_or<std::string>("endpoint", ""),
+          .path_style = object.optional<bool>("pathStyle"),
+          .allow_insecure = object.value_or("allowInsecure", false)};
+    const bool given = object.object("credentialsSecretRef",
+                                     [&](JsonObject& ref) { s3.credentials = ref.required<std::string>("name"); });
+    if (!given) object.reject("credentialsSecretRef", "missing");
+    object.object("ca", [&](JsonObject& ca) { s3.ca = api::read_key_ref(ca); });
+    return s3;
+}
+
+void read_spec(JsonObject& object, StorageSpec& spec) {
+    object.object("persistentVolumeClaim", [&](JsonObject& claim) {
+        spec.claim = claim.required<std::string>("claimName");
+        spec.path = claim.value_or<std::string>("path", "");
+    });
+    object.object("s3", [&](JsonObject& s3) { spec.s3 = read_s3(s3); });
+    if (spec.claim.empty() && !spec.s3) object.reject("persistentVolumeClaim", "missing, and so is s3");
+    api::read_duration(object, "probeInterval", spec.probe_interval);
+    spec.runner = api::read_pod_profile(object, "runner");
+}
+
+std::optional<contract::StorageReport> read_found(JsonObject& status) {
+    const auto exclusive = status.optional<std::string>("exclusiveCreate");
+    if (!exclusive) return std::nullopt;
+    contract::StorageReport found{
+        .keeps_versions = status.value_or("keepsVersions", false),
+        .clock_offset = std::chrono::milliseconds(status.value_or<std::int64_t>("clockOffsetMs", 0)),
+        .free_bytes = status.optional<std::int64_t>("freeBytes"),
+        .total_bytes = status.optional<std::int64_t>("totalBytes")};
+    for (const auto known : {ExclusiveCreate::kHeld, ExclusiveCreate::kIgnored, ExclusiveCreate::kRefused}) {
+        if (*exclusive == to_string(known)) found.exclusive_create = known;
+    }
+    return found;
+}
+
+void read_status(JsonObject& object, StorageStatus& status) {
+    status.observed_generation = object.value_or<std::int64_t>("observedGeneration", -1);
+    status.run = run::read_run_status(object);
+    status.last_probe = api::read_time(object, "lastProbeTime");
+    status.last_success = api::read_time(object, "lastSuccessTime");
+    status.found = read_found(object);
+    object.object("display", [&](JsonObject& display) {
+        status.display = {.location = display.value_or<std::string>("location", ""),
+                          .free = display.value_or<std::string>("free", "")};
+    });
+    status.conditions = api::read_conditions(object);
+}
+
+/// "bucket" or "bucket/prefix", whether or not the prefix ends in '/'.
+std::string below(std::string place, const std::string& path) {
+    if (!path.empty()) place += "/" + path;
+    if (place.ends_with('/')) place.pop_back();
+    return place;
+}
+
+Json text_or_null(const std::string& text) {
+    return text.empty() ? Json() : Json(text);
+}
+
+std::string text_of(const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace
 
 base::Result<Storage> parse_storage(const Json& json) {
     JsonObject object(json, "");
     Storage storage;
     storage.meta = api::read_meta(object);
-    object.object("spec", [&](JsonObject& spec) {
-        spec.object("persistentVolumeClaim", [&](JsonObject& claim) {
-            storage.claim = claim.required<std::string>("claimName");
-            storage.path = claim.value_or<std::string>("path", "");
-        });
-        storage.runner = api::read_pod_profile(spec, "runner");
-    });
-    object.object("status", [&](JsonObject& status) {
-        storage.observed_generation = status.value_or<std::int64_t>("observedGeneration", -1);
-        storage.conditions = api::read_conditions(status);
-    });
+    if (!object.object("spec", [&](JsonObject& spec) { read_spec(spec, storage.spec); })) {
+        object.reject("spec", "missing");
+    }
+    object.object("status", [&](JsonObject& status) { read_status(status, storage.status); });
     N4B_TRY_VOID(object.finish());
     return storage;
 }
 
-std::string status_json(std::int64_t observed_generation, const std::vector<api::Condition>& conditions) {
-    const Json json{{"observedGeneration", observed_generation}, {"conditions", api::conditions_json(conditions)}};
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+Display display_of(const StorageSpec& spec, const StorageStatus& status) {
+    Display display{.location =
+                        spec.s3 ? "s3://" + below(spec.s3->bucket, spec.s3->prefix) : below(spec.claim, spec.path)};
+    if (status.found && status.found->free_bytes) display.free = api::bytes_for_people(*status.found->free_bytes);
+    return display;
+}
+
+std::string status_json(const StorageStatus& status) {
+    const auto or_null = [](const auto& value) { return value ? Json(*value) : Json(); };
+    const auto time_or_null = [](const auto& time) { return time ? Json(base::format_rfc3339(*time)) : Json(); };
+    const auto& found = status.found;
+    Json json{
+        {"observedGeneration", status.observed_generation},
+        {"lastProbeTime", time_or_null(status.last_probe)},
+        {"lastSuccessTime", time_or_null(status.last_success)},
+        {"exclusiveCreate", found ? Json(to_string(found->exclusive_create)) : Json()},
+        {"keepsVersions", found ? Json(found->keeps_versions) : Json()},
+        {"clockOffsetMs", found ? Json(found->clock_offset.count()) : Json()},
+        {"freeBytes", found ? or_null(found->free_bytes) : Json()},
+        {"totalBytes", found ? or_null(found->total_bytes) : Json()},
+        {"display", {{"location", text_or_null(status.display.location)}, {"free", text_or_null(status.display.free)}}},
+        {"conditions", api::conditions_json(status.conditions)}};
+    run::write_run_status(json, status.run);
+    return text_of(json);
+}
+
+std::string conditions_json(const StorageStatus& status) {
+    return text_of(
+        {{"observedGeneration", status.observed_generation}, {"conditions", api::conditions_json(status.conditions)}});
 }
 
 }  // namespace n4b::storage

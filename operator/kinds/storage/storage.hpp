@@ -1,30 +1,77 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/base/result.hpp"
+#include "common/contract/run_report.hpp"
+#include "operator/api/key_ref.hpp"
 #include "operator/api/meta.hpp"
 #include "operator/api/pod_profile.hpp"
+#include "operator/run/run_status.hpp"
 
 namespace n4b::storage {
 
-/// Where backups go.
+/// A bucket that speaks S3. The operator reads none of what is named here.
+struct S3 {
+    std::string bucket{};
+    std::string prefix{};
+    std::string region{};
+    std::string endpoint{};            ///< Empty: Amazon's of the region.
+    std::optional<bool> path_style{};  ///< Nothing: as the endpoint suggests.
+    bool allow_insecure = false;
+    std::string credentials{};        ///< The Secret with the key.
+    std::optional<api::KeyRef> ca{};  ///< Nothing: the system's certificates.
+    bool operator==(const S3&) const = default;
+};
+
+/// Where backups go: a directory in the volume of a claim, or a bucket.
+struct StorageSpec {
+    std::string claim{};     ///< Empty: the storage is a bucket.
+    std::string path{};      ///< Below the volume's root; empty: the root.
+    std::optional<S3> s3{};  ///< Nothing: the storage is a volume.
+    std::chrono::milliseconds probe_interval = std::chrono::hours(24);
+    api::PodProfile runner{};  ///< Of every run on this storage.
+    bool operator==(const StorageSpec&) const = default;
+};
+
+/// status.display: the columns of `kubectl get`, for people. No promise of the API.
+struct Display {
+    std::string location{};  ///< "s3://bucket/prefix", or "claim/path"
+    std::string free{};      ///< "12.3 GiB"; empty: the storage doesn't tell.
+    bool operator==(const Display&) const = default;
+};
+
+struct StorageStatus {
+    std::int64_t observed_generation = -1;
+    run::RunStatus run{};                            ///< Of the look under way, or the last one.
+    std::optional<base::SystemTime> last_probe{};    ///< When the storage was looked at last.
+    std::optional<base::SystemTime> last_success{};  ///< When it was last found to work.
+    std::optional<contract::StorageReport> found{};  ///< What that look found.
+    Display display{};
+    std::vector<api::Condition> conditions{};
+    bool operator==(const StorageStatus&) const = default;
+};
+
 struct Storage {
     api::Meta meta{};
-    std::string claim{};
-    std::string path{};        ///< Below the volume's root; empty: the root.
-    api::PodProfile runner{};  ///< Of every run on this storage.
-    std::int64_t observed_generation = -1;
-    std::vector<api::Condition> conditions{};
+    StorageSpec spec{};
+    StorageStatus status{};
 };
 
 /// Reads the object as the API server sends it. Unknown fields are ignored, wrong types are Invalid with their path.
 base::Result<Storage> parse_storage(const nlohmann::json& json);
 
-/// Its status as JSON.
-std::string status_json(std::int64_t observed_generation, const std::vector<api::Condition>& conditions);
+/// The status as JSON. What is not set is null, which removes it in a merge patch.
+std::string status_json(const StorageStatus& status);
+/// A status with nothing but its conditions.
+std::string conditions_json(const StorageStatus& status);
+
+/// What the columns should show.
+Display display_of(const StorageSpec& spec, const StorageStatus& status);
 
 }  // namespace n4b::storage

@@ -1,55 +1,92 @@
 #include "operator/kinds/storage/storage_controller.hpp"
 
-#include "operator/api/workload.hpp"
+#include <algorithm>
+#include <optional>
+
+#include "operator/jobs/fresh_object.hpp"
 #include "operator/kinds/storage/storage_plan.hpp"
-#include "operator/kube/write_status.hpp"
 
 namespace n4b::storage {
 namespace {
 
 using base::ErrorCode;
+using base::Result;
+using jobs::Requeue;
+using std::chrono::milliseconds;
 
-constexpr std::chrono::milliseconds kRecheckReady = std::chrono::minutes(2);
-constexpr std::chrono::milliseconds kRecheckNotReady = std::chrono::seconds(10);
-constexpr char kPlural[] = "neo4jbackupstorages";
+constexpr char kKind[] = "Neo4jBackupStorage";
+/// Claims are not watched, so one that goes away is noticed this late.
+constexpr milliseconds kClaimRecheck = std::chrono::minutes(2);
 
-base::Result<ClaimInputs> look_at_claim(kube::Client& client, const Storage& storage) {
+std::string path_of(const api::Meta& meta) {
+    return jobs::object_path(api::api_path(), meta, "neo4jbackupstorages", meta.name);
+}
+
+Result<ClaimInputs> look_at_claim(kube::Client& client, const Storage& storage) {
     ClaimInputs inputs;
-    base::Result<api::Claim> claim = base::fail(ErrorCode::kInternal, "no object");
-    const auto& ns = storage.meta.object_namespace;
-    const auto path = kube::collection_path("/api/v1", ns, "persistentvolumeclaims") + "/" + storage.claim;
+    if (storage.spec.s3) return inputs;
+    Result<api::Claim> claim = base::fail(ErrorCode::kInternal, "no object");
+    const auto path = jobs::object_path("/api/v1", storage.meta, "persistentvolumeclaims", storage.spec.claim);
     const auto got = client.get(path, [&](const auto& json) { claim = api::parse_claim(json); });
     if (!got && got.error().code == ErrorCode::kNotFound) return inputs;
     if (!got) return base::fail(got.error());
     if (!claim) return base::fail(claim.error());
     inputs.claim = *claim;
     if (claim->phase != "Pending") return inputs;
-    N4B_TRY_VOID(client.list(
-        kube::collection_path("/api/v1", ns, "events"),
-        "limit=100&fieldSelector=involvedObject.kind%3DPersistentVolumeClaim,involvedObject.name%3D" + storage.claim,
-        [&](const auto& json) {
-            if (auto event = api::parse_event(json)) inputs.events.push_back(std::move(*event));
-        }));
+    N4B_TRY_VOID(
+        client.list(kube::collection_path("/api/v1", storage.meta.object_namespace, "events"),
+                    "limit=100&fieldSelector=involvedObject.kind%3DPersistentVolumeClaim,involvedObject.name%3D" +
+                        storage.spec.claim,
+                    [&](const auto& json) {
+                        if (auto event = api::parse_event(json)) inputs.events.push_back(std::move(*event));
+                    }));
     return inputs;
 }
 
 }  // namespace
 
-base::Result<std::optional<std::chrono::milliseconds>> StorageController::reconcile(const std::string& key) {
-    const auto storage = storages_.get(key);
-    if (!storage || storage->meta.deleted) return std::nullopt;
-    N4B_TRY(const auto inputs, look_at_claim(client_, *storage));
-    const auto conditions = storage_conditions(*storage, inputs, clock_.system_now());
-    const auto text = status_json(storage->meta.generation, conditions);
-    const auto path =
-        kube::collection_path(api::api_path(), storage->meta.object_namespace, kPlural) + "/" + storage->meta.name;
-    const kube::StatusTarget target{
-        .path = path, .resource_version = storage->meta.resource_version, .uid = storage->meta.uid};
-    const auto before = status_json(storage->observed_generation, storage->conditions);
-    N4B_TRY(const auto written, kube::write_status(client_, target, before, text, text));
-    if (written == kube::StatusWrite::kConflict) return std::chrono::seconds(1);
-    const auto* ready = api::find_condition(conditions, "Ready");
-    return ready->status == "True" ? kRecheckReady : kRecheckNotReady;
+Result<Requeue> StorageController::reconcile(const std::string& key, const std::stop_token& stop) {
+    const auto known = storages_.get(key);
+    environment_.locks.sweep(kKind, key, known ? known->meta.uid : std::string());
+    if (!known) return Requeue{};
+    return jobs::drive_fresh<Storage>(environment_.client, path_of(known->meta), &parse_storage, *known, stop,
+                                      [this](const Storage& storage) { return drive(storage); });
+}
+
+Result<Requeue> StorageController::drive(const Storage& storage) {
+    if (storage.meta.deleted) return Requeue{};
+    if (!storage.status.run.finished()) return probe(storage, storage.status);
+    N4B_TRY(const auto claim, look_at_claim(environment_.client, storage));
+    auto left = until_probe(storage, closed_gate(storage, claim).has_value(), environment_.clock.system_now());
+    if (left == milliseconds(0)) return probe(storage, begun(storage.status));
+    N4B_TRY(const auto requeue, probe(storage, storage.status));  // Its Jobs are removed when their time is over.
+    if (!storage.spec.s3) left = std::min(left, kClaimRecheck);
+    return requeue ? std::min(*requeue, left) : left;
+}
+
+Result<Requeue> StorageController::probe(const Storage& storage, const StorageStatus& begun) {
+    Storage current = storage;
+    current.status = begun;
+    const auto finish = [&](run::RunStep& step, const run::Preparation*) -> jobs::StatusTexts {
+        const auto status = status_after(current, step, environment_.clock.system_now());
+        return {.whole = status_json(status), .conditions = conditions_json(status)};
+    };
+    const auto prepare_probe = [&](const run::StartAttempt&) -> Result<run::Preparation> {
+        N4B_TRY(const auto claim, look_at_claim(environment_.client, current));
+        return prepare(current, claim, environment_.config);
+    };
+    return environment_.driver.drive({.owner = owner_of(current),
+                                      .status = current.status.run,
+                                      .before = verdict_of(current.status),
+                                      .path = path_of(current.meta),
+                                      .locks = awaited_locks(current),
+                                      .status_before = status_json(storage.status),
+                                      .prepare = prepare_probe,
+                                      .finish = finish,
+                                      .read = [](const auto& json) -> Result<run::RunStatus> {
+                                          N4B_TRY(const auto live, parse_storage(json));
+                                          return live.status.run;
+                                      }});
 }
 
 }  // namespace n4b::storage

@@ -1,27 +1,29 @@
 #pragma once
 
-#include <chrono>
-#include <optional>
+#include <stop_token>
 #include <string>
 
-#include "common/base/clock.hpp"
+#include "operator/kinds/environment.hpp"
 #include "operator/kinds/storage/storage.hpp"
-#include "operator/kube/client.hpp"
 #include "operator/kube/store.hpp"
 
 namespace n4b::storage {
 
-/// Keeps the condition Ready of storages: whether the claim is there and can be used. Thread-safe for different keys.
+/// Keeps what is known of a storage: starts a Job that looks at it when nobody has for a while, and watches its claim
+/// in between. Thread-safe for different keys.
 class StorageController {
 public:
-    StorageController(const kube::Store<Storage>& storages, kube::Client& client, const base::Clock& clock)
-        : storages_(storages), client_(client), clock_(clock) {}
-    base::Result<std::optional<std::chrono::milliseconds>> reconcile(const std::string& key);
+    StorageController(const kube::Store<Storage>& storages, const kinds::Environment& environment)
+        : storages_(storages), environment_(environment) {}
+
+    base::Result<jobs::Requeue> reconcile(const std::string& key, const std::stop_token& stop);
 
 private:
+    base::Result<jobs::Requeue> drive(const Storage& storage);
+    base::Result<jobs::Requeue> probe(const Storage& storage, const StorageStatus& begun);
+
     const kube::Store<Storage>& storages_;
-    kube::Client& client_;
-    const base::Clock& clock_;  ///< The API server's.
+    const kinds::Environment environment_;
 };
 
 }  // namespace n4b::storage

@@ -12,8 +12,9 @@ std::unique_ptr<kinds::KindLoop<Storage>> make_storage_loop(const kinds::Environ
                                                                                .limits = kinds::kOwnLimits,
                                                                                .parse = &parse_storage},
                                                            environment.metrics);
-    auto controller = std::make_shared<StorageController>(loop->store(), environment.client, environment.clock);
-    loop->reconcile_with([controller](const auto& key, const auto&) { return controller->reconcile(key); }, 1);
+    auto controller = std::make_shared<StorageController>(loop->store(), environment);
+    loop->reconcile_with([controller](const auto& key, const auto& stop) { return controller->reconcile(key, stop); },
+                         environment.workers);
     loop->on_unreadable(kinds::tell_unreadable(environment, loop->kind()));
     return loop;
 }

@@ -2,55 +2,196 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "operator/api/names.hpp"
 #include "operator/api/reasons.hpp"
-#include "operator/run/run_status.hpp"
+#include "operator/kinds/storage/storage_place.hpp"
+#include "operator/kinds/storage/what_failed.hpp"
+#include "operator/run/condition_writer.hpp"
+#include "operator/run/locks.hpp"
 
 namespace n4b::storage {
 namespace {
 
 using base::Reason;
+using contract::ExclusiveCreate;
+using run::Finding;
+using std::chrono::milliseconds;
+using Outcome = run::Verdict::Outcome;
 
-struct Finding {
-    Reason reason = Reason::kReady;
-    std::string message{};
-};
+// A look takes seconds; the rest is for a volume that is made, attached and mounted for the first time.
+constexpr auto kStart = std::chrono::minutes(5);
+constexpr auto kAttempt = std::chrono::minutes(10);
+constexpr auto kRun = std::chrono::minutes(30);
+constexpr milliseconds kProbeAfterFailure = std::chrono::minutes(10);
+/// Storages refuse requests whose time is off by more than 15 minutes. A slow network can't explain more than this.
+constexpr milliseconds kOddClock = std::chrono::minutes(5);
 
-Finding look_at(const Storage& storage, const ClaimInputs& in) {
-    if (!in.claim) {
-        return {Reason::kClaimNotFound,
-                fmt::format("no PersistentVolumeClaim \"{}\" in this namespace", storage.claim)};
+Finding exclusive_create(ExclusiveCreate found) {
+    switch (found) {
+        case ExclusiveCreate::kHeld:
+            return {"True", Reason::kExclusiveCreateHeld, "the second of two writers of one name is refused"};
+        case ExclusiveCreate::kIgnored:
+            return {"False", Reason::kExclusiveCreateIgnored,
+                    "the second of two writers of one name replaces the first one's object, and neither is told"};
+        case ExclusiveCreate::kRefused:
+            return {"False", Reason::kExclusiveCreateRefused, "the storage takes no conditional writes"};
     }
-    if (in.claim->terminating) {
-        return {Reason::kClaimTerminating, fmt::format("claim {} is being deleted", storage.claim)};
-    }
-    if (in.claim->phase == "Bound") return {Reason::kReady, fmt::format("claim {} is bound", storage.claim)};
-    if (in.claim->phase == "Lost") return {Reason::kClaimLost, fmt::format("claim {} lost its volume", storage.claim)};
-    Finding finding{Reason::kClaimNotBound, fmt::format("claim {} is {}", storage.claim, in.claim->phase)};
-    if (!in.events.empty()) {
-        const auto& last = in.events.back();
-        if (last.reason == "WaitForFirstConsumer" || last.reason == "WaitForPodScheduled")
-            finding.reason = Reason::kWaitingForFirstConsumer;
-        finding.message += ": " + last.message;
-    }
-    return finding;
+    return {};
+}
+
+std::string success_text(const contract::StorageReport& found) {
+    std::string text = "an object was written, read, listed and deleted";
+    if (found.keeps_versions)
+        text += "; the bucket keeps versions of what is deleted, until a lifecycle rule ends them";
+    return text;
+}
+
+void warn_of_clock(const contract::StorageReport& found, run::RunStep& step) {
+    if (found.clock_offset <= kOddClock && found.clock_offset >= -kOddClock) return;
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(found.clock_offset).count();
+    step.events.push_back(
+        {.warning = true,
+         .reason = std::string(to_string(Reason::kStorageClockSkewed)),
+         .note = fmt::format("the storage's clock is {} s {} the runner's. {}", seconds < 0 ? -seconds : seconds,
+                             seconds < 0 ? "behind" : "ahead of", api::advice(Reason::kStorageClockSkewed))});
+}
+
+void tell_success(const contract::StorageReport& found, run::RunStep& step, run::ConditionWriter& conditions) {
+    const Finding good{"True", Reason::kReady, success_text(found)};
+    conditions.set("Ready", good);
+    conditions.set_quietly("Reachable", good);
+    conditions.set_quietly("Writable", good);
+    conditions.set("ExclusiveCreate", exclusive_create(found.exclusive_create));
+    warn_of_clock(found, step);
+}
+
+/// What can be done with the storage stays as it was found last.
+void tell_failure(const run::Verdict& verdict, run::ConditionWriter& conditions) {
+    const auto finding = [&](const char* status) { return Finding{status, verdict.reason, verdict.message}; };
+    const auto failed = what_failed(verdict.reason);
+    conditions.set("Ready", finding("False"));
+    conditions.set_quietly("Reachable", finding(failed == Failed::kUnknown    ? "Unknown"
+                                                : failed == Failed::kToAnswer ? "False"
+                                                                              : "True"));
+    conditions.set_quietly("Writable", finding(failed == Failed::kUnknown ? "Unknown" : "False"));
+}
+
+bool is_about_claim(Reason reason) {
+    return reason == Reason::kClaimNotFound || reason == Reason::kClaimNotBound || reason == Reason::kClaimLost ||
+           reason == Reason::kClaimTerminating;
 }
 
 }  // namespace
 
-std::vector<api::Condition> storage_conditions(const Storage& storage, const ClaimInputs& inputs,
-                                               base::SystemTime now) {
-    auto [reason, message] = look_at(storage, inputs);
-    const bool ready = reason == Reason::kReady || reason == Reason::kWaitingForFirstConsumer;
-    if (!ready) message += fmt::format(". {}", api::advice(reason));
-    auto conditions = storage.conditions;
+run::RunOwner owner_of(const Storage& storage) {
+    auto meta = storage.meta;
+    meta.restored = false;  // A storage is no run that belongs to the past, whoever put its object back.
+    return {.meta = std::move(meta),
+            .kind = "Neo4jBackupStorage",
+            .policy = {.wait = std::nullopt,
+                       .start = kStart,
+                       .attempt = kAttempt,
+                       .run = kRun,
+                       .retry_limit = 1,
+                       .retry_backoff = std::chrono::seconds(30),
+                       .lost_report = run::RunPolicy::LostReport::kNothing}};
+}
+
+run::Verdict verdict_of(const StorageStatus& status) {
+    const auto* condition = api::find_condition(status.conditions, "Reconciling");
+    if (condition == nullptr) return {};
+    return {.outcome = condition->status == "True" ? Outcome::kUnknown : Outcome::kSucceeded,
+            .reason = base::parse_reason(condition->reason).value_or(Reason::kPending),
+            .message = condition->message};
+}
+
+std::optional<run::Hindrance> closed_gate(const Storage& storage, const ClaimInputs& in) {
+    if (storage.spec.s3) return std::nullopt;
+    const auto& name = storage.spec.claim;
+    if (!in.claim) {
+        return run::Hindrance{Reason::kClaimNotFound,
+                              fmt::format("no PersistentVolumeClaim \"{}\" in this namespace", name)};
+    }
+    if (in.claim->terminating) {
+        return run::Hindrance{Reason::kClaimTerminating, fmt::format("claim {} is being deleted", name)};
+    }
+    if (in.claim->phase == "Bound") return std::nullopt;
+    if (in.claim->phase == "Lost") {
+        return run::Hindrance{Reason::kClaimLost, fmt::format("claim {} lost its volume", name)};
+    }
+    run::Hindrance hindrance{Reason::kClaimNotBound, fmt::format("claim {} is {}", name, in.claim->phase)};
+    if (in.events.empty()) return hindrance;
+    const auto& last = in.events.back();
+    // The pod of the look binds it.
+    if (last.reason == "WaitForFirstConsumer" || last.reason == "WaitForPodScheduled") return std::nullopt;
+    hindrance.message += ": " + last.message;
+    return hindrance;
+}
+
+milliseconds until_probe(const Storage& storage, bool closed, base::SystemTime now) {
+    const auto& status = storage.status;
+    const auto* ready = api::find_condition(status.conditions, "Ready");
+    const bool current = ready != nullptr && ready->observed_generation == storage.meta.generation;
+    if (closed || !current || !status.last_probe) return milliseconds(0);
+    auto interval = storage.spec.probe_interval;
+    if (ready->status != "True") interval = std::min(interval, kProbeAfterFailure);
+    return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(*status.last_probe + interval - now));
+}
+
+StorageStatus begun(const StorageStatus& status) {
+    StorageStatus next = status;
+    next.run.first_attempt = run::next_number(status.run);
+    next.run.started.reset();
+    next.run.completed.reset();
+    return next;
+}
+
+std::vector<std::string> awaited_locks(const Storage& storage) {
+    const auto& ns = storage.meta.object_namespace;
+    std::vector<std::string> locks{run::look_lock(ns, storage.meta.name)};
+    // Of a claim that many pods can mount at once nobody ever holds the lock.
+    if (!storage.spec.s3) locks.push_back(run::claim_lock(ns, storage.spec.claim));
+    return locks;
+}
+
+run::Preparation prepare(const Storage& storage, const ClaimInputs& inputs, const run::RunnerConfig& config) {
+    if (auto closed = closed_gate(storage, inputs)) return {.hindrance = std::move(closed)};
+    run::Preparation prepared{.locks = {run::look_lock(storage.meta.object_namespace, storage.meta.name)},
+                              .profile = api::merged(config.defaults, storage.spec.runner),
+                              .spec = {.command = contract::Command::kCheckStorage},
+                              .mounts = mounts_of(storage),
+                              .labels = {{api::kStorageLabel, storage.meta.name}}};
+    name_storage(storage, prepared.spec);
+    return prepared;
+}
+
+StorageStatus status_after(const Storage& storage, run::RunStep& step, base::SystemTime now) {
+    StorageStatus status = storage.status;
     const run::Stamp stamp{.now = now, .generation = storage.meta.generation};
-    const auto set = [&](const char* type, bool value) {
-        run::set_condition(conditions, stamp, type, value ? "True" : "False", reason, message);
-    };
-    set("Ready", ready);
-    set("Reconciling", false);
-    set("Stalled", !ready);
-    return conditions;
+    run::ConditionWriter conditions(status.conditions, &step, stamp);
+    status.run = step.status;
+    status.observed_generation = storage.meta.generation;
+    auto& verdict = step.verdict;
+    const bool active = verdict.outcome == Outcome::kUnknown;
+    const bool succeeded = verdict.outcome == Outcome::kSucceeded && step.report && step.report->storage;
+    if (succeeded) {
+        status.found = step.report->storage;
+        status.last_success = now;
+        tell_success(*status.found, step, conditions);
+    } else if (!active || is_about_claim(verdict.reason)) {
+        tell_failure(verdict, conditions);
+    } else if (api::find_condition(status.conditions, "Ready") == nullptr) {
+        conditions.set("Ready", {"Unknown", verdict.reason, "the storage has not been looked at yet"});
+    }
+    if (!active) status.last_probe = now;
+    const auto* ready = api::find_condition(status.conditions, "Ready");
+    const bool stalled = ready != nullptr && ready->status == "False" && (!active || is_about_claim(verdict.reason));
+    conditions.set_quietly("Reconciling", {active ? "True" : "False", verdict.reason, verdict.message});
+    conditions.set_quietly("Stalled", {stalled ? "True" : "False", verdict.reason, verdict.message});
+    status.display = display_of(storage.spec, status);
+    return status;
 }
 
 }  // namespace n4b::storage

@@ -65,7 +65,7 @@ struct Control {
     Control() {
         sources.apply("db/prod", {.meta = {.object_namespace = "db", .name = "prod"},
                                   .spec = {.database = "graph.db", .endpoints = {{"h", 6362}}}});
-        storages.apply("db/main", {.meta = {.object_namespace = "db", .name = "main"}, .claim = "disk"});
+        storages.apply("db/main", {.meta = {.object_namespace = "db", .name = "main"}, .spec = {.claim = "disk"}});
         cluster.api.put(kClaim, {{"status", {{"phase", "Bound"}}}});
         cluster.add_owner("a", "");
         cluster.change_owner("a", [](Json& backup) {
@@ -109,6 +109,16 @@ struct Control {
         settle();
     }
 };
+
+TEST(BackupController, StartsOnABucketWithoutAskingForAClaimOrASecret) {
+    Control c;
+    c.storages.apply("db/main", {.meta = {.object_namespace = "db", .name = "main"},
+                                 .spec = {.s3 = storage::S3{.bucket = "b", .region = "r", .credentials = "keys"}}});
+    c.settle();
+    EXPECT_TRUE(c.cluster.is_let_go("a"));
+    EXPECT_FALSE(c.cluster.api.asked("GET", "/persistentvolumeclaims"));
+    EXPECT_FALSE(c.cluster.api.asked("GET", "/secrets"));
+}
 
 TEST(BackupController, RunsABackupAndShowsWhatItStored) {
     Control c;

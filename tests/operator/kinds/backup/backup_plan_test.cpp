@@ -27,7 +27,8 @@ struct World {
     source::Source source{
         .meta = {.object_namespace = "db", .name = "prod"},
         .spec = {.name = "production", .database = "graph.db", .endpoints = {{"h", 6362}}, .max_lag = 7}};
-    storage::Storage storage{.meta = {.object_namespace = "db", .name = "main"}, .claim = "disk", .path = "a/b"};
+    storage::Storage storage{.meta = {.object_namespace = "db", .name = "main"},
+                             .spec = {.claim = "disk", .path = "a/b"}};
     api::Claim claim{.phase = "Bound", .access_modes = {"ReadWriteMany"}};
     run::RunnerConfig config{
         .image = "image",
@@ -95,7 +96,7 @@ TEST(BackupPreparation, TellsTheRunnerWhatToCopyFromWhereToWhere) {
     EXPECT_EQ(spec.connections, 4);
     EXPECT_EQ(spec.bandwidth_limit, 9);
     EXPECT_EQ(spec.storage_path, "/backup/a/b");
-    w.storage.path.clear();
+    w.storage.spec.path.clear();
     EXPECT_EQ(w.prepared().spec.storage_path, "/backup");
 }
 
@@ -118,6 +119,29 @@ TEST(BackupPreparation, GivesALookUpNeitherEndpointsNorCredentials) {
     EXPECT_EQ(look_up.locks, w.prepared().locks) << "it must not run beside a copy";
 }
 
+TEST(BackupPreparation, MountsTheCredentialsOfABucketAndTellsTheRunnerWhereItIs) {
+    World w;
+    w.storage.spec = {.s3 = storage::S3{.bucket = "backups",
+                                        .region = "eu-central-1",
+                                        .credentials = "keys",
+                                        .ca = api::KeyRef{.name = "bundle", .key = "ca.pem"}}};
+    auto refs = w.refs();
+    refs.claim.reset();
+    EXPECT_EQ(closed(w.backup, refs), "open") << "a bucket has no claim";
+    for (const bool look_up : {false, true}) {
+        const auto prepared = prepare(w.backup, refs, w.config, {.number = 1, .look_up = look_up});
+        EXPECT_EQ(prepared.spec.storage_path, "");
+        ASSERT_TRUE(prepared.spec.storage_s3);
+        EXPECT_EQ(prepared.spec.storage_s3->bucket, "backups");
+        EXPECT_EQ(prepared.spec.storage_s3->credentials_dir, "/storage/credentials");
+        EXPECT_EQ(prepared.spec.storage_s3->ca_file, "/storage/ca/ca.crt");
+        ASSERT_EQ(prepared.mounts.size(), 2U);
+        EXPECT_EQ(base::Json::parse(prepared.mounts[0].volume)["secret"]["secretName"], "keys");
+        EXPECT_EQ(base::Json::parse(prepared.mounts[1].volume)["secret"]["items"][0]["key"], "ca.pem");
+        EXPECT_THAT(prepared.locks, ElementsAre(run::source_lock("db", "production", "graph.db")));
+    }
+}
+
 TEST(BackupPreparation, LocksItsSourceAndAClaimThatCannotBeShared) {
     World w;
     const auto source = run::source_lock("db", "production", "graph.db");
@@ -128,8 +152,8 @@ TEST(BackupPreparation, LocksItsSourceAndAClaimThatCannotBeShared) {
 
 TEST(BackupPreparation, PutsTheBackupsResourcesOverTheStoragesOverTheDefaults) {
     World w;
-    w.storage.runner.resources.limits = {{"memory", "128Mi"}, {"cpu", "1"}};
-    w.storage.runner.security_context = "{}";
+    w.storage.spec.runner.resources.limits = {{"memory", "128Mi"}, {"cpu", "1"}};
+    w.storage.spec.runner.security_context = "{}";
     w.backup.spec.resources.limits = {{"memory", "32Mi"}};
     const auto profile = w.prepared().profile;
     EXPECT_EQ(profile.resources.limits, (api::Quantities{{"cpu", "1"}, {"memory", "32Mi"}}));

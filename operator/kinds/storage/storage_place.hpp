@@ -1,0 +1,18 @@
+#pragma once
+
+#include <vector>
+
+#include "common/contract/run_spec.hpp"
+#include "operator/kinds/storage/storage.hpp"
+#include "operator/run/job_builder.hpp"
+
+namespace n4b::storage {
+
+/// What every pod on the storage mounts: the claim at /backup for writing; or the Secret with the bucket's key at
+/// /storage/credentials, and its CA as /storage/ca/ca.crt. The kubelet mounts them; the operator reads none.
+std::vector<run::Mount> mounts_of(const Storage& storage);
+
+/// Tells the runner where the storage is: paths, never secrets.
+void name_storage(const Storage& storage, contract::RunSpec& spec);
+
+}  // namespace n4b::storage

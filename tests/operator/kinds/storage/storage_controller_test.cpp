@@ -1,0 +1,236 @@
+#include "operator/kinds/storage/storage_controller.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/base/json_object.hpp"
+#include "common/contract/run_report.hpp"
+#include "tests/operator/jobs/cluster.hpp"
+
+namespace n4b::storage {
+namespace {
+
+using base::Json;
+using base::Reason;
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+constexpr char kStorage[] = "/apis/neo4jbackup.dev/v1alpha1/namespaces/db/neo4jbackupstorages/main";
+constexpr char kClaim[] = "/api/v1/namespaces/db/persistentvolumeclaims/disk";
+
+template <typename T>
+kube::Store<T> store() {
+    return kube::Store<T>([](auto&&...) {});
+}
+
+/// A controller over an API server with a storage "main", and the cluster's part in its Jobs.
+struct Control {
+    testing::FakeApi api{};
+    jobs::TestClock clock{};
+    kube::Client client{api, {}};
+    kube::Store<Storage> storages = store<Storage>();
+    kube::Store<api::Job> job_store = store<api::Job>();
+    kube::Store<api::Pod> pod_store = store<api::Pod>();
+    kube::OwnerIndex<api::Job> jobs_by_owner{job_store};
+    kube::OwnerIndex<api::Pod> pods_by_owner{pod_store};
+    jobs::Workload workload{
+        .jobs = job_store, .pods = pod_store, .jobs_by_owner = jobs_by_owner, .pods_by_owner = pods_by_owner};
+    testing::FakeApi events_api{};
+    kube::Client events_client{events_api, {}};
+    kube::EventRecorder events{events_client, clock, "test"};
+    telemetry::Metrics metrics{};
+    run::RunnerConfig config{.image = "image"};
+    jobs::LockKeeper locks{10, workload, clock, [](auto&&...) {}};
+    jobs::RunDriver driver{{.client = client,
+                            .events = events,
+                            .workload = workload,
+                            .locks = locks,
+                            .metrics = metrics,
+                            .clock = clock,
+                            .config = config,
+                            .progress = [](auto&&...) { return std::nullopt; }}};
+    StorageController controller{storages,
+                                 {.client = client,
+                                  .events = events,
+                                  .driver = driver,
+                                  .locks = locks,
+                                  .metrics = metrics,
+                                  .clock = clock,
+                                  .config = config}};
+
+    explicit Control(const char* spec) {
+        api.put(kStorage, {{"metadata", {{"name", "main"}, {"namespace", "db"}, {"uid", "u-1"}, {"generation", 1}}},
+                           {"spec", Json::parse(spec)}});
+    }
+    jobs::Requeue settle() {
+        for (int i = 0; i < 10; ++i) {
+            storages.apply("db/main", *parse_storage(api.get(kStorage)));
+            for (const auto& path : api.paths_in(jobs::kJobs)) {
+                auto job = *api::parse_job(api.get(path));
+                job_store.apply(job.meta.key(), job);
+            }
+            for (const auto& path : api.paths_in(jobs::kPods)) {
+                auto pod = *api::parse_pod(api.get(path));
+                pod_store.apply(pod.meta.key(), pod);
+            }
+            const auto done = controller.reconcile("db/main", {});
+            EXPECT_TRUE(done) << done.error().message;
+            if (!done || !*done || **done > seconds(0)) return done.value_or(std::nullopt);
+        }
+        ADD_FAILURE() << "it never comes to rest";
+        return {};
+    }
+    [[nodiscard]] Json last_job() const {
+        const auto jobs = api.paths_in(jobs::kJobs);
+        return jobs.empty() ? Json() : api.get(jobs.back());
+    }
+    [[nodiscard]] contract::RunSpec told() const {
+        const auto job = last_job();
+        const auto env = job.at("spec").at("template").at("spec").at("containers")[0].at("env")[0];
+        return *contract::parse_run_spec(env.at("value").get<std::string>());
+    }
+    /// The runner of the last Job ends with a report.
+    void ends(contract::RunReport report) {
+        report.run_uid = "u-1";
+        const auto job = last_job();
+        const auto& meta = job.at("metadata");
+        api.put(
+            std::string(jobs::kPods) + "/" + meta.at("name").get<std::string>() + "-x",
+            {{"metadata",
+              {{"namespace", "db"},
+               {"labels", meta.at("labels")},
+               {"ownerReferences", Json::array({{{"kind", "Job"}, {"uid", meta.at("uid")}, {"controller", true}}})}}},
+             {"status",
+              {{"phase", "Failed"},
+               {"containerStatuses",
+                Json::array({{{"name", "runner"},
+                              {"state", {{"terminated", {{"exitCode", 1}, {"message", to_json(report)}}}}}}})}}}});
+        settle();
+    }
+    [[nodiscard]] std::string condition(const char* type) const {
+        const auto storage = *parse_storage(api.get(kStorage));
+        const auto* c = api::find_condition(storage.status.conditions, type);
+        return c == nullptr ? "none" : c->status + "/" + c->reason;
+    }
+    [[nodiscard]] std::size_t jobs_made() const { return api.sent("POST", jobs::kJobs).size(); }
+};
+
+constexpr char kBucket[] = R"({"type": "S3", "s3": {"bucket": "backups", "prefix": "neo4j", "region": "eu-central-1",
+    "credentialsSecretRef": {"name": "keys"}}})";
+constexpr char kVolume[] = R"({"type": "PersistentVolumeClaim", "persistentVolumeClaim": {"claimName": "disk"}})";
+
+contract::RunReport works() {
+    return {.reason = Reason::kCompleted,
+            .message = "m",
+            .attempt = 1,
+            .storage = contract::StorageReport{.free_bytes = 1 << 20, .total_bytes = 1 << 21}};
+}
+
+TEST(StorageController, ChecksABucketWithItsCredentialsMountedAndNeverRead) {
+    Control c(kBucket);
+    c.settle();
+    ASSERT_EQ(c.jobs_made(), 1U);
+    EXPECT_EQ(c.last_job()["spec"]["suspend"], false);
+    EXPECT_EQ(c.told().command, contract::Command::kCheckStorage);
+    EXPECT_EQ(c.told().storage_s3->bucket, "backups");
+    EXPECT_EQ(c.told().storage_s3->credentials_dir, "/storage/credentials");
+    EXPECT_THAT(c.last_job().dump(), HasSubstr(R"("secretName":"keys")"));
+    EXPECT_FALSE(c.api.asked("GET", "/secrets"));
+    EXPECT_EQ(c.condition("Ready"), "Unknown/Pending");
+    c.ends(works());
+    EXPECT_EQ(c.condition("Ready"), "True/Ready");
+    EXPECT_EQ(c.condition("Writable"), "True/Ready");
+    const auto status = c.api.get(kStorage)["status"];
+    EXPECT_EQ(status["display"]["location"], "s3://backups/neo4j");
+    EXPECT_EQ(status["display"]["free"], "1.0 MiB");
+    EXPECT_TRUE(c.last_job().is_null()) << "the Job of a look that succeeded goes at once";
+}
+
+TEST(StorageController, LooksAgainAfterItsIntervalAndAtOnceWhenTheSpecChanges) {
+    Control c(kBucket);
+    c.settle();
+    c.ends(works());
+    const auto requeue = c.settle();
+    ASSERT_TRUE(requeue);
+    EXPECT_GT(*requeue, hours(23));
+    EXPECT_EQ(c.jobs_made(), 1U);
+    c.clock.now += *requeue;
+    c.settle();
+    EXPECT_EQ(c.jobs_made(), 2U);
+    c.ends(works());
+    c.settle();
+    c.api.change(kStorage, [](Json& storage) { storage["metadata"]["generation"] = 2; });
+    c.settle();
+    EXPECT_EQ(c.jobs_made(), 3U);
+    EXPECT_EQ(c.condition("Ready"), "True/Ready") << "what is known stays while it looks";
+}
+
+TEST(StorageController, TellsWhyABucketCannotBeUsedAndLooksAgainSoon) {
+    Control c(kBucket);
+    c.settle();
+    c.ends({.reason = Reason::kStorageAccessDenied, .message = "PutObject: denied", .attempt = 1});
+    EXPECT_EQ(c.condition("Ready"), "False/StorageAccessDenied");
+    EXPECT_EQ(c.condition("Reachable"), "True/StorageAccessDenied");
+    EXPECT_EQ(c.condition("Stalled"), "True/StorageAccessDenied");
+    EXPECT_LE(*c.settle(), minutes(10));
+}
+
+TEST(StorageController, WaitsForItsClaimAndChecksItOnceItIsThere) {
+    Control c(kVolume);
+    c.settle();
+    EXPECT_EQ(c.jobs_made(), 0U);
+    EXPECT_EQ(c.condition("Ready"), "False/ClaimNotFound");
+    EXPECT_EQ(c.condition("Stalled"), "True/ClaimNotFound");
+    EXPECT_EQ(c.api.get(kStorage)["status"]["conditions"][0]["type"], "Ready");
+    c.api.put(kClaim, {{"status", {{"phase", "Bound"}}}, {"spec", {{"accessModes", {"ReadWriteOnce"}}}}});
+    c.settle();
+    ASSERT_EQ(c.jobs_made(), 1U);
+    EXPECT_EQ(c.told().storage_path, "/backup");
+    EXPECT_EQ(c.last_job()["metadata"]["annotations"]["neo4jbackup.dev/locks"], "storage db/main");
+    c.ends(works());
+    EXPECT_EQ(c.condition("Ready"), "True/Ready");
+}
+
+TEST(StorageController, WaitsWhileARunHoldsItsClaim) {
+    Control c(kVolume);
+    c.api.put(kClaim, {{"status", {{"phase", "Bound"}}}, {"spec", {{"accessModes", {"ReadWriteOnce"}}}}});
+    const run::Holder backup{.uid = "backup", .kind = "Neo4jBackup", .key = "db/b"};
+    EXPECT_FALSE(c.locks.acquire(backup, {run::claim_lock("db", "disk")}));
+    c.settle();
+    EXPECT_EQ(c.jobs_made(), 0U);
+    EXPECT_EQ(c.condition("Reconciling"), "True/Queued");
+    EXPECT_EQ(c.condition("Ready"), "Unknown/Queued");
+    c.locks.give_back("backup");
+    c.settle();
+    EXPECT_EQ(c.jobs_made(), 1U);
+}
+
+TEST(StorageController, NoticesAClaimThatGoesBetweenTwoLooks) {
+    Control c(kVolume);
+    c.api.put(kClaim, {{"status", {{"phase", "Bound"}}}});
+    c.settle();
+    c.ends(works());
+    EXPECT_LE(*c.settle(), minutes(2)) << "claims are not watched";
+    c.api.objects.erase(kClaim);
+    c.clock.now += minutes(2);
+    c.settle();
+    EXPECT_EQ(c.condition("Ready"), "False/ClaimNotFound");
+    EXPECT_EQ(c.jobs_made(), 1U);
+    c.api.put(kClaim, {{"status", {{"phase", "Bound"}}}});
+    c.settle();
+    EXPECT_EQ(c.jobs_made(), 2U) << "the new claim is looked at";
+}
+
+TEST(StorageController, LeavesAStorageThatIsDeletedAlone) {
+    Control c(kBucket);
+    c.api.change(kStorage, [](Json& storage) { storage["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"; });
+    EXPECT_FALSE(c.settle());
+    EXPECT_EQ(c.jobs_made(), 0U);
+    c.api.objects.erase(kStorage);
+    EXPECT_TRUE(c.controller.reconcile("db/other", {}));
+}
+
+}  // namespace
+}  // namespace n4b::storage

@@ -1,0 +1,173 @@
+#include "operator/kinds/storage/storage.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/base/json_object.hpp"
+#include "operator/kinds/storage/storage_place.hpp"
+
+namespace n4b::storage {
+namespace {
+
+using base::Json;
+using testing::HasSubstr;
+
+Json volume() {
+    return Json::parse(R"({
+      "metadata": {"name": "main", "namespace": "db", "uid": "u", "resourceVersion": "1"},
+      "spec": {"type": "PersistentVolumeClaim", "persistentVolumeClaim": {"claimName": "disk", "path": "a/b"},
+               "runner": {"securityContext": {}}}})");
+}
+
+Json bucket() {
+    auto json = volume();
+    json["spec"] = Json::parse(R"({"type": "S3", "probeInterval": "1h",
+      "s3": {"bucket": "backups", "prefix": "neo4j", "region": "eu-central-1", "endpoint": "https://minio:9000",
+             "pathStyle": false, "allowInsecure": true, "credentialsSecretRef": {"name": "keys"},
+             "ca": {"configMapRef": {"name": "bundle", "key": "ca.pem"}}}})");
+    return json;
+}
+
+/// The bucket with a merge patch put over its spec.
+base::Result<Storage> with(const char* spec) {
+    auto json = bucket();
+    json["spec"].merge_patch(Json::parse(spec));
+    return parse_storage(json);
+}
+
+TEST(Storage, IsReadAsAVolume) {
+    const auto storage = parse_storage(volume());
+    ASSERT_TRUE(storage) << storage.error().message;
+    EXPECT_EQ(storage->spec.claim, "disk");
+    EXPECT_EQ(storage->spec.path, "a/b");
+    EXPECT_FALSE(storage->spec.s3);
+    EXPECT_EQ(storage->spec.probe_interval, std::chrono::hours(24));
+    EXPECT_EQ(storage->spec.runner.security_context, "{}");
+    EXPECT_EQ(storage->status, StorageStatus{});
+}
+
+TEST(Storage, IsReadAsABucket) {
+    const auto storage = parse_storage(bucket());
+    ASSERT_TRUE(storage) << storage.error().message;
+    const S3 expected{.bucket = "backups",
+                      .prefix = "neo4j",
+                      .region = "eu-central-1",
+                      .endpoint = "https://minio:9000",
+                      .path_style = false,
+                      .allow_insecure = true,
+                      .credentials = "keys",
+                      .ca = api::KeyRef{.kind = api::KeyRef::Kind::kConfigMap, .name = "bundle", .key = "ca.pem"}};
+    EXPECT_EQ(storage->spec.s3, expected);
+    EXPECT_EQ(storage->spec.claim, "");
+    EXPECT_EQ(storage->spec.probe_interval, std::chrono::hours(1));
+    const auto least = with(R"({"s3": {"prefix": null, "endpoint": null, "pathStyle": null, "allowInsecure": null,
+                                       "ca": null}})");
+    ASSERT_TRUE(least) << least.error().message;
+    EXPECT_EQ(least->spec.s3, (S3{.bucket = "backups", .region = "eu-central-1", .credentials = "keys"}));
+}
+
+TEST(Storage, NamesTheFieldThatIsWrong) {
+    for (const auto& [spec, field] :
+         {std::pair(R"({"s3": {"bucket": null}})", "spec.s3.bucket: missing"),
+          std::pair(R"({"s3": {"credentialsSecretRef": null}})", "spec.s3.credentialsSecretRef: missing"),
+          std::pair(R"({"s3": {"credentialsSecretRef": {"name": null}}})", "spec.s3.credentialsSecretRef.name"),
+          std::pair(R"({"s3": {"pathStyle": "yes"}})", "spec.s3.pathStyle"),
+          std::pair(R"({"s3": {"ca": {"configMapRef": {"key": null}}}})", "spec.s3.ca.configMapRef.key"),
+          std::pair(R"({"s3": null})", "spec.persistentVolumeClaim: missing, and so is s3"),
+          std::pair(R"({"s3": null, "persistentVolumeClaim": {}})", "spec.persistentVolumeClaim.claimName"),
+          std::pair(R"({"probeInterval": "often"})", "spec.probeInterval")}) {
+        const auto storage = with(spec);
+        ASSERT_FALSE(storage) << spec;
+        EXPECT_THAT(storage.error().message, HasSubstr(field));
+    }
+}
+
+TEST(Storage, StatusSurvivesItsJsonForm) {
+    const base::SystemTime now{std::chrono::seconds(1'790'000'000)};
+    StorageStatus status{.observed_generation = 3,
+                         .run = {.first_attempt = 4, .started = now, .completed = now},
+                         .last_probe = now,
+                         .last_success = now,
+                         .found = contract::StorageReport{.exclusive_create = contract::ExclusiveCreate::kRefused,
+                                                          .keeps_versions = true,
+                                                          .clock_offset = std::chrono::milliseconds(-7),
+                                                          .free_bytes = 5,
+                                                          .total_bytes = 9},
+                         .display = {.location = "disk/a/b", .free = "5 B"},
+                         .conditions = {{.type = "Ready", .status = "True", .reason = "Ready", .message = "m"}}};
+    const auto read = [](const StorageStatus& written) {
+        auto json = volume();
+        json["status"] = Json::parse(status_json(written));
+        return parse_storage(json)->status;
+    };
+    EXPECT_EQ(read(status), status);
+    status.found->free_bytes.reset();
+    status.found->total_bytes.reset();
+    status.display.free.clear();
+    EXPECT_EQ(read(status), status);
+    status.found.reset();
+    EXPECT_EQ(read(status), status);
+    EXPECT_TRUE(Json::parse(status_json(status))["freeBytes"].is_null()) << "a merge patch keeps what is left out";
+}
+
+TEST(StorageDisplay, ShowsWhereItIsAndHowMuchIsFree) {
+    const auto location = [](const StorageSpec& spec) { return display_of(spec, {}).location; };
+    EXPECT_EQ(location({.claim = "disk"}), "disk");
+    EXPECT_EQ(location({.claim = "disk", .path = "a/b"}), "disk/a/b");
+    EXPECT_EQ(location({.s3 = S3{.bucket = "b"}}), "s3://b");
+    EXPECT_EQ(location({.s3 = S3{.bucket = "b", .prefix = "p/q"}}), "s3://b/p/q");
+    EXPECT_EQ(location({.s3 = S3{.bucket = "b", .prefix = "p/"}}), "s3://b/p");
+    EXPECT_EQ(display_of({.claim = "disk"}, {}).free, "");
+    const StorageStatus status{.found = contract::StorageReport{.free_bytes = std::int64_t{3} << 29}};
+    EXPECT_EQ(display_of({.claim = "disk"}, status).free, "1.5 GiB");
+}
+
+TEST(StoragePlace, OfAVolumeIsItsClaimAndADirectoryInIt) {
+    auto storage = *parse_storage(volume());
+    const auto mounts = mounts_of(storage);
+    ASSERT_EQ(mounts.size(), 1U);
+    EXPECT_EQ(mounts[0].path, "/backup");
+    EXPECT_EQ(mounts[0].access, run::Mount::Access::kWrite);
+    EXPECT_EQ(Json::parse(mounts[0].volume)["persistentVolumeClaim"]["claimName"], "disk");
+    EXPECT_EQ(Json::parse(mounts[0].volume)["name"], mounts[0].name);
+    contract::RunSpec spec;
+    name_storage(storage, spec);
+    EXPECT_EQ(spec.storage_path, "/backup/a/b");
+    EXPECT_FALSE(spec.storage_s3);
+    storage.spec.path.clear();
+    name_storage(storage, spec);
+    EXPECT_EQ(spec.storage_path, "/backup");
+}
+
+TEST(StoragePlace, OfABucketIsToldWithPathsInPlaceOfSecrets) {
+    auto storage = *parse_storage(bucket());
+    const auto mounts = mounts_of(storage);
+    ASSERT_EQ(mounts.size(), 2U);
+    const auto keys = Json::parse(mounts[0].volume);
+    EXPECT_EQ(keys["secret"]["secretName"], "keys");
+    EXPECT_EQ(keys["secret"]["defaultMode"], 0440) << "nobody but the runner's group reads the key";
+    EXPECT_FALSE(keys["secret"].contains("items")) << "either set of names may be in it, and a session token";
+    const auto ca = Json::parse(mounts[1].volume);
+    EXPECT_EQ(ca["configMap"]["name"], "bundle");
+    EXPECT_EQ(ca["configMap"]["items"][0]["key"], "ca.pem");
+    for (const auto& mount : mounts) EXPECT_EQ(mount.access, run::Mount::Access::kRead);
+    contract::RunSpec spec;
+    name_storage(storage, spec);
+    EXPECT_EQ(spec.storage_path, "");
+    const contract::S3Location expected{.endpoint = "https://minio:9000",
+                                        .bucket = "backups",
+                                        .region = "eu-central-1",
+                                        .prefix = "neo4j",
+                                        .path_style = false,
+                                        .allow_insecure = true,
+                                        .ca_file = mounts[1].path + "/ca.crt",
+                                        .credentials_dir = mounts[0].path};
+    EXPECT_EQ(spec.storage_s3, expected);
+    storage.spec.s3->ca.reset();
+    EXPECT_EQ(mounts_of(storage).size(), 1U);
+    name_storage(storage, spec);
+    EXPECT_EQ(spec.storage_s3->ca_file, "") << "the system's";
+}
+
+}  // namespace
+}  // namespace n4b::storage
