@@ -45,6 +45,11 @@ for _ in $(seq 120); do
         [ "$(jq '[.components.schemas | keys[] | select(test("Neo4jBackup(Source|Storage)?$"))] | length' "$state/openapi")" != 3 ] || break
     sleep 0.5
 done
+# Discovery may come after the schemas: without it kubectl knows no short names.
+for _ in $(seq 120); do
+    [ "$(kubectl api-resources --api-group=neo4jbackup.dev -o name 2> /dev/null | wc -l)" != 3 ] || break
+    sleep 0.5
+done
 kubectl create namespace "$NS" --dry-run=client -o yaml | kubectl apply -f - > /dev/null
 kubectl create quota -n "$NS" none --hard=pods=0 --dry-run=client -o yaml | kubectl apply -n "$NS" -f - > /dev/null
 [ "$(kubectl get crd -o json | jq '[.items[] | select(.spec.group == "neo4jbackup.dev") | .status.conditions[] | select(.type == "NonStructuralSchema")] | length')" = 0 ] ||

@@ -98,8 +98,10 @@ def jobs(kind, cases):
 def main():
     kinds = yaml.safe_load((HERE / "cases.yaml").read_text())
     for kind, cases in kinds.items():
-        for name in ("full", "base"):
-            code, output = kubectl("apply", "--validate=strict", "-f", "-", document=manifest(kind, f"api-{name}", cases[name]))
+        specs = {"full": cases["full"], "base": cases["base"]}
+        specs |= {name: merged(cases["base"], change) for name, change in cases.get("more", {}).items()}
+        for name, spec in specs.items():
+            code, output = kubectl("apply", "--validate=strict", "-f", "-", document=manifest(kind, f"api-{name}", spec))
             if code != 0:
                 raise SystemExit(f"{kind} {name}: {output}")
     asked = [job for kind, cases in kinds.items() for job in jobs(kind, cases)]
