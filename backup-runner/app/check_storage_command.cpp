@@ -5,6 +5,7 @@
 #include "backup-runner/app/commands.hpp"
 #include "backup-runner/app/outcome.hpp"
 #include "backup-runner/engine/storage_check.hpp"
+#include "backup-runner/format/names.hpp"
 #include "common/base/json_object.hpp"
 #include "common/base/notice.hpp"
 
@@ -75,7 +76,7 @@ Json json_of(const StoreChoice& store, const StorageReport& abilities) {
 Result<StorageReport> check(const StoreChoice& choice, const object_store::Call& call) {
     N4B_TRY(const auto store, open_store(choice, kTries));
     std::random_device device;
-    const auto name = fmt::format("neo4j-backup-check-{:08x}{:08x}", device(), device());
+    const auto name = fmt::format("{}{:08x}{:08x}", format::kCheckPrefix, device(), device());
     return engine::check_storage(*store, name, base::RealClock(), call);
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <span>
 #include <vector>
@@ -35,9 +36,12 @@ Result<format::FoundRepository> find_repository(ObjectStore& store, const Call& 
     found.empty = true;
     N4B_TRY_VOID(store.list(
         "", "",
-        [&](std::span<const object_store::ObjectInfo>) {
-            found.empty = false;
-            return false;
+        [&](std::span<const object_store::ObjectInfo> page) {
+            // The operator looks at a new storage while its first backup begins.
+            found.empty = std::all_of(page.begin(), page.end(), [](const object_store::ObjectInfo& object) {
+                return object.key.starts_with(format::kCheckPrefix);
+            });
+            return found.empty;
         },
         call));
     // Somebody else may have made it in between.

@@ -11,6 +11,9 @@
 namespace n4b::format {
 
 inline constexpr std::string_view kRepositoryKey = "neo4j-backup.json";
+/// How the names of objects begin by which a storage is checked. They stand beside kRepositoryKey for a moment, and are
+/// no part of a repository.
+inline constexpr std::string_view kCheckPrefix = "neo4j-backup-check-";
 inline constexpr std::int64_t kMaxSequence = 999'999;
 inline constexpr std::int64_t kMaxBlockNumber = 99'999'999;
 

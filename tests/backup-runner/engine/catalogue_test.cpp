@@ -45,6 +45,11 @@ TEST_F(RepositoryTest, IsNotMadeBesideWhatIsSomebodyElses) {
     EXPECT_TRUE(open(RepositoryUse::kAdopt));
 }
 
+TEST_F(RepositoryTest, IsMadeWhileSomebodyLooksAtThePlace) {
+    write("neo4j-backup-check-0123456789abcdef", "x");
+    EXPECT_TRUE(open(RepositoryUse::kInitialize));
+}
+
 TEST_F(RepositoryTest, IsTheSameForTwoWhoMakeItAtOnce) {
     store_.on_list = [&] {
         store_.on_list = nullptr;
