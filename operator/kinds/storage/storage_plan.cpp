@@ -78,6 +78,13 @@ void tell_failure(const run::Verdict& verdict, run::ConditionWriter& conditions)
     conditions.set_quietly("Writable", finding(failed == Failed::kUnknown ? "Unknown" : "False"));
 }
 
+/// The spec that a step is about: while a Job looks, the one that the Job was made from, so that a change meanwhile is
+/// looked at afterwards.
+std::int64_t generation_of(const Storage& storage) {
+    const bool looks = run::open_attempt(storage.status.run) != nullptr;
+    return looks ? storage.status.observed_generation : storage.meta.generation;
+}
+
 bool is_about_claim(Reason reason) {
     return reason == Reason::kClaimNotFound || reason == Reason::kClaimNotBound || reason == Reason::kClaimLost ||
            reason == Reason::kClaimTerminating;
@@ -169,10 +176,10 @@ run::Preparation prepare(const Storage& storage, const ClaimInputs& inputs, cons
 
 StorageStatus status_after(const Storage& storage, run::RunStep& step, base::SystemTime now) {
     StorageStatus status = storage.status;
-    const run::Stamp stamp{.now = now, .generation = storage.meta.generation};
+    const run::Stamp stamp{.now = now, .generation = generation_of(storage)};
     run::ConditionWriter conditions(status.conditions, &step, stamp);
     status.run = step.status;
-    status.observed_generation = storage.meta.generation;
+    status.observed_generation = stamp.generation;
     auto& verdict = step.verdict;
     const bool active = verdict.outcome == Outcome::kUnknown;
     const bool succeeded = verdict.outcome == Outcome::kSucceeded && step.report && step.report->storage;

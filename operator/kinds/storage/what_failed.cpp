@@ -16,6 +16,7 @@ Failed what_failed(base::Reason reason) {
         case Reason::kStorageProxyFailed:
         case Reason::kStorageReplyInvalid:
         case Reason::kStorageCertificateInvalid:
+        case Reason::kAttemptDeadlineExceeded:  // A look takes seconds: a volume hung, and the kernel with it.
             return Failed::kToAnswer;
         case Reason::kStorageFull:
         case Reason::kStorageReadOnly:

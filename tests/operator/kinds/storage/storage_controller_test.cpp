@@ -167,6 +167,28 @@ TEST(StorageController, LooksAgainAfterItsIntervalAndAtOnceWhenTheSpecChanges) {
     EXPECT_EQ(c.condition("Ready"), "True/Ready") << "what is known stays while it looks";
 }
 
+TEST(StorageController, ASpecThatChangesDuringALookIsLookedAtAfterwards) {
+    Control c(kBucket);
+    c.settle();
+    c.api.change(kStorage, [](Json& storage) {
+        storage["metadata"]["generation"] = 2;
+        storage["spec"]["s3"]["credentialsSecretRef"]["name"] = "other-keys";
+    });
+    c.settle();
+    EXPECT_EQ(c.jobs_made(), 1U);
+    EXPECT_EQ(c.api.get(kStorage)["status"]["observedGeneration"], 1);
+    c.ends(works());
+    c.settle();
+    EXPECT_EQ(c.jobs_made(), 2U);
+    EXPECT_THAT(c.last_job().dump(), HasSubstr(R"("secretName":"other-keys")"));
+    EXPECT_EQ(c.api.get(kStorage)["status"]["observedGeneration"], 2);
+    c.ends(works());
+    c.settle();
+    EXPECT_EQ(c.jobs_made(), 2U);
+    const auto conditions = parse_storage(c.api.get(kStorage))->status.conditions;
+    EXPECT_THAT(conditions, ::testing::Each(::testing::Field(&api::Condition::observed_generation, 2)));
+}
+
 TEST(StorageController, TellsWhyABucketCannotBeUsedAndLooksAgainSoon) {
     Control c(kBucket);
     c.settle();

@@ -170,6 +170,7 @@ TEST(StoragePlan, KnowsOfEveryReasonOfAStorageWhetherItAnswered) {
     }
     EXPECT_EQ(what_failed(Reason::kStorageCredentialsInvalid), Failed::kUnknown);
     EXPECT_EQ(what_failed(Reason::kUnschedulable), Failed::kUnknown);
+    EXPECT_EQ(what_failed(Reason::kAttemptDeadlineExceeded), Failed::kToAnswer) << "a volume that hangs";
 }
 
 TEST(StoragePlan, TellsWhatTheStorageDoesNotDo) {
