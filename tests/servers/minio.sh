@@ -9,13 +9,13 @@ unset HTTPS_PROXY https_proxy HTTP_PROXY http_proxy NO_PROXY no_proxy AWS_SESSIO
 key_id=conformance-key
 secret=conformance-secret
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-# minio NAME [CERTIFICATES]: starts one; its port is in $port
+# minio NAME [CERTIFICATES [ADDRESS PORT]]: starts one; its port is in $port, which is a free one unless it is given
 minio() {
     local directory=$STATE/$1 certificates=${2:-$STATE/no-certificates}
     mkdir -p "$directory" "$certificates"
-    port=$(free_port)
+    port=${4:-$(free_port)}
     MINIO_ROOT_USER=$key_id MINIO_ROOT_PASSWORD=$secret MINIO_BROWSER=off MINIO_DOMAIN=localhost "$servers/minio" server --quiet \
-        --address "127.0.0.1:$port" --certs-dir "$certificates" "$directory/data" > "$directory/log" 2>&1 &
+        --address "${3:-127.0.0.1}:$port" --certs-dir "$certificates" "$directory/data" > "$directory/log" 2>&1 &
     pids+=($!)
 }
 # wait_for URL CURL_OPTION...: until the server answers
