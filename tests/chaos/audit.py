@@ -3,7 +3,7 @@
 of RULES is broken.
   audit.py --log FILE... --namespace NS --plan FILE --final FILE [--slots FILE] [--expect-violations RULE,...]
 PLAN: JSON lines, one a backup: {"name", "expect": [reasons], "retries": N, "deleted": bool, "fresh": bool}.
-FINAL: a List of all Neo4jBackups, Neo4jBackupSources, Jobs and pods of the namespace. SLOTS: {"operator": runs that hold a slot}.
+FINAL: a List of all Neo4jBackups, Neo4jBackupSources, Neo4jBackupStorages, Jobs and pods of the namespace. SLOTS: {"operator": runs that hold a slot}.
 """
 import argparse
 import collections
@@ -23,7 +23,9 @@ RULES = {
     "lost-slot": "a backup that is alone starts at once, and no slot is held when nothing runs",
     "leftover": "no Job or pod stays behind that no status speaks of",
 }
-OWNERS = ("neo4jbackups", "neo4jbackupsources")
+OWNERS = ("neo4jbackups", "neo4jbackupsources", "neo4jbackupstorages")
+# They may be looked at again at any time.
+LOOKED_AT = ("Neo4jBackupSource", "Neo4jBackupStorage")
 AT_ONCE_SECONDS = 10.0  # From the creation of a backup that is alone to that of its Job, on a busy machine.
 LOOK_UPS = 3
 
@@ -250,7 +252,7 @@ def check_fresh(history, plan, slots):
 
 
 def check_leftovers(history, final):
-    owners = {meta(o, "uid"): o for o in final if o["kind"] in ("Neo4jBackup", "Neo4jBackupSource")}
+    owners = {meta(o, "uid"): o for o in final if o["kind"] in ("Neo4jBackup", *LOOKED_AT)}
     for obj in final:
         labels = meta(obj, "labels", {})
         if "neo4jbackup.dev/owner-uid" not in labels:
@@ -259,8 +261,7 @@ def check_leftovers(history, final):
         if obj["kind"] == "Pod":
             if meta(obj, "uid") not in history.pods:
                 yield Violation("complete-log", f"{name}: the log does not tell of its creation")
-            # A source may be probed again at any time.
-            if not has_ended(obj) and labels.get("neo4jbackup.dev/kind") != "Neo4jBackupSource":
+            if not has_ended(obj) and labels.get("neo4jbackup.dev/kind") not in LOOKED_AT:
                 yield Violation("leftover", f"{name} is alive")
         if obj["kind"] == "Job":
             owner = owners.get(controller_of(obj), {})

@@ -51,6 +51,7 @@ class Cluster:
     def everything(self):
         return [*self.list(f"{self.ours}/neo4jbackups", "Neo4jBackup"),
                 *self.list(f"{self.ours}/neo4jbackupsources", "Neo4jBackupSource"),
+                *self.list(f"{self.ours}/neo4jbackupstorages", "Neo4jBackupStorage"),
                 *self.list(f"{self.jobs}?{OURS}", "Job"), *self.list(f"{self.pods}?{OURS}", "Pod")]
 
     def befall(self, mishap, name):
