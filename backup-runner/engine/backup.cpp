@@ -174,11 +174,10 @@ contract::RunReport Backup::run() {
     auto report = new_report(spec_);
     if (const auto done = work(report); !done) {
         tell_failure(report, done.error());
-        // What a call of the storage says is only that its time was over.
-        if (done.error().code == ErrorCode::kDeadline && deadline_.passed()) {
-            report.reason = Reason::kAttemptDeadlineExceeded;
-            report.message = fmt::format("the deadline of this attempt has passed ({})", done.error().message);
-        }
+        // A call of the storage that ended so says only that its time was over. What had failed before, it would have
+        // told.
+        const auto in_time = check_deadline();
+        if (done.error().code == ErrorCode::kDeadline && !in_time) tell_failure(report, in_time.error());
     }
     return report;
 }

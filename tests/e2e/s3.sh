@@ -109,8 +109,7 @@ kubectl get nbs -n "$NS" | sed 's/^/   /'
 backup nowhere no-bucket prod
 expect nowhere False BucketNotFound 120
 
-step "credentials that are mended are tried at once"
-keys wrong-secret "$key_id" "$secret"
+step "another Secret is tried at once"
 object Neo4jBackupStorage wrong-secret "type: S3, s3: {bucket: backups, prefix: neo4j, endpoint: '$endpoint', credentialsSecretRef: {name: bucket}, ca: {configMapRef: {name: ca-root, key: ca.crt}}}"
 looked wrong-secret True Ready
 step "done"

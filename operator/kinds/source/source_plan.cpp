@@ -168,10 +168,13 @@ run::Preparation prepare(const Source& source, std::vector<contract::Endpoint> e
 
 SourceStatus status_after(const Source& source, run::RunStep& step, base::SystemTime now) {
     SourceStatus status = source.status;
-    const run::Stamp stamp{.now = now, .generation = source.meta.generation};
+    // While a Job looks, the spec that the Job was made from, so that a change meanwhile is looked at afterwards.
+    const bool looks = run::open_attempt(source.status.run) != nullptr;
+    const run::Stamp stamp{.now = now,
+                           .generation = looks ? source.status.observed_generation : source.meta.generation};
     run::ConditionWriter conditions(status.conditions, &step, stamp);
     status.run = step.status;
-    status.observed_generation = source.meta.generation;
+    status.observed_generation = stamp.generation;
     const auto& verdict = step.verdict;
     const bool active = verdict.outcome == Outcome::kUnknown;
     if (step.report && !step.report->members.empty()) status.members = step.report->members;

@@ -130,6 +130,21 @@ TEST(SourcePlan, LooksAgainAfterTheIntervalASpecChangeOrAFailure) {
     EXPECT_EQ(until_probe(p.source, kNow), seconds(30));
 }
 
+TEST(SourcePlan, ASpecThatChangesDuringALookIsLookedAtAfterwards) {
+    Probed p;
+    p.step = {.status = {.attempts = {{.number = 1, .job_uid = "job"}}}, .verdict = {.outcome = Outcome::kUnknown}};
+    p.source.status = status_after(p.source, p.step, kNow);
+    ASSERT_EQ(p.source.status.observed_generation, 1);
+    p.source.meta.generation = 2;
+    p.answers({member("r", MemberRole::kReadReplica, 0)});
+    EXPECT_EQ(p.source.status.observed_generation, 1) << "the look was one at the spec before";
+    EXPECT_EQ(until_probe(p.source, kNow), seconds(0));
+    p.source.status.run = {};
+    p.answers({member("r", MemberRole::kReadReplica, 0)});
+    EXPECT_EQ(p.source.status.observed_generation, 2);
+    EXPECT_EQ(until_probe(p.source, kNow), p.source.spec.probe_interval);
+}
+
 TEST(SourcePlan, ABackupCountsAsALookAndTellsItsMembersState) {
     Probed p;
     p.answers({member("10.0.0.1:6362", MemberRole::kReadReplica, 3), member("10.0.0.2:6362", MemberRole::kCore, 0)});
