@@ -29,6 +29,8 @@ Failed what_failed(base::Reason reason) {
         case Reason::kStorageRegionWrong:
         case Reason::kStorageClockSkewed:
         case Reason::kStorageOperationUnsupported:
+        case Reason::kStorageNotInitialized:
+        case Reason::kStorageReplaced:
         case Reason::kArtifactConflict:
         case Reason::kArtifactDamaged:
             return Failed::kToTakeIt;

@@ -7,10 +7,10 @@ runner=${1:?usage: signals_test.sh RUNNER}
 state=$(mktemp -d)
 trap 'rm -rf "$state"' EXIT
 # Heads that can't be read, a line each: more than a pipe takes.
-heads=$state/repository/prod/graph.db/20261125T000000Z-000000/heads
+heads=$state/repository/prod/graph.db/heads
 mkdir -p "$heads"
-echo '{"id": "x", "format": 0, "requiredToRead": [], "requiredToWrite": []}' > "$state/repository/neo4j-backup.json"
-for n in $(seq 1000); do echo '{' > "$heads/0-full-x-$n.json"; done
+echo '{"id": "x", "format": 1, "requiredToRead": [], "requiredToWrite": []}' > "$state/repository/neo4j-backup.json"
+for n in $(seq 1000); do echo '{' > "$heads/20261125T000000Z-000000-000000-full-0000000000000000009-x-$n.json"; done
 mkfifo "$state/silent"
 exec 3<> "$state/silent"
 
