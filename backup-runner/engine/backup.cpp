@@ -27,8 +27,9 @@ using object_store::ObjectInfo;
 /// How long a backup may take for which nobody says so: an intent without an end would keep what a dead backup left for
 /// ever.
 constexpr std::chrono::hours kLongest{30 * 24};
-/// How long it may take to remove what a failed backup wrote.
-constexpr std::chrono::seconds kDiscardTime{60};
+/// How long it may take to remove what a failed backup wrote: a pod that is told to end is killed after 30 seconds, and
+/// must have told its report by then.
+constexpr std::chrono::seconds kDiscardTime{20};
 /// Blocks that are stored side by side.
 constexpr std::size_t kStoringThreads = 4;
 
@@ -78,8 +79,7 @@ private:
     std::optional<format::Layout> layout_{};
     std::vector<std::string> tips_{};
     format::ArtifactName name_{};
-    std::string
-        head_{};  ///< Key of the head, once somebody tried to create it; it may be there, whatever came of that.
+    bool may_have_head_ = false;  ///< Somebody tried to create it.
     BandwidthLimit limit_;
     SourceWish wish_{};
     std::vector<Candidate> candidates_{};
@@ -109,10 +109,6 @@ void tell_success(contract::RunReport& report, const Artifact& artifact) {
                      .role = contract::parse_member_role(head.server.role)};
     report.message = fmt::format("{} transactions up to {}, {} files, {} bytes, {} stored", kind_of(head), last,
                                  head.counts.files, head.counts.plain_bytes, head.counts.stored_bytes);
-}
-
-std::span<const std::byte> bytes_of(std::string_view text) {
-    return std::as_bytes(std::span(text));
 }
 
 std::string hex_of(std::string_view text) {
@@ -166,6 +162,24 @@ bool ends_only_the_copy(const base::Error& error) {
             return true;
         default:
             return false;
+    }
+}
+
+/// Whether an object may still appear whose creation ended so: a server or a proxy may have the request.
+bool may_still_arrive(const base::Error& error) {
+    switch (error.reason.value_or(Reason::kInternalError)) {
+        case Reason::kStorageFull:
+        case Reason::kStorageReadOnly:
+        case Reason::kStoragePermission:
+        case Reason::kBucketNotFound:
+        case Reason::kStorageAccessDenied:
+        case Reason::kStorageCredentialsInvalid:
+        case Reason::kStorageCredentialsRejected:
+        case Reason::kStorageSignatureMismatch:
+        case Reason::kStorageOperationUnsupported:
+            return false;
+        default:
+            return true;
     }
 }
 
@@ -291,7 +305,7 @@ Result<Artifact> Backup::copy_from(const Candidate& candidate, contract::RunRepo
     }
     name_ = {.chain = archive::chain_name(start_, environment_.random()),
              .run = {.uid = spec_.run.uid, .attempt = spec_.run.attempt}};
-    head_.clear();
+    may_have_head_ = false;
     N4B_TRY_VOID(write_intent());
     auto written = write_artifact(std::move(found), *report.source);
     if (!written) discard();
@@ -317,7 +331,7 @@ Result<void> Backup::write_intent() {
     const auto end = now + std::chrono::ceil<std::chrono::seconds>(deadline_.left());
     const format::Intent intent{.run = name_.run, .origin = origin_of(spec_), .deadline = end};
     const auto key = layout_->intent(name_, end);
-    N4B_TRY(const auto creation, environment_.store.create(key, bytes_of(format::print_intent(intent)), call()));
+    N4B_TRY(const auto creation, create_object(environment_.store, key, format::print_intent(intent), call()));
     if (creation == object_store::Creation::kCreated) return {};
     return base::fail(ErrorCode::kConflict, Reason::kArtifactConflict,
                       fmt::format("{}: somebody else writes an artifact of this name", key));
@@ -371,8 +385,8 @@ format::Head Backup::new_head(const CopyResult& copy, const CopySource& source,
         .neostore_patches = copy.neostore_patches,
         .runner_version = environment_.version,
         .start = start_};
-    // A member whose lag is unknown passes; one that is known to be behind by more than was asked for was not chosen.
-    head.current_at = copy.complete_at;
+    // Of a member whose lag is unknown nobody can say that the highest was the newest.
+    if (told.lag && *told.lag <= spec_.max_lag.value_or(*told.lag)) head.current_at = copy.complete_at;
     return head;
 }
 
@@ -383,11 +397,16 @@ Result<Artifact> Backup::publish(const format::Head& head, std::uint64_t listing
     N4B_TRY_VOID(check_stored(head.counts, listing));
     // Last: the storage may have hung in what came before, and somebody else be at work by now.
     N4B_TRY_VOID(check_publication());
-    head_ = layout_->head(name);
-    N4B_TRY(const auto creation, store.create(head_, bytes_of(text), call()));
-    if (creation == object_store::Creation::kTaken) {
+    const auto key = layout_->head(name);
+    may_have_head_ = true;
+    const auto creation = create_object(store, key, text, call());
+    if (!creation) {
+        may_have_head_ = may_still_arrive(creation.error());
+        return base::fail(creation.error());
+    }
+    if (*creation == object_store::Creation::kTaken) {
         return base::fail(ErrorCode::kConflict, Reason::kArtifactConflict,
-                          fmt::format("{}: somebody else has made a head of this name", head_));
+                          fmt::format("{}: somebody else has made a head of this name", key));
     }
     N4B_TRY_VOID(check_wanted(store, *layout_, name_, call()));
     // What counts is what a reader finds, so the head is read back.
@@ -427,31 +446,19 @@ Result<void> Backup::check_publication() {
 /// Removes what a failed copy wrote, as far as that is possible. Where a head is there, or may be, everything stays,
 /// and a look-up decides: a head whose blocks are gone would be worse than blocks without a head.
 void Backup::discard() {
+    if (may_have_head_) return;
     const Call clean_up{.deadline = base::Deadline::after(kDiscardTime)};
     auto& store = environment_.store;
-    if (!head_.empty()) {
-        const auto head = store.stat(head_, clean_up);
-        if (head || head.error().code != ErrorCode::kNotFound) return;
-    }
-    // In pages, since a list of all objects could be long. What can't be removed stays without a head: it never counts
-    // as an artifact.
-    const auto prefix = layout_->artifact(name_);
-    for (bool removed = true; removed;) {
-        std::vector<std::string> keys;
-        removed = false;
-        const auto listed = store.list(
-            prefix, "",
-            [&](std::span<const ObjectInfo> page) {
-                for (const auto& object : page) keys.push_back(object.key);
-                return false;
-            },
-            clean_up);
-        if (!listed) return;
-        for (const auto& key : keys) {
-            const auto removal = store.remove(key, clean_up);
-            removed = removed || removal == object_store::Removal::kRemoved;
-        }
-    }
+    // What can't be removed stays without a head: it never counts as an artifact. The intent, which says until when it
+    // may be there, comes last in the order of keys.
+    (void)store.list(
+        layout_->artifact(name_), "",
+        [&](std::span<const ObjectInfo> page) {
+            return std::all_of(page.begin(), page.end(), [&](const ObjectInfo& object) {
+                return store.remove(object.key, clean_up).has_value();
+            });
+        },
+        clean_up);
 }
 
 Result<void> Backup::check_deadline() const {

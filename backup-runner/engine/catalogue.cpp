@@ -76,7 +76,7 @@ Result<void> list_databases(ObjectStore& store, const std::string& source,
     return {};
 }
 
-/// Keeps the names that are newest, and those that reach furthest, whatever their number.
+/// Keeps the newest of any number of names.
 class Names {
 public:
     void add(const std::string& name) {

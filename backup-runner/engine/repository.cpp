@@ -63,13 +63,23 @@ Result<std::string> read_small(ObjectStore& store, const std::string& key, std::
     return std::string(reinterpret_cast<const char*>(buffer.data()), n);
 }
 
+Result<Creation> create_object(ObjectStore& store, const std::string& key, std::string_view text, const Call& call) {
+    auto created = store.create(key, bytes_of(text), call);
+    if (created || created.error().reason != Reason::kStorageOperationUnsupported) return created;
+    const auto there = store.stat(key, call);
+    if (there) return Creation::kTaken;
+    if (there.error().code != ErrorCode::kNotFound) return base::fail(there.error());
+    N4B_TRY_VOID(store.put(key, bytes_of(text), call));
+    return Creation::kCreated;
+}
+
 Result<format::RepositoryFile> open_repository(ObjectStore& store, const format::RepositoryWish& wish,
                                                const Call& call) {
     N4B_TRY(const auto found, find_repository(store, call));
     N4B_TRY(auto decision, format::decide_repository(found, wish));
     if (!decision.create) return std::move(decision.file);
     const std::string key(format::kRepositoryKey);
-    N4B_TRY_VOID(store.create(key, bytes_of(format::print_repository(decision.file)), call));
+    N4B_TRY_VOID(create_object(store, key, format::print_repository(decision.file), call));
     // What counts is what everybody else will read: another's file, where two made one at once.
     N4B_TRY(const auto text, read_small(store, key, format::kMaxSmallFileBytes, call));
     N4B_TRY(auto made, format::decide_repository({.file = text}, wish));
@@ -79,13 +89,15 @@ Result<format::RepositoryFile> open_repository(ObjectStore& store, const format:
 Result<void> claim_source(ObjectStore& store, const format::Layout& layout, const format::Owner& owner,
                           const Call& call) {
     N4B_TRY(auto found, read_if_there(store, layout.owner(), call));
-    N4B_TRY(const auto decision, format::decide_owner(found, owner, format::Takeover::kRefuse));
+    N4B_TRY(auto decision, format::decide_owner(found, owner, format::Takeover::kRefuse));
     if (decision != format::OwnerDecision::kCreate) return {};
-    N4B_TRY(const auto creation, store.create(layout.owner(), bytes_of(format::print_owner(owner)), call));
-    if (creation == Creation::kCreated) return {};
-    // Two claimed it at once.
+    N4B_TRY_VOID(create_object(store, layout.owner(), format::print_owner(owner), call));
+    // What counts is what everybody else will read: another's claim, where two made one at once.
     N4B_TRY(found, read_if_there(store, layout.owner(), call));
-    return format::decide_owner(found, owner, format::Takeover::kRefuse).map([](auto) {});
+    N4B_TRY(decision, format::decide_owner(found, owner, format::Takeover::kRefuse));
+    if (decision != format::OwnerDecision::kCreate) return {};
+    return base::fail(ErrorCode::kUnavailable, Reason::kStorageUnavailable,
+                      fmt::format("{}: it was stored, and is not there", layout.owner()));
 }
 
 }  // namespace n4b::engine

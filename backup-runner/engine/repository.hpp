@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 #include "backup-runner/format/names.hpp"
 #include "backup-runner/format/repository.hpp"
@@ -13,6 +14,11 @@ namespace n4b::engine {
 /// A small object, whole. NotFound (ArtifactNotFound). DataLoss (ArtifactDamaged): longer than `most` bytes.
 base::Result<std::string> read_small(object_store::ObjectStore& store, const std::string& key, std::size_t most,
                                      const object_store::Call& call);
+
+/// Creates an object where nothing has the key, also on a store that refuses conditional writes: there it looks first,
+/// and of two who create it at once both succeed. So nothing that has to be right may rest on it.
+base::Result<object_store::Creation> create_object(object_store::ObjectStore& store, const std::string& key,
+                                                   std::string_view text, const object_store::Call& call);
 
 /// Looks for the repository file and decides what to do about it (format::decide_repository, with its errors); where it
 /// has to be made, makes it. Two who make it at once end up with the same one.

@@ -61,8 +61,8 @@ public:
     StoreWriter(const format::Head& head, const OpenTarget& target) : head_(head), target_(target) {}
 
     Result<void> open(std::int64_t number, const std::optional<std::string>& path, std::int64_t bytes) override {
-        if (!path) return open_log(number);
-        N4B_TRY(auto relative, names_.add(*path));
+        if (!path) return open_log(number, bytes);
+        N4B_TRY(auto relative, content_.add_file(*path, bytes));
         if (relative == kNeostore) {
             if (bytes > kMostNeostoreBytes) {
                 return damaged(fmt::format("neostore: found {} bytes, expected at most {}", bytes, kMostNeostoreBytes));
@@ -93,10 +93,11 @@ public:
         return {};
     }
 
-    /// The log's preamble may be all there is of it. Returns `neostore` as it must be beside this log.
+    /// Checks that all is there; the log's preamble may be all there is of it. Returns `neostore` as it must be beside
+    /// this log.
     Result<std::string> finish() {
-        if (neostore_number_ == 0) return damaged("index: there is no neostore in it");
-        if (!has_log_) {
+        N4B_TRY_VOID(content_.compare(head_.counts));
+        if (!content_.has_log()) {
             N4B_TRY_VOID(create(kNoTry, std::string(kLogPath), target_.log));
             N4B_TRY_VOID(open_.at(kNoTry)->write(bytes_of(bytes_of_hex(head_.log_preamble))));
             N4B_TRY_VOID(done(kNoTry));
@@ -115,9 +116,8 @@ public:
 private:
     static constexpr std::int64_t kNoTry = 0;  ///< Tries are numbered from 1 on.
 
-    Result<void> open_log(std::int64_t number) {
-        if (has_log_) return damaged("index: there are two logs");
-        has_log_ = true;
+    Result<void> open_log(std::int64_t number, std::int64_t bytes) {
+        N4B_TRY_VOID(content_.add_log(bytes));
         N4B_TRY_VOID(create(number, std::string(kLogPath), target_.log));
         return open_.at(number)->write(bytes_of(bytes_of_hex(head_.log_preamble)));
     }
@@ -146,10 +146,9 @@ private:
 
     const format::Head& head_;
     const OpenTarget& target_;
-    RestoredNames names_{};
+    RestoredContent content_{};
     std::map<std::int64_t, std::string> awaited_{};
     std::map<std::int64_t, std::unique_ptr<storage::Writer>> open_{};
-    bool has_log_ = false;
     std::int64_t neostore_number_ = 0;
     std::string neostore_{};
 };

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "backup-runner/engine/catalogue.hpp"
-#include "backup-runner/engine/restored_names.hpp"
+#include "backup-runner/engine/restored_content.hpp"
 #include "backup-runner/storage/storage.hpp"
 
 namespace n4b::engine {

@@ -6,7 +6,7 @@
 #include <array>
 
 #include "backup-runner/archive/names.hpp"
-#include "backup-runner/engine/restored_names.hpp"
+#include "backup-runner/engine/restored_content.hpp"
 
 namespace n4b::engine {
 namespace {

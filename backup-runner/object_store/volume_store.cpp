@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <queue>
 #include <random>
 #include <utility>
 #include <vector>
@@ -32,6 +33,8 @@ constexpr std::string_view kUnfinished = ".n4b-unfinished-";
 /// A deadline or a stop is looked at between pieces of so many bytes.
 constexpr std::size_t kPieceBytes = std::size_t{1} << 20U;
 constexpr std::size_t kPageKeys = 1000;
+/// Names of one directory that are in memory at once, some 60 bytes each.
+constexpr std::size_t kNamesAtOnce = 10'000;
 
 base::SystemTime time_of(const struct stat& status) {
     const auto since = std::chrono::seconds(status.st_mtim.tv_sec) + std::chrono::nanoseconds(status.st_mtim.tv_nsec);
@@ -67,31 +70,37 @@ public:
     }
 
 private:
-    struct Member {
-        std::string sort_key;  ///< With a '/' at a directory's end, as its keys have it.
-        std::int64_t bytes;
-        base::SystemTime modified;
-    };
-
     /// `directory`: empty or ending in '/'. False: take has had enough.
     Result<bool> visit(const std::string& directory) {
-        N4B_TRY_VOID(check_call(call_, "list " + root_));
-        N4B_TRY(const auto members, read(directory));
-        for (const auto& member : members) {
-            const auto key = directory + member.sort_key;
-            if (key.ends_with('/')) {
-                if (!may_hold_keys(key)) continue;
-                N4B_TRY(const bool more, visit(key));
+        std::string last;
+        for (;;) {
+            N4B_TRY_VOID(check_call(call_, "list " + root_));
+            N4B_TRY(const auto names, next_names(directory, last));
+            for (const auto& name : names) {
+                N4B_TRY(const bool more, visit_member(directory, name));
                 if (!more) return false;
-            } else if (key.starts_with(prefix_) && key > after_) {
-                page_.push_back({.key = key, .bytes = member.bytes, .modified = member.modified});
-                if (page_.size() < kPageKeys) continue;
-                N4B_TRY_VOID(check_call(call_, "list " + root_));
-                if (!take_(page_)) return false;
-                page_.clear();
             }
+            if (names.size() < kNamesAtOnce) return true;
+            last = names.back();
         }
-        return true;
+    }
+
+    /// `name`: with a '/' at a directory's end.
+    Result<bool> visit_member(const std::string& directory, const std::string& name) {
+        const auto key = directory + name;
+        if (key.ends_with('/')) return may_hold_keys(key) ? visit(key) : Result<bool>(true);
+        if (!key.starts_with(prefix_) || key <= after_) return true;
+        struct stat status {};
+        if (::lstat((root_ + "/" + key).c_str(), &status) != 0) {
+            if (errno == ENOENT) return true;
+            return volume_failure(errno, "stat", root_ + "/" + key);
+        }
+        page_.push_back({.key = key, .bytes = status.st_size, .modified = time_of(status)});
+        if (page_.size() < kPageKeys) return true;
+        N4B_TRY_VOID(check_call(call_, "list " + root_));
+        const bool more = take_(page_);
+        page_.clear();
+        return more;
     }
 
     [[nodiscard]] bool may_hold_keys(const std::string& directory) const {
@@ -99,37 +108,51 @@ private:
         return in_prefix && (directory > after_ || after_.starts_with(directory));
     }
 
-    Result<std::vector<Member>> read(const std::string& directory) const {
-        std::vector<Member> members;
+    /// The first names of a directory's members beyond `last`, in the order of the keys they begin: at most
+    /// kNamesAtOnce, since a directory may have any number.
+    Result<std::vector<std::string>> next_names(const std::string& directory, const std::string& last) const {
+        std::priority_queue<std::string> first;  // The greatest on top.
         const auto path = root_ + "/" + directory;
         const std::unique_ptr<DIR, int (*)(DIR*)> handle(::opendir(path.c_str()), ::closedir);
         // A directory that has gone since its parent was read holds no objects.
-        if (!handle && errno == ENOENT && !directory.empty()) return members;
+        if (!handle && errno == ENOENT && !directory.empty()) return std::vector<std::string>();
         if (!handle) return volume_failure(errno, "list", path);
         for (;;) {
             errno = 0;
             const dirent* entry = ::readdir(handle.get());
             if (entry == nullptr && errno != 0) return volume_failure(errno, "list", path);
             if (entry == nullptr) break;
-            const std::string name = entry->d_name;
-            const bool foreign = directory.empty() && name == storage::kLostAndFound;
-            if (name == "." || name == ".." || foreign || name.starts_with(kUnfinished)) continue;
-            struct stat status {};
-            if (::fstatat(::dirfd(handle.get()), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-                if (errno == ENOENT) continue;
-                return volume_failure(errno, "stat", path + name);
-            }
-            if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode)) {
-                // What lies behind a link in place of a directory would be hidden without a word. In place of a file it
-                // is listed, so that who reads it is told.
-                if (prefix_.starts_with(directory + name + "/")) return volume_failure(ELOOP, "list", path + name);
-            }
-            members.push_back({.sort_key = S_ISDIR(status.st_mode) ? name + "/" : name,
-                               .bytes = status.st_size,
-                               .modified = time_of(status)});
+            N4B_TRY(auto name, key_part(directory, ::dirfd(handle.get()), *entry));
+            if (name.empty() || name <= last) continue;
+            first.push(std::move(name));
+            if (first.size() > kNamesAtOnce) first.pop();
         }
-        std::sort(members.begin(), members.end(), [](const auto& a, const auto& b) { return a.sort_key < b.sort_key; });
-        return members;
+        std::vector<std::string> names(first.size());
+        for (auto name = names.rbegin(); name != names.rend(); ++name, first.pop()) *name = first.top();
+        return names;
+    }
+
+    /// What a member adds to its directory's key, with a '/' at a directory's end; empty: it is no part of the store.
+    Result<std::string> key_part(const std::string& directory, int handle, const dirent& entry) const {
+        std::string name = entry.d_name;
+        const bool foreign = directory.empty() && name == storage::kLostAndFound;
+        if (name == "." || name == ".." || foreign || name.starts_with(kUnfinished)) return std::string();
+        auto type = entry.d_type;
+        if (type == DT_UNKNOWN) {
+            struct stat status {};
+            if (::fstatat(handle, entry.d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+                if (errno == ENOENT) return std::string();
+                return volume_failure(errno, "stat", root_ + "/" + directory + name);
+            }
+            type = static_cast<unsigned char>(IFTODT(status.st_mode));
+        }
+        if (type == DT_DIR) return name + "/";
+        // What lies behind a link in place of a directory would be hidden without a word. In place of a file it is
+        // listed, so that who reads it is told.
+        if (type != DT_REG && prefix_.starts_with(directory + name + "/")) {
+            return volume_failure(ELOOP, "list", root_ + "/" + directory + name);
+        }
+        return name;
     }
 
     const std::string& root_;
@@ -147,6 +170,11 @@ public:
 
     Result<Creation> create(std::string_view key, std::span<const std::byte> bytes, const Call& call) override {
         N4B_TRY(const auto unfinished, write(key, bytes, call));
+        // The volume may have hung for hours in the sync of the bytes, and the name must not appear after the deadline.
+        if (auto in_time = check_call(call, "create " + path_of(key)); !in_time) {
+            (void)files_->remove(unfinished);
+            return base::fail(in_time.error());
+        }
         const auto published = files_->publish(unfinished, key);
         if (published) {
             N4B_TRY_VOID(sync_ancestors(key));

@@ -66,7 +66,7 @@ FOREIGN = {
     r"<prometheus/": {"operator/telemetry"},
     r"<spdlog/": {"operator/telemetry"},
 }
-# Pure rooms: no thread, socket, file, environment or clock. (archive's compressor and digest only compute.)
+# Pure rooms: no thread, socket, file, environment or clock. (archive's digest only computes.)
 PURE = {"common/contract", "backup-runner/txlog", "backup-runner/archive", "backup-runner/format", "backup-runner/s3",
         "operator/api", "operator/run"}
 IMPURE = re.compile(r"<(thread|mutex|fstream|filesystem|unistd\.h|sys/.*|fcntl\.h|random)>|steady_clock::now|"

@@ -34,6 +34,9 @@ Result<void> spend(std::chrono::milliseconds span, const Call& call) {
 Result<object_store::Creation> MemoryStore::create(std::string_view key, std::span<const std::byte> bytes,
                                                    const Call& call) {
     N4B_TRY_VOID(object_store::check_call(call, "create"));
+    if (trouble_.refuses_conditions) {
+        return base::fail(ErrorCode::kInvalid, Reason::kStorageOperationUnsupported, "create: no conditional writes");
+    }
     const std::lock_guard lock(mutex_);
     const auto [at, created] = objects_.emplace(key, std::vector(bytes.begin(), bytes.end()));
     return created ? object_store::Creation::kCreated : object_store::Creation::kTaken;

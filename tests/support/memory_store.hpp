@@ -20,6 +20,7 @@ public:
         std::chrono::milliseconds put_takes{0};
         std::optional<std::int64_t> put_that_fails{};  ///< At once; counted from 0 on.
         bool forgets = false;                          ///< Keeps nothing of what is put.
+        bool refuses_conditions = false;               ///< Takes no conditional writes.
     };
     MemoryStore() = default;
     explicit MemoryStore(Trouble trouble) : trouble_(trouble) {}

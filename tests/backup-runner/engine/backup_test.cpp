@@ -13,6 +13,7 @@
 #include "backup-runner/engine/restore_choice.hpp"
 #include "tests/backup-runner/engine/backup_fixture.hpp"
 #include "tests/support/faulty_storage.hpp"
+#include "tests/support/memory_store.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -298,21 +299,41 @@ TEST_F(BackupTest, LeavesNothingOfACopyThatFailed) {
 
 TEST_F(BackupTest, PublishesNoHeadWhenTheStorageHangsBeyondTheDeadline) {
     spec_.duration = std::chrono::seconds(4);
-    const auto hanging = std::make_shared<FaultyStorage>(*files_, repository(), Fault::kNone, -1);
-    bool hung = false;
-    hanging->on_finished = [&](const std::string& key) {
-        if (key.find("/blocks/") == std::string::npos) return;
-        hung = true;
-        std::this_thread::sleep_for(*spec_.duration);
-    };
-    const auto store = object_store::volume_store(repository(), hanging);
-    const auto report = back_up(*store);
-    EXPECT_TRUE(hung) << report.message;
-    EXPECT_EQ(report.reason, Reason::kAttemptDeadlineExceeded) << report.message;
-    EXPECT_EQ(sound_artifacts(), 0U);
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(repository())) {
-        EXPECT_NE(entry.path().parent_path().filename(), "heads") << entry.path();
+    for (const std::string where : {"/blocks/", "/heads/"}) {
+        const auto hanging = std::make_shared<FaultyStorage>(*files_, repository(), Fault::kNone, -1);
+        bool hung = false;
+        hanging->on_finished = [&](const std::string& key) {
+            if (key.find(where) == std::string::npos || hung) return;
+            hung = true;
+            std::this_thread::sleep_for(*spec_.duration);
+        };
+        const auto store = object_store::volume_store(repository(), hanging);
+        const auto report = back_up(*store);
+        EXPECT_TRUE(hung) << report.message;
+        EXPECT_EQ(report.reason, Reason::kAttemptDeadlineExceeded) << report.message;
+        EXPECT_EQ(sound_artifacts(), 0U) << where;
+        for (const auto& entry : std::filesystem::recursive_directory_iterator(repository())) {
+            EXPECT_NE(entry.path().parent_path().filename(), "heads") << entry.path();
+        }
     }
+}
+
+TEST_F(BackupTest, GoesToAStoreThatTakesNoConditionalWrites) {
+    testing::MemoryStore store({.refuses_conditions = true});
+    spec_.run.object_namespace = "shop";
+    auto report = back_up(store);
+    ASSERT_EQ(report.reason, Reason::kCompleted) << report.message;
+    EXPECT_EQ(count_sound_artifacts(store), 1U);
+    spec_.run = {.uid = "run-2", .object_namespace = "blog"};
+    EXPECT_EQ(back_up(store).reason, Reason::kSourceNameTaken);
+}
+
+TEST_F(BackupTest, SaysThatItIsCurrentOnlyWhereItsLagIsKnown) {
+    const auto report = back_up();
+    ASSERT_EQ(report.reason, Reason::kCompleted) << report.message;
+    const auto head = choose_artifact(*store_, layout_, report.artifact->chain, {}).value().head;
+    EXPECT_TRUE(head.complete_at);
+    EXPECT_EQ(head.current_at.has_value(), report.source->lag.has_value());
 }
 
 }  // namespace

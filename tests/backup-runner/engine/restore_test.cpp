@@ -345,6 +345,29 @@ TEST_F(RestoreTest, TellsABadPathOfTheIndexAsDamageOfTheArtifact) {
     }
 }
 
+TEST_F(RestoreTest, GivesNoStoreWithoutTheLogThatItsHeadPromises) {
+    auto artifact = back_up("run-1");
+    const auto promised = artifact.head.counts.transactions;
+    ASSERT_GT(promised, 0);
+    artifact.head.name.run.uid = "forged";
+    {
+        const auto writer = blocks::ArtifactWriter::create(*store_, layout_.blocks(artifact.head.name),
+                                                           {.block_bytes = kSmallBuffers.block}, {})
+                                .value();
+        const auto stream = writer->open_stream().value();
+        ASSERT_TRUE(stream->open("neostore") && stream->done());
+        const auto totals = writer->finish().value();
+        artifact.head.counts = totals.counts;
+        artifact.head.counts.transactions = promised;
+        artifact.head.index = totals.index;
+    }
+    const auto restored = restore(*store_, artifact, {.directory = target()}, {});
+    ASSERT_FALSE(restored);
+    EXPECT_EQ(restored.error().reason, Reason::kArtifactDamaged) << restored.error().message;
+    EXPECT_TRUE(std::filesystem::exists(target() + "/" + kRestoreMarker));
+    EXPECT_EQ(verify(*store_, artifact, {}).error().reason, Reason::kArtifactDamaged);
+}
+
 TEST_F(RestoreTest, ANameOfALaterRunnerIsNeverPassedOver) {
     const auto old = back_up("run-1");
     std::ofstream(repository() + "/" + layout_.heads() + "later") << "what nobody knows yet";

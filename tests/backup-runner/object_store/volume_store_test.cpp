@@ -2,9 +2,11 @@
 #include <gtest/gtest.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <string>
 #include <vector>
 
 #include "backup-runner/object_store/object_store.hpp"
@@ -95,6 +97,24 @@ TEST_F(VolumeStoreTest, ADirectoryOrALinkIsNoObject) {
     EXPECT_EQ(store_->stat("link", {}).error().code, ErrorCode::kNotFound);
     EXPECT_FALSE(store_->get("a", 0, room, {}));
     EXPECT_FALSE(store_->get("link", 0, room, {}));
+}
+
+TEST_F(VolumeStoreTest, ListsADirectoryOfAnySizeInOrder) {
+    constexpr int kFiles = 21'000;  // More than are held at once, twice.
+    std::filesystem::create_directories(root_ + "/d/e");
+    ASSERT_TRUE(put("d/e/k"));
+    for (int i = 0; i < kFiles; ++i) std::ofstream(root_ + "/d/" + std::to_string(100'000 + i)).flush();
+    std::vector<std::string> listed;
+    ASSERT_TRUE(store_->list("d/", "d/100004",
+                             [&](std::span<const ObjectInfo> page) {
+                                 for (const auto& object : page) listed.push_back(object.key);
+                                 return true;
+                             },
+                             {}));
+    EXPECT_EQ(listed.size(), kFiles - 5 + 1U);
+    EXPECT_TRUE(std::is_sorted(listed.begin(), listed.end()));
+    EXPECT_EQ(listed.front(), "d/100005");
+    EXPECT_EQ(listed.back(), "d/e/k");
 }
 
 TEST_F(VolumeStoreTest, ALinkHidesNothingWithoutAWord) {

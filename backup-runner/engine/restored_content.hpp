@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "backup-runner/engine/store_file_names.hpp"
+#include "backup-runner/format/head.hpp"
+#include "common/base/result.hpp"
+
+namespace n4b::engine {
+
+/// The file that stands in a restored store until all of it is there.
+inline constexpr char kRestoreMarker[] = "RESTORE-INCOMPLETE";
+
+/// What a restore writes, checked before it is written, and at the end against what the head promises. One thread.
+class RestoredContent {
+public:
+    /// Where a file goes, relative to the store. DataLoss (ArtifactDamaged): it would leave the store, is the name of
+    /// no store file, or is in the way of another one.
+    base::Result<std::string> add_file(const std::string& path, std::int64_t bytes);
+    /// DataLoss (ArtifactDamaged): there is one already.
+    base::Result<void> add_log(std::int64_t bytes);
+    [[nodiscard]] bool has_log() const { return logs_ > 0; }
+
+    /// DataLoss (ArtifactDamaged): the head promises something else, or there is no neostore.
+    [[nodiscard]] base::Result<void> compare(const format::Counts& promised) const;
+
+private:
+    StoreFileNames names_{};
+    bool has_neostore_ = false;
+    std::int64_t files_ = 0;
+    std::int64_t logs_ = 0;
+    std::int64_t bytes_ = 0;
+};
+
+}  // namespace n4b::engine
