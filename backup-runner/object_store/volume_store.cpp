@@ -200,6 +200,13 @@ public:
         // A pipe would block whoever opens it.
         const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
         if (file.get() < 0) return missing_or_failed(errno, "open", path);
+        struct stat status {};
+        if (::fstat(file.get(), &status) != 0) return volume_failure(errno, "stat", path);
+        if (!S_ISREG(status.st_mode)) {
+            return base::fail(ErrorCode::kDataLoss, Reason::kArtifactDamaged,
+                              fmt::format("{}: found {}, expected a file", path,
+                                          S_ISDIR(status.st_mode) ? "a directory" : "no file"));
+        }
         std::size_t done = 0;
         while (done < into.size()) {
             if (done > 0) N4B_TRY_VOID(check_call(call, "read " + path));

@@ -34,14 +34,9 @@ public:
     virtual base::Result<void> finish() = 0;
 };
 
-class Reader {
-public:
-    virtual ~Reader() = default;
-    /// 0 at the end.
-    virtual base::Result<std::size_t> read_some(std::span<std::byte> into) = 0;
-};
-
-/// Where artifacts go. Keys are relative to the repository, '/' between components, and ours (see archive/names).
+/// Files below a directory: what a restore writes, and what an object store keeps its objects in. Keys are relative,
+/// with
+/// '/' between components, and ours.
 /// Thread-safe. Errors carry the reason a user is shown.
 class Storage {
 public:
@@ -64,8 +59,6 @@ public:
     virtual base::Result<void> sync_directory(std::string_view key) = 0;
     /// Calls take for each member, in no order; take returns false to stop. NotFound.
     virtual base::Result<void> list(std::string_view key, const std::function<bool(const Entry&)>& take) = 0;
-    /// NotFound. DataLoss (ArtifactDamaged): something else than a file has the name.
-    virtual base::Result<std::unique_ptr<Reader>> open(std::string_view key) = 0;
     virtual base::Result<bool> exists(std::string_view key) = 0;
     virtual base::Result<void> remove(std::string_view key) = 0;
 };

@@ -125,23 +125,6 @@ private:
     bool finished_ = false;
 };
 
-class VolumeReader final : public Reader {
-public:
-    VolumeReader(Descriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
-
-    Result<std::size_t> read_some(std::span<std::byte> into) override {
-        for (;;) {
-            const ssize_t n = ::read(fd_.get(), into.data(), into.size());
-            if (n >= 0) return static_cast<std::size_t>(n);
-            if (errno != EINTR) return volume_failure(errno, "read", path_);
-        }
-    }
-
-private:
-    Descriptor fd_;
-    std::string path_;
-};
-
 class Volume final : public Storage {
 public:
     explicit Volume(std::string root, std::optional<Owner> owner = std::nullopt)
@@ -252,22 +235,6 @@ public:
                 return {};
             }
         }
-    }
-
-    Result<std::unique_ptr<Reader>> open(std::string_view key) override {
-        auto path = path_of(key);
-        // A pipe would block whoever opens it.
-        Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-        if (fd.get() < 0) return volume_failure(errno, "open", path);
-        struct stat status {};
-        if (::fstat(fd.get(), &status) != 0) return volume_failure(errno, "stat", path);
-        if (!S_ISREG(status.st_mode)) {
-            return base::fail(ErrorCode::kDataLoss, Reason::kArtifactDamaged,
-                              fmt::format("{}: found {}, expected a file", path,
-                                          S_ISDIR(status.st_mode) ? "a directory" : "no file"));
-        }
-        ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-        return std::make_unique<VolumeReader>(std::move(fd), std::move(path));
     }
 
     Result<bool> exists(std::string_view key) override {

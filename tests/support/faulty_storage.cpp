@@ -146,10 +146,6 @@ Result<void> FaultyStorage::list(std::string_view key, const std::function<bool(
     return strike([&] { return inner_.list(key, take); });
 }
 
-Result<std::unique_ptr<storage::Reader>> FaultyStorage::open(std::string_view key) {
-    return strike([&] { return inner_.open(key); });
-}
-
 Result<bool> FaultyStorage::exists(std::string_view key) {
     return strike([&] { return inner_.exists(key); });
 }

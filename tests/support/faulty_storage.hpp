@@ -49,7 +49,6 @@ public:
     base::Result<void> replace_directory(std::string_view from, std::string_view to) override;
     base::Result<void> sync_directory(std::string_view key) override;
     base::Result<void> list(std::string_view key, const std::function<bool(const storage::Entry&)>& take) override;
-    base::Result<std::unique_ptr<storage::Reader>> open(std::string_view key) override;
     base::Result<bool> exists(std::string_view key) override;
     base::Result<void> remove(std::string_view key) override;
 

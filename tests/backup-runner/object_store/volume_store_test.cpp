@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -95,8 +96,14 @@ TEST_F(VolumeStoreTest, ADirectoryOrALinkIsNoObject) {
     std::vector<std::byte> room(1);
     EXPECT_EQ(store_->stat("a", {}).error().code, ErrorCode::kNotFound);
     EXPECT_EQ(store_->stat("link", {}).error().code, ErrorCode::kNotFound);
-    EXPECT_FALSE(store_->get("a", 0, room, {}));
     EXPECT_FALSE(store_->get("link", 0, room, {}));
+    ASSERT_EQ(::mkfifo((root_ + "/pipe").c_str(), 0600), 0);
+    for (const auto& [name, found] : {std::pair("pipe", "no file"), std::pair("a", "a directory")}) {
+        const auto read = store_->get(name, 0, room, {});
+        ASSERT_FALSE(read);
+        EXPECT_EQ(read.error().reason, Reason::kArtifactDamaged);
+        EXPECT_EQ(read.error().message, root_ + "/" + name + ": found " + found + ", expected a file");
+    }
 }
 
 TEST_F(VolumeStoreTest, ListsADirectoryOfAnySizeInOrder) {

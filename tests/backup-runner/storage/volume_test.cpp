@@ -95,17 +95,6 @@ TEST_F(VolumeTest, PutsAFileInPlaceOfAnEmptyDirectory) {
     EXPECT_FALSE(volume_->replace_directory("f", "d")) << "it is not empty";
 }
 
-TEST_F(VolumeTest, OpensOnlyFiles) {
-    ASSERT_EQ(::mkfifo((root_ + "/pipe").c_str(), 0600), 0);
-    ASSERT_TRUE(volume_->make_directories("directory"));
-    for (const auto& [name, found] : {std::pair("pipe", "no file"), std::pair("directory", "a directory")}) {
-        const auto opened = volume_->open(name);
-        ASSERT_FALSE(opened);
-        EXPECT_EQ(opened.error().reason, Reason::kArtifactDamaged);
-        EXPECT_EQ(opened.error().message, root_ + "/" + name + ": found " + found + ", expected a file");
-    }
-}
-
 TEST_F(VolumeTest, PublishesExclusivelyOnAFileSystemWithoutHardLinks) {
     for (const int error : {EPERM, EOPNOTSUPP, ENOSYS, EMLINK}) {
         ASSERT_TRUE(write("a"));
