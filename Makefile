@@ -51,7 +51,7 @@ test-load: build ## BACKUPS (30) backups under at least 500 transactions a secon
 
 test-e2e: ## only the end-to-end tests, on the testbed
 	$(call step,testbed,tests/e2e/setup.sh)
-	$(call step,end-to-end tests (the testbed stays up),tests/e2e/run.sh && tests/e2e/sources.sh && tests/e2e/tls.sh && tests/e2e/disruptions.sh)
+	$(call step,end-to-end tests (the testbed stays up),for part in run sources tls s3 faults disruptions; do tests/e2e/$$part.sh; done)
 
 CHAOS_SECONDS ?= 1800
 CHAOS_SEED ?=

@@ -92,6 +92,18 @@ expect ridden True Completed 240
 "$runner" verify "${there[@]}" > "$STATE/out"
 [ "$(grep -c '^ok ' "$STATE/out")" = 2 ] || die "$(cat "$STATE/out")"
 
+step "the same on versitygw, in clear text that is allowed explicitly"
+mkdir -p "$STATE/versitygw/data/backups"
+versity_port=$(free_port)
+peer "$servers/versitygw" --access "$key_id" --secret "$secret" --port "$HOST:$versity_port" posix "$STATE/versitygw/data"
+versity=http://$HOST:$versity_port
+wait_for "$versity"
+object Neo4jBackupStorage versity "type: S3, s3: {bucket: backups, endpoint: '$versity', allowInsecure: true, credentialsSecretRef: {name: bucket}}"
+looked versity True Ready
+backup other versity prod
+expect other True Completed
+"$runner" verify --s3-bucket backups --s3-endpoint "$versity" --allow-insecure --credentials-dir "$STATE/keys" | sed 's/^/   /'
+
 step "what a look at a storage finds"
 bucket no-bucket none
 bucket wrong-secret backups wrong-secret
