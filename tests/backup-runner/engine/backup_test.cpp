@@ -301,10 +301,9 @@ TEST_F(BackupTest, PublishesNoHeadWhenTheStorageHangsBeyondTheDeadline) {
     spec_.duration = std::chrono::seconds(4);
     for (const std::string where : {"/blocks/", "/heads/"}) {
         const auto hanging = std::make_shared<FaultyStorage>(*files_, repository(), Fault::kNone, -1);
-        bool hung = false;
+        std::atomic<bool> hung = false;
         hanging->on_finished = [&](const std::string& key) {
-            if (key.find(where) == std::string::npos || hung) return;
-            hung = true;
+            if (key.find(where) == std::string::npos || hung.exchange(true)) return;
             std::this_thread::sleep_for(*spec_.duration);
         };
         const auto store = object_store::volume_store(repository(), hanging);
