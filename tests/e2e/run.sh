@@ -71,7 +71,9 @@ storage older
 mkdir -p "$TB/volumes/older/neo4j"
 echo '{"id": "0123456789abcdef", "format": 0, "requiredToRead": [], "requiredToWrite": []}' > "$TB/volumes/older/neo4j/neo4j-backup.json"
 storage unmountable
-rmdir "$TB/volumes/unmountable"
+# When the look at it is over: while that one's pod can't mount the volume either, the kubelet tells each failure to one of the two.
+kubectl wait -n "$NS" --for=condition=Ready nbs/unmountable --timeout=60s > /dev/null
+rm -r "${TB:?}/volumes/unmountable"
 replica=$(kubectl get pod -n "$NS" replica-0 -o jsonpath='{.status.podIP}')
 printf cut > "$STATE/cut"
 peer python3 tests/e2e/paused_proxy.py "$HOST:27501" "$replica:6362" 300000 "$STATE/never"
