@@ -80,7 +80,8 @@ peer python3 tests/e2e/paused_proxy.py "$HOST:27501" "$replica:6362" 300000 "$ST
 peer python3 tests/e2e/paused_proxy.py "$HOST:27504" "$replica:6362" 300000 "$STATE/never"
 peer python3 tests/e2e/paused_proxy.py "$HOST:27502" "$replica:6362" 300000 "$STATE/cut"
 peer socat "TCP-LISTEN:27503,bind=$HOST,fork,reuseaddr" EXEC:true
-quick='timeouts: {start: 12s}'
+# Long enough for the Job controller, which makes 20 calls a second, and for the kubelet to say what is wrong.
+quick='timeouts: {start: 30s}'
 backup unreachable main "$(endpoint $HOST 1)"
 backup no-name main "$(endpoint no-such-host.invalid 6362)"
 backup not-catchup main "$(endpoint core-0.neo4j 7474)"
