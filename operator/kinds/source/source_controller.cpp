@@ -8,6 +8,7 @@
 #include "operator/kinds/source/endpoints.hpp"
 #include "operator/kinds/source/source_plan.hpp"
 #include "operator/kube/write_status.hpp"
+#include "operator/run/look.hpp"
 
 namespace n4b::source {
 namespace {
@@ -90,7 +91,7 @@ Result<Requeue> SourceController::probe(const Source& source, const SourceStatus
     };
     return environment_.driver.drive({.owner = owner_of(current),
                                       .status = current.status.run,
-                                      .before = verdict_of(current.status),
+                                      .before = run::look_verdict(current.status.conditions),
                                       .path = path_of(current.meta),
                                       .status_before = status_json(source.status),
                                       .prepare = prepare_probe,

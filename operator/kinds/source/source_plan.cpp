@@ -9,6 +9,7 @@
 #include "operator/kinds/source/tls_mounts.hpp"
 #include "operator/run/condition_writer.hpp"
 #include "operator/run/locks.hpp"
+#include "operator/run/look.hpp"
 
 namespace n4b::source {
 namespace {
@@ -109,25 +110,7 @@ void tell_failure(const run::Verdict& verdict, run::ConditionWriter& conditions)
 }  // namespace
 
 run::RunOwner owner_of(const Source& source) {
-    auto meta = source.meta;
-    meta.restored = false;  // A source is no run that belongs to the past, whoever put its object back.
-    return {.meta = std::move(meta),
-            .kind = "Neo4jBackupSource",
-            .policy = {.wait = std::nullopt,
-                       .start = kAttempt,
-                       .attempt = kAttempt,
-                       .run = kRun,
-                       .retry_limit = 1,
-                       .retry_backoff = std::chrono::seconds(30),
-                       .lost_report = run::RunPolicy::LostReport::kNothing}};
-}
-
-run::Verdict verdict_of(const SourceStatus& status) {
-    const auto* condition = api::find_condition(status.conditions, "Reconciling");
-    if (condition == nullptr) return {};
-    return {.outcome = condition->status == "True" ? Outcome::kUnknown : Outcome::kSucceeded,
-            .reason = base::parse_reason(condition->reason).value_or(Reason::kPending),
-            .message = condition->message};
+    return run::look_owner(source.meta, "Neo4jBackupSource", {.start = kAttempt, .attempt = kAttempt, .run = kRun});
 }
 
 milliseconds until_probe(const Source& source, base::SystemTime now) {
@@ -142,9 +125,7 @@ milliseconds until_probe(const Source& source, base::SystemTime now) {
 
 SourceStatus begun(const SourceStatus& status) {
     SourceStatus next = status;
-    next.run.first_attempt = run::next_number(status.run);
-    next.run.started.reset();
-    next.run.completed.reset();
+    next.run = run::begun_look(status.run);
     return next;
 }
 
@@ -168,10 +149,9 @@ run::Preparation prepare(const Source& source, std::vector<contract::Endpoint> e
 
 SourceStatus status_after(const Source& source, run::RunStep& step, base::SystemTime now) {
     SourceStatus status = source.status;
-    // While a Job looks, the spec that the Job was made from, so that a change meanwhile is looked at afterwards.
-    const bool looks = run::open_attempt(source.status.run) != nullptr;
-    const run::Stamp stamp{.now = now,
-                           .generation = looks ? source.status.observed_generation : source.meta.generation};
+    const run::Stamp stamp{
+        .now = now,
+        .generation = run::looked_at_generation(source.status.run, source.status.observed_generation, source.meta)};
     run::ConditionWriter conditions(status.conditions, &step, stamp);
     status.run = step.status;
     status.observed_generation = stamp.generation;

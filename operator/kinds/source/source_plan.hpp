@@ -13,9 +13,6 @@ namespace n4b::source {
 /// The source as the run machine sees it: each probe is a run, and its attempts go on counting from probe to probe.
 run::RunOwner owner_of(const Source& source);
 
-/// How the probe under way stands, as the condition Reconciling tells.
-run::Verdict verdict_of(const SourceStatus& status);
-
 /// How long until the members are to be looked at anew; 0: now. The spec has changed since the last look, or that was
 /// probeInterval ago; after a failure it is looked again sooner, so that a repair shows.
 std::chrono::milliseconds until_probe(const Source& source, base::SystemTime now);

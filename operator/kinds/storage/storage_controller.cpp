@@ -5,6 +5,7 @@
 
 #include "operator/jobs/fresh_object.hpp"
 #include "operator/kinds/storage/storage_plan.hpp"
+#include "operator/run/look.hpp"
 
 namespace n4b::storage {
 namespace {
@@ -77,7 +78,7 @@ Result<Requeue> StorageController::probe(const Storage& storage, const StorageSt
     };
     return environment_.driver.drive({.owner = owner_of(current),
                                       .status = current.status.run,
-                                      .before = verdict_of(current.status),
+                                      .before = run::look_verdict(current.status.conditions),
                                       .path = path_of(current.meta),
                                       .locks = awaited_locks(current),
                                       .status_before = status_json(storage.status),

@@ -10,6 +10,7 @@
 #include "operator/kinds/storage/what_failed.hpp"
 #include "operator/run/condition_writer.hpp"
 #include "operator/run/locks.hpp"
+#include "operator/run/look.hpp"
 
 namespace n4b::storage {
 namespace {
@@ -78,13 +79,6 @@ void tell_failure(const run::Verdict& verdict, run::ConditionWriter& conditions)
     conditions.set_quietly("Writable", finding(failed == Failed::kUnknown ? "Unknown" : "False"));
 }
 
-/// The spec that a step is about: while a Job looks, the one that the Job was made from, so that a change meanwhile is
-/// looked at afterwards.
-std::int64_t generation_of(const Storage& storage) {
-    const bool looks = run::open_attempt(storage.status.run) != nullptr;
-    return looks ? storage.status.observed_generation : storage.meta.generation;
-}
-
 bool is_about_claim(Reason reason) {
     return reason == Reason::kClaimNotFound || reason == Reason::kClaimNotBound || reason == Reason::kClaimLost ||
            reason == Reason::kClaimTerminating;
@@ -93,25 +87,7 @@ bool is_about_claim(Reason reason) {
 }  // namespace
 
 run::RunOwner owner_of(const Storage& storage) {
-    auto meta = storage.meta;
-    meta.restored = false;  // A storage is no run that belongs to the past, whoever put its object back.
-    return {.meta = std::move(meta),
-            .kind = "Neo4jBackupStorage",
-            .policy = {.wait = std::nullopt,
-                       .start = kStart,
-                       .attempt = kAttempt,
-                       .run = kRun,
-                       .retry_limit = 1,
-                       .retry_backoff = std::chrono::seconds(30),
-                       .lost_report = run::RunPolicy::LostReport::kNothing}};
-}
-
-run::Verdict verdict_of(const StorageStatus& status) {
-    const auto* condition = api::find_condition(status.conditions, "Reconciling");
-    if (condition == nullptr) return {};
-    return {.outcome = condition->status == "True" ? Outcome::kUnknown : Outcome::kSucceeded,
-            .reason = base::parse_reason(condition->reason).value_or(Reason::kPending),
-            .message = condition->message};
+    return run::look_owner(storage.meta, "Neo4jBackupStorage", {.start = kStart, .attempt = kAttempt, .run = kRun});
 }
 
 std::optional<run::Hindrance> closed_gate(const Storage& storage, const ClaimInputs& in) {
@@ -149,9 +125,7 @@ milliseconds until_probe(const Storage& storage, bool closed, base::SystemTime n
 
 StorageStatus begun(const StorageStatus& status) {
     StorageStatus next = status;
-    next.run.first_attempt = run::next_number(status.run);
-    next.run.started.reset();
-    next.run.completed.reset();
+    next.run = run::begun_look(status.run);
     return next;
 }
 
@@ -176,7 +150,9 @@ run::Preparation prepare(const Storage& storage, const ClaimInputs& inputs, cons
 
 StorageStatus status_after(const Storage& storage, run::RunStep& step, base::SystemTime now) {
     StorageStatus status = storage.status;
-    const run::Stamp stamp{.now = now, .generation = generation_of(storage)};
+    const run::Stamp stamp{
+        .now = now,
+        .generation = run::looked_at_generation(storage.status.run, storage.status.observed_generation, storage.meta)};
     run::ConditionWriter conditions(status.conditions, &step, stamp);
     status.run = step.status;
     status.observed_generation = stamp.generation;

@@ -19,9 +19,6 @@ struct ClaimInputs {
 /// The storage as the run machine sees it: each look is a run, and its attempts go on counting from look to look.
 run::RunOwner owner_of(const Storage& storage);
 
-/// How the look under way stands, as the condition Reconciling tells.
-run::Verdict verdict_of(const StorageStatus& status);
-
 /// Why no pod could mount the storage now: its claim isn't there, or not bound and not waiting for its first pod.
 /// Nothing for a bucket.
 std::optional<run::Hindrance> closed_gate(const Storage& storage, const ClaimInputs& inputs);
