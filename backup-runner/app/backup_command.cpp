@@ -16,6 +16,7 @@
 #include "backup-runner/app/version.hpp"
 #include "backup-runner/engine/backup.hpp"
 #include "backup-runner/engine/budget.hpp"
+#include "backup-runner/engine/source_probe.hpp"
 #include "common/base/notice.hpp"
 #include "common/contract/progress.hpp"
 #include "common/httpd/server.hpp"
@@ -120,7 +121,7 @@ int run(const BackupOptions& options, base::SteadyTime started, std::stop_token 
 
 int run(const LookUpOptions& options, base::SteadyTime started, std::stop_token stop) {
     const auto& spec = options.spec;
-    const auto deadline = spec.duration ? base::Deadline::at(started + *spec.duration) : base::Deadline::never();
+    const auto deadline = engine::deadline_of(spec, started);
     const auto store = open_store(store_of(spec), kFewTries);
     return conclude(store ? engine::look_up_run(spec, **store, {.deadline = deadline, .stop = std::move(stop)})
                           : report_of(spec, store.error()));

@@ -4,6 +4,7 @@
 
 #include "backup-runner/app/commands.hpp"
 #include "backup-runner/app/outcome.hpp"
+#include "backup-runner/engine/source_probe.hpp"
 #include "backup-runner/engine/storage_check.hpp"
 #include "backup-runner/format/names.hpp"
 #include "common/base/json_object.hpp"
@@ -117,7 +118,7 @@ int run(const CheckStorageOptions& options, base::SteadyTime started, std::stop_
 
 int run(const CheckStorageRunOptions& options, base::SteadyTime started, std::stop_token stop) {
     const auto& spec = options.spec;
-    const auto deadline = spec.duration ? base::Deadline::at(started + *spec.duration) : base::Deadline::never();
+    const auto deadline = engine::deadline_of(spec, started);
     const auto found = check_for_run(spec, {.deadline = deadline, .stop = std::move(stop)});
     if (!found) return conclude(report_of(spec, found.error()));
     return conclude({.reason = base::Reason::kCompleted,

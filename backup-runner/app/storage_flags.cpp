@@ -12,11 +12,6 @@ s3::Addressing addressing_of(const std::string& path_style) {
     return path_style == "no" ? s3::Addressing::kVirtualHost : s3::Addressing::kAutomatic;
 }
 
-s3::Encryption encryption_of(const std::string& name) {
-    if (name == "AES256") return s3::Encryption::kAes256;
-    return name == "aws:kms" ? s3::Encryption::kKms : s3::Encryption::kNone;
-}
-
 tl::unexpected<base::Error> bad(std::string message) {
     return base::fail(base::ErrorCode::kInvalid, base::Reason::kInvalidRunSpec, std::move(message));
 }

@@ -61,11 +61,6 @@ s3::Addressing addressing_of(const std::optional<bool>& path_style) {
     return *path_style ? s3::Addressing::kPath : s3::Addressing::kVirtualHost;
 }
 
-s3::Encryption encryption_of(const std::string& name) {
-    if (name == "AES256") return s3::Encryption::kAes256;
-    return name == "aws:kms" ? s3::Encryption::kKms : s3::Encryption::kNone;
-}
-
 std::string name_of(s3::Encryption encryption) {
     switch (encryption) {
         case s3::Encryption::kNone:
@@ -79,6 +74,11 @@ std::string name_of(s3::Encryption encryption) {
 }
 
 }  // namespace
+
+s3::Encryption encryption_of(std::string_view name) {
+    if (name == "AES256") return s3::Encryption::kAes256;
+    return name == "aws:kms" ? s3::Encryption::kKms : s3::Encryption::kNone;
+}
 
 void name_store(const StoreChoice& choice, contract::RunSpec& spec) {
     spec.storage_path = choice.directory;

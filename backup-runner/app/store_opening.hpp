@@ -25,6 +25,9 @@ struct StoreChoice {
     std::optional<S3Choice> s3{};
 };
 
+/// "AES256" or "aws:kms"; anything else asks for no encryption.
+s3::Encryption encryption_of(std::string_view name);
+
 /// The store that a RunSpec names.
 StoreChoice store_of(const contract::RunSpec& spec);
 

@@ -8,6 +8,12 @@
 #include "common/base/hex.hpp"
 
 namespace n4b::archive {
+namespace {
+
+/// What every digest begins with.
+constexpr std::string_view kKind = "sha256:";
+
+}  // namespace
 
 struct Sha256::Context {
     std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> handle{EVP_MD_CTX_new(), EVP_MD_CTX_free};
@@ -29,13 +35,17 @@ std::string Sha256::finish() {
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned length = 0;
     N4B_CHECK(EVP_DigestFinal_ex(context_->handle.get(), digest.data(), &length) == 1, "SHA-256 final");
-    return "sha256:" + base::to_hex(std::as_bytes(std::span(digest.data(), length)));
+    return std::string(kKind) + base::to_hex(std::as_bytes(std::span(digest.data(), length)));
 }
 
 std::string sha256(std::span<const std::byte> bytes) {
     Sha256 digest;
     digest.update(bytes);
     return digest.finish();
+}
+
+std::string digits_of(std::string_view digest) {
+    return std::string(digest.substr(kKind.size()));
 }
 
 }  // namespace n4b::archive

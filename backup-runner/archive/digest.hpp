@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace n4b::archive {
 
@@ -27,5 +28,8 @@ private:
 
 /// The digest of bytes that are all there.
 std::string sha256(std::span<const std::byte> bytes);
+
+/// The hexadecimal digits of such a digest alone.
+std::string digits_of(std::string_view digest);
 
 }  // namespace n4b::archive

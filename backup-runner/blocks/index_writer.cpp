@@ -21,9 +21,10 @@ Result<std::int64_t> BlockPlace::take_number() {
                       fmt::format("an artifact has at most {} blocks", format::kMaxBlockNumber + 1));
 }
 
-Result<void> BlockPlace::put(std::int64_t number, std::span<const std::byte> bytes, const object_store::Call& of) {
+Result<void> BlockPlace::put(std::int64_t number, std::span<const std::byte> bytes,
+                             const object_store::Call& put_call) {
     const auto name = key(number);
-    N4B_TRY_VOID(store.put(name, bytes, of));
+    N4B_TRY_VOID(store.put(name, bytes, put_call));
     listing += listing_of(name, static_cast<std::int64_t>(bytes.size()));
     return {};
 }
@@ -35,7 +36,7 @@ std::uint64_t listing_of(std::string_view key, std::int64_t bytes) {
 format::BlockDigest digest_of_block(std::int64_t number, std::span<const std::byte> bytes) {
     return {.number = number,
             .bytes = static_cast<std::int64_t>(bytes.size()),
-            .sha256 = archive::sha256(bytes).substr(std::string_view("sha256:").size())};
+            .sha256 = archive::digits_of(archive::sha256(bytes))};
 }
 
 IndexWriter::IndexWriter(BlockPlace& place, std::size_t block_bytes)

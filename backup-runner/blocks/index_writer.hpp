@@ -27,7 +27,7 @@ struct BlockPlace {
     base::Result<std::int64_t> take_number();
 
     /// Stores a block under its number.
-    base::Result<void> put(std::int64_t number, std::span<const std::byte> bytes, const object_store::Call& of);
+    base::Result<void> put(std::int64_t number, std::span<const std::byte> bytes, const object_store::Call& put_call);
 };
 
 /// A number for an object in a listing. Their sum stands for a set of objects, in any order, in 8 bytes.

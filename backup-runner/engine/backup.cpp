@@ -13,6 +13,7 @@
 #include "backup-runner/engine/source_choice.hpp"
 #include "backup-runner/engine/source_probe.hpp"
 #include "backup-runner/engine/store_copy.hpp"
+#include "common/base/hex.hpp"
 #include "common/base/rfc3339.hpp"
 
 namespace n4b::engine {
@@ -109,12 +110,6 @@ void tell_success(contract::RunReport& report, const Artifact& artifact) {
                      .role = contract::parse_member_role(head.server.role)};
     report.message = fmt::format("{} transactions up to {}, {} files, {} bytes, {} stored", kind_of(head), last,
                                  head.counts.files, head.counts.plain_bytes, head.counts.stored_bytes);
-}
-
-std::string hex_of(std::string_view text) {
-    std::string hex;
-    for (const char c : text) hex += fmt::format("{:02x}", static_cast<unsigned char>(c));
-    return hex;
 }
 
 format::Origin origin_of(const contract::RunSpec& spec) {
@@ -381,7 +376,7 @@ format::Head Backup::new_head(const CopyResult& copy, const CopySource& source,
         .latest_commit_time = copy.latest_commit_time,
         .complete_at = copy.complete_at,
         .block_bytes = static_cast<std::int64_t>(environment_.buffers.block),
-        .log_preamble = hex_of(copy.log_preamble),
+        .log_preamble = base::to_hex(std::as_bytes(std::span(copy.log_preamble))),
         .neostore_patches = copy.neostore_patches,
         .runner_version = environment_.version,
         .start = start_};
@@ -415,25 +410,12 @@ Result<Artifact> Backup::publish(const format::Head& head, std::uint64_t listing
 
 /// Each block is there with its size, as a listing shows it.
 Result<void> Backup::check_stored(const format::Counts& counts, std::uint64_t listing) {
-    std::int64_t blocks = 0;
-    std::int64_t bytes = 0;
-    std::uint64_t found = 0;
-    const auto prefix = layout_->blocks(name_);
-    N4B_TRY_VOID(environment_.store.list(
-        prefix, "",
-        [&](std::span<const ObjectInfo> page) {
-            for (const auto& object : page) {
-                ++blocks;
-                bytes += object.bytes;
-                found += blocks::listing_of(object.key, object.bytes);
-            }
-            return true;
-        },
-        call()));
-    if (found == listing && blocks == counts.blocks) return {};
-    return base::fail(ErrorCode::kUnavailable, Reason::kStorageUnavailable,
-                      fmt::format("{}: the listing shows {} objects and {} bytes, {} and {} were written", prefix,
-                                  blocks, bytes, counts.blocks, counts.stored_bytes));
+    N4B_TRY(const auto found, list_blocks(environment_.store, *layout_, name_, call()));
+    if (found.sum == listing && found.blocks == counts.blocks) return {};
+    return base::fail(
+        ErrorCode::kUnavailable, Reason::kStorageUnavailable,
+        fmt::format("{}: the listing shows {} objects and {} bytes, {} and {} were written", layout_->blocks(name_),
+                    found.blocks, found.bytes, counts.blocks, counts.stored_bytes));
 }
 
 /// Whether the head's name may appear.

@@ -10,6 +10,7 @@
 
 #include "backup-runner/archive/digest.hpp"
 #include "backup-runner/blocks/index_reader.hpp"
+#include "backup-runner/blocks/index_writer.hpp"
 #include "backup-runner/engine/repository.hpp"
 #include "common/base/notice.hpp"
 #include "common/contract/run_spec.hpp"
@@ -276,20 +277,22 @@ Result<Artifact> look_up(ObjectStore& store, const format::Layout& layout, const
                       fmt::format("no finished artifact of run {} below {}", run.uid, layout.heads()));
 }
 
-Result<bool> is_closed(ObjectStore& store, const format::Layout& layout, const std::string& chain, const Call& call) {
-    return is_there(store, layout.closed(chain), call);
+Result<void> check_open(ObjectStore& store, const format::Layout& layout, const std::string& chain, const Call& call) {
+    const auto key = layout.closed(chain);
+    N4B_TRY(const bool closed, is_there(store, key, call));
+    if (!closed) return {};
+    return base::fail(ErrorCode::kConflict, Reason::kArtifactConflict,
+                      fmt::format("{}: the chain is closed, which means that it is being deleted", key));
 }
 
 Result<void> check_wanted(ObjectStore& store, const format::Layout& layout, const format::ArtifactName& name,
                           const Call& call) {
-    const auto conflict = [](const std::string& key, std::string_view why) {
-        return base::fail(ErrorCode::kConflict, Reason::kArtifactConflict, fmt::format("{}: {}", key, why));
-    };
-    N4B_TRY(const bool closed, is_closed(store, layout, name.chain, call));
-    if (closed) return conflict(layout.closed(name.chain), "the chain is closed, which means that it is being deleted");
-    N4B_TRY(const bool abandoned, is_there(store, layout.abandoned(name), call));
-    if (abandoned) return conflict(layout.abandoned(name), "the backup was given up, and is being cleaned away");
-    return {};
+    N4B_TRY_VOID(check_open(store, layout, name.chain, call));
+    const auto key = layout.abandoned(name);
+    N4B_TRY(const bool abandoned, is_there(store, key, call));
+    if (!abandoned) return {};
+    return base::fail(ErrorCode::kConflict, Reason::kArtifactConflict,
+                      fmt::format("{}: the backup was given up, and is being cleaned away", key));
 }
 
 Result<void> not_closed_meanwhile(ObjectStore& store, const Artifact& artifact, Result<void> result, const Call& call) {
@@ -299,23 +302,31 @@ Result<void> not_closed_meanwhile(ObjectStore& store, const Artifact& artifact, 
     return is_unwanted(wanted) ? wanted : result;
 }
 
-Result<void> check_listing(ObjectStore& store, const Artifact& artifact, const Call& call) {
-    N4B_TRY(const auto layout, layout_of(artifact));
-    const auto& counts = artifact.head.counts;
-    const auto prefix = layout.blocks(artifact.head.name);
-    std::int64_t blocks = 0;
-    std::int64_t bytes = 0;
+Result<BlockListing> list_blocks(ObjectStore& store, const format::Layout& layout, const format::ArtifactName& name,
+                                 const Call& call) {
+    BlockListing listing;
     N4B_TRY_VOID(store.list(
-        prefix, "",
+        layout.blocks(name), "",
         [&](std::span<const ObjectInfo> page) {
-            for (const auto& object : page) bytes += object.bytes;
-            blocks += static_cast<std::int64_t>(page.size());
+            for (const auto& object : page) {
+                ++listing.blocks;
+                listing.bytes += object.bytes;
+                listing.sum += blocks::listing_of(object.key, object.bytes);
+            }
             return true;
         },
         call));
-    if (blocks == counts.blocks && bytes == counts.stored_bytes) return {};
-    return damaged(fmt::format("{}: {} objects with {} bytes are there, the head promises {} with {}", prefix, blocks,
-                               bytes, counts.blocks, counts.stored_bytes));
+    return listing;
+}
+
+Result<void> check_listing(ObjectStore& store, const Artifact& artifact, const Call& call) {
+    N4B_TRY(const auto layout, layout_of(artifact));
+    const auto& head = artifact.head;
+    N4B_TRY(const auto found, list_blocks(store, layout, head.name, call));
+    if (found.blocks == head.counts.blocks && found.bytes == head.counts.stored_bytes) return {};
+    return damaged(fmt::format("{}: {} objects with {} bytes are there, the head promises {} with {}",
+                               layout.blocks(head.name), found.blocks, found.bytes, head.counts.blocks,
+                               head.counts.stored_bytes));
 }
 
 Result<format::Layout> layout_of(const Artifact& artifact) {

@@ -87,9 +87,9 @@ struct FinishedRun {
 base::Result<Artifact> look_up(object_store::ObjectStore& store, const format::Layout& layout, const FinishedRun& run,
                                const object_store::Call& call);
 
-/// Whether the chain is being deleted.
-base::Result<bool> is_closed(object_store::ObjectStore& store, const format::Layout& layout, const std::string& chain,
-                             const object_store::Call& call);
+/// Conflict (ArtifactConflict): the chain is closed, which means that it is being deleted.
+base::Result<void> check_open(object_store::ObjectStore& store, const format::Layout& layout, const std::string& chain,
+                              const object_store::Call& call);
 
 /// Conflict (ArtifactConflict): the chain is closed, or the artifact is abandoned.
 base::Result<void> check_wanted(object_store::ObjectStore& store, const format::Layout& layout,
@@ -102,6 +102,15 @@ bool is_unwanted(const base::Result<void>& wanted);
 /// (ArtifactConflict) in place of the failure: what a deletion has removed already is no damage.
 base::Result<void> not_closed_meanwhile(object_store::ObjectStore& store, const Artifact& artifact,
                                         base::Result<void> result, const object_store::Call& call);
+
+/// What a listing shows of an artifact's blocks.
+struct BlockListing {
+    std::int64_t blocks = 0;
+    std::int64_t bytes = 0;
+    std::uint64_t sum = 0;  ///< Of blocks::listing_of each.
+};
+base::Result<BlockListing> list_blocks(object_store::ObjectStore& store, const format::Layout& layout,
+                                       const format::ArtifactName& name, const object_store::Call& call);
 
 /// The blocks that a head promises are there, by count and size, and nothing else is. DataLoss (ArtifactDamaged).
 base::Result<void> check_listing(object_store::ObjectStore& store, const Artifact& artifact,

@@ -4,6 +4,7 @@
 
 #include "backup-runner/txlog/log_format.hpp"
 #include "backup-runner/txlog/neostore.hpp"
+#include "common/base/hex.hpp"
 
 namespace n4b::engine {
 
@@ -20,7 +21,7 @@ std::vector<format::NeostorePatch> patches_between(const catchup::Bytes& before,
         const auto next =
             patches.empty() ? -1 : patches.back().offset + static_cast<std::int64_t>(patches.back().hex.size() / 2);
         if (next != static_cast<std::int64_t>(at)) patches.push_back({.offset = static_cast<std::int64_t>(at)});
-        patches.back().hex += fmt::format("{:02x}", std::to_integer<unsigned>(after[at]));
+        patches.back().hex += base::to_hex(std::span(after).subspan(at, 1));
     }
     return patches;
 }

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -14,6 +13,7 @@
 #include "backup-runner/archive/names.hpp"
 #include "backup-runner/blocks/artifact_reader.hpp"
 #include "backup-runner/engine/store_list.hpp"
+#include "common/base/hex.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -39,16 +39,6 @@ constexpr std::size_t kMostAwaitedFiles = 512 * 1024;
 
 tl::unexpected<base::Error> damaged(std::string text) {
     return base::fail(ErrorCode::kDataLoss, Reason::kArtifactDamaged, std::move(text));
-}
-
-std::string bytes_of_hex(std::string_view hex) {
-    std::string bytes;
-    for (std::size_t at = 0; at + 1 < hex.size(); at += 2) {
-        unsigned value = 0;
-        std::from_chars(hex.data() + at, hex.data() + at + 2, value, 16);
-        bytes.push_back(static_cast<char>(value));
-    }
-    return bytes;
 }
 
 std::span<const std::byte> bytes_of(std::string_view text) {
@@ -99,11 +89,11 @@ public:
         N4B_TRY_VOID(content_.compare(head_.counts));
         if (!content_.has_log()) {
             N4B_TRY_VOID(create(kNoTry, std::string(kLogPath), target_.log));
-            N4B_TRY_VOID(open_.at(kNoTry)->write(bytes_of(bytes_of_hex(head_.log_preamble))));
+            N4B_TRY_VOID(open_.at(kNoTry)->write(bytes_of(base::from_hex(head_.log_preamble))));
             N4B_TRY_VOID(done(kNoTry));
         }
         for (const auto& patch : head_.neostore_patches) {
-            const auto bytes = bytes_of_hex(patch.hex);
+            const auto bytes = base::from_hex(patch.hex);
             const auto at = static_cast<std::size_t>(patch.offset);
             if (patch.offset < 0 || at > neostore_.size() || bytes.size() > neostore_.size() - at) {
                 return damaged("head: neostorePatches go beyond the end of neostore");
@@ -119,7 +109,7 @@ private:
     Result<void> open_log(std::int64_t number, std::int64_t bytes) {
         N4B_TRY_VOID(content_.add_log(bytes));
         N4B_TRY_VOID(create(number, std::string(kLogPath), target_.log));
-        return open_.at(number)->write(bytes_of(bytes_of_hex(head_.log_preamble)));
+        return open_.at(number)->write(bytes_of(base::from_hex(head_.log_preamble)));
     }
 
     /// Files are created when their bytes come, and not when the index first tells of them: of small ones it tells of

@@ -86,12 +86,7 @@ tl::unexpected<base::Error> none(const format::Layout& layout, const std::string
 
 Result<Artifact> choose_in_chain(ObjectStore& store, const format::Layout& layout, const std::string& chain,
                                  const Call& call) {
-    N4B_TRY(const bool closed, is_closed(store, layout, chain, call));
-    if (closed) {
-        return base::fail(
-            ErrorCode::kConflict, Reason::kArtifactConflict,
-            fmt::format("{}: the chain is closed, which means that it is being deleted", layout.closed(chain)));
-    }
+    N4B_TRY_VOID(check_open(store, layout, chain, call));
     N4B_TRY(const auto found, find_candidates(store, layout, chain, call));
     std::optional<Artifact> last;
     for (const auto& name : found.newest) {

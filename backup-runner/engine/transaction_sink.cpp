@@ -22,11 +22,6 @@ std::string_view text_of(std::span<const std::byte> bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-/// The digits of a digest, without what names its kind.
-std::string hex_digits(const std::string& digest) {
-    return digest.substr(digest.find(':') + 1);
-}
-
 }  // namespace
 
 std::string log_preamble(std::int64_t previous) {
@@ -99,7 +94,7 @@ Result<void> TransactionSink::end() {
         return protocol_error(fmt::format("transaction {}: {}", commit->transaction, checksum.error().message));
     highest_ = {.point = {.id = commit->transaction, .checksum = *checksum},
                 .length = static_cast<std::int64_t>(size_),
-                .sha256 = hex_digits(digest_.finish())};
+                .sha256 = archive::digits_of(digest_.finish())};
     if (commit->time_ms >= 0) highest_.point.time = base::SystemTime(std::chrono::milliseconds(commit->time_ms));
     if (!first_) first_ = highest_.point;
     latest_time_ms_ = std::max(latest_time_ms_, commit->time_ms);

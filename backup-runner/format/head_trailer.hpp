@@ -15,7 +15,7 @@ inline constexpr std::size_t kTrailerBytes = 78;
 
 /// The 64 digits.
 inline std::string hex_sha256(std::string_view text) {
-    return archive::sha256(std::as_bytes(std::span(text))).substr(std::string_view("sha256:").size());
+    return archive::digits_of(archive::sha256(std::as_bytes(std::span(text))));
 }
 
 /// What follows the body of a head, which lacks its closing brace.

@@ -1,5 +1,7 @@
 #include "common/base/hex.hpp"
 
+#include <charconv>
+
 namespace n4b::base {
 
 std::string to_hex(std::span<const std::byte> bytes) {
@@ -11,6 +13,16 @@ std::string to_hex(std::span<const std::byte> bytes) {
         text.push_back(kDigits[std::to_integer<unsigned>(b) & 0xFU]);
     }
     return text;
+}
+
+std::string from_hex(std::string_view digits) {
+    std::string bytes;
+    for (std::size_t at = 0; at + 1 < digits.size(); at += 2) {
+        unsigned value = 0;
+        std::from_chars(digits.data() + at, digits.data() + at + 2, value, 16);
+        bytes.push_back(static_cast<char>(value));
+    }
+    return bytes;
 }
 
 }  // namespace n4b::base
