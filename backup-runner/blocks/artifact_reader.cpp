@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "backup-runner/archive/names.hpp"
+#include "backup-runner/format/damage.hpp"
 
 namespace n4b::blocks {
 namespace {
@@ -12,10 +13,7 @@ namespace {
 using base::ErrorCode;
 using base::Reason;
 using base::Result;
-
-tl::unexpected<base::Error> damaged(std::string what) {
-    return base::fail(ErrorCode::kDataLoss, Reason::kArtifactDamaged, std::move(what));
-}
+using format::damaged;
 
 constexpr std::int64_t kNoTry = 0;
 

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "backup-runner/blocks/index_writer.hpp"
+#include "backup-runner/format/damage.hpp"
 
 namespace n4b::blocks {
 namespace {
@@ -13,10 +14,7 @@ namespace {
 using base::ErrorCode;
 using base::Reason;
 using base::Result;
-
-tl::unexpected<base::Error> damaged(std::string what) {
-    return base::fail(ErrorCode::kDataLoss, Reason::kArtifactDamaged, std::move(what));
-}
+using format::damaged;
 
 /// Cuts text that comes in pieces into lines.
 class Lines {

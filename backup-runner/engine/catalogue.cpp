@@ -12,6 +12,7 @@
 #include "backup-runner/blocks/index_reader.hpp"
 #include "backup-runner/blocks/index_writer.hpp"
 #include "backup-runner/engine/repository.hpp"
+#include "backup-runner/format/damage.hpp"
 #include "common/base/notice.hpp"
 #include "common/contract/run_spec.hpp"
 
@@ -21,16 +22,13 @@ namespace {
 using base::ErrorCode;
 using base::Reason;
 using base::Result;
+using format::damaged;
 using object_store::Call;
 using object_store::ObjectInfo;
 using object_store::ObjectStore;
 
 /// Names that are kept at once, some 120 bytes each; a repository may have any number.
 constexpr std::size_t kMostNames = 1000;
-
-tl::unexpected<base::Error> damaged(std::string text) {
-    return base::fail(ErrorCode::kDataLoss, Reason::kArtifactDamaged, std::move(text));
-}
 
 Result<bool> is_there(ObjectStore& store, const std::string& key, const Call& call) {
     const auto info = store.stat(key, call);

@@ -13,6 +13,7 @@
 #include "backup-runner/archive/names.hpp"
 #include "backup-runner/blocks/artifact_reader.hpp"
 #include "backup-runner/engine/store_list.hpp"
+#include "backup-runner/format/damage.hpp"
 #include "common/base/hex.hpp"
 
 namespace n4b::engine {
@@ -21,6 +22,7 @@ namespace {
 using base::ErrorCode;
 using base::Reason;
 using base::Result;
+using format::damaged;
 using object_store::Call;
 using object_store::ObjectStore;
 
@@ -36,10 +38,6 @@ constexpr std::int64_t kMostNeostoreBytes = 64 * 1024;
 constexpr std::size_t kMostOpenFiles = 64;
 /// Files that are announced and have not begun: what one block for each of these can hold.
 constexpr std::size_t kMostAwaitedFiles = 512 * 1024;
-
-tl::unexpected<base::Error> damaged(std::string text) {
-    return base::fail(ErrorCode::kDataLoss, Reason::kArtifactDamaged, std::move(text));
-}
 
 std::span<const std::byte> bytes_of(std::string_view text) {
     return std::as_bytes(std::span(text));

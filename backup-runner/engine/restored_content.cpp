@@ -6,13 +6,12 @@
 
 #include "backup-runner/archive/names.hpp"
 #include "backup-runner/engine/store_list.hpp"
+#include "backup-runner/format/damage.hpp"
 
 namespace n4b::engine {
 namespace {
 
-tl::unexpected<base::Error> damaged(std::string text) {
-    return base::fail(base::ErrorCode::kDataLoss, base::Reason::kArtifactDamaged, std::move(text));
-}
+using format::damaged;
 
 tl::unexpected<base::Error> bad_path(const std::string& path, std::string_view why) {
     return damaged(fmt::format("index: the path {} {}", archive::quoted_name(path), why));

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "backup-runner/format/damage.hpp"
 #include "backup-runner/format/extent_encoder.hpp"
 #include "backup-runner/format/xxh3.hpp"
 #include "common/base/check.hpp"
@@ -14,10 +15,6 @@ using base::Result;
 
 constexpr int kMaxWindowLog = 23;
 constexpr std::size_t kOutputBytes = 128 * 1024;
-
-tl::unexpected<base::Error> damaged(std::string what) {
-    return base::fail(base::ErrorCode::kDataLoss, base::Reason::kArtifactDamaged, std::move(what));
-}
 
 }  // namespace
 
