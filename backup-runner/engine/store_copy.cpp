@@ -53,6 +53,8 @@ private:
     Result<std::int64_t> witness(catchup::Session& session);
     Result<void> ask_witness(SourceLine& line);
     void schedule(std::vector<std::string> files, const std::set<std::string>& received);
+    void copy_files_side_by_side(std::unique_ptr<catchup::Session> session);
+    std::optional<base::SystemTime> ask_storage_for_time();
     void work(std::unique_ptr<catchup::Session> session, blocks::BlockStream& stream);
     Result<void> copy_files(SourceLine& line, blocks::BlockStream& stream);
     Result<void> copy_file(SourceLine& line, blocks::BlockStream& stream, const std::string& name);
@@ -102,20 +104,22 @@ Result<CopyResult> Copy::run(std::unique_ptr<catchup::Session> session, std::int
     N4B_TRY(const auto sink, TransactionSink::create(artifact_, environment_.progress, previous_));
     environment_.progress.phase = "Copying";
     auto pull_line = line(nullptr);
+    std::optional<base::SystemTime> complete_at;
     {
-        // Ends after the workers have: it is told to stop when they are joined.
+        // Ends after all below has: it is told to stop then.
         const std::jthread puller([&](const std::stop_token& copied) { keep_pulling(pull_line, *sink, copied); });
-        std::vector<std::jthread> workers;
-        for (auto& stream : streams_) {
-            workers.emplace_back(
-                [this, &stream, first = std::move(session)]() mutable { work(std::move(first), *stream); });
-        }
+        copy_files_side_by_side(std::move(session));
+        // While the log is still followed: a storage that is away may take minutes to answer, and the source would
+        // prune what nobody fetches meanwhile.
+        complete_at = ask_storage_for_time();
     }
     {
         const std::lock_guard lock(mutex_);
         if (error_) return base::fail(*error_);
     }
-    return complete(pull_line, *sink);
+    N4B_TRY(auto result, complete(pull_line, *sink));
+    result.complete_at = complete_at;
+    return result;
 }
 
 SourceLine Copy::line(std::unique_ptr<catchup::Session> session) {
@@ -174,6 +178,24 @@ void Copy::schedule(std::vector<std::string> files, const std::set<std::string>&
     std::erase_if(files, [&](const std::string& name) { return name == kNeostore || received.contains(name); });
     sort_largest_first(files);
     files_.assign(files.begin(), files.end());
+}
+
+/// Returns when all files have been read, or after an error.
+void Copy::copy_files_side_by_side(std::unique_ptr<catchup::Session> session) {
+    std::vector<std::jthread> workers;
+    for (auto& stream : streams_) {
+        workers.emplace_back(
+            [this, &stream, first = std::move(session)]() mutable { work(std::move(first), *stream); });
+    }
+}
+
+/// Before the source is asked for its last transaction, so that what had been committed by this time is in the copy.
+/// Nothing after an error, its own included.
+std::optional<base::SystemTime> Copy::ask_storage_for_time() {
+    auto now = environment_.store.now({.deadline = call_.deadline, .stop = stop_.get_token()});
+    if (now) return *now;
+    note(now.error());
+    return std::nullopt;
 }
 
 void Copy::work(std::unique_ptr<catchup::Session> session, blocks::BlockStream& stream) {
@@ -304,7 +326,6 @@ Result<catchup::Bytes> Copy::fetch_neostore(SourceLine& line) {
 Result<CopyResult> Copy::complete(SourceLine& line, TransactionSink& sink) {
     environment_.progress.phase = "Pulling";
     N4B_TRY(auto neostore, fetch_neostore(line));
-    N4B_TRY(const auto complete_at, environment_.store.now(call_));
     N4B_TRY(const auto committed, line.request([&](catchup::Session& session) { return witness(session); }));
     if (committed < checkpoint_) {
         return base::fail(
@@ -327,7 +348,6 @@ Result<CopyResult> Copy::complete(SourceLine& line, TransactionSink& sink) {
                       .highest = sink.highest(),
                       .transactions = sink.count(),
                       .latest_commit_time = sink.latest_commit_time(),
-                      .complete_at = complete_at,
                       .store_version = txlog::store_version_of(neostore),
                       .log_preamble = log_preamble(previous_),
                       .neostore_patches = std::move(patches),

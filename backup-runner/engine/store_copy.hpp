@@ -17,7 +17,8 @@ struct CopyResult {
     format::HighestTransaction highest;
     std::int64_t transactions = 0;
     std::optional<base::SystemTime> latest_commit_time{};
-    base::SystemTime complete_at{};  ///< When the source was asked for its last transaction, by the storage's clock.
+    /// Right before the source was asked for its last transaction, by the storage's clock.
+    std::optional<base::SystemTime> complete_at{};
     std::string store_version;
     std::string log_preamble;
     std::vector<format::NeostorePatch> neostore_patches{};

@@ -119,6 +119,7 @@ Result<object_store::Removal> MemoryStore::remove(std::string_view key, const Ca
 }
 
 Result<base::SystemTime> MemoryStore::now(const Call& /*call*/) {
+    if (on_now) on_now();
     return base::RealClock().system_now();
 }
 

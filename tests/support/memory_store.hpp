@@ -42,6 +42,8 @@ public:
 
     /// Called at the begin of each list(); set before the store is used.
     std::function<void()> on_list{};
+    /// The same for now().
+    std::function<void()> on_now{};
 
     [[nodiscard]] std::int64_t puts() const;
     [[nodiscard]] std::int64_t active_puts() const { return active_puts_; }

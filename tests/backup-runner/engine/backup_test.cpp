@@ -84,6 +84,26 @@ TEST_F(BackupTest, PullsOnWhileFilesAreReadSoThatPruningDoesNotOvertakeALongCopy
     EXPECT_EQ(sound_artifacts(), 1U);
 }
 
+TEST_F(BackupTest, PullsOnWhileAStorageThatIsAwayIsAskedForItsTimeBehindTheLastFile) {
+    std::promise<void> pulled;
+    std::once_flag once;
+    server_.on_pull = [&](std::int64_t previous) {
+        if (previous == 12) std::call_once(once, [&] { pulled.set_value(); });
+    };
+    testing::MemoryStore store;
+    int asked = 0;
+    store.on_now = [&] {
+        if (++asked != 2) return;  // The first stands in the intent.
+        server_.last_committed = 12;
+        EXPECT_EQ(pulled.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready)
+            << "nobody came for what was committed while the storage was away";
+        server_.pruned_to = 12;
+    };
+    const auto report = back_up(store);
+    ASSERT_EQ(report.reason, Reason::kCompleted) << report.message;
+    EXPECT_EQ(report.artifact->highest_transaction, 12);
+}
+
 TEST_F(BackupTest, SaysThatTheLogWasPruned) {
     server_.on_file = [&](const std::string& name) {
         if (name != "neostore") return;
