@@ -7,10 +7,10 @@ SOURCES = $(shell git ls-files '*.hpp' '*.cpp')
 # $(call step,name,command): says what it does and how long it took.
 step = @echo "== $(1)"; start=$$SECONDS; $(2); echo "== $(1): $$((SECONDS - start)) s"
 
-.PHONY: help packages generate build test test-unit test-servers test-s3 test-load test-e2e test-chaos test-chaos-checker test-api test-chart test-setup try demo testbed-up testbed-down images format format-check lint fuzz bench clean
+.PHONY: help packages generate build test test-unit test-servers test-s3 test-s3-faults test-load test-e2e test-chaos test-chaos-checker test-api test-chart test-setup try demo testbed-up testbed-down images format format-check lint fuzz bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 packages:
 	$(call step,packages,packages/install.sh build lint)
@@ -43,6 +43,11 @@ test-servers: build ## only the tests against real Neo4j servers
 test-s3: ## only the tests against real S3 servers
 	$(call step,conformance suite,packages/install.sh build servers; cmake --preset dev > /dev/null; cmake --build --preset dev --target object_store_test neo4j-backup-runner -j $(JOBS))
 	$(call step,S3 servers,LSAN_OPTIONS=suppressions=tests/lsan.supp tests/servers/s3.sh build/dev/bin/neo4j-backup-runner build/dev/bin/object_store_test)
+
+NODES ?= 5600000
+test-s3-faults: build ## the storage killed, revoked, deleted, filled and throttled half-way through backups of NODES nodes (5600000: 1.1 GB)
+	$(call step,real servers,packages/install.sh servers; tests/servers/fetch.sh)
+	$(call step,faults of the storage,tests/servers/storm.sh build/release/bin/neo4j-backup-runner $(NODES))
 
 BACKUPS ?= 30
 test-load: build ## BACKUPS (30) backups under at least 500 transactions a second, and more while logs are pruned
@@ -109,7 +114,6 @@ fuzz: ## run each libFuzzer target for FUZZ_SECONDS (60)
 	  ASAN_OPTIONS=quarantine_size_mb=64 $$target -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=512 -print_final_stats=1 build/fuzz/corpus/$$name tests/fuzz/corpus/$$name; \
 	done
 
-NODES ?= 5600000
 bench: build ## time backups of a store of NODES nodes beside neo4j-admin and cp
 	packages/install.sh servers
 	tests/servers/fetch.sh

@@ -109,12 +109,15 @@ stop_server() {
 }
 
 single=$STATE/single
-# start_restored RUNNER CHAIN: restores a backup of prod/graph.db out of $STATE/repository, and starts it as member 4
+# start_restored RUNNER CHAIN [FLAG...]: restores a backup of prod/graph.db, out of $STATE/repository unless flags name another place,
+# and starts it as member 4
 start_restored() {
+    local where=("${@:3}")
+    [ ${#where[@]} != 0 ] || where=(--in "$STATE/repository")
     rm -rf "$single"
     write_conf "$single" SINGLE 4
     mkdir -p "$single/data/databases"
-    "$1" restore --in "$STATE/repository" --source prod --database graph.db --chain "$2" --to "$single/data/databases/graph.db"
+    "$1" restore "${where[@]}" --source prod --database graph.db --chain "$2" --to "$single/data/databases/graph.db"
     start_server "$single"
     await 90 "the restored server" curl -sf -m 2 http://127.0.0.1:27474/
 }
