@@ -10,7 +10,12 @@ using base::Result;
 
 namespace {
 
-constexpr std::size_t kLogBlocks = 2;  ///< One that is filled while the other is stored.
+/// The log has the memory of two blocks, in pieces: what is sent early is sent before the source prunes it. A storage
+/// that takes little more than the log grows by is busy with the files' blocks when a piece is full, and the log must
+/// find room until its turn has come. More than one is under way when it falls behind: each goes before the files'.
+constexpr std::size_t kLogBlocks = 8;
+constexpr std::size_t kLogPart = 4;
+/// A quarter of it is the least that an encoder takes.
 constexpr std::size_t kLeastBlockBytes = 4 * 1024;
 
 }  // namespace
@@ -33,7 +38,7 @@ ArtifactWriter::ArtifactWriter(object_store::ObjectStore& store, std::string pre
       place_{
           .store = store, .prefix = std::move(prefix), .call = {.deadline = call.deadline, .stop = stop_.get_token()}},
       pool_(options.blocks, options.block_bytes),
-      log_pool_(kLogBlocks, options.block_bytes),
+      log_pool_(kLogBlocks, options.block_bytes / kLogPart),
       index_(place_, options.block_bytes),
       storer_(place_, index_, options.threads) {}
 

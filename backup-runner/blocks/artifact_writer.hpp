@@ -11,7 +11,7 @@ namespace n4b::blocks {
 /// How much memory and how many threads an artifact's blocks take.
 struct WriterOptions {
     std::size_t block_bytes = 8 * 1024 * 1024;
-    std::size_t blocks = 4;   ///< In the pool; the log's two and the index's one come on top.
+    std::size_t blocks = 4;   ///< In the pool; as much as two for the log, and the index's one, come on top.
     std::size_t streams = 2;  ///< At most so many besides the log; no more than blocks, or they would wait for ever.
     std::size_t threads = 4;  ///< That store blocks: so many PUTs at once, the index's apart.
     format::Encoding encoding = format::Encoding::kZstd;
@@ -37,7 +37,7 @@ public:
 
     /// For one thread; outlived by the writer. Internal: more than options.streams.
     base::Result<std::unique_ptr<BlockStream>> open_stream();
-    /// The log's, with two blocks of its own and stored before all others, so that it never waits for the files.
+    /// The log's, with small blocks of its own that are stored before all others, so that it never waits for the files.
     base::Result<std::unique_ptr<BlockStream>> open_log();
 
     base::Result<void> add_transactions(const format::TransactionGroup& group) { return index_.add(group); }
