@@ -26,9 +26,9 @@ using testing::Then;
 
 constexpr std::size_t kBlockBytes = 1024 * 1024;
 constexpr std::size_t kBlocks = 2;
-/// What a backup may hold at any moment, whatever the server sends: blocks (with as much as two for the log, and the index's one),
-/// the index's encoder, buffers, a list of files at its largest, and what Asio takes for its connections. Less than
-/// engine/budget.cpp sets aside for it.
+/// What a backup may hold at any moment, whatever the server sends: blocks (with as much as two for the log, and the
+/// index's one), the index's encoder, buffers, a list of files at its largest, and what Asio takes for its connections.
+/// Less than engine/budget.cpp sets aside for it.
 constexpr std::int64_t kMostMemory = (kBlocks + 3 + 2 + 4) * std::int64_t{1024 * 1024};
 
 /// A repository, and backups over TCP from a scripted server.
