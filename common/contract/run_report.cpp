@@ -4,6 +4,7 @@
 
 #include "common/base/json_object.hpp"
 #include "common/base/rfc3339.hpp"
+#include "common/contract/run_spec.hpp"
 
 namespace n4b::contract {
 namespace {
@@ -238,6 +239,7 @@ std::string dump(const RunReport& report, const Extent& extent) {
     }
     if (report.tls) json["tls"] = tls_json(*report.tls);
     if (report.artifact) json["artifact"] = artifact_json(*report.artifact);
+    if (!report.repository.empty()) json["repository"] = report.repository;
     if (report.storage) json["storage"] = storage_json(*report.storage);
     for (std::size_t i = 0; i < extent.passed_over; ++i) {
         json["passedOver"].push_back(passed_over_json(report.passed_over[i]));
@@ -348,6 +350,10 @@ base::Result<RunReport> parse_run_report(std::string_view json) {
     object.object("tls", [&](JsonObject& tls) { report.tls = read_tls(tls); });
     object.object("probe", [&](JsonObject& probe) { read_probe(probe, report); });
     object.object("artifact", [&](JsonObject& artifact) { report.artifact = read_artifact(artifact); });
+    report.repository = object.value_or<std::string>("repository", "");
+    if (!report.repository.empty() && !is_uid(report.repository)) {
+        object.reject("repository", "expected 1 to 64 of [0-9a-z-]");
+    }
     object.object("storage", [&](JsonObject& storage) { report.storage = read_storage(storage); });
     if (auto done = object.finish(); !done) return base::fail(done.error().wrap("RunReport"));
     return report;

@@ -116,7 +116,8 @@ struct RunReport {
     std::optional<SourceReport> source{};
     std::optional<TlsReport> tls{};  ///< Absent in clear text, and when nothing was copied.
     std::optional<ArtifactReport> artifact{};
-    std::optional<StorageReport> storage{};  ///< Of a storage that was checked only.
+    std::string repository{};                ///< Id of the one that was used, or could be; empty: none.
+    std::optional<StorageReport> storage{};  ///< Of a storage that was checked only, where nothing failed about it.
     std::vector<PassedOver> passed_over{};   ///< In the order they were given up; the first few.
     std::vector<MemberReport> members{};     ///< Of a probe only: every member named, in that order.
     std::int64_t members_left_out = 0;       ///< How many more there were that did not fit.

@@ -27,12 +27,6 @@ std::optional<Command> parse_command(std::string_view name) {
     return std::nullopt;
 }
 
-bool is_uid(std::string_view text) {
-    return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '-';
-    });
-}
-
 void read_storage_name(JsonObject& object, const char* key, std::string& out) {
     out = object.required<std::string>(key);
     if (!is_storage_name(out)) {
@@ -47,6 +41,12 @@ std::uint16_t read_port(JsonObject& object, const char* key, std::int64_t low) {
     return static_cast<std::uint16_t>(port);
 }
 
+/// An id that may be left out.
+void read_id(JsonObject& object, const char* key, std::string& out) {
+    out = object.value_or<std::string>(key, "");
+    if (!out.empty() && !is_uid(out)) object.reject(key, "expected 1 to 64 of [0-9a-z-]");
+}
+
 void read_run(JsonObject& object, RunIdentity& run) {
     run.uid = object.required<std::string>("uid");
     if (!is_uid(run.uid)) object.reject("uid", "expected 1 to 64 of [0-9a-z-]");
@@ -54,6 +54,7 @@ void read_run(JsonObject& object, RunIdentity& run) {
     run.name = object.value_or<std::string>("name", "");
     run.attempt = object.required<std::int64_t>("attempt");
     if (run.attempt < 1) object.reject("attempt", "expected 1 or more");
+    read_id(object, "cluster", run.cluster);
     object.refuse_unknown();
 }
 
@@ -146,11 +147,9 @@ S3Location read_s3(JsonObject& object) {
 }
 
 void read_storage(JsonObject& object, RunSpec& spec) {
-    spec.repository = object.value_or<std::string>("repository", "");
-    if (!spec.repository.empty() && !is_uid(spec.repository)) {
-        object.reject("repository", "expected 1 to 64 of [0-9a-z-]");
-    }
+    read_id(object, "repository", spec.repository);
     spec.initialize = object.value_or("initialize", false);
+    read_id(object, "newRepository", spec.new_repository);
     if (object.object("s3", [&](JsonObject& s3) { spec.storage_s3 = read_s3(s3); })) {
         if (object.has("path")) object.reject("path", "found beside s3, expected one storage");
         return object.refuse_unknown();
@@ -272,6 +271,7 @@ Json source_json(const RunSpec& spec) {
 
 Json storage_json(const RunSpec& spec) {
     Json storage{{"repository", spec.repository}, {"initialize", spec.initialize}};
+    if (!spec.new_repository.empty()) storage["newRepository"] = spec.new_repository;
     if (!spec.storage_s3) {
         storage["path"] = spec.storage_path;
         return storage;
@@ -330,6 +330,7 @@ std::string to_json(const RunSpec& spec) {
                 {"name", spec.run.name},
                 {"attempt", spec.run.attempt}}},
               {"httpPort", spec.http_port}};
+    if (!spec.run.cluster.empty()) json["run"]["cluster"] = spec.run.cluster;
     if (spec.duration) json["durationMs"] = spec.duration->count();
     const auto parts = parts_of(spec.command);
     if (parts.source) json["source"] = source_json(spec);
@@ -397,6 +398,12 @@ std::optional<TlsVerification> parse_tls_verification(std::string_view name) {
         if (name == to_string(verification)) return verification;
     }
     return std::nullopt;
+}
+
+bool is_uid(std::string_view text) {
+    return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '-';
+    });
 }
 
 bool is_storage_name(std::string_view name) {

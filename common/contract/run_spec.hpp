@@ -41,6 +41,8 @@ struct RunIdentity {
     std::string object_namespace{};
     std::string name{};
     std::int64_t attempt = 1;
+    std::string
+        cluster{};  ///< The Kubernetes cluster's identity, of the characters of a uid; empty: unknown, or by hand.
     bool operator==(const RunIdentity&) const = default;
 };
 
@@ -86,8 +88,9 @@ struct S3Location {
 /// What the operator tells the runner. Never holds secrets. Its JSON form is an envelope that each command fills with
 /// its own parts:
 ///
-///     {"schemaVersion":2, "command":"Backup", "run":{uid, namespace, name, attempt}, "durationMs", "httpPort",
-///      "storage":{path, repository, initialize}, or in place of path
+///     {"schemaVersion":2, "command":"Backup", "run":{uid, namespace, name, attempt, cluster}, "durationMs",
+///     "httpPort",
+///      "storage":{path, repository, initialize, newRepository}, or in place of path
 ///                s3:{endpoint, bucket, region, prefix, pathStyle, allowInsecure, encryption, kmsKeyId, caFile,
 ///                    credentialsDir},
 ///      "source":{name, endpoints, policy, maxLag, tls},
@@ -115,6 +118,9 @@ struct RunSpec {
     std::optional<S3Location> storage_s3{};  ///< Set exactly when the storage is a bucket.
     std::string repository{};                ///< Id of the repository that must be there; empty: any.
     bool initialize = false;                 ///< Whether an empty place becomes a repository.
+    /// Its id then; empty: a random one. Of two who make it at once on a store that ignores conditional writes, the
+    /// later replaces the earlier one's file: both are right only when they write the same.
+    std::string new_repository{};
     Compression compression = Compression::kZstd;
     std::int64_t connections = 2;  ///< 1 to 8.
     /// How long this process may take, counted from its own start by a clock that nobody sets: the clocks of operator,
@@ -145,6 +151,9 @@ std::optional<SourcePolicy> parse_source_policy(std::string_view name);
 /// "Full", "Chain" or "None".
 std::string_view to_string(TlsVerification verification);
 std::optional<TlsVerification> parse_tls_verification(std::string_view name);
+
+/// True for a run's uid or a repository's id: 1 to 64 of [0-9a-z-].
+bool is_uid(std::string_view text);
 
 /// True for a name that may become one path component of the storage: 1 to 128 of [A-Za-z0-9._-], not starting with
 /// '.'.

@@ -34,6 +34,7 @@ RunReport example() {
                                      .location = "prod/graph.db/20261122T215049Z-3f9c21/heads/0-full-u.json",
                                      .highest_transaction = 1000,
                                      .recoverable_to = base::SystemTime(std::chrono::seconds(1795384249))};
+    report.repository = "9f0c-1";
     return report;
 }
 
@@ -168,6 +169,12 @@ TEST(RunReport, RefusesAStorageThatCannotBe) {
     EXPECT_EQ(parse(R"({"exclusiveCreate":"Held","totalBytes":-1})"), "RunReport: storage.totalBytes: negative");
     EXPECT_EQ(parse(R"({"exclusiveCreate":"Held","keepsVersions":1})"),
               "RunReport: storage.keepsVersions: found number, expected true or false");
+}
+
+TEST(RunReport, RefusesARepositoryWhoseIdIsNone) {
+    RunReport report{.repository = "../x"};
+    EXPECT_EQ(parse_run_report(to_json(report)).error().message,
+              "RunReport: repository: expected 1 to 64 of [0-9a-z-]");
 }
 
 TEST(RunReport, IgnoresUnknownFieldsAndRefusesUnknownReasons) {

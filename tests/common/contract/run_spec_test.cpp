@@ -7,7 +7,7 @@ namespace {
 
 RunSpec example() {
     RunSpec spec;
-    spec.run = {.uid = "0b3c-1", .object_namespace = "db", .name = "nightly", .attempt = 2};
+    spec.run = {.uid = "0b3c-1", .object_namespace = "db", .name = "nightly", .attempt = 2, .cluster = "4f1d-9"};
     spec.source = "prod";
     spec.endpoints = {{.host = "10.1.2.3", .port = 6362}, {.host = "fd00::1", .port = 6000, .member = "replica-0"}};
     spec.policy = SourcePolicy::kReplicaOnly;
@@ -19,6 +19,9 @@ RunSpec example() {
                        .server_name = "neo4j"};
     spec.database = "graph.db";
     spec.storage_path = "/backup/neo4j";
+    spec.repository = "9f0c";
+    spec.initialize = true;
+    spec.new_repository = "77aa-1";
     spec.compression = Compression::kNone;
     spec.connections = 3;
     spec.duration = std::chrono::hours(6);
@@ -176,6 +179,9 @@ TEST(RunSpec, NamesWhatIsWrong) {
         {"\"durationMs\":21600000", "\"durationMs\":-1", "RunSpec: durationMs: expected 0 ms to 366 days"},
         {"\"durationMs\":21600000", "\"deadline\":\"\"", "RunSpec: deadline: unknown field"},
         {"\"path\":\"/backup/neo4j\"", "\"path\":\"\"", "RunSpec: storage.path: empty"},
+        {"\"9f0c\"", "\"9F0C\"", "RunSpec: storage.repository: expected 1 to 64 of [0-9a-z-]"},
+        {"\"77aa-1\"", "\"a/b\"", "RunSpec: storage.newRepository: expected 1 to 64 of [0-9a-z-]"},
+        {"\"4f1d-9\"", "\"" + std::string(65, 'a') + "\"", "RunSpec: run.cluster: expected 1 to 64 of [0-9a-z-]"},
         {"\"name\":\"prod\"", "\"name\":\"../x\"",
          "RunSpec: source.name: \"../x\" is not a name of 1 to 128 letters, digits, '.', '_' and '-'"},
         {"\"port\":6000", "\"port\":0", "RunSpec: source.endpoints[1].port: 0 is not a port"},
