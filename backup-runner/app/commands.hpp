@@ -16,6 +16,7 @@ int run(const CheckStorageOptions& options, base::SteadyTime started, std::stop_
 int run(const CheckStorageRunOptions& options, base::SteadyTime started, std::stop_token stop);
 int run(const LookUpOptions& options, base::SteadyTime started, std::stop_token stop);
 int run(const InitOptions& options);
+int run(const ReleaseOptions& options);
 int run(const ListOptions& options);
 int run(const VerifyOptions& options);
 int run(const RestoreOptions& options);

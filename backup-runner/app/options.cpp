@@ -300,6 +300,13 @@ Result<Options> parse_options(int argc, char** argv) {
     add_storage_flags(*init_command, init_storage, "Directory on a mounted volume; made where it is missing");
     init_command->add_flag("--adopt", init.adopt, "The place holds backups that were copied from another repository");
 
+    ReleaseOptions released;
+    StorageFlags released_storage;
+    auto* release_command = app.add_subcommand(
+        "release", "Give up whose a source's name is, so that the next backup under it claims it; backups stay");
+    add_storage_flags(*release_command, released_storage);
+    release_command->add_option("--source", released.source, "Source")->required();
+
     ListOptions list;
     StorageFlags list_storage;
     std::string output = "table";
@@ -330,6 +337,11 @@ Result<Options> parse_options(int argc, char** argv) {
     if (init_command->parsed()) {
         N4B_TRY(init.store, choice_of(*init_command, init_storage));
         return init;
+    }
+    if (release_command->parsed()) {
+        N4B_TRY(released.store, choice_of(*release_command, released_storage));
+        N4B_TRY_VOID(check_name("--source", released.source));
+        return released;
     }
     list.json = output == "json";
     if (list_command->parsed()) {

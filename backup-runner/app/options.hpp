@@ -41,6 +41,11 @@ struct InitOptions {
     StoreChoice store;
     bool adopt = false;  ///< Of a place that holds backups already, copied from elsewhere.
 };
+/// Gives a source's name up.
+struct ReleaseOptions {
+    StoreChoice store;
+    std::string source;
+};
 struct ListOptions {
     StoreChoice store;
     bool json = false;
@@ -65,7 +70,7 @@ struct Exit {
 };
 
 using Options = std::variant<BackupOptions, LookUpOptions, ProbeOptions, CheckStorageOptions, CheckStorageRunOptions,
-                             InitOptions, ListOptions, VerifyOptions, RestoreOptions, Exit>;
+                             InitOptions, ReleaseOptions, ListOptions, VerifyOptions, RestoreOptions, Exit>;
 
 /// Reads flags, or a RunSpec from --spec FILE, or from the environment variable N4B_RUN_SPEC when there are no flags
 /// at all. Prints help and errors itself.

@@ -113,7 +113,7 @@ void tell_success(contract::RunReport& report, const Artifact& artifact) {
 }
 
 format::Origin origin_of(const contract::RunSpec& spec) {
-    return {.name_space = spec.run.object_namespace, .name = spec.run.name};
+    return {.cluster = spec.run.cluster, .name_space = spec.run.object_namespace, .name = spec.run.name};
 }
 
 std::string role_of(contract::MemberRole role) {
@@ -221,8 +221,9 @@ Result<void> Backup::enter_repository() {
     repository_ = repository.id;
     // Who makes a backup by hand may go on with any source, and claims none.
     if (spec_.run.object_namespace.empty()) return {};
-    return claim_source(environment_.store, *layout_,
-                        {.cluster = {}, .name_space = spec_.run.object_namespace, .source = spec_.source}, call());
+    return claim_source(
+        environment_.store, *layout_,
+        {.cluster = spec_.run.cluster, .name_space = spec_.run.object_namespace, .source = spec_.source}, call());
 }
 
 Result<void> Backup::look_at_sources() {

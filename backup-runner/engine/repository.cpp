@@ -89,15 +89,27 @@ Result<format::RepositoryFile> open_repository(ObjectStore& store, const format:
 Result<void> claim_source(ObjectStore& store, const format::Layout& layout, const format::Owner& owner,
                           const Call& call) {
     N4B_TRY(auto found, read_if_there(store, layout.owner(), call));
-    N4B_TRY(auto decision, format::decide_owner(found, owner, format::Takeover::kRefuse));
+    N4B_TRY(auto decision, format::decide_owner(found, owner));
     if (decision != format::OwnerDecision::kCreate) return {};
     N4B_TRY_VOID(create_object(store, layout.owner(), format::print_owner(owner), call));
     // What counts is what everybody else will read: another's claim, where two made one at once.
     N4B_TRY(found, read_if_there(store, layout.owner(), call));
-    N4B_TRY(decision, format::decide_owner(found, owner, format::Takeover::kRefuse));
+    N4B_TRY(decision, format::decide_owner(found, owner));
     if (decision != format::OwnerDecision::kCreate) return {};
     return base::fail(ErrorCode::kUnavailable, Reason::kStorageUnavailable,
                       fmt::format("{}: it was stored, and is not there", layout.owner()));
+}
+
+Result<Release> release_source(ObjectStore& store, const std::string& source, const Call& call) {
+    // Whose a source's name is holds for all its databases, so that any will do.
+    N4B_TRY(const auto layout, format::Layout::create(source, source));
+    const auto key = layout.owner();
+    const auto text = read_small(store, key, format::kMaxSmallFileBytes, call);
+    if (!text && text.error().code == ErrorCode::kNotFound) return Release{};
+    const auto owner = text.and_then([](const std::string& found) { return format::parse_owner(found); });
+    if (!owner && owner.error().reason != Reason::kArtifactDamaged) return base::fail(owner.error());
+    N4B_TRY_VOID(store.remove(key, call));
+    return Release{.claimed = true, .owner = owner ? std::optional(*owner) : std::nullopt};
 }
 
 }  // namespace n4b::engine

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,5 +31,16 @@ base::Result<format::RepositoryFile> open_repository(object_store::ObjectStore& 
 /// parse_owner's errors.
 base::Result<void> claim_source(object_store::ObjectStore& store, const format::Layout& layout,
                                 const format::Owner& owner, const object_store::Call& call);
+
+/// What became of a source's name that was to be given up.
+struct Release {
+    bool claimed = false;                  ///< Somebody had it.
+    std::optional<format::Owner> owner{};  ///< Who that was; nothing: nobody, or what said so was damaged.
+};
+
+/// Gives a source's name up: the next backup under it that has a namespace claims it anew. Invalid (InvalidRunSpec): no
+/// name of a source. FailedPrecondition (ArtifactNotSupported): it was claimed in another format, and stays.
+base::Result<Release> release_source(object_store::ObjectStore& store, const std::string& source,
+                                     const object_store::Call& call);
 
 }  // namespace n4b::engine

@@ -136,16 +136,23 @@ Result<Owner> parse_owner(std::string_view text) {
     return owner;
 }
 
-Result<OwnerDecision> decide_owner(const std::optional<std::string>& found, const Owner& mine, Takeover takeover) {
+std::string describe(const Owner& owner) {
+    auto text = fmt::format("source {} in namespace {}", archive::quoted_name(owner.source),
+                            archive::quoted_name(owner.name_space));
+    if (!owner.cluster.empty()) text += " of cluster " + archive::quoted_name(owner.cluster);
+    return text;
+}
+
+Result<OwnerDecision> decide_owner(const std::optional<std::string>& found, const Owner& mine) {
     if (!found) return OwnerDecision::kCreate;
     const auto owner = parse_owner(*found);
     if (!owner) return base::fail(owner.error());
-    if (*owner == mine) return OwnerDecision::kGoOn;
-    if (takeover == Takeover::kAllow) return OwnerDecision::kReplace;
-    return refused(
-        Reason::kSourceNameTaken,
-        fmt::format("the name belongs to source {} in namespace {} of cluster {}", archive::quoted_name(owner->source),
-                    archive::quoted_name(owner->name_space), archive::quoted_name(owner->cluster)));
+    const bool same_cluster = owner->cluster.empty() || mine.cluster.empty() || owner->cluster == mine.cluster;
+    if (same_cluster && owner->name_space == mine.name_space && owner->source == mine.source) {
+        return OwnerDecision::kGoOn;
+    }
+    return refused(Reason::kSourceNameTaken,
+                   fmt::format("the name belongs to {}, and this is {}", describe(*owner), describe(mine)));
 }
 
 std::string print_intent(const Intent& intent) {

@@ -65,12 +65,14 @@ std::string print_owner(const Owner& owner);
 /// DataLoss (ArtifactDamaged); FailedPrecondition (ArtifactNotSupported): another format.
 base::Result<Owner> parse_owner(std::string_view text);
 
-enum class OwnerDecision { kGoOn, kCreate, kReplace };
-enum class Takeover { kRefuse, kAllow };
+/// For messages: the source with its namespace and, where it is known, its cluster.
+std::string describe(const Owner& owner);
 
-/// What to do about owner.json. FailedPrecondition (SourceNameTaken): it names somebody else, and `takeover` doesn't
-/// allow to change that.
-base::Result<OwnerDecision> decide_owner(const std::optional<std::string>& found, const Owner& mine, Takeover takeover);
+enum class OwnerDecision { kGoOn, kCreate };
+
+/// What to do about owner.json. FailedPrecondition (SourceNameTaken): it names somebody else. A cluster that either
+/// side doesn't know is not compared.
+base::Result<OwnerDecision> decide_owner(const std::optional<std::string>& found, const Owner& mine);
 
 /// intent-<deadline>.json: the first object of an artifact.
 struct Intent {

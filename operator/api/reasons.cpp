@@ -83,8 +83,8 @@ std::string_view advice(base::Reason reason) {
         case Reason::kStorageReplaced:
             return "Bring back the storage that was used before, or make a new Neo4jBackupStorage for this one.";
         case Reason::kSourceNameTaken:
-            return "Give the source another spec.name; or, where it is to go on with the other one's backups, remove "
-                   "that source's owner.json from the storage.";
+            return "Give the source another spec.name; or, where it is to go on with the other one's backups, release "
+                   "the name (neo4j-backup-runner release).";
         case Reason::kBucketNotFound:
             return "Create the bucket, or correct its name and the endpoint.";
         case Reason::kStorageAccessDenied:

@@ -25,6 +25,7 @@
 #include "operator/kinds/source/source_loop.hpp"
 #include "operator/kinds/storage/storage_loop.hpp"
 #include "operator/kube/cluster_config.hpp"
+#include "operator/kube/cluster_uid.hpp"
 #include "operator/kube/event_recorder.hpp"
 #include "operator/kube/kube_metrics.hpp"
 #include "operator/kube/server_clock.hpp"
@@ -38,7 +39,8 @@ namespace {
 using base::ErrorCode;
 using base::Result;
 
-constexpr auto kCacheSync = std::chrono::minutes(2);     // controller-runtime
+constexpr auto kCacheSync = std::chrono::minutes(2);  // controller-runtime
+constexpr auto kRetry = std::chrono::seconds(1);
 constexpr auto kTokenReread = std::chrono::seconds(60);  // client-go
 constexpr auto kLastCalls = std::chrono::seconds(5);     // Of the 10 s that the whole end may take.
 constexpr auto kStuck = std::chrono::minutes(10);        // No reconcile waits so long for the API server.
@@ -90,6 +92,7 @@ class Manager {
 public:
     Manager(const Options& options, http::Transport& inner)
         : options_(options),
+          runner_(options.runner),
           transport_(inner, clock_),
           client_(transport_, calls_.get_token()),
           recorder_(client_, clock_, options.instance),
@@ -119,7 +122,7 @@ public:
                    .locks = locks_,
                    .metrics = metrics_,
                    .clock = clock_,
-                   .config = options.runner,
+                   .config = runner_,
                    .progress = [this](const std::string& uid) { return progress_.latest(uid); }}),
           environment_{.client = client_,
                        .events = recorder_,
@@ -127,7 +130,7 @@ public:
                        .locks = locks_,
                        .metrics = metrics_,
                        .clock = clock_,
-                       .config = options.runner,
+                       .config = runner_,
                        .workers = options.workers} {
         auto& storages = add(storage::make_storage_loop(environment_));
         auto& sources = add(source::make_source_loop(environment_));
@@ -150,6 +153,7 @@ public:
                                                                 {"/metrics", [this] { return metrics_page(); }}}}));
         watch_all();
         N4B_TRY_VOID(await_caches(stop));
+        N4B_TRY_VOID(learn_cluster(stop));
         if (stop.stop_requested()) return {};
         locks_.recover();
         ready_ = true;
@@ -288,6 +292,22 @@ private:
         return {};
     }
 
+    /// Before any run: a name that is claimed in a storage is claimed with the cluster's identity.
+    Result<void> learn_cluster(const std::stop_token& stop) {
+        if (!runner_.cluster.empty()) return {};
+        const auto deadline = base::Deadline::after(kCacheSync);
+        while (!stop.stop_requested()) {
+            const auto uid = kube::cluster_uid(client_);
+            if (uid) {
+                runner_.cluster = *uid;
+                return {};
+            }
+            if (deadline.passed()) return base::fail(uid.error().wrap("read the namespace kube-system"));
+            base::pause(kRetry, stop);
+        }
+        return {};
+    }
+
     void idle(const std::stop_token& stop) {
         std::unique_lock lock(mutex_);
         while (!stop.stop_requested()) {
@@ -297,6 +317,7 @@ private:
     }
 
     const Options& options_;
+    run::RunnerConfig runner_;  ///< Complete before the loops start; nothing changes it afterwards.
     kube::ServerClock clock_{};
     kube::ClockedTransport transport_;
     std::stop_source calls_{};

@@ -6,6 +6,8 @@
 #include <iostream>
 #include <iterator>
 
+#include "common/contract/run_spec.hpp"
+
 namespace n4b::operator_app {
 namespace {
 
@@ -30,6 +32,10 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
         ->capture_default_str();
     app.add_option("--watch-namespaces", options.namespaces, "namespaces to serve, separated by commas (default: all)")
         ->delimiter(',');
+    app.add_option("--cluster-id", options.runner.cluster,
+                   "by what this cluster is known in storages that several share (default: the uid of kube-system)")
+        ->check(CLI::Validator(
+            [](const std::string& id) { return contract::is_uid(id) ? "" : "expected 1 to 64 of [0-9a-z-]"; }, "ID"));
     app.add_option("--max-concurrent-runs", options.max_concurrent_runs, "how many runs may have a pod at once")
         ->check(CLI::Range(1, 1000))
         ->capture_default_str();

@@ -26,7 +26,8 @@ contract::RunSpec run_spec(const JobRequest& request) {
     spec.run = {.uid = request.owner.meta.uid,
                 .object_namespace = request.owner.meta.object_namespace,
                 .name = request.owner.meta.name,
-                .attempt = request.attempt.number};
+                .attempt = request.attempt.number,
+                .cluster = request.config.cluster};
     spec.duration = request.limit;
     spec.http_port = kRunnerHttpPort;
     return spec;

@@ -19,6 +19,7 @@ struct RunnerConfig {
     std::string image{};
     std::string pull_policy = "IfNotPresent";
     api::PodProfile defaults{};  ///< From the chart's values.
+    std::string cluster{};       ///< By what the cluster is known in storages; empty: not known.
 };
 
 /// A volume of the runner's pod and where the runner finds it.

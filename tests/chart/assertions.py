@@ -76,14 +76,18 @@ called = {"neo4jbackups": "get list watch delete", "neo4jbackupsources": "get li
           "neo4jbackups/status": "patch", "neo4jbackupsources/status": "patch", "neo4jbackupstorages/status": "patch",
           "neo4jbackups/finalizers": "update", "neo4jbackupsources/finalizers": "update", "neo4jbackupstorages/finalizers": "update",
           "jobs": "get list watch create patch delete", "pods": "list watch delete", "persistentvolumeclaims": "get",
-          "events": "list create", "endpointslices": "list"}
+          "events": "list create", "endpointslices": "list", "namespaces": "get"}
 allowed = {}
 for doc in objects("default"):
     if doc["kind"] == "ClusterRole" and doc["metadata"]["name"].endswith("-operator-operator"):
         for rule in doc["rules"]:
+            check(("namespaces" in rule["resources"]) == (rule.get("resourceNames") == ["kube-system"]), f"the operator may {rule}")
             for resource in rule["resources"]:
                 allowed.setdefault(resource, []).extend(rule["verbs"])
 check({r: " ".join(v) for r, v in allowed.items()} == called, f"the operator's ClusterRole allows {allowed}")
+check("--cluster-id=4f1d-9" in one("all", "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"], "all: --cluster-id")
+resources = [r for d in objects("all") if d["kind"] == "ClusterRole" for rule in d["rules"] for r in rule["resources"]]
+check("namespaces" not in resources, "all: the operator may read by what its cluster is known, although it was told")
 crds = [d for d in objects("default") if d["kind"] == "CustomResourceDefinition"]
 check(len(crds) == 3, f"{len(crds)} CustomResourceDefinitions, expected 3")
 for crd in crds:

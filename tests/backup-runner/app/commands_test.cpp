@@ -134,6 +134,22 @@ TEST_F(CommandsTest, ADamagedFileAboutTheRepositoryHidesNoBackup) {
     EXPECT_THAT(err_, HasSubstr("error: ArtifactNotSupported"));
 }
 
+TEST_F(CommandsTest, ReleaseGivesUpWhoseASourcesNameIs) {
+    const ReleaseOptions options{.store = {.directory = repository()}, .source = "prod"};
+    EXPECT_EQ(run(options), 0) << err_;
+    EXPECT_THAT(out_, ElementsAre("nobody has claimed the name prod"));
+    const auto owner = repository() + "/prod/owner.json";
+    std::ofstream(owner) << R"({"format":1,"clusterId":"c1","namespace":"db","source":"prod"})";
+    EXPECT_EQ(run(options), 0) << err_;
+    EXPECT_THAT(out_,
+                ElementsAre("the name prod is free for the next backup under it; it belonged to source \"prod\" in "
+                            "namespace \"db\" of cluster \"c1\""));
+    EXPECT_FALSE(std::filesystem::exists(owner));
+    std::filesystem::remove(repository() + "/neo4j-backup.json");
+    EXPECT_EQ(run(options), 30) << "the place may be the wrong one";
+    EXPECT_THAT(err_, HasSubstr("error: StorageNotInitialized"));
+}
+
 TEST_F(CommandsTest, ListNamesADatabaseWhoseHeadsCannotBeListed) {
     const auto directory = std::filesystem::path(heads_.at(0)).parent_path();
     std::filesystem::rename(directory, root_ + "/away");

@@ -118,6 +118,10 @@ TEST(StorageOptions, AreThoseOfEveryCommandThatReadsOrWritesBackups) {
     };
     EXPECT_EQ(std::get<InitOptions>(*in_bucket({"init"})).store.s3->location.bucket, "backups");
     EXPECT_EQ(std::get<ListOptions>(*in_bucket({"list"})).store.s3->location.prefix, "neo4j");
+    const auto release = in_bucket({"release", "--source", "prod"});
+    EXPECT_EQ(std::get<ReleaseOptions>(*release).store.s3->location.bucket, "backups");
+    EXPECT_EQ(std::get<ReleaseOptions>(*release).source, "prod");
+    EXPECT_EQ(in_bucket({"release", "--source", "a/b"}).error().reason, base::Reason::kInvalidRunSpec);
     EXPECT_EQ(std::get<VerifyOptions>(*in_bucket({"verify"})).store.s3->ca_file, "/ca");
     const auto restore = in_bucket({"restore", "--source", "s", "--database", "d", "--to", "/x"});
     EXPECT_EQ(std::get<RestoreOptions>(*restore).store.s3->credentials_dir, "/keys");

@@ -292,6 +292,19 @@ TEST_F(BackupTest, OfAnotherNamespaceDoesNotGoOnUnderASourcesName) {
     EXPECT_EQ(sound_artifacts(), 2U);
 }
 
+TEST_F(BackupTest, OfAnotherClusterDoesNotGoOnUnderASourcesName) {
+    spec_.run = {.uid = "run-1", .object_namespace = "shop", .name = "nightly", .cluster = "c1"};
+    auto report = back_up();
+    ASSERT_EQ(report.reason, Reason::kCompleted) << report.message;
+    const auto head = choose_artifact(*store_, layout_, report.artifact->chain, {}).value().head;
+    EXPECT_EQ(head.origin, (format::Origin{.cluster = "c1", .name_space = "shop", .name = "nightly"}));
+    spec_.run = {.uid = "run-2", .object_namespace = "shop", .cluster = "c2"};
+    report = back_up();
+    EXPECT_EQ(report.reason, Reason::kSourceNameTaken);
+    EXPECT_NE(report.message.find("\"c1\""), std::string::npos) << report.message;
+    EXPECT_NE(report.message.find("\"c2\""), std::string::npos) << report.message;
+}
+
 TEST_F(BackupTest, NamesTheBackupsThatItSupersedes) {
     std::vector<std::string> heads;
     for (const char* uid : {"run-1", "run-2", "run-3"}) {

@@ -80,18 +80,37 @@ TEST(Repository, IsNotSupportedInAnotherFormatOrWithAnUnknownFeature) {
     }
 }
 
-TEST(Owner, KeepsItsNameUntilItIsTakenOver) {
+TEST(Owner, KeepsItsName) {
     const Owner mine{.cluster = "c1", .name_space = "db", .source = "prod"};
     EXPECT_EQ(parse_owner(print_owner(mine)).value(), mine);
-    EXPECT_EQ(decide_owner(std::nullopt, mine, Takeover::kRefuse).value(), OwnerDecision::kCreate);
-    EXPECT_EQ(decide_owner(print_owner(mine), mine, Takeover::kRefuse).value(), OwnerDecision::kGoOn);
+    EXPECT_EQ(decide_owner(std::nullopt, mine).value(), OwnerDecision::kCreate);
+    EXPECT_EQ(decide_owner(print_owner(mine), mine).value(), OwnerDecision::kGoOn);
     for (const auto& other : {Owner{"c2", "db", "prod"}, Owner{"c1", "x", "prod"}, Owner{"c1", "db", "x"}}) {
-        const auto refused = decide_owner(print_owner(other), mine, Takeover::kRefuse);
+        const auto refused = decide_owner(print_owner(other), mine);
         ASSERT_FALSE(refused);
         EXPECT_EQ(refused.error().reason, Reason::kSourceNameTaken);
-        EXPECT_EQ(decide_owner(print_owner(other), mine, Takeover::kAllow).value(), OwnerDecision::kReplace);
     }
-    EXPECT_EQ(decide_owner("{}", mine, Takeover::kAllow).error().reason, Reason::kArtifactDamaged);
+    EXPECT_EQ(decide_owner("{}", mine).error().reason, Reason::kArtifactDamaged);
+}
+
+TEST(Owner, ThatIsRefusedNamesBothSides) {
+    const Owner mine{.cluster = "c1", .name_space = "db", .source = "prod"};
+    EXPECT_EQ(
+        decide_owner(print_owner({"c2", "db", "prod"}), mine).error().message,
+        "the name belongs to source \"prod\" in namespace \"db\" of cluster \"c2\", and this is source \"prod\" in "
+        "namespace \"db\" of cluster \"c1\"");
+}
+
+TEST(Owner, OfAClusterThatIsNotKnownIsToldByItsNamespaceAlone) {
+    const Owner known{.cluster = "c1", .name_space = "db", .source = "prod"};
+    const Owner unknown{.name_space = "db", .source = "prod"};
+    EXPECT_EQ(decide_owner(print_owner(known), unknown).value(), OwnerDecision::kGoOn);
+    EXPECT_EQ(decide_owner(print_owner(unknown), known).value(), OwnerDecision::kGoOn);
+    const auto refused = decide_owner(print_owner({.name_space = "shop", .source = "prod"}), known);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().message,
+              "the name belongs to source \"prod\" in namespace \"shop\", and this is source \"prod\" in namespace "
+              "\"db\" of cluster \"c1\"");
 }
 
 TEST(Intent, SurvivesItsTextAndIsHeldToItsName) {

@@ -68,6 +68,14 @@ TEST(JobBuilder, MeetsTheRestrictedPodSecurityStandard) {
     EXPECT_EQ(container["resources"]["limits"]["memory"], "64Mi");
 }
 
+TEST(JobBuilder, TellsTheRunnerWhoAsks) {
+    Wish wish;
+    wish.config.cluster = "4f1d";
+    const contract::RunIdentity expected{
+        .uid = "0123456789ab", .object_namespace = "db", .name = "b", .attempt = 2, .cluster = "4f1d"};
+    EXPECT_EQ(spec_in(wish.pod()).run, expected);
+}
+
 TEST(JobBuilder, NoProfileTakesThatStandardAway) {
     Wish wish;
     wish.profile.security_context =
