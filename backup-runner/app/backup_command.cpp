@@ -94,12 +94,7 @@ Result<RunReport> back_up(contract::RunSpec spec, base::SteadyTime started, std:
     engine::ProgressCounters counters;
     const auto server = serve(spec, counters);
     const ProgressLine line(counters);
-    // A place that nobody says may be initialised has to be there: a directory that is missing may be that of a volume
-    // that isn't mounted.
-    if (spec.initialize && !spec.storage_s3) {
-        N4B_TRY([[maybe_unused]] const auto made, storage::create_volume(spec.storage_path));
-    }
-    N4B_TRY(const auto store, open_store(store_of(spec), kPatientTries));
+    N4B_TRY(const auto store, open_store_of(spec, kPatientTries));
     const base::RealClock clock;
     const engine::BackupEnvironment environment{.dialer = *dialer,
                                                 .store = *store,

@@ -16,7 +16,7 @@ namespace {
 using base::Json;
 using base::Result;
 using contract::ExclusiveCreate;
-using contract::StorageReport;
+using engine::StorageLook;
 
 /// How often one request is sent at most. It is few, since somebody waits for the answer.
 constexpr int kTries = 3;
@@ -42,9 +42,11 @@ std::string clock_text(std::chrono::milliseconds offset) {
                        seconds < 0 ? "behind" : "ahead of");
 }
 
-void print_text(Output& output, const StoreChoice& store, const StorageReport& abilities) {
+void print_text(Output& output, const StoreChoice& store, const StorageLook& look) {
+    const auto& abilities = *look.abilities;
     const auto row = [&](std::string_view name, std::string_view value) { output.print("{:<18}{}\n", name, value); };
     row("storage", describe(store));
+    row("repository", look.repository.empty() ? "none yet: init makes one of an empty place" : look.repository);
     row("objects", "written, read, listed and deleted again");
     row("exclusive create", explain(abilities.exclusive_create));
     if (store.s3) {
@@ -63,40 +65,48 @@ void print_json(Output& output, const Json& json) {
     output.print("{}\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
-Json json_of(const StoreChoice& store, const StorageReport& abilities) {
+Json json_of(const StoreChoice& store, const StorageLook& look) {
+    const auto& abilities = *look.abilities;
     Json json{{"reason", to_string(base::Reason::kCompleted)},
               {"storage", describe(store)},
               {"exclusiveCreate", to_string(abilities.exclusive_create)},
               {"keepsVersions", abilities.keeps_versions},
               {"clockOffsetMs", abilities.clock_offset.count()}};
+    if (!look.repository.empty()) json["repository"] = look.repository;
     if (abilities.total_bytes) json["totalBytes"] = *abilities.total_bytes;
     if (abilities.free_bytes) json["availableBytes"] = *abilities.free_bytes;
     return json;
 }
 
-Result<StorageReport> check(const StoreChoice& choice, const object_store::Call& call) {
-    N4B_TRY(const auto store, open_store(choice, kTries));
+std::string random_digits() {
     std::random_device device;
-    const auto name = fmt::format("{}{:08x}{:08x}", format::kCheckPrefix, device(), device());
-    return engine::check_storage(*store, name, base::RealClock(), call);
+    return fmt::format("{:08x}{:08x}", device(), device());
 }
 
-/// What a run in a pod does. The directory in the volume is made where it is missing, as the first backup makes it.
-Result<StorageReport> check_for_run(const contract::RunSpec& spec, const object_store::Call& call) {
-    if (!spec.storage_s3) {
-        N4B_TRY([[maybe_unused]] const auto made, storage::create_volume(spec.storage_path));
-    }
-    return check(store_of(spec), call);
+StorageLook look_at(const Result<std::unique_ptr<object_store::ObjectStore>>& store, const format::RepositoryWish& wish,
+                    const object_store::Call& call) {
+    if (!store) return {.error = store.error()};
+    return engine::look_at_storage(**store, std::string(format::kCheckPrefix) + random_digits(), wish,
+                                   base::RealClock(), call);
+}
+
+/// Whoever doesn't say which repository must be there, nor that one may be made, only asks what the storage can do.
+format::RepositoryWish wish_of(const contract::RunSpec& spec) {
+    using Use = format::RepositoryUse;
+    const auto otherwise = spec.repository.empty() ? Use::kRead : Use::kWrite;
+    return {.use = spec.initialize ? Use::kInitialize : otherwise,
+            .expected_id = spec.repository,
+            .new_id = spec.new_repository.empty() ? random_digits() : spec.new_repository};
 }
 
 }  // namespace
 
 int run(const CheckStorageOptions& options, base::SteadyTime started, std::stop_token stop) {
     Output output;
-    const auto abilities =
-        check(options.store, {.deadline = base::Deadline::at(started + options.timeout), .stop = std::move(stop)});
-    if (!abilities) {
-        const auto& error = abilities.error();
+    const auto look = look_at(open_store(options.store, kTries), {},
+                              {.deadline = base::Deadline::at(started + options.timeout), .stop = std::move(stop)});
+    if (look.error) {
+        const auto& error = *look.error;
         if (options.json) {
             print_json(output, {{"reason", to_string(reason_of(error))},
                                 {"storage", describe(options.store)},
@@ -104,14 +114,14 @@ int run(const CheckStorageOptions& options, base::SteadyTime started, std::stop_
         }
         return finish(base::fail(error), output);
     }
-    if (std::chrono::abs(abilities->clock_offset) > kOddClock) {
-        base::notice(
-            fmt::format("warning: clock: {}; set the one that is wrong (NTP)\n", clock_text(abilities->clock_offset)));
+    const auto offset = look.abilities->clock_offset;
+    if (std::chrono::abs(offset) > kOddClock) {
+        base::notice(fmt::format("warning: clock: {}; set the one that is wrong (NTP)\n", clock_text(offset)));
     }
     if (options.json) {
-        print_json(output, json_of(options.store, *abilities));
+        print_json(output, json_of(options.store, look));
     } else {
-        print_text(output, options.store, *abilities);
+        print_text(output, options.store, look);
     }
     return finish(0, output);
 }
@@ -119,13 +129,17 @@ int run(const CheckStorageOptions& options, base::SteadyTime started, std::stop_
 int run(const CheckStorageRunOptions& options, base::SteadyTime started, std::stop_token stop) {
     const auto& spec = options.spec;
     const auto deadline = engine::deadline_of(spec, started);
-    const auto found = check_for_run(spec, {.deadline = deadline, .stop = std::move(stop)});
-    if (!found) return conclude(report_of(spec, found.error()));
-    return conclude({.reason = base::Reason::kCompleted,
-                     .message = "an object was written, read, listed and deleted: " + describe(store_of(spec)),
-                     .run_uid = spec.run.uid,
-                     .attempt = spec.run.attempt,
-                     .storage = *found});
+    const auto look =
+        look_at(open_store_of(spec, kTries), wish_of(spec), {.deadline = deadline, .stop = std::move(stop)});
+    contract::RunReport report{
+        .reason = base::Reason::kCompleted,
+        .message = "an object was written, read, listed and deleted: " + describe(store_of(spec)),
+        .run_uid = spec.run.uid,
+        .attempt = spec.run.attempt};
+    if (look.error) report = report_of(spec, *look.error);
+    report.repository = look.repository;
+    report.storage = look.abilities;
+    return conclude(report);
 }
 
 }  // namespace n4b::runner

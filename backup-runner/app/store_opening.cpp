@@ -9,6 +9,7 @@
 #include "backup-runner/object_store/credentials.hpp"
 #include "backup-runner/object_store/http_transport.hpp"
 #include "backup-runner/object_store/s3_store.hpp"
+#include "backup-runner/storage/storage.hpp"
 
 namespace n4b::runner {
 namespace {
@@ -116,6 +117,20 @@ StoreChoice store_of(const contract::RunSpec& spec) {
 Result<std::unique_ptr<object_store::ObjectStore>> open_store(const StoreChoice& choice, int max_tries) {
     if (choice.s3) return open_s3(*choice.s3, max_tries);
     return object_store::open_volume_store(choice.directory);
+}
+
+Result<std::unique_ptr<object_store::ObjectStore>> open_store_of(const contract::RunSpec& spec, int max_tries) {
+    const bool on_volume = !spec.storage_s3;
+    if (on_volume && spec.initialize) {
+        N4B_TRY([[maybe_unused]] const auto made, storage::create_volume(spec.storage_path));
+    }
+    auto store = open_store(store_of(spec), max_tries);
+    if (store || !on_volume || spec.repository.empty() || store.error().code != base::ErrorCode::kNotFound) {
+        return store;
+    }
+    return base::fail(base::ErrorCode::kFailedPrecondition, base::Reason::kStorageNotInitialized,
+                      fmt::format("{}, but repository {} was here: a volume that isn't mounted, or another one",
+                                  store.error().message, spec.repository));
 }
 
 std::string describe(const StoreChoice& choice) {

@@ -44,6 +44,11 @@ inline constexpr int kPatientTries = 40;
 /// way that is worth repeating. Errors as make_location's, curl_transport's, the credentials' and open_volume_store's.
 base::Result<std::unique_ptr<object_store::ObjectStore>> open_store(const StoreChoice& choice, int max_tries);
 
+/// The same for a run. On a volume it makes the directory where it is missing and the run may initialise a place, and
+/// nowhere else, since what is missing may be a volume that isn't mounted. FailedPrecondition (StorageNotInitialized):
+/// it is missing, and the run expects a repository there.
+base::Result<std::unique_ptr<object_store::ObjectStore>> open_store_of(const contract::RunSpec& spec, int max_tries);
+
 /// "s3://BUCKET/PREFIX at https://HOST", or the directory.
 std::string describe(const StoreChoice& choice);
 

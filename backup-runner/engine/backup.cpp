@@ -194,6 +194,7 @@ contract::RunReport Backup::run() {
 Result<void> Backup::work(contract::RunReport& report) {
     N4B_TRY(layout_, format::Layout::create(spec_.source, spec_.database));
     N4B_TRY_VOID(enter_repository());
+    report.repository = repository_;
     // What this very attempt seems to have finished was made by an earlier process with the same RunSpec, such as a
     // schedule's of yesterday. Whoever starts one wants a backup of now, so only other attempts' artifacts are adopted.
     auto earlier =
@@ -215,7 +216,8 @@ Result<void> Backup::work(contract::RunReport& report) {
 
 Result<void> Backup::enter_repository() {
     const auto use = spec_.initialize ? format::RepositoryUse::kInitialize : format::RepositoryUse::kWrite;
-    const auto id = fmt::format("{:08x}{:08x}", environment_.random(), environment_.random());
+    auto id = spec_.new_repository;
+    if (id.empty()) id = fmt::format("{:08x}{:08x}", environment_.random(), environment_.random());
     N4B_TRY(const auto repository,
             open_repository(environment_.store, {.use = use, .expected_id = spec_.repository, .new_id = id}, call()));
     repository_ = repository.id;

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <vector>
 
+#include "backup-runner/engine/repository.hpp"
+
 namespace n4b::engine {
 namespace {
 
@@ -166,11 +168,46 @@ private:
     bool stored_ = false;  ///< Something may lie under the name, and is ours.
 };
 
+/// Whether a storage that failed the check so may still be read. One that doesn't answer isn't asked again.
+bool may_be_read(const base::Error& error) {
+    return error.reason == Reason::kStorageFull || error.reason == Reason::kStorageReadOnly ||
+           error.reason == Reason::kStoragePermission || error.reason == Reason::kStorageAccessDenied;
+}
+
+bool is_missing(const base::Error& error) {
+    return error.reason == Reason::kStorageNotInitialized;
+}
+
 }  // namespace
 
 Result<contract::StorageReport> check_storage(ObjectStore& store, const std::string& name, const base::Clock& clock,
                                               const Call& call) {
     return Check(store, name, clock, call).run();
+}
+
+StorageLook look_at_storage(ObjectStore& store, const std::string& name, const format::RepositoryWish& wish,
+                            const base::Clock& clock, const Call& call) {
+    using Use = format::RepositoryUse;
+    StorageLook look;
+    auto use = wish.use;
+    if (const auto abilities = check_storage(store, name, clock, call)) {
+        look.abilities = *abilities;
+    } else {
+        look.error = abilities.error();
+        if (!may_be_read(abilities.error())) return look;
+        use = Use::kRead;
+    }
+    const auto repository =
+        open_repository(store, {.use = use, .expected_id = wish.expected_id, .new_id = wish.new_id}, call);
+    if (repository) {
+        look.repository = repository->id;
+        return look;
+    }
+    const auto& error = repository.error();
+    const bool another = error.reason == Reason::kStorageReplaced || (is_missing(error) && !wish.expected_id.empty());
+    const bool none_is_fine = is_missing(error) && wish.use == Use::kRead && wish.expected_id.empty();
+    if (another || (look.abilities && !none_is_fine)) look.error = error;
+    return look;
 }
 
 }  // namespace n4b::engine

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include "backup-runner/format/repository.hpp"
 #include "backup-runner/object_store/object_store.hpp"
 #include "common/base/clock.hpp"
 #include "common/contract/run_report.hpp"
@@ -16,5 +18,20 @@ namespace n4b::engine {
 /// is still there). The clock's offset is right within two seconds. Blocks.
 base::Result<contract::StorageReport> check_storage(object_store::ObjectStore& store, const std::string& name,
                                                     const base::Clock& clock, const object_store::Call& call);
+
+/// What a look at a storage found.
+struct StorageLook {
+    std::optional<contract::StorageReport> abilities{};  ///< Nothing: check_storage() failed.
+    std::string repository{};                            ///< Id of the one that is there as wished; empty: none.
+    std::optional<base::Error> error{};                  ///< Why backups can't be made there; nothing: they can.
+};
+
+/// check_storage(), and then the repository, as open_repository() does it with `wish`. An empty place that failed the
+/// check is made no repository. Where one of a known id is expected, that it is gone or another's is the error,
+/// whatever else fails: full or not, it is the wrong place. A wish that only reads and expects no id takes a place
+/// without a repository, too. Blocks.
+StorageLook look_at_storage(object_store::ObjectStore& store, const std::string& name,
+                            const format::RepositoryWish& wish, const base::Clock& clock,
+                            const object_store::Call& call);
 
 }  // namespace n4b::engine

@@ -79,9 +79,11 @@ std::string_view advice(base::Reason reason) {
         case Reason::kStorageCertificateInvalid:
             return "Give the storage the CA bundle that signed its certificate; check names, dates and clocks.";
         case Reason::kStorageNotInitialized:
-            return "Check that the right volume or bucket is in use; if it is meant to be a new one, initialise it.";
+            return "Check that the right volume or bucket is in use; if it was emptied on purpose, delete the "
+                   "Neo4jBackupStorage and apply it again (by hand: init).";
         case Reason::kStorageReplaced:
-            return "Bring back the storage that was used before, or make a new Neo4jBackupStorage for this one.";
+            return "Bring back the storage that was used before; to go on with this one, delete the "
+                   "Neo4jBackupStorage and apply it again.";
         case Reason::kSourceNameTaken:
             return "Give the source another spec.name; or, where it is to go on with the other one's backups, release "
                    "the name (neo4j-backup-runner release).";

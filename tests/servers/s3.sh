@@ -119,6 +119,7 @@ for server in "$clear --allow-insecure" "$versity --allow-insecure" "$rclone --a
     made=$("$runner" init "${at[@]}" a/repository)
     echo "   $made"
     [ "$("$runner" init "${at[@]}" a/repository)" = "$made" ] || die "a second init made another repository"
+    "$runner" check-storage --output json "${at[@]}" a/repository | grep -qF "\"repository\":\"${made##* }\"" || die "check-storage tells another id"
     expect 30 StorageNotInitialized "$runner" init "${at[@]}" a
     "$runner" init --adopt "${at[@]}" a > /dev/null || die "what was copied there can't be adopted"
     [ -z "$("$runner" list --output json "${at[@]}" a/repository)" ] || die "backups in an empty repository"

@@ -133,8 +133,7 @@ run::Preparation prepare(const Backup& backup, const References& refs, const run
     storage::name_storage(storage, prepared.spec);
     prepared.mounts = storage::mounts_of(storage);
     if (!start.look_up) {
-        // Nobody else makes the storage of a claim a repository, and only an empty place becomes one.
-        prepared.spec.initialize = true;
+        storage::name_repository(storage, prepared.spec);
         prepared.spec.endpoints = refs.endpoints;
         prepared.spec.tls = source::tls_spec(source);
         prepared.spec.policy = source.spec.policy;

@@ -56,6 +56,7 @@ void read_status(JsonObject& object, StorageStatus& status) {
     status.last_probe = api::read_time(object, "lastProbeTime");
     status.last_success = api::read_time(object, "lastSuccessTime");
     status.found = read_found(object);
+    status.repository = object.value_or<std::string>("repository", "");
     object.object("display", [&](JsonObject& display) {
         status.display = {.location = display.value_or<std::string>("location", ""),
                           .free = display.value_or<std::string>("free", "")};
@@ -107,6 +108,7 @@ std::string status_json(const StorageStatus& status) {
         {"observedGeneration", status.observed_generation},
         {"lastProbeTime", time_or_null(status.last_probe)},
         {"lastSuccessTime", time_or_null(status.last_success)},
+        {"repository", text_or_null(status.repository)},
         {"exclusiveCreate", found ? Json(to_string(found->exclusive_create)) : Json()},
         {"keepsVersions", found ? Json(found->keeps_versions) : Json()},
         {"clockOffsetMs", found ? Json(found->clock_offset.count()) : Json()},

@@ -52,6 +52,9 @@ struct StorageStatus {
     std::optional<base::SystemTime> last_probe{};    ///< When the storage was looked at last.
     std::optional<base::SystemTime> last_success{};  ///< When it was last found to work.
     std::optional<contract::StorageReport> found{};  ///< What that look found.
+    /// Id of the repository that backups go to; empty: none is known yet. It never changes: an object that is made anew
+    /// takes the one that it finds.
+    std::string repository{};
     Display display{};
     std::vector<api::Condition> conditions{};
     bool operator==(const StorageStatus&) const = default;

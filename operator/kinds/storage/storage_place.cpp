@@ -36,4 +36,10 @@ void name_storage(const Storage& storage, contract::RunSpec& spec) {
     if (s3->ca) spec.storage_s3->ca_file = std::string(kCa) + "/" + run::kKeyFile;
 }
 
+void name_repository(const Storage& storage, contract::RunSpec& spec) {
+    spec.repository = storage.status.repository;
+    spec.initialize = spec.repository.empty();
+    spec.new_repository = spec.initialize ? storage.meta.uid : std::string();
+}
+
 }  // namespace n4b::storage

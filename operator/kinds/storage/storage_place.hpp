@@ -15,4 +15,9 @@ std::vector<run::Mount> mounts_of(const Storage& storage);
 /// Tells the runner where the storage is: paths, never secrets.
 void name_storage(const Storage& storage, contract::RunSpec& spec);
 
+/// Tells the runner which repository has to be there, or, as long as none is known, that it makes one of an empty
+/// place. Backups and the first look may do so at the same time; its id is the object's uid, so that all of them write
+/// the same, also to a storage where the later of two replaces the earlier one's file.
+void name_repository(const Storage& storage, contract::RunSpec& spec);
+
 }  // namespace n4b::storage

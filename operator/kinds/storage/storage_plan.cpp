@@ -68,11 +68,18 @@ void tell_success(const contract::StorageReport& found, run::RunStep& step, run:
     warn_of_clock(found, step);
 }
 
-/// What can be done with the storage stays as it was found last.
-void tell_failure(const run::Verdict& verdict, run::ConditionWriter& conditions) {
+/// What can be done with the storage stays as it was found last. A storage that works, but holds another repository
+/// than it should, or none, is written to all the same.
+void tell_failure(const run::Verdict& verdict, const std::optional<contract::RunReport>& report,
+                  run::ConditionWriter& conditions) {
     const auto finding = [&](const char* status) { return Finding{status, verdict.reason, verdict.message}; };
-    const auto failed = what_failed(verdict.reason);
     conditions.set("Ready", finding("False"));
+    if (report && report->storage) {
+        conditions.set_quietly("Reachable", finding("True"));
+        conditions.set_quietly("Writable", {"True", Reason::kReady, success_text(*report->storage)});
+        return;
+    }
+    const auto failed = what_failed(verdict.reason);
     conditions.set_quietly("Reachable", finding(failed == Failed::kUnknown    ? "Unknown"
                                                 : failed == Failed::kToAnswer ? "False"
                                                                               : "True"));
@@ -145,6 +152,7 @@ run::Preparation prepare(const Storage& storage, const ClaimInputs& inputs, cons
                               .mounts = mounts_of(storage),
                               .labels = {{api::kStorageLabel, storage.meta.name}}};
     name_storage(storage, prepared.spec);
+    name_repository(storage, prepared.spec);
     return prepared;
 }
 
@@ -156,6 +164,7 @@ StorageStatus status_after(const Storage& storage, run::RunStep& step, base::Sys
     run::ConditionWriter conditions(status.conditions, &step, stamp);
     status.run = step.status;
     status.observed_generation = stamp.generation;
+    if (step.report && status.repository.empty()) status.repository = step.report->repository;
     auto& verdict = step.verdict;
     const bool active = verdict.outcome == Outcome::kUnknown;
     const bool succeeded = verdict.outcome == Outcome::kSucceeded && step.report && step.report->storage;
@@ -164,7 +173,7 @@ StorageStatus status_after(const Storage& storage, run::RunStep& step, base::Sys
         status.last_success = now;
         tell_success(*status.found, step, conditions);
     } else if (!active || is_about_claim(verdict.reason)) {
-        tell_failure(verdict, conditions);
+        tell_failure(verdict, step.report, conditions);
     } else if (api::find_condition(status.conditions, "Ready") == nullptr) {
         conditions.set("Ready", {"Unknown", verdict.reason, "the storage has not been looked at yet"});
     }

@@ -68,6 +68,7 @@ protected:
 TEST_F(CheckDirectoryTest, TellsWhatItCanDo) {
     EXPECT_EQ(run(options_), 0) << err_;
     EXPECT_THAT(out_, HasSubstr(directory_));
+    EXPECT_THAT(out_, HasSubstr("repository        none yet: init makes one of an empty place"));
     EXPECT_THAT(out_, HasSubstr("exclusive create  held"));
     EXPECT_THAT(out_, HasSubstr("free space        "));
     EXPECT_THAT(err_, IsEmpty());
@@ -82,6 +83,7 @@ TEST_F(CheckDirectoryTest, TellsItInJson) {
     EXPECT_GT(json["availableBytes"].get<std::int64_t>(), 0);
     EXPECT_LE(json["availableBytes"].get<std::int64_t>(), json["totalBytes"].get<std::int64_t>());
     EXPECT_LT(std::abs(json["clockOffsetMs"].get<std::int64_t>()), 60'000);
+    EXPECT_FALSE(json.contains("repository"));
 }
 
 TEST_F(CheckDirectoryTest, AFullOrReadOnlyOrClosedVolumeHasItsReason) {
@@ -160,8 +162,8 @@ TEST_F(CheckBucketTest, AnOddClockIsAWarning) {
 }
 
 TEST_F(CheckBucketTest, WhateverFailsNothingIsLeft) {
-    // create, get, ranged get, stat, list, create, list for the clock, delete, get
-    constexpr std::size_t kRequests = 9;
+    // create, get, ranged get, stat, list, create, list for the clock, delete, get; get and list for a repository
+    constexpr std::size_t kRequests = 11;
     for (std::size_t n = 0; n < kRequests; ++n) {
         std::vector<FakeS3::Intervention> script(n, [](FakeS3&, const HttpCall&) { return std::nullopt; });
         script.emplace_back([](FakeS3&, const HttpCall&) { return s3_error(403, "AccessDenied"); });
@@ -173,6 +175,22 @@ TEST_F(CheckBucketTest, WhateverFailsNothingIsLeft) {
     s3_.intervene(std::vector<FakeS3::Intervention>(
         kRequests, [](FakeS3&, const HttpCall&) -> std::optional<testing::HttpAnswer> { return std::nullopt; }));
     EXPECT_EQ(run(options_), 0) << "there are more requests than this test knows: " << err_;
+}
+
+/// A bucket that is a repository.
+class CheckRepositoryTest : public CheckStorageTest {};
+
+TEST_F(CheckRepositoryTest, TellsItsId) {
+    testing::TlsDirectory place;
+    place.with("neo4j-backup.json", R"({"format":1,"id":"9f0c","requiredToRead":[],"requiredToWrite":[]})");
+    CheckStorageOptions options;
+    options.store.directory = place.path();
+    EXPECT_EQ(run(options), 0) << err_;
+    EXPECT_THAT(out_, HasSubstr("repository        9f0c\n"));
+    EXPECT_EQ(run_json(options)["repository"], "9f0c");
+    place.with("neo4j-backup.json", "{");
+    EXPECT_EQ(run(options), 40);
+    EXPECT_THAT(err_, StartsWith("error: ArtifactDamaged: neo4j-backup.json"));
 }
 
 TEST_F(CheckBucketTest, AWriteWithoutAnAnswerIsRemoved) {
@@ -269,15 +287,50 @@ protected:
     std::string err_;
 };
 
-TEST_F(CheckStorageRunTest, MakesTheDirectoryInAVolumeAndTellsItsRoom) {
+TEST_F(CheckStorageRunTest, MakesAVolumeARepositoryOnceAndTellsItsRoom) {
     spec_.storage_path = root_ + "/volume/neo4j";
-    const auto report = run();
+    spec_.initialize = true;
+    spec_.new_repository = "uid-1";
+    auto report = run();
     EXPECT_EQ(report.reason, base::Reason::kCompleted) << err_;
     EXPECT_THAT(report.message, HasSubstr(spec_.storage_path));
     ASSERT_TRUE(report.storage);
     EXPECT_EQ(report.storage->exclusive_create, contract::ExclusiveCreate::kHeld);
     EXPECT_GT(report.storage->free_bytes.value_or(0), 0);
     EXPECT_GE(report.storage->total_bytes.value_or(0), *report.storage->free_bytes);
+    EXPECT_EQ(report.repository, "uid-1");
+    const auto there = std::filesystem::directory_iterator(spec_.storage_path);
+    EXPECT_EQ(std::distance(begin(there), end(there)), 1) << "neo4j-backup.json";
+    spec_.new_repository = "uid-2";
+    EXPECT_EQ(run().repository, "uid-1") << "as when the status was lost";
+}
+
+TEST_F(CheckStorageRunTest, TellsAVolumeThatIsAnotherOrIsNotMounted) {
+    spec_.storage_path = root_ + "/volume";
+    spec_.repository = "uid-1";
+    auto report = run();
+    EXPECT_EQ(report.reason, base::Reason::kStorageNotInitialized) << "the directory is missing: " << err_;
+    EXPECT_THAT(report.message, HasSubstr("repository uid-1 was here"));
+    EXPECT_FALSE(std::filesystem::exists(spec_.storage_path));
+    std::filesystem::create_directory(spec_.storage_path);
+    report = run();
+    EXPECT_EQ(report.reason, base::Reason::kStorageNotInitialized);
+    EXPECT_TRUE(report.storage) << "it takes objects";
+    EXPECT_TRUE(std::filesystem::is_empty(spec_.storage_path));
+    std::ofstream(spec_.storage_path + "/neo4j-backup.json")
+        << R"({"format":1,"id":"9f0c","requiredToRead":[],"requiredToWrite":[]})";
+    report = run();
+    EXPECT_EQ(report.reason, base::Reason::kStorageReplaced);
+    EXPECT_THAT(report.message, HasSubstr("9f0c"));
+    EXPECT_TRUE(report.storage);
+    EXPECT_EQ(report.repository, "");
+}
+
+TEST_F(CheckStorageRunTest, WithoutAWordOfARepositoryNeedsNone) {
+    spec_.storage_path = root_ + "/volume";
+    EXPECT_EQ(run().reason, base::Reason::kStorageUnavailable) << "nobody said that it may be made";
+    std::filesystem::create_directory(spec_.storage_path);
+    EXPECT_EQ(run().reason, base::Reason::kCompleted) << err_;
     EXPECT_TRUE(std::filesystem::is_empty(spec_.storage_path));
 }
 

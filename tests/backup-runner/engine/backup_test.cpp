@@ -305,6 +305,25 @@ TEST_F(BackupTest, OfAnotherClusterDoesNotGoOnUnderASourcesName) {
     EXPECT_NE(report.message.find("\"c2\""), std::string::npos) << report.message;
 }
 
+TEST_F(BackupTest, TellsItsRepositoryWhichHasTheIdThatItWasToHave) {
+    spec_.new_repository = "uid-of-a-storage";
+    auto report = back_up();
+    ASSERT_EQ(report.reason, Reason::kCompleted) << report.message;
+    EXPECT_EQ(report.repository, "uid-of-a-storage");
+    spec_.run.uid = "run-2";
+    spec_.initialize = false;
+    spec_.new_repository.clear();
+    spec_.repository = "uid-of-a-storage";
+    report = back_up();
+    EXPECT_EQ(report.reason, Reason::kCompleted) << report.message;
+    EXPECT_EQ(report.repository, "uid-of-a-storage");
+    server_.pulled_to = 8;
+    spec_.run.uid = "run-3";
+    EXPECT_EQ(back_up().repository, "uid-of-a-storage") << "also when the copy fails";
+    spec_.repository = "another";
+    EXPECT_EQ(back_up().repository, "");
+}
+
 TEST_F(BackupTest, NamesTheBackupsThatItSupersedes) {
     std::vector<std::string> heads;
     for (const char* uid : {"run-1", "run-2", "run-3"}) {

@@ -101,9 +101,18 @@ TEST(BackupPreparation, TellsTheRunnerWhatToCopyFromWhereToWhere) {
 }
 
 TEST(BackupPreparation, LetsABackupInitializeAnEmptyStorageAndALookUpNothing) {
-    const World w;
+    World w;
+    w.storage.meta.uid = "s-1";
     EXPECT_TRUE(w.prepared().spec.initialize);
+    EXPECT_EQ(w.prepared().spec.new_repository, "s-1") << "as the storage's own look makes it";
     EXPECT_FALSE(w.prepared(true).spec.initialize) << "there is nothing to find in an empty place";
+}
+
+TEST(BackupPreparation, ExpectsTheRepositoryThatTheStorageIsKnownToHold) {
+    World w;
+    w.storage.status.repository = "9f0c";
+    EXPECT_EQ(w.prepared().spec.repository, "9f0c");
+    EXPECT_FALSE(w.prepared().spec.initialize);
 }
 
 TEST(BackupPreparation, GivesALookUpNeitherEndpointsNorCredentials) {

@@ -199,6 +199,41 @@ TEST(StorageController, TellsWhyABucketCannotBeUsedAndLooksAgainSoon) {
     EXPECT_LE(*c.settle(), minutes(10));
 }
 
+TEST(StorageController, RemembersTheRepositoryAndExpectsItFromThenOn) {
+    Control c(kBucket);
+    c.settle();
+    EXPECT_TRUE(c.told().initialize);
+    EXPECT_EQ(c.told().new_repository, "u-1");
+    auto report = works();
+    report.repository = "u-1";
+    c.ends(report);
+    EXPECT_EQ(c.api.get(kStorage)["status"]["repository"], "u-1");
+    c.clock.now += hours(24);
+    c.settle();
+    EXPECT_FALSE(c.told().initialize);
+    EXPECT_EQ(c.told().repository, "u-1");
+    c.ends({.reason = Reason::kStorageReplaced, .message = "m", .attempt = 2, .storage = works().storage});
+    EXPECT_EQ(c.condition("Ready"), "False/StorageReplaced");
+    EXPECT_EQ(c.condition("Reachable"), "True/StorageReplaced");
+    EXPECT_EQ(c.condition("Writable"), "True/Ready");
+    EXPECT_EQ(c.api.get(kStorage)["status"]["repository"], "u-1");
+}
+
+TEST(StorageController, TakesTheRepositoryThatItFindsWhenItsStatusWasLost) {
+    Control c(kBucket);
+    c.settle();
+    auto report = works();
+    report.repository = "u-1";
+    c.ends(report);
+    c.api.change(kStorage, [](Json& storage) { storage.erase("status"); });
+    c.settle();
+    EXPECT_TRUE(c.told().initialize) << "nothing says that a repository was here";
+    report.repository = "of-another-object";
+    c.ends(report);
+    EXPECT_EQ(c.api.get(kStorage)["status"]["repository"], "of-another-object");
+    EXPECT_EQ(c.condition("Ready"), "True/Ready");
+}
+
 TEST(StorageController, WaitsForItsClaimAndChecksItOnceItIsThere) {
     Control c(kVolume);
     c.settle();

@@ -43,11 +43,13 @@ struct Looked {
     Storage storage = bucket();
     run::RunStep step{};
 
+    std::string repository{};  ///< What the runner tells of it.
+
     Looked& sees(Outcome outcome, Reason reason, std::optional<StorageReport> found = {}) {
         step = {.status = storage.status.run, .verdict = {.outcome = outcome, .reason = reason, .message = "told"}};
         if (outcome != Outcome::kUnknown) {
             step.status.completed = kNow;
-            step.report = contract::RunReport{.reason = reason, .storage = std::move(found)};
+            step.report = contract::RunReport{.reason = reason, .repository = repository, .storage = std::move(found)};
         }
         storage.status = status_after(storage, step, kNow);
         return *this;
@@ -105,6 +107,10 @@ TEST(StoragePreparation, ChecksTheStorageWithItsOwnPodProfile) {
     EXPECT_EQ(prepared.profile.security_context, "{}");
     EXPECT_EQ(prepared.profile.resources.limits.at("memory"), "64Mi");
     EXPECT_EQ(prepared.labels.at("neo4jbackup.dev/storage"), "main");
+    EXPECT_TRUE(prepared.spec.initialize);
+    storage.status.repository = "9f0c";
+    EXPECT_EQ(prepare(storage, bound(), config).spec.repository, "9f0c");
+    EXPECT_FALSE(prepare(storage, bound(), config).spec.initialize);
     EXPECT_TRUE(contract::parse_run_spec([&] {
         auto spec = prepared.spec;
         spec.run = {.uid = "u"};
@@ -158,6 +164,34 @@ TEST(StoragePlan, SaysWhatKindOfFailureItIs) {
     EXPECT_EQ(failed.condition("ExclusiveCreate"), "none");
     EXPECT_FALSE(failed.storage.status.last_success);
     EXPECT_EQ(failed.storage.status.last_probe, kNow);
+}
+
+TEST(StoragePlan, KeepsTheRepositoryThatItFoundFirst) {
+    Looked look;
+    EXPECT_EQ(look.works().storage.status.repository, "");
+    look.repository = "first";
+    EXPECT_EQ(look.works().storage.status.repository, "first");
+    look.repository = "second";
+    EXPECT_EQ(look.works().storage.status.repository, "first");
+    look = {};
+    look.repository = "of a full one";
+    EXPECT_EQ(look.fails(Reason::kStorageFull).storage.status.repository, "of a full one");
+}
+
+TEST(StoragePlan, AStorageThatWorksButIsTheWrongOneIsNotReadyAndIsWritable) {
+    for (const auto reason :
+         {Reason::kStorageReplaced, Reason::kStorageNotInitialized, Reason::kArtifactNotSupported}) {
+        Looked look;
+        look.storage.status.repository = "first";
+        look.works({.free_bytes = 7});
+        look.sees(Outcome::kFailed, reason, StorageReport{.free_bytes = 9});
+        const std::string name(to_string(reason));
+        EXPECT_EQ(look.conditions(), "False/" + name + " True/" + name + " True/Ready");
+        EXPECT_EQ(look.condition("Stalled"), "True/" + name);
+        EXPECT_THAT(look.warnings(), ElementsAre(name));
+        EXPECT_EQ(look.storage.status.repository, "first");
+        EXPECT_EQ(look.storage.status.found->free_bytes, 7) << "of the last look that succeeded";
+    }
 }
 
 TEST(StoragePlan, KnowsOfEveryReasonOfAStorageWhetherItAnswered) {

@@ -93,6 +93,7 @@ TEST(Storage, StatusSurvivesItsJsonForm) {
                                                           .clock_offset = std::chrono::milliseconds(-7),
                                                           .free_bytes = 5,
                                                           .total_bytes = 9},
+                         .repository = "9f0c",
                          .display = {.location = "disk/a/b", .free = "5 B"},
                          .conditions = {{.type = "Ready", .status = "True", .reason = "Ready", .message = "m"}}};
     const auto read = [](const StorageStatus& written) {
@@ -106,6 +107,8 @@ TEST(Storage, StatusSurvivesItsJsonForm) {
     status.display.free.clear();
     EXPECT_EQ(read(status), status);
     status.found.reset();
+    EXPECT_EQ(read(status), status);
+    status.repository.clear();
     EXPECT_EQ(read(status), status);
     EXPECT_TRUE(Json::parse(status_json(status))["freeBytes"].is_null()) << "a merge patch keeps what is left out";
 }
@@ -137,6 +140,20 @@ TEST(StoragePlace, OfAVolumeIsItsClaimAndADirectoryInIt) {
     storage.spec.path.clear();
     name_storage(storage, spec);
     EXPECT_EQ(spec.storage_path, "/backup");
+}
+
+TEST(StoragePlace, IsMadeARepositoryOfOneIdUntilItsOwnIsKnown) {
+    auto storage = *parse_storage(volume());
+    contract::RunSpec spec;
+    name_repository(storage, spec);
+    EXPECT_EQ(spec.repository, "");
+    EXPECT_TRUE(spec.initialize);
+    EXPECT_EQ(spec.new_repository, "u") << "the object's uid, for looks and backups alike";
+    storage.status.repository = "9f0c";
+    name_repository(storage, spec);
+    EXPECT_EQ(spec.repository, "9f0c");
+    EXPECT_FALSE(spec.initialize);
+    EXPECT_EQ(spec.new_repository, "");
 }
 
 TEST(StoragePlace, OfABucketIsToldWithPathsInPlaceOfSecrets) {
