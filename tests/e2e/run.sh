@@ -64,12 +64,15 @@ step "outcomes"
 storage tiny tiny 64k
 storage readonly tiny 1m
 mount -o remount,ro "$TB/volumes/readonly"
-storage foreign
+# Before the first look comes, which would make an empty place a repository.
+claim foreign
 mkdir -p "$TB/volumes/foreign/neo4j"
 touch "$TB/volumes/foreign/neo4j/another-program-s"
-storage older
+storage_on foreign foreign
+claim older
 mkdir -p "$TB/volumes/older/neo4j"
 echo '{"id": "0123456789abcdef", "format": 0, "requiredToRead": [], "requiredToWrite": []}' > "$TB/volumes/older/neo4j/neo4j-backup.json"
+storage_on older older
 storage unmountable
 # When the look at it is over: while that one's pod can't mount the volume either, the kubelet tells each failure to one of the two.
 kubectl wait -n "$NS" --for=condition=Ready nbs/unmountable --timeout=60s > /dev/null

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Backups of a Neo4jBackup in a bucket, on the testbed: MinIO over TLS with a private CA, told by Secret and ConfigMap; what was
-# stored is verified, copied to a volume and restored into a server; the storage dies half-way; and the mistakes that a look at a
-# storage finds. Runs like run.sh.
+# stored is verified, copied to a volume and restored into a server; the storage dies half-way; every mistake that a look at a
+# storage finds; a bucket that is emptied, and one that two namespaces share. Runs like run.sh.
 #   tests/e2e/s3.sh
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -17,7 +17,7 @@ pids=()
 # shellcheck source=tests/servers/minio.sh
 . tests/servers/minio.sh
 stop_minio() { for pid in "${pids[@]}"; do kill -KILL "$pid" 2> /dev/null && wait "$pid" 2> /dev/null; done || true; pids=(); }
-trap 'stop_minio; cleanup' EXIT
+trap 'stop_minio; kubectl delete namespace tenant --ignore-not-found --wait=false > /dev/null 2>&1 || true; umount -l "$STATE/full" 2> /dev/null || true; cleanup' EXIT
 runner=$(realpath "${RUNNER_BINARY:-build/release/bin/neo4j-backup-runner}")
 begin
 
@@ -35,32 +35,51 @@ wait_for "$endpoint/minio/health/live" --cacert "$PKI/root.crt"
 s3_request PUT "$endpoint/backups" --cacert "$PKI/root.crt"
 printf '%s\n' "$key_id" > "$STATE/keys/access-key-id"
 printf '%s\n' "$secret" > "$STATE/keys/secret-access-key"
-keys() { kubectl create secret generic -n "$NS" "$1" --from-literal=access-key-id="$2" --from-literal=secret-access-key="$3" --dry-run=client -o yaml | kubectl apply -f - > /dev/null; }
+# keys NAME ID SECRET [TOKEN]: a Secret
+keys() {
+    local token=()
+    [ -z "${4:-}" ] || token=(--from-literal=session-token="$4")
+    kubectl create secret generic -n "$NS" "$1" --from-literal=access-key-id="$2" --from-literal=secret-access-key="$3" "${token[@]}" \
+        --dry-run=client -o yaml | kubectl apply -f - > /dev/null
+}
 keys bucket "$key_id" "$secret"
 keys wrong-secret "$key_id" another-secret
 keys nobody nobodys-key "$secret"
-for authority in root other; do
-    kubectl create configmap -n "$NS" "ca-$authority" --from-file=ca.crt="$PKI/$authority.crt" --dry-run=client -o yaml | kubectl apply -f - > /dev/null
-done
-# bucket NAME [BUCKET [SECRET [AUTHORITY [ENDPOINT]]]]: a Neo4jBackupStorage of type S3
+trusted() { kubectl create configmap -n "$NS" "ca-$1" --from-file=ca.crt="$PKI/$1.crt" --dry-run=client -o yaml | kubectl apply -f - > /dev/null; }
+trusted root
+trusted other
+# bucket NAME [BUCKET [SECRET [AUTHORITY [ENDPOINT]]]]: a Neo4jBackupStorage of type S3, looked at each INTERVAL
 bucket() {
     object Neo4jBackupStorage "$1" "type: S3, s3: {bucket: ${2:-backups}, prefix: neo4j, endpoint: '${5:-$endpoint}',
-        credentialsSecretRef: {name: ${3:-bucket}}, ca: {configMapRef: {name: ca-${4:-root}, key: ca.crt}}}"
+        credentialsSecretRef: {name: ${3:-bucket}}, ca: {configMapRef: {name: ca-${4:-root}, key: ca.crt}}}, probeInterval: ${INTERVAL:-24h}"
 }
+# insecure NAME BUCKET ENDPOINT [FIELDS]: the same in clear text; FIELDS are further ones of spec.s3
+insecure() {
+    object Neo4jBackupStorage "$1" "type: S3, s3: {bucket: $2, endpoint: '$3', allowInsecure: true, credentialsSecretRef: {name: bucket}${4:+, $4}}"
+}
+# in_bucket COMMAND...: of rclone, with :s3: as the bucket's server
+in_bucket() {
+    RCLONE_CONFIG=/dev/null "$servers/rclone" "$@" --ca-cert "$PKI/root.crt" --s3-provider Minio --s3-endpoint "$endpoint" \
+        --s3-access-key-id "$key_id" --s3-secret-access-key "$secret"
+}
+# stated NAME CONDITION FIELD: of a storage
+stated() { kubectl get nbs -n "$NS" "$1" -o jsonpath="{.status.conditions[?(@.type=='$2')].$3}"; }
 # looked NAME STATUS REASON: the condition Ready of a storage gets there
 looked() {
     local end=$((SECONDS + 90)) found
     until
-        found=$(kubectl get nbs -n "$NS" "$1" -o jsonpath="{.status.conditions[?(@.type=='Ready')].status}/{.status.conditions[?(@.type=='Ready')].reason}")
+        found="$(stated "$1" Ready status)/$(stated "$1" Ready reason)"
         [ "$found" = "$2/$3" ]
     do
         [ $SECONDS -lt $end ] || { kubectl get nbs -n "$NS" "$1" -o yaml >&2; die "storage $1: expected $2/$3, got $found"; }
         sleep 0.5
     done
-    echo "   $1: $2 $3: $(kubectl get nbs -n "$NS" "$1" -o jsonpath="{.status.conditions[?(@.type=='Ready')].message}")"
+    echo "   $1: $2 $3: $(stated "$1" Ready message)"
 }
+repository() { kubectl get nbs -n "$NS" "$1" -o jsonpath='{.status.repository}'; }
 bucket main
 looked main True Ready
+[ "$(repository main)" = "$(in_bucket cat :s3:backups/neo4j/neo4j-backup.json | jq -r .id)" ] || die "the look made no repository, or tells another"
 kubectl get nbs -n "$NS" main | sed 's/^/   /'
 kubectl get nbs -n "$NS" main | grep -qE '^main +S3 +s3://backups/neo4j ' || die "columns"
 
@@ -72,10 +91,9 @@ there=(--s3-bucket backups --s3-prefix neo4j --s3-endpoint "$endpoint" --s3-ca-f
 "$runner" list "${there[@]}" | sed 's/^/   /'
 "$runner" verify "${there[@]}" | sed 's/^/   /'
 [ "$("$runner" list "${there[@]}" --output json | jq -r .head)" = "$(field stored 'databases[0].location')" ] || die "the location in status is none"
-storage copied
+claim copied
 mkdir -p "$TB/volumes/copied/neo4j"
-RCLONE_CONFIG=/dev/null "$servers/rclone" copy -q --ca-cert "$PKI/root.crt" --s3-provider Minio --s3-endpoint "$endpoint" --s3-access-key-id "$key_id" \
-    --s3-secret-access-key "$secret" :s3:backups/neo4j "$TB/volumes/copied/neo4j"
+in_bucket copy -q :s3:backups/neo4j "$TB/volumes/copied/neo4j"
 restored_server restored copied graph.db prod "$(field stored 'databases[0].chain')"
 [ "$(cypher restored "MATCH (n) RETURN count(n)")" = 20000 ] || die "not all nodes were restored"
 kubectl delete pod -n "$NS" restored > /dev/null
@@ -98,7 +116,7 @@ versity_port=$(free_port)
 peer "$servers/versitygw" --access "$key_id" --secret "$secret" --port "$HOST:$versity_port" posix "$STATE/versitygw/data"
 versity=http://$HOST:$versity_port
 wait_for "$versity"
-object Neo4jBackupStorage versity "type: S3, s3: {bucket: backups, endpoint: '$versity', allowInsecure: true, credentialsSecretRef: {name: bucket}}"
+insecure versity backups "$versity"
 looked versity True Ready
 backup other versity prod
 expect other True Completed
@@ -121,7 +139,84 @@ kubectl get nbs -n "$NS" | sed 's/^/   /'
 backup nowhere no-bucket prod
 expect nowhere False BucketNotFound 120
 
+step "what else it finds: operations that a key may not do, regions, clocks, storages that are full or read-only"
+# A key that may do all but delete: that of a session, which a policy narrows.
+policy='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject","s3:PutObject","s3:ListBucket"],"Resource":["arn:aws:s3:::*"]}]}'
+session=$(curl -sf --cacert "$PKI/root.crt" --aws-sigv4 aws:amz:us-east-1:sts --user "$key_id:$secret" "$endpoint/" -d Action=AssumeRole -d Version=2011-06-15 \
+    -d DurationSeconds=3600 --data-urlencode "Policy=$policy")
+of_session() { local rest=${session#*<"$1">}; echo "${rest%%</"$1">*}"; }
+keys no-delete "$(of_session AccessKeyId)" "$(of_session SecretAccessKey)" "$(of_session SessionToken)"
+# MinIO refuses objects when less than a tenth of its disk is free, which this one is too small for.
+mkdir "$STATE/full"
+mount -t tmpfs -o size=1m tmpfs "$STATE/full"
+minio full "$STATE/certificates" "$HOST"
+full=https://$HOST:$port
+wait_for "$full/minio/health/live" --cacert "$PKI/root.crt"
+s3_request PUT "$full/backups" --cacert "$PKI/root.crt"
+wrong_port=$(free_port)
+peer python3 tests/e2e/wrong_s3.py "$HOST:$wrong_port"
+wrong=http://$HOST:$wrong_port
+wait_for "$wrong/console"
+claim readonly tiny 1m
+mount -o remount,ro "$TB/volumes/readonly"
+bucket no-delete backups no-delete
+bucket full backups bucket root "$full"
+insecure elsewhere backups "$versity" 'region: eu-central-1'
+for mistake in skewed read-only throttling simple console; do insecure "$mistake" "$mistake" "$wrong"; done
+storage_on readonly readonly
+looked no-delete False StorageAccessDenied
+[[ "$(stated no-delete Ready message)" = *DeleteObject* ]] || die "the operation is not named"
+[ "$(repository no-delete)" = "$(repository main)" ] || die "a key that may not delete hides the repository"
+looked full False StorageFull
+looked elsewhere False StorageRegionWrong
+looked skewed False StorageClockSkewed
+looked read-only False StorageReadOnly
+looked simple False StorageOperationUnsupported
+looked readonly False StorageReadOnly
+looked throttling False StorageThrottled
+looked console False StorageReplyInvalid
+
+step "a bucket that is emptied, and made a repository anew by somebody else, is refused until its object is made anew"
+s3_request PUT "$endpoint/moved" --cacert "$PKI/root.crt"
+INTERVAL=10s bucket moved moved
+looked moved True Ready
+in_bucket delete -q :s3:moved
+looked moved False StorageNotInitialized
+[ "$(stated moved Reachable status)/$(stated moved Writable status)" = True/True ] || die "an emptied bucket can be written to"
+backup on-emptied moved prod
+expect on-emptied False StorageNotInitialized
+! in_bucket lsf -R --files-only :s3:moved | grep -v neo4j-backup-check || die "something was written there"
+moved=(--s3-bucket moved --s3-prefix neo4j --s3-endpoint "$endpoint" --s3-ca-file "$PKI/root.crt" --credentials-dir "$STATE/keys")
+"$runner" init "${moved[@]}" | sed 's/^/   /'
+looked moved False StorageReplaced
+backup on-another moved prod
+expect on-another False StorageReplaced
+kubectl delete nbs -n "$NS" moved > /dev/null
+bucket moved moved
+looked moved True Ready
+[ "$(repository moved)" = "$(in_bucket cat :s3:moved/neo4j/neo4j-backup.json | jq -r .id)" ] || die "it takes another repository than it finds"
+backup on-accepted moved prod
+expect on-accepted True Completed
+
 step "another Secret is tried at once"
 object Neo4jBackupStorage wrong-secret "type: S3, s3: {bucket: backups, prefix: neo4j, endpoint: '$endpoint', credentialsSecretRef: {name: bucket}, ca: {configMapRef: {name: ca-root, key: ca.crt}}}"
 looked wrong-secret True Ready
+
+step "two namespaces share a bucket: a source's name belongs to the first, of this cluster, until it is released"
+kubectl create namespace tenant > /dev/null
+cluster=$(kubectl get namespace kube-system -o jsonpath='{.metadata.uid}')
+[ "$(in_bucket cat :s3:backups/neo4j/prod/owner.json | jq -r '"\(.clusterId)/\(.namespace)"')" = "$cluster/$NS" ] || die "owner.json"
+NS=tenant keys bucket "$key_id" "$secret"
+NS=tenant trusted root
+NS=tenant bucket main
+NS=tenant from prod "$(endpoint "$HOST" 1)"
+NS=tenant backup taken main prod
+NS=tenant expect taken False SourceNameTaken
+message=$(NS=tenant condition taken message)
+[[ "$message" = *"namespace \"$NS\" of cluster \"$cluster\""*"namespace \"tenant\" of cluster \"$cluster\""* ]] || die "$message"
+"$runner" release "${there[@]}" --source prod | sed 's/^/   /'
+NS=tenant backup released main prod 'timeouts: {connect: 1s}'
+NS=tenant expect released False SourceUnreachable
+backup too-late main prod
+expect too-late False SourceNameTaken
 step "done"
