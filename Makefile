@@ -82,7 +82,7 @@ test-chart: ## only the tests of the Helm chart
 try: ## the runner alone: a backup of a real Neo4j cluster on loopback, and its restore
 	$(call step,try,tests/servers/try.sh)
 
-demo: ## the main job, to watch: Kubernetes, a Neo4j cluster, a backup, and its restore
+demo: ## the main job, to watch: Kubernetes, a Neo4j cluster, backups to a volume and a bucket, and their restores
 	$(call step,demo,trap 'tests/testbed/down.sh' EXIT; tests/e2e/setup.sh demo; tests/demo/run.sh)
 
 testbed-up: ## bring up Kubernetes, the images and a Neo4j cluster, and leave them

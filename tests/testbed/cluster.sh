@@ -38,11 +38,18 @@ install_operator() {
 }
 
 # restored_server NAME CLAIM DATABASE SOURCE [CHAIN]: a fresh single Neo4j server that starts on what was restored. Its data
-# lies in the claim DATA_CLAIM, or goes with the pod.
+# lies in the claim DATA_CLAIM, or goes with the pod. With an ENDPOINT, what is restored lies in the bucket of
+# docs/samples/s3-storage.yaml there, and CLAIM is the Secret with its key.
 restored_server() {
-    local data='emptyDir: {}'
+    local data='emptyDir: {}' backup="persistentVolumeClaim: {claimName: $2}" trusted='emptyDir: {}' from='"--in","/backup/neo4j"'
     [ -z "${DATA_CLAIM:-}" ] || data="persistentVolumeClaim: {claimName: $DATA_CLAIM}"
-    local args="\"restore\",\"--in\",\"/backup/neo4j\",\"--source\",\"$4\",\"--database\",\"$3\",\"--to\",\"/data/databases/$3\""
+    if [ -n "${ENDPOINT:-}" ]; then
+        backup="secret: {secretName: $2}"
+        trusted='configMap: {name: storage-ca}'
+        from="\"--s3-bucket\",\"backups\",\"--s3-prefix\",\"neo4j\",\"--s3-endpoint\",\"$ENDPOINT\""
+        from+=',"--s3-ca-file","/trusted/ca.crt","--credentials-dir","/backup"'
+    fi
+    local args="\"restore\",$from,\"--source\",\"$4\",\"--database\",\"$3\",\"--to\",\"/data/databases/$3\""
     [ -z "${5:-}" ] || args+=",\"--chain\",\"$5\""
     kubectl delete pod -n "$NS" "$1" --ignore-not-found --grace-period=1 > /dev/null
     kubectl apply -n "$NS" -f - > /dev/null <<Y
@@ -55,7 +62,8 @@ spec:
   terminationGracePeriodSeconds: 30
   securityContext: {runAsNonRoot: true, runAsUser: 7474, runAsGroup: 7474, fsGroup: 7474, seccompProfile: {type: RuntimeDefault}}
   volumes:
-  - {name: backup, persistentVolumeClaim: {claimName: $2}}
+  - {name: backup, $backup}
+  - {name: trusted, $trusted}
   - {name: data, $data}
   - {name: conf, configMap: {name: neo4j}}
   initContainers:
@@ -65,7 +73,7 @@ spec:
     args: [$args]
     securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
     resources: {limits: {memory: 128Mi}}
-    volumeMounts: [{name: backup, mountPath: /backup}, {name: data, mountPath: /data}]
+    volumeMounts: [{name: backup, mountPath: /backup}, {name: trusted, mountPath: /trusted}, {name: data, mountPath: /data}]
   containers:
   - name: neo4j
     image: $NEO4J_IMAGE

