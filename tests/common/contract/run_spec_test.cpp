@@ -112,6 +112,9 @@ TEST(RunSpec, HoldsThePartsOfItsCommandOnly) {
     probe.command = Command::kProbe;
     probe.database.clear();
     probe.storage_path.clear();
+    probe.repository.clear();
+    probe.initialize = false;
+    probe.new_repository.clear();
     probe.compression = Compression::kZstd;
     probe.connections = 2;
     probe.bandwidth_limit = 0;
