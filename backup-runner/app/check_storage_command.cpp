@@ -42,17 +42,30 @@ std::string clock_text(std::chrono::milliseconds offset) {
                        seconds < 0 ? "behind" : "ahead of");
 }
 
+/// What was done, as a person reads it.
+std::string_view deeds(const StorageLook& look) {
+    return look.held ? "written, read and listed; the storage locks it against deletion"
+                     : "written, read, listed and deleted";
+}
+
+std::string lock_text(const s3::ObjectLock& lock) {
+    if (lock.mode == s3::LockMode::kNone) return "none asked for";
+    return fmt::format("{} for {} days, which the storage takes",
+                       lock.mode == s3::LockMode::kCompliance ? "compliance" : "governance", lock.time.count());
+}
+
 void print_text(Output& output, const StoreChoice& store, const StorageLook& look) {
     const auto& abilities = *look.abilities;
     const auto row = [&](std::string_view name, std::string_view value) { output.print("{:<18}{}\n", name, value); };
     row("storage", describe(store));
     row("repository", look.repository.empty() ? "none yet: init makes one of an empty place" : look.repository);
-    row("objects", "written, read, listed and deleted again");
+    row("objects", deeds(look));
     row("exclusive create", explain(abilities.exclusive_create));
     if (store.s3) {
         row("versions", abilities.keeps_versions
                             ? "kept: what is deleted takes room until a lifecycle rule of the bucket removes it"
                             : "not kept");
+        row("object lock", lock_text(store.s3->location.lock));
     }
     row("clock", clock_text(abilities.clock_offset));
     const bool told = abilities.free_bytes && abilities.total_bytes;
@@ -71,6 +84,7 @@ Json json_of(const StoreChoice& store, const StorageLook& look) {
               {"storage", describe(store)},
               {"exclusiveCreate", to_string(abilities.exclusive_create)},
               {"keepsVersions", abilities.keeps_versions},
+              {"locksByItself", look.held},
               {"clockOffsetMs", abilities.clock_offset.count()}};
     if (!look.repository.empty()) json["repository"] = look.repository;
     if (abilities.total_bytes) json["totalBytes"] = *abilities.total_bytes;
@@ -83,11 +97,22 @@ std::string random_digits() {
     return fmt::format("{:08x}{:08x}", device(), device());
 }
 
-StorageLook look_at(const Result<std::unique_ptr<object_store::ObjectStore>>& store, const format::RepositoryWish& wish,
+using Opened = Result<std::unique_ptr<object_store::ObjectStore>>;
+
+/// `store`: the choice, opened.
+StorageLook look_at(const StoreChoice& choice, const Opened& store, const format::RepositoryWish& wish,
                     const object_store::Call& call) {
     if (!store) return {.error = store.error()};
-    return engine::look_at_storage(**store, std::string(format::kCheckPrefix) + random_digits(), wish,
-                                   base::RealClock(), call);
+    const auto look = [&](object_store::ObjectStore& plain) {
+        return engine::look_at_storage({.plain = plain, .backups = **store},
+                                       std::string(format::kCheckPrefix) + random_digits(), wish, base::RealClock(),
+                                       call);
+    };
+    if (!choice.s3 || choice.s3->location.lock.mode == s3::LockMode::kNone) return look(**store);
+    auto unlocked = choice;
+    unlocked.s3->location.lock = {};
+    const auto plain = open_store(unlocked, kTries);
+    return plain ? look(**plain) : StorageLook{.error = plain.error()};
 }
 
 /// Whoever doesn't say which repository must be there, nor that one may be made, only asks what the storage can do.
@@ -103,7 +128,7 @@ format::RepositoryWish wish_of(const contract::RunSpec& spec) {
 
 int run(const CheckStorageOptions& options, base::SteadyTime started, std::stop_token stop) {
     Output output;
-    const auto look = look_at(open_store(options.store, kTries), {},
+    const auto look = look_at(options.store, open_store(options.store, kTries), {},
                               {.deadline = base::Deadline::at(started + options.timeout), .stop = std::move(stop)});
     if (look.error) {
         const auto& error = *look.error;
@@ -129,13 +154,13 @@ int run(const CheckStorageOptions& options, base::SteadyTime started, std::stop_
 int run(const CheckStorageRunOptions& options, base::SteadyTime started, std::stop_token stop) {
     const auto& spec = options.spec;
     const auto deadline = engine::deadline_of(spec, started);
+    const auto store = store_of(spec);
     const auto look =
-        look_at(open_store_of(spec, kTries), wish_of(spec), {.deadline = deadline, .stop = std::move(stop)});
-    contract::RunReport report{
-        .reason = base::Reason::kCompleted,
-        .message = "an object was written, read, listed and deleted: " + describe(store_of(spec)),
-        .run_uid = spec.run.uid,
-        .attempt = spec.run.attempt};
+        look_at(store, open_store_of(spec, kTries), wish_of(spec), {.deadline = deadline, .stop = std::move(stop)});
+    contract::RunReport report{.reason = base::Reason::kCompleted,
+                               .message = fmt::format("an object was {}: {}", deeds(look), describe(store)),
+                               .run_uid = spec.run.uid,
+                               .attempt = spec.run.attempt};
     if (look.error) report = report_of(spec, *look.error);
     report.repository = look.repository;
     report.storage = look.abilities;

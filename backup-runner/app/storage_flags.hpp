@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <cstdint>
 #include <string>
 
 #include "backup-runner/app/store_opening.hpp"
@@ -15,6 +16,9 @@ struct StorageFlags {
     S3Choice s3{};
     std::string path_style = "auto";
     std::string encryption = "none";
+    std::string credentials = "auto";
+    std::string lock_mode = "none";
+    std::int64_t lock_days = 0;
 };
 
 /// `directory_help`: what the directory is for.

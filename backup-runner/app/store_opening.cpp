@@ -2,12 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
-#include <initializer_list>
 #include <random>
 
-#include "backup-runner/object_store/credentials.hpp"
-#include "backup-runner/object_store/http_transport.hpp"
+#include "backup-runner/app/s3_way.hpp"
 #include "backup-runner/object_store/s3_store.hpp"
 #include "backup-runner/storage/storage.hpp"
 
@@ -15,23 +12,6 @@ namespace n4b::runner {
 namespace {
 
 using base::Result;
-
-/// The first of these variables that is set, else an empty text.
-std::string from_environment(std::initializer_list<const char*> names) {
-    for (const auto* name : names) {
-        if (const char* value = std::getenv(name); value != nullptr && *value != '\0') return value;
-    }
-    return {};
-}
-
-Result<std::unique_ptr<object_store::CredentialSource>> credentials_of(const S3Choice& choice) {
-    if (!choice.credentials_dir.empty()) return object_store::directory_credentials(choice.credentials_dir);
-    auto fixed = object_store::fixed_credentials({.key_id = from_environment({"AWS_ACCESS_KEY_ID"}),
-                                                  .secret = from_environment({"AWS_SECRET_ACCESS_KEY"}),
-                                                  .session_token = from_environment({"AWS_SESSION_TOKEN"})});
-    if (!fixed) return base::fail(fixed.error().wrap("no --credentials-dir is given, and in the environment"));
-    return fixed;
-}
 
 /// Uniform in [0, 1); each thread has its own engine.
 double random_share() {
@@ -41,14 +21,8 @@ double random_share() {
 
 Result<std::unique_ptr<object_store::ObjectStore>> open_s3(const S3Choice& choice, int max_tries) {
     N4B_TRY(auto location, s3::make_location(choice.location));
-    const bool clear = location.scheme == "http";
-    N4B_TRY(auto transport,
-            object_store::curl_transport({.ca_file = choice.ca_file,
-                                          .proxy = clear ? from_environment({"HTTP_PROXY", "http_proxy"})
-                                                         : from_environment({"HTTPS_PROXY", "https_proxy"}),
-                                          .no_proxy = from_environment({"NO_PROXY", "no_proxy"}),
-                                          .allow_insecure = choice.location.allow_insecure}));
-    N4B_TRY(auto credentials, credentials_of(choice));
+    N4B_TRY(auto transport, open_way(choice, location.scheme));
+    N4B_TRY(auto credentials, open_credentials(choice, location));
     return object_store::s3_store({.location = std::move(location),
                                    .transport = std::move(transport),
                                    .credentials = std::move(credentials),
@@ -60,6 +34,20 @@ Result<std::unique_ptr<object_store::ObjectStore>> open_s3(const S3Choice& choic
 s3::Addressing addressing_of(const std::optional<bool>& path_style) {
     if (!path_style) return s3::Addressing::kAutomatic;
     return *path_style ? s3::Addressing::kPath : s3::Addressing::kVirtualHost;
+}
+
+s3::ObjectLock lock_of(const std::optional<contract::ObjectLock>& lock) {
+    if (!lock) return {};
+    const bool compliance = lock->mode == contract::LockMode::kCompliance;
+    return {.mode = compliance ? s3::LockMode::kCompliance : s3::LockMode::kGovernance,
+            .time = std::chrono::days(lock->days)};
+}
+
+std::optional<contract::ObjectLock> lock_spec(const s3::ObjectLock& lock) {
+    if (lock.mode == s3::LockMode::kNone) return std::nullopt;
+    const bool compliance = lock.mode == s3::LockMode::kCompliance;
+    return contract::ObjectLock{.mode = compliance ? contract::LockMode::kCompliance : contract::LockMode::kGovernance,
+                                .days = lock.time.count()};
 }
 
 std::string name_of(s3::Encryption encryption) {
@@ -93,7 +81,11 @@ void name_store(const StoreChoice& choice, contract::RunSpec& spec) {
                                            .encryption = name_of(location.encryption),
                                            .kms_key_id = location.kms_key_id,
                                            .ca_file = choice.s3->ca_file,
-                                           .credentials_dir = choice.s3->credentials_dir};
+                                           .credentials_from = choice.s3->credentials_from,
+                                           .credentials_dir = choice.s3->credentials_dir,
+                                           .web_identity = choice.s3->web_identity,
+                                           .proxy = choice.s3->proxy,
+                                           .lock = lock_spec(location.lock)};
     if (location.addressing != s3::Addressing::kAutomatic) {
         spec.storage_s3->path_style = location.addressing == s3::Addressing::kPath;
     }
@@ -109,9 +101,13 @@ StoreChoice store_of(const contract::RunSpec& spec) {
                                         .addressing = addressing_of(s3.path_style),
                                         .encryption = encryption_of(s3.encryption),
                                         .kms_key_id = s3.kms_key_id,
+                                        .lock = lock_of(s3.lock),
                                         .allow_insecure = s3.allow_insecure},
                            .ca_file = s3.ca_file,
-                           .credentials_dir = s3.credentials_dir}};
+                           .credentials_from = s3.credentials_from,
+                           .credentials_dir = s3.credentials_dir,
+                           .web_identity = s3.web_identity,
+                           .proxy = s3.proxy}};
 }
 
 Result<std::unique_ptr<object_store::ObjectStore>> open_store(const StoreChoice& choice, int max_tries) {

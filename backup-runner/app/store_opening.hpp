@@ -15,8 +15,11 @@ namespace n4b::runner {
 /// A bucket and how it is reached.
 struct S3Choice {
     s3::LocationOptions location{};
-    std::string ca_file{};          ///< PEM; empty: the system's certificates.
-    std::string credentials_dir{};  ///< Empty: AWS_ACCESS_KEY_ID and its like from the environment.
+    std::string ca_file{};  ///< PEM; empty: the system's certificates.
+    contract::S3CredentialsFrom credentials_from = contract::S3CredentialsFrom::kAutomatic;
+    std::string credentials_dir{};  ///< With kAutomatic; empty: as the environment says.
+    contract::WebIdentity web_identity{};
+    std::optional<contract::ProxySpec> proxy{};  ///< Nothing: as the environment says.
 };
 
 /// Which store is meant: a directory, or a bucket.
@@ -39,9 +42,10 @@ void name_store(const StoreChoice& choice, contract::RunSpec& spec);
 inline constexpr int kFewTries = 5;
 inline constexpr int kPatientTries = 40;
 
-/// Opens the store. Of the environment it reads HTTPS_PROXY and NO_PROXY (for http:// HTTP_PROXY; in lower case too)
-/// and, where the choice has no directory, the credentials. `max_tries`: requests for one call, when each fails in a
-/// way that is worth repeating. Errors as make_location's, curl_transport's, the credentials' and open_volume_store's.
+/// Opens the store. Of the environment it reads, where the choice names no proxy, HTTPS_PROXY and NO_PROXY (for http://
+/// HTTP_PROXY; in lower case too) and, where it has no directory, the credentials. `max_tries`: requests for one call,
+/// when each fails in a way that is worth repeating. Errors as make_location's, curl_transport's, the credentials' and
+/// open_volume_store's.
 base::Result<std::unique_ptr<object_store::ObjectStore>> open_store(const StoreChoice& choice, int max_tries);
 
 /// The same for a run. On a volume it makes the directory where it is missing and the run may initialise a place, and

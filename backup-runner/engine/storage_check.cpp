@@ -45,17 +45,18 @@ bool may_be_stored(const base::Error& error) {
 /// The check itself; one use.
 class Check {
 public:
-    Check(ObjectStore& store, const std::string& name, const base::Clock& clock, const Call& call)
-        : store_(store),
+    Check(const CheckedStorage& storage, const std::string& name, const base::Clock& clock, const Call& call)
+        : store_(storage.plain),
+          as_backups_(storage.backups),
           name_(name),
           first_(content_of(name, "first")),
           second_(content_of(name, "second")),
           clock_(clock),
           call_(call) {}
 
-    Result<StorageReport> run() {
+    Result<StorageFinding> run() {
         const auto done = steps();
-        if (done) return report_;
+        if (done) return StorageFinding{.report = report_, .held = held_};
         // The caller's deadline or stop may be what ended the check.
         if (stored_) (void)store_.remove(name_, {.deadline = base::Deadline::after(kCleanUpTime)});
         return base::fail(done.error());
@@ -125,7 +126,8 @@ private:
 
     Result<void> create_again() {
         if (report_.exclusive_create == ExclusiveCreate::kRefused) return {};
-        N4B_TRY(const auto again, store_.create(name_, second_, call_));
+        // Whether the storage takes a lock is told without an object that stays: the name is taken.
+        N4B_TRY(const auto again, as_backups_.create(name_, second_, call_));
         if (again == Creation::kCreated) report_.exclusive_create = ExclusiveCreate::kIgnored;
         return {};
     }
@@ -149,6 +151,8 @@ private:
     Result<void> remove() {
         N4B_TRY(const auto removal, store_.remove(name_, call_));
         stored_ = false;
+        held_ = removal == Removal::kHeld;
+        if (held_) return {};
         report_.keeps_versions = removal == Removal::kHidden;
         std::array<std::byte, 1> byte{};
         const auto gone = store_.get(name_, 0, byte, call_);
@@ -159,12 +163,14 @@ private:
     }
 
     ObjectStore& store_;
+    ObjectStore& as_backups_;
     const std::string& name_;
     const std::vector<std::byte> first_;
     const std::vector<std::byte> second_;
     const base::Clock& clock_;
     const Call& call_;
     StorageReport report_{};
+    bool held_ = false;    ///< The storage refuses to remove it for now.
     bool stored_ = false;  ///< Something may lie under the name, and is ours.
 };
 
@@ -180,25 +186,26 @@ bool is_missing(const base::Error& error) {
 
 }  // namespace
 
-Result<contract::StorageReport> check_storage(ObjectStore& store, const std::string& name, const base::Clock& clock,
-                                              const Call& call) {
-    return Check(store, name, clock, call).run();
+Result<StorageFinding> check_storage(const CheckedStorage& storage, const std::string& name, const base::Clock& clock,
+                                     const Call& call) {
+    return Check(storage, name, clock, call).run();
 }
 
-StorageLook look_at_storage(ObjectStore& store, const std::string& name, const format::RepositoryWish& wish,
+StorageLook look_at_storage(const CheckedStorage& storage, const std::string& name, const format::RepositoryWish& wish,
                             const base::Clock& clock, const Call& call) {
     using Use = format::RepositoryUse;
     StorageLook look;
     auto use = wish.use;
-    if (const auto abilities = check_storage(store, name, clock, call)) {
-        look.abilities = *abilities;
+    if (const auto found = check_storage(storage, name, clock, call)) {
+        look.abilities = found->report;
+        look.held = found->held;
     } else {
-        look.error = abilities.error();
-        if (!may_be_read(abilities.error())) return look;
+        look.error = found.error();
+        if (!may_be_read(found.error())) return look;
         use = Use::kRead;
     }
     const auto repository =
-        open_repository(store, {.use = use, .expected_id = wish.expected_id, .new_id = wish.new_id}, call);
+        open_repository(storage.backups, {.use = use, .expected_id = wish.expected_id, .new_id = wish.new_id}, call);
     if (repository) {
         look.repository = repository->id;
         return look;

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <optional>
@@ -12,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "backup-runner/object_store/secret_file.hpp"
 #include "backup-runner/storage/descriptor.hpp"
 
 namespace n4b::object_store {
@@ -19,10 +19,6 @@ namespace {
 
 using base::Result;
 using storage::Descriptor;
-
-/// Session tokens have a few KiB.
-constexpr std::size_t kMaxBytes = 16 * 1024;
-constexpr std::string_view kSpaces = " \t\r\n";
 
 /// The files of one spelling, in the order id, secret, token.
 using Names = std::array<const char*, 3>;
@@ -33,16 +29,11 @@ tl::unexpected<base::Error> bad(std::string message) {
     return base::fail(base::ErrorCode::kInvalid, base::Reason::kStorageCredentialsInvalid, std::move(message));
 }
 
-/// Whether it can stand in a header.
-bool is_printable(std::string_view text) {
-    return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
-}
-
 class DirectoryCredentials final : public CredentialSource {
 public:
     explicit DirectoryCredentials(std::string directory) : directory_(std::move(directory)) {}
 
-    Result<s3::Credentials> current() override {
+    Result<s3::Credentials> current(const Call& /*call*/) override {
         // A kubelet replaces all files of a Secret at once by pointing ..data elsewhere: through one descriptor they
         // are of one version, where three paths could give the id of one key and the secret of another.
         const auto data = directory_ + "/..data";
@@ -64,6 +55,10 @@ public:
         return ours ? *ours : *amazons;
     }
 
+    Result<s3::Credentials> after_refusal_of(const s3::Credentials& /*refused*/, const Call& call) override {
+        return current(call);
+    }
+
 private:
     /// Nothing: no file of these names.
     Result<std::optional<s3::Credentials>> read(int files, const Names& names) const {
@@ -83,23 +78,9 @@ private:
     Result<std::optional<std::string>> read_file(int files, const char* name) const {
         const Descriptor file(::openat(files, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
         if (file.get() < 0 && errno == ENOENT) return std::nullopt;
-        std::string text(kMaxBytes + 1, '\0');
-        const ssize_t n = file.get() < 0 ? -1 : ::read(file.get(), text.data(), text.size());
-        if (n < 0) {
-            return bad(fmt::format("credentials directory {}: {}: {}", directory_, name,
-                                   std::generic_category().message(errno)));
-        }
-        text.resize(static_cast<std::size_t>(n));
-        if (text.size() > kMaxBytes) {
-            return bad(
-                fmt::format("credentials directory {}: {}: found more than {} bytes", directory_, name, kMaxBytes));
-        }
-        // Editors and `echo` end a file with a line end, which would make every signature wrong.
-        text.resize(text.find_last_not_of(kSpaces) + 1);
-        if (!is_printable(text)) {
-            return bad(
-                fmt::format("credentials directory {}: {}: expected printable ASCII without spaces", directory_, name));
-        }
+        const auto what = fmt::format("credentials directory {}: {}", directory_, name);
+        if (file.get() < 0) return bad(fmt::format("{}: {}", what, std::generic_category().message(errno)));
+        N4B_TRY(auto text, read_secret(file.get(), what));
         return text;
     }
 
@@ -109,7 +90,10 @@ private:
 class FixedCredentials final : public CredentialSource {
 public:
     explicit FixedCredentials(s3::Credentials credentials) : credentials_(std::move(credentials)) {}
-    Result<s3::Credentials> current() override { return credentials_; }
+    Result<s3::Credentials> current(const Call& /*call*/) override { return credentials_; }
+    Result<s3::Credentials> after_refusal_of(const s3::Credentials& /*refused*/, const Call& /*call*/) override {
+        return credentials_;
+    }
 
 private:
     const s3::Credentials credentials_;
@@ -125,7 +109,7 @@ Result<std::unique_ptr<CredentialSource>> fixed_credentials(const s3::Credential
     if (credentials.key_id.empty() || credentials.secret.empty()) {
         return bad(fmt::format("{} is missing", credentials.key_id.empty() ? kAmazons[0] : kAmazons[1]));
     }
-    if (!is_printable(credentials.key_id + credentials.secret + credentials.session_token)) {
+    if (!can_stand_in_header(credentials.key_id + credentials.secret + credentials.session_token)) {
         return bad(fmt::format("{}, {} and {}: expected printable ASCII without spaces", kAmazons[0], kAmazons[1],
                                kAmazons[2]));
     }

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "backup-runner/object_store/object_store.hpp"
 #include "backup-runner/s3/signature.hpp"
 #include "common/base/result.hpp"
 
@@ -13,8 +14,12 @@ class CredentialSource {
 public:
     virtual ~CredentialSource() = default;
     /// What to sign with now; never empty. Invalid (StorageCredentialsInvalid): the message names what is missing, and
-    /// nothing of what is there.
-    virtual base::Result<s3::Credentials> current() = 0;
+    /// nothing of what is there. Sources that ask somebody else for them: also Unauthenticated, for good
+    /// (StorageCredentialsRejected); Unavailable or Throttled, worth another try; Cancelled and Deadline. They block.
+    virtual base::Result<s3::Credentials> current(const Call& call) = 0;
+
+    /// The same after the storage has refused some: others, where they can be had.
+    virtual base::Result<s3::Credentials> after_refusal_of(const s3::Credentials& refused, const Call& call) = 0;
 };
 
 /// From the files of a directory, as a mounted Secret has them, read anew each time so that a rotated Secret counts

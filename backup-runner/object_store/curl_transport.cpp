@@ -182,6 +182,10 @@ void CurlTransport::configure(CurlSession& session, Progress& progress, const cu
     }
     // An empty proxy keeps libcurl from asking the environment, which was read once, where it is documented.
     set(easy, CURLOPT_PROXY, options_.proxy.c_str());
+    if (!options_.proxy_user.empty()) {
+        set(easy, CURLOPT_PROXYUSERNAME, options_.proxy_user.c_str());
+        set(easy, CURLOPT_PROXYPASSWORD, options_.proxy_password.c_str());
+    }
     set(easy, CURLOPT_NOPROXY, options_.no_proxy.c_str());
     set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_timeout.count()));
@@ -192,8 +196,9 @@ void CurlTransport::configure(CurlSession& session, Progress& progress, const cu
     set(easy, CURLOPT_HEADERDATA, static_cast<void*>(&progress));
     set(easy, CURLOPT_WRITEFUNCTION, &take_body);
     set(easy, CURLOPT_WRITEDATA, static_cast<void*>(&progress));
-    if (request.method == "PUT") {
+    if (request.method == "PUT" || request.method == "POST") {
         set(easy, CURLOPT_UPLOAD, 1L);
+        set(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
         set(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(progress.exchange.body.size()));
         set(easy, CURLOPT_READFUNCTION, &send_body);
         set(easy, CURLOPT_READDATA, static_cast<void*>(&progress));
@@ -267,7 +272,7 @@ Result<std::unique_ptr<HttpTransport>> curl_transport(const TransportOptions& op
     if (!options.proxy.empty() && host_of(options.proxy).empty()) {
         // The text may hold a password.
         return base::fail(ErrorCode::kInvalid, Reason::kInvalidRunSpec,
-                          "HTTPS_PROXY: found no URL, expected http://[USER:PASSWORD@]HOST:PORT");
+                          "the proxy (HTTPS_PROXY): found no URL, expected http://[USER:PASSWORD@]HOST:PORT");
     }
     return std::make_unique<CurlTransport>(options);
 }

@@ -14,8 +14,10 @@ namespace n4b::object_store {
 
 /// How HTTP is spoken. Certificates are always verified.
 struct TransportOptions {
-    std::string ca_file{};        ///< PEM; empty: the system's certificates.
-    std::string proxy{};          ///< http://[USER:PASSWORD@]HOST:PORT; empty: none.
+    std::string ca_file{};     ///< PEM; empty: the system's certificates.
+    std::string proxy{};       ///< http://[USER:PASSWORD@]HOST:PORT; empty: none.
+    std::string proxy_user{};  ///< Beside a proxy whose URL holds none; empty: it demands none.
+    std::string proxy_password{};
     std::string no_proxy{};       ///< Hosts that are reached without it, as curl takes them.
     bool allow_insecure = false;  ///< Lets URLs be http://.
     std::chrono::milliseconds connect_timeout{10'000};
@@ -25,7 +27,7 @@ struct TransportOptions {
 /// A request and where its reply goes.
 struct Exchange {
     const s3::Request& request;
-    std::span<const std::byte> body{};           ///< Of a PUT.
+    std::span<const std::byte> body{};           ///< Of a PUT or POST.
     std::span<std::byte> into{};                 ///< Of a GET that succeeds, when it isn't empty.
     std::size_t max_reply = s3::kMaxErrorBytes;  ///< Of a success; errors are cut off at s3::kMaxErrorBytes.
 };

@@ -30,6 +30,7 @@ enum class Creation {
 enum class Removal {
     kRemoved,  ///< Also when there was nothing.
     kHidden,   ///< The store keeps versions: what was there can still be had, and takes room.
+    kHeld,     ///< The store refuses it for now, since the object is locked: it is still there.
 };
 
 struct ObjectInfo {

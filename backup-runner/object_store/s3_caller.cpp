@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "backup-runner/object_store/secret_file.hpp"
 #include "backup-runner/s3/digest.hpp"
 #include "common/base/check.hpp"
 #include "common/base/pause.hpp"
@@ -17,13 +18,7 @@ using std::chrono::milliseconds;
 
 /// A storage may repeat what it was sent.
 std::string scrubbed(std::string text, const s3::Credentials& credentials) {
-    for (const auto& secret : {credentials.secret, credentials.session_token}) {
-        if (secret.empty()) continue;
-        for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret)) {
-            text.replace(at, secret.size(), "***");
-        }
-    }
-    return text;
+    return without(without(std::move(text), credentials.secret), credentials.session_token);
 }
 
 /// The failure of a request that got no reply at all.
@@ -33,7 +28,8 @@ s3::Failure failure_of_transport(base::Error error, const std::string& what) {
 }
 
 bool is_answer(s3::FailureKind kind) {
-    return kind == s3::FailureKind::kTaken || kind == s3::FailureKind::kNotFound || kind == s3::FailureKind::kBeyondEnd;
+    return kind == s3::FailureKind::kTaken || kind == s3::FailureKind::kNotFound || kind == s3::FailureKind::kHeld ||
+           kind == s3::FailureKind::kBeyondEnd;
 }
 
 }  // namespace
@@ -53,12 +49,13 @@ struct S3Caller::Outcome {
 
 Result<S3Answer> S3Caller::perform(const S3Call& s3_call, const Call& call) {
     const auto what = s3::describe(parts_.location, s3_call.operation);
-    const auto payload_hash = s3::sha256_hex(s3_call.body);
+    s3::Payload payload{.sha256 = s3::sha256_hex(s3_call.body)};
+    if (s3::is_locked(parts_.location, s3_call.operation)) payload.md5_base64 = s3::md5_base64(s3_call.body);
     Progress progress;
     progress.tries.max = parts_.max_tries;
     std::optional<base::Error> last;
     for (;;) {
-        auto outcome = try_once(s3_call, payload_hash, progress, call);
+        auto outcome = try_once(s3_call, payload, progress, call);
         if (!outcome) {
             // What failed before the deadline says more than that it has passed.
             if (outcome.error().code != ErrorCode::kDeadline || !last) return base::fail(outcome.error().wrap(what));
@@ -76,7 +73,7 @@ Result<S3Answer> S3Caller::perform(const S3Call& s3_call, const Call& call) {
         }
         ++progress.tries.failures;
         progress.maybe_done = progress.maybe_done || failure.kind == s3::FailureKind::kTransient;
-        const auto wait = next_wait(failure, progress);
+        const auto wait = next_wait(failure, progress, call);
         if (!wait || *wait >= call.deadline.left()) {
             const auto tries = progress.tries.failures;
             if (tries > 1) failure.error.message += fmt::format(" (after {} tries)", tries);
@@ -89,12 +86,22 @@ Result<S3Answer> S3Caller::perform(const S3Call& s3_call, const Call& call) {
 
 /// Returns an error only when the call has to end, or when there are no credentials to sign with; what the storage
 /// answers is the outcome.
-Result<S3Caller::Outcome> S3Caller::try_once(const S3Call& s3_call, const std::string& payload_hash, Progress& progress,
+Result<S3Caller::Outcome> S3Caller::try_once(const S3Call& s3_call, const s3::Payload& payload, Progress& progress,
                                              const Call& call) {
-    N4B_TRY(progress.credentials, parts_.credentials->current());
+    auto credentials = parts_.credentials->current(call);
+    if (!credentials) {
+        const auto code = credentials.error().code;
+        const bool again = code == ErrorCode::kUnavailable || code == ErrorCode::kThrottled;
+        if (!again) return base::fail(credentials.error());
+        // Whoever issues credentials can't at the moment: nothing has been sent.
+        return Outcome{.failure = s3::Failure{
+                           .kind = s3::FailureKind::kThrottled,
+                           .error = credentials.error().wrap(s3::describe(parts_.location, s3_call.operation))}};
+    }
+    progress.credentials = std::move(*credentials);
     N4B_CHECK(!progress.credentials.key_id.empty(), "credentials are never empty");
     const auto offset = clock_offset_.load();
-    const auto request = s3::sign(parts_.location, s3_call.operation, payload_hash, progress.credentials,
+    const auto request = s3::sign(parts_.location, s3_call.operation, payload, progress.credentials,
                                   parts_.clock->system_now() + offset);
     auto received = parts_.transport->send(
         {.request = request, .body = s3_call.body, .into = s3_call.into, .max_reply = s3_call.max_reply}, call);
@@ -113,14 +120,15 @@ Result<S3Caller::Outcome> S3Caller::try_once(const S3Call& s3_call, const std::s
     return outcome;
 }
 
-std::optional<milliseconds> S3Caller::next_wait(const s3::Failure& failure, Progress& progress) {
+std::optional<milliseconds> S3Caller::next_wait(const s3::Failure& failure, Progress& progress, const Call& call) {
     auto& tries = progress.tries;
-    if (failure.kind == s3::FailureKind::kCredentials) {
-        const auto now = parts_.credentials->current();
+    if (failure.kind == s3::FailureKind::kCredentials && !tries.credentials_again) {
+        const auto now = parts_.credentials->after_refusal_of(progress.credentials, call);
         tries.credentials_changed = now && *now != progress.credentials;
     }
     tries.clock_known = progress.time.has_value();
     const auto wait = s3::wait_before_retry(failure.kind, tries, failure.error.retry_after, parts_.random());
+    if (wait && failure.kind == s3::FailureKind::kCredentials) tries.credentials_again = true;
     if (wait && failure.kind == s3::FailureKind::kClock) {
         clock_offset_ = *progress.time - parts_.clock->system_now();
         tries.clock_used = true;

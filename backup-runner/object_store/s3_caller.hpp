@@ -22,7 +22,7 @@ struct S3Call {
 /// How a call ended that got an answer.
 struct S3Answer {
     Received received{};
-    std::optional<s3::FailureKind> refusal{};  ///< Taken, NotFound or BeyondEnd; nothing: success.
+    std::optional<s3::FailureKind> refusal{};  ///< Taken, NotFound, Held or BeyondEnd; nothing: success.
     bool maybe_done_before = false;            ///< An earlier try of this call may have done it without an answer.
 };
 
@@ -39,9 +39,10 @@ public:
 private:
     struct Progress;
     struct Outcome;
-    base::Result<Outcome> try_once(const S3Call& s3_call, const std::string& payload_hash, Progress& progress,
+    base::Result<Outcome> try_once(const S3Call& s3_call, const s3::Payload& payload, Progress& progress,
                                    const Call& call);
-    std::optional<std::chrono::milliseconds> next_wait(const s3::Failure& failure, Progress& progress);
+    std::optional<std::chrono::milliseconds> next_wait(const s3::Failure& failure, Progress& progress,
+                                                       const Call& call);
 
     const S3Parts parts_;
     /// Added to our clock when signing, once the storage has refused our own time.

@@ -107,6 +107,7 @@ public:
         N4B_TRY_VOID(s3::check_key(key));
         const auto operation = s3::delete_object(location(), key);
         N4B_TRY(const auto answer, caller_.perform({.operation = operation}, call));
+        if (answer.refusal == FailureKind::kHeld) return Removal::kHeld;
         const bool done = !answer.refusal || answer.refusal == FailureKind::kNotFound;
         if (!done) return unexpected(operation, answer);
         return s3::header_of(answer.received.reply, "x-amz-delete-marker") == "true" ? Removal::kHidden

@@ -36,6 +36,7 @@ constexpr Meaning kRefused{FailureKind::kPermanent, ErrorCode::kInvalid, Reason:
 constexpr Meaning kStrange{FailureKind::kPermanent, ErrorCode::kInvalid, Reason::kStorageReplyInvalid};
 constexpr Meaning kTaken{FailureKind::kTaken, ErrorCode::kAlreadyExists, Reason::kArtifactConflict};
 constexpr Meaning kMissing{FailureKind::kNotFound, ErrorCode::kNotFound, Reason::kArtifactNotFound};
+constexpr Meaning kHeld{FailureKind::kHeld, ErrorCode::kFailedPrecondition, Reason::kStorageAccessDenied};
 constexpr Meaning kBeyond{FailureKind::kBeyondEnd, ErrorCode::kInvalid, Reason::kStorageReplyInvalid};
 
 /// Error codes of Amazon S3, and with their origin those of others (object-storage facts of the design, section 1.9).
@@ -89,8 +90,16 @@ constexpr auto kCodes = std::to_array<std::pair<std::string_view, Meaning>>({
     {"NotImplemented", kRefused},
 });
 
+/// Amazon denies access to an object that is locked as it denies what a policy forbids, and others call the request
+/// invalid: the words alone tell.
+bool tells_of_lock(const ErrorDocument& document) {
+    const auto says = [&](std::string_view text) { return document.message.find(text) != std::string::npos; };
+    return document.code == "ObjectLocked" || says("object lock") || says("Object Lock") || says("WORM");
+}
+
 std::optional<Meaning> meaning_of_code(const Operation& operation, const ErrorDocument& document) {
     if (document.code.empty()) return std::nullopt;
+    if (operation.method == "DELETE" && tells_of_lock(document)) return kHeld;
     // Amazon says so of a wrong region, and others of a header that is wrong itself.
     if (document.code == "AuthorizationHeaderMalformed") return document.region.empty() ? kRefused : kRegion;
     const auto* found =

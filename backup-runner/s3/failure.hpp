@@ -19,6 +19,7 @@ enum class FailureKind {
     kClock,        ///< Worth repeating with the storage's time.
     kTaken,        ///< Of a conditional PUT: something has the key, maybe since an earlier try of this very request.
     kNotFound,     ///< The object is not there.
+    kHeld,         ///< Of a removal: the object is locked.
     kBeyondEnd,    ///< The range begins beyond the object's end.
 };
 

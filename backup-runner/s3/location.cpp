@@ -19,6 +19,7 @@ constexpr std::size_t kMaxHost = 253;
 /// Keys and prefix together stay below the 1,024 bytes that stores take.
 constexpr std::size_t kMaxPrefix = 100;
 constexpr std::size_t kMaxKey = 900;
+constexpr std::chrono::days kLongestLock{36500};  // Amazon's limit.
 constexpr char kDefaultRegion[] = "us-east-1";
 
 tl::unexpected<base::Error> bad(std::string_view field, std::string_view found, std::string_view expected) {
@@ -58,30 +59,36 @@ bool is_host(std::string_view host) {
     });
 }
 
-Result<Endpoint> parse_endpoint(std::string_view text) {
+Result<Endpoint> parse_endpoint(std::string_view field, std::string_view text) {
     constexpr char kExpected[] = "https://HOST or https://HOST:PORT, without a path";
     // What stands before an '@' may hold a password.
-    if (text.find('@') != std::string_view::npos) return bad("endpoint", "USER@HOST", kExpected);
+    if (text.find('@') != std::string_view::npos) return bad(field, "USER@HOST", kExpected);
     const auto end = text.find("://");
-    if (end == std::string_view::npos) return bad("endpoint", text, kExpected);
+    if (end == std::string_view::npos) return bad(field, text, kExpected);
     Endpoint endpoint{.scheme = std::string(text.substr(0, end)), .host = {}, .port = {}};
-    if (endpoint.scheme != "https" && endpoint.scheme != "http") return bad("endpoint", text, kExpected);
+    if (endpoint.scheme != "https" && endpoint.scheme != "http") return bad(field, text, kExpected);
     auto rest = text.substr(end + 3);
     if (rest.ends_with('/')) rest.remove_suffix(1);
     const auto bracket = rest.rfind(']');
     const auto colon = rest.find(':', bracket == std::string_view::npos ? 0 : bracket);
     endpoint.host = rest.substr(0, colon);
-    if (!is_host(endpoint.host)) return bad("endpoint", text, kExpected);
+    if (!is_host(endpoint.host)) return bad(field, text, kExpected);
     if (colon == std::string_view::npos) return endpoint;
     const auto port = rest.substr(colon + 1);
     std::uint16_t number = 0;
     const auto [stop, error] = std::from_chars(port.data(), port.data() + port.size(), number);
     if (error != std::errc() || stop != port.data() + port.size() || number == 0) {
-        return bad("endpoint", text, "a port between 1 and 65535");
+        return bad(field, text, "a port between 1 and 65535");
     }
     const bool usual = number == (endpoint.scheme == "https" ? 443 : 80);
     if (!usual) endpoint.port = fmt::format(":{}", number);
     return endpoint;
+}
+
+Result<void> check_scheme(std::string_view field, std::string_view text, const Endpoint& endpoint,
+                          bool allow_insecure) {
+    if (endpoint.scheme != "http" || allow_insecure) return {};
+    return bad(field, text, "https://, or clear text to be allowed explicitly");
 }
 
 /// Whether a label can stand before it.
@@ -126,6 +133,12 @@ Result<void> check_key(std::string_view key) {
     return {};
 }
 
+Result<std::string> make_origin(std::string_view field, std::string_view text, bool allow_insecure) {
+    N4B_TRY(const auto endpoint, parse_endpoint(field, text));
+    N4B_TRY_VOID(check_scheme(field, text, endpoint, allow_insecure));
+    return endpoint.scheme + "://" + endpoint.host + endpoint.port;
+}
+
 Result<Location> make_location(const LocationOptions& options) {
     if (!is_bucket(options.bucket)) {
         return bad("bucket", options.bucket, "3 to 63 of a-z, 0-9, '.' and '-', a letter or digit first and last");
@@ -136,11 +149,10 @@ Result<Location> make_location(const LocationOptions& options) {
         return bad("region", "", "the bucket's region, since no endpoint is given");
     }
     const auto& tail = region.starts_with("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
-    N4B_TRY(const auto endpoint, parse_endpoint(options.endpoint.empty() ? fmt::format("https://s3.{}.{}", region, tail)
-                                                                         : options.endpoint));
-    if (endpoint.scheme == "http" && !options.allow_insecure) {
-        return bad("endpoint", options.endpoint, "https://, or clear text to be allowed explicitly");
-    }
+    N4B_TRY(const auto endpoint,
+            parse_endpoint("endpoint", options.endpoint.empty() ? fmt::format("https://s3.{}.{}", region, tail)
+                                                                : options.endpoint));
+    N4B_TRY_VOID(check_scheme("endpoint", options.endpoint, endpoint, options.allow_insecure));
     auto prefix = options.prefix;
     if (prefix.ends_with('/')) prefix.pop_back();
     if (!prefix.empty()) {
@@ -156,6 +168,11 @@ Result<Location> make_location(const LocationOptions& options) {
     const bool key_id_fits =
         std::all_of(options.kms_key_id.begin(), options.kms_key_id.end(), [](char c) { return c > ' ' && c <= '~'; });
     if (!key_id_fits) return bad("KMS key id", options.kms_key_id, "printable ASCII without spaces");
+    if (options.lock.mode != LockMode::kNone &&
+        (options.lock.time < std::chrono::days(1) || options.lock.time > kLongestLock)) {
+        return bad("object lock", std::to_string(options.lock.time.count()),
+                   fmt::format("1 to {} days", kLongestLock.count()));
+    }
     N4B_TRY(const bool path_style, choose_path_style(options, endpoint));
     return Location{.scheme = endpoint.scheme,
                     .host = (path_style ? "" : options.bucket + ".") + endpoint.host + endpoint.port,
@@ -164,7 +181,8 @@ Result<Location> make_location(const LocationOptions& options) {
                     .region = region,
                     .path_style = path_style,
                     .encryption = options.encryption,
-                    .kms_key_id = options.kms_key_id};
+                    .kms_key_id = options.kms_key_id,
+                    .lock = options.lock};
 }
 
 }  // namespace n4b::s3

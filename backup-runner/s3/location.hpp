@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,18 @@ enum class Encryption {
     kKms,     ///< x-amz-server-side-encryption: aws:kms, with kms_key_id where there is one.
 };
 
+enum class LockMode {
+    kNone,        ///< No header: what the bucket does by default.
+    kGovernance,  ///< Who has the permission may delete it sooner.
+    kCompliance,  ///< Nobody may.
+};
+
+/// For how long each object that is stored can't be deleted or replaced.
+struct ObjectLock {
+    LockMode mode = LockMode::kNone;
+    std::chrono::days time{};
+};
+
 /// Where a storage lies, as people write it.
 struct LocationOptions {
     std::string endpoint{};  ///< https://HOST[:PORT]; empty: Amazon's endpoint of the region.
@@ -28,6 +41,7 @@ struct LocationOptions {
     Addressing addressing = Addressing::kAutomatic;
     Encryption encryption = Encryption::kNone;
     std::string kms_key_id{};
+    ObjectLock lock{};
     bool allow_insecure = false;  ///< Lets an endpoint be http://.
 };
 
@@ -41,7 +55,12 @@ struct Location {
     bool path_style = true;
     Encryption encryption = Encryption::kNone;
     std::string kms_key_id{};
+    ObjectLock lock{};
 };
+
+/// "https://HOST" or "https://HOST:PORT" of an endpoint as people write it; `field` names it in messages. Invalid
+/// (InvalidRunSpec): it is none, or http:// that is not allowed.
+base::Result<std::string> make_origin(std::string_view field, std::string_view endpoint, bool allow_insecure);
 
 /// Invalid (InvalidRunSpec): a field that can't be right; the message names it, what was found and what is expected.
 base::Result<Location> make_location(const LocationOptions& options);

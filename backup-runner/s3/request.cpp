@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "backup-runner/s3/percent.hpp"
+#include "common/base/rfc3339.hpp"
 
 namespace n4b::s3 {
 namespace {
@@ -16,8 +17,11 @@ std::string path_of(const Location& location, const Operation& operation) {
 }  // namespace
 
 Operation put_object(const Location& location, std::string_view key) {
-    Operation operation{
-        .name = "PutObject", .method = "PUT", .key = location.prefix + std::string(key), .writes = true};
+    Operation operation{.name = "PutObject",
+                        .method = "PUT",
+                        .key = location.prefix + std::string(key),
+                        .writes = true,
+                        .stores = true};
     switch (location.encryption) {
         case Encryption::kNone:
             break;
@@ -73,19 +77,31 @@ Operation list_objects(const Location& location, std::string_view prefix, const 
     return operation;
 }
 
-Request sign(const Location& location, const Operation& operation, const std::string& payload_hash,
+bool is_locked(const Location& location, const Operation& operation) {
+    return operation.stores && location.lock.mode != LockMode::kNone;
+}
+
+Request sign(const Location& location, const Operation& operation, const Payload& payload,
              const Credentials& credentials, base::SystemTime now) {
     const auto date = amz_date(now);
     Signable signable{.method = operation.method,
                       .path = path_of(location, operation),
                       .query = operation.query,
                       .headers = operation.headers,
-                      .payload_hash = payload_hash};
+                      .payload_hash = payload.sha256};
     signable.headers.push_back({"host", location.host});
-    signable.headers.push_back({"x-amz-content-sha256", payload_hash});
+    signable.headers.push_back({"x-amz-content-sha256", payload.sha256});
     signable.headers.push_back({"x-amz-date", date});
     if (!credentials.session_token.empty()) {
         signable.headers.push_back({"x-amz-security-token", credentials.session_token});
+    }
+    if (is_locked(location, operation)) {
+        const bool compliance = location.lock.mode == LockMode::kCompliance;
+        signable.headers.push_back({"x-amz-object-lock-mode", compliance ? "COMPLIANCE" : "GOVERNANCE"});
+        // By the storage's time, once it has refused our own.
+        signable.headers.push_back(
+            {"x-amz-object-lock-retain-until-date", base::format_rfc3339(now + location.lock.time)});
+        signable.headers.push_back({"content-md5", payload.md5_base64});
     }
     const auto query = canonical_query(operation.query);
     Request request{.method = operation.method,

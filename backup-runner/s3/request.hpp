@@ -20,6 +20,7 @@ struct Operation {
     std::vector<Field> headers{};  ///< Beyond those of every request; names in lower case.
     bool writes = false;
     bool conditional = false;  ///< Fails where the key is taken.
+    bool stores = false;       ///< Makes an object, which the location may demand to be locked.
 };
 
 /// Where the next page of a listing starts.
@@ -46,9 +47,18 @@ struct Request {
     std::vector<Field> headers{};
 };
 
+/// What is told of a body.
+struct Payload {
+    std::string sha256{};      ///< 64 hexadecimal digits.
+    std::string md5_base64{};  ///< Needed where is_locked; else empty.
+};
+
+/// Whether the operation stores an object that is locked, for which S3 demands the header Content-MD5.
+bool is_locked(const Location& location, const Operation& operation);
+
 /// The one place where requests are made: endpoint, addressing, region and token hold for every operation.
-/// `payload_hash`: 64 hexadecimal digits of SHA-256 over the body. Pure.
-Request sign(const Location& location, const Operation& operation, const std::string& payload_hash,
+/// Pure.
+Request sign(const Location& location, const Operation& operation, const Payload& payload,
              const Credentials& credentials, base::SystemTime now);
 
 /// "PutObject of KEY in bucket BUCKET", for messages.

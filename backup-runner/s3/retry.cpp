@@ -29,12 +29,14 @@ std::optional<milliseconds> wait_before_retry(FailureKind kind, const Tries& tri
         case FailureKind::kDamaged:
             return tries.failures < kMaxDamaged ? std::optional(wait) : std::nullopt;
         case FailureKind::kCredentials:
-            return tries.credentials_changed ? std::optional(milliseconds(0)) : std::nullopt;
+            return tries.credentials_changed && !tries.credentials_again ? std::optional(milliseconds(0))
+                                                                         : std::nullopt;
         case FailureKind::kClock:
             return tries.clock_known && !tries.clock_used ? std::optional(milliseconds(0)) : std::nullopt;
         case FailureKind::kPermanent:
         case FailureKind::kTaken:
         case FailureKind::kNotFound:
+        case FailureKind::kHeld:
         case FailureKind::kBeyondEnd:
             return std::nullopt;
     }

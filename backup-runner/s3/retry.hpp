@@ -22,6 +22,7 @@ inline constexpr int kMaxDamaged = 3;
 struct Tries {
     int failures = 0;                  ///< The last one included.
     bool credentials_changed = false;  ///< Others than the last request's can be had.
+    bool credentials_again = false;    ///< The call was repeated with others already.
     bool clock_known = false;          ///< The last reply told the storage's time.
     bool clock_used = false;           ///< The last request was signed with it.
     int max = kMaxTries;

@@ -17,6 +17,7 @@ constexpr std::size_t kMaxEndpoints = 32;
 constexpr std::size_t kMaxTrustFiles = 8;
 constexpr std::size_t kMaxPath = 4096;
 constexpr std::size_t kMaxS3Text = 512;  // Twice the longest host name with scheme and port.
+constexpr std::size_t kMaxArn = 2048;    // As Amazon takes it.
 constexpr std::int64_t kMaxTimeoutMs = std::int64_t{30} * 24 * 3600 * 1000;
 constexpr std::int64_t kMaxDurationMs = std::int64_t{366} * 24 * 3600 * 1000;  // Far from where a clock overflows.
 
@@ -127,6 +128,55 @@ void read_text(JsonObject& object, const char* key, std::size_t max, std::string
     if (has_zero(out)) object.reject(key, "holds a zero byte");
 }
 
+/// Who gives credentials; beside another one it is refused.
+void read_credentials(JsonObject& object, S3Location& s3) {
+    read_text(object, "credentialsDir", kMaxPath, s3.credentials_dir);
+    const auto choose = [&](const char* key, S3CredentialsFrom from, auto&& read) {
+        const bool given = object.object(key, [&](JsonObject& member) {
+            read(member);
+            member.refuse_unknown();
+        });
+        if (!given) return;
+        if (!s3.credentials_dir.empty() || s3.credentials_from != S3CredentialsFrom::kAutomatic) {
+            object.reject(key, "found beside another source of credentials, expected one");
+        }
+        s3.credentials_from = from;
+    };
+    choose("webIdentity", S3CredentialsFrom::kWebIdentity, [&](JsonObject& member) {
+        read_text(member, "roleArn", kMaxArn, s3.web_identity.role_arn);
+        read_text(member, "tokenFile", kMaxPath, s3.web_identity.token_file);
+        read_text(member, "stsEndpoint", kMaxS3Text, s3.web_identity.sts_endpoint);
+    });
+    choose("podIdentity", S3CredentialsFrom::kPodIdentity, [](JsonObject&) {});
+    choose("instanceMetadata", S3CredentialsFrom::kInstanceMetadata, [](JsonObject&) {});
+}
+
+ProxySpec read_proxy(JsonObject& object) {
+    ProxySpec proxy;
+    read_text(object, "url", kMaxS3Text, proxy.url);
+    if (proxy.url.empty()) object.reject("url", "missing");
+    // The text may hold a password, so it isn't repeated.
+    if (proxy.url.find('@') != std::string::npos) object.reject("url", "found user or password, expected none");
+    read_text(object, "noProxy", kMaxPath, proxy.no_proxy);
+    read_text(object, "credentialsDir", kMaxPath, proxy.credentials_dir);
+    object.refuse_unknown();
+    return proxy;
+}
+
+ObjectLock read_lock(JsonObject& object) {
+    ObjectLock lock;
+    const auto mode = object.required<std::string>("mode");
+    if (const auto known = parse_lock_mode(mode)) {
+        lock.mode = *known;
+    } else {
+        object.reject("mode", fmt::format("found \"{}\", expected Governance or Compliance", mode.substr(0, 64)));
+    }
+    lock.days = object.required<std::int64_t>("days");
+    if (lock.days < 1 || lock.days > kMaxLockDays) object.reject("days", "expected 1 to 36500");
+    object.refuse_unknown();
+    return lock;
+}
+
 S3Location read_s3(JsonObject& object) {
     S3Location s3{.path_style = object.optional<bool>("pathStyle"),
                   .allow_insecure = object.value_or("allowInsecure", false)};
@@ -140,7 +190,9 @@ S3Location read_s3(JsonObject& object) {
     }
     read_text(object, "kmsKeyId", kMaxS3Text, s3.kms_key_id);
     read_text(object, "caFile", kMaxPath, s3.ca_file);
-    read_text(object, "credentialsDir", kMaxPath, s3.credentials_dir);
+    read_credentials(object, s3);
+    object.object("proxy", [&](JsonObject& proxy) { s3.proxy = read_proxy(proxy); });
+    object.object("objectLock", [&](JsonObject& lock) { s3.lock = read_lock(lock); });
     if (s3.bucket.empty()) object.reject("bucket", "missing");
     object.refuse_unknown();
     return s3;
@@ -269,6 +321,25 @@ Json source_json(const RunSpec& spec) {
     return json;
 }
 
+void add_credentials(const S3Location& s3, Json& json) {
+    switch (s3.credentials_from) {
+        case S3CredentialsFrom::kAutomatic:
+            json["credentialsDir"] = s3.credentials_dir;
+            return;
+        case S3CredentialsFrom::kWebIdentity:
+            json["webIdentity"] = {{"roleArn", s3.web_identity.role_arn},
+                                   {"tokenFile", s3.web_identity.token_file},
+                                   {"stsEndpoint", s3.web_identity.sts_endpoint}};
+            return;
+        case S3CredentialsFrom::kPodIdentity:
+            json["podIdentity"] = Json::object();
+            return;
+        case S3CredentialsFrom::kInstanceMetadata:
+            json["instanceMetadata"] = Json::object();
+            return;
+    }
+}
+
 Json storage_json(const RunSpec& spec) {
     Json storage{{"repository", spec.repository}, {"initialize", spec.initialize}};
     if (!spec.new_repository.empty()) storage["newRepository"] = spec.new_repository;
@@ -277,16 +348,16 @@ Json storage_json(const RunSpec& spec) {
         return storage;
     }
     const auto& s3 = *spec.storage_s3;
-    Json json{{"endpoint", s3.endpoint},
-              {"bucket", s3.bucket},
-              {"region", s3.region},
-              {"prefix", s3.prefix},
-              {"caFile", s3.ca_file},
-              {"credentialsDir", s3.credentials_dir},
-              {"allowInsecure", s3.allow_insecure},
-              {"encryption", s3.encryption},
-              {"kmsKeyId", s3.kms_key_id}};
+    Json json{{"endpoint", s3.endpoint},     {"bucket", s3.bucket},      {"region", s3.region},
+              {"prefix", s3.prefix},         {"caFile", s3.ca_file},     {"allowInsecure", s3.allow_insecure},
+              {"encryption", s3.encryption}, {"kmsKeyId", s3.kms_key_id}};
     if (s3.path_style) json["pathStyle"] = *s3.path_style;
+    add_credentials(s3, json);
+    if (s3.proxy) {
+        json["proxy"] = {
+            {"url", s3.proxy->url}, {"noProxy", s3.proxy->no_proxy}, {"credentialsDir", s3.proxy->credentials_dir}};
+    }
+    if (s3.lock) json["objectLock"] = {{"mode", to_string(s3.lock->mode)}, {"days", s3.lock->days}};
     storage["s3"] = std::move(json);
     return storage;
 }
@@ -377,6 +448,17 @@ std::string_view to_string(SourcePolicy policy) {
 std::optional<SourcePolicy> parse_source_policy(std::string_view name) {
     for (const auto policy : {SourcePolicy::kReplicaOnly, SourcePolicy::kPreferReplica, SourcePolicy::kAny}) {
         if (name == to_string(policy)) return policy;
+    }
+    return std::nullopt;
+}
+
+std::string_view to_string(LockMode mode) {
+    return mode == LockMode::kGovernance ? "Governance" : "Compliance";
+}
+
+std::optional<LockMode> parse_lock_mode(std::string_view name) {
+    for (const auto mode : {LockMode::kGovernance, LockMode::kCompliance}) {
+        if (name == to_string(mode)) return mode;
     }
     return std::nullopt;
 }

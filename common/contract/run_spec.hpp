@@ -69,6 +69,43 @@ struct TlsSpec {
     bool operator==(const TlsSpec&) const = default;
 };
 
+/// What requests to a bucket are signed with.
+enum class S3CredentialsFrom {
+    kAutomatic,         ///< credentials_dir where there is one, else the only one that the environment names.
+    kWebIdentity,       ///< A session that a token service gives for a token.
+    kPodIdentity,       ///< A session from the agent that the environment names, as with EKS Pod Identity.
+    kInstanceMetadata,  ///< The role of the machine.
+};
+
+/// A role that is assumed with a token; what is empty comes from the environment, or is left out.
+struct WebIdentity {
+    std::string role_arn{};
+    std::string token_file{};  ///< Its path as the runner sees it.
+    std::string
+        sts_endpoint{};  ///< https://HOST[:PORT]; empty: Amazon's of the region, elsewhere the bucket's endpoint.
+    bool operator==(const WebIdentity&) const = default;
+};
+
+/// The way to a bucket, in place of what HTTPS_PROXY and its like say.
+struct ProxySpec {
+    std::string url{};              ///< http://HOST[:PORT], without user and password.
+    std::string no_proxy{};         ///< Hosts that are reached without it, as curl takes them.
+    std::string credentials_dir{};  ///< Files `username` and `password`; empty: it demands none.
+    bool operator==(const ProxySpec&) const = default;
+};
+
+enum class LockMode {
+    kGovernance,  ///< Who has the permission may end it sooner.
+    kCompliance,  ///< Nobody may.
+};
+
+/// For how long what is stored can't be deleted (S3 Object Lock).
+struct ObjectLock {
+    LockMode mode = LockMode::kGovernance;
+    std::int64_t days = 1;  ///< 1 to 36500.
+    bool operator==(const ObjectLock&) const = default;
+};
+
 /// A bucket that speaks S3, and how it is reached: paths as the runner sees them, never secrets. What it means, and
 /// whether it can be right, is the store's business; here only lengths are bounded.
 struct S3Location {
@@ -81,7 +118,11 @@ struct S3Location {
     std::string encryption{};          ///< Asked for with every object: "AES256" or "aws:kms"; empty: none.
     std::string kms_key_id{};          ///< With aws:kms; empty: the account's own key.
     std::string ca_file{};             ///< Trusted certificates; empty: the system's.
-    std::string credentials_dir{};     ///< Empty: credentials come from the environment.
+    S3CredentialsFrom credentials_from = S3CredentialsFrom::kAutomatic;
+    std::string credentials_dir{};     ///< Files with keys; with kAutomatic only.
+    WebIdentity web_identity{};        ///< With kWebIdentity only.
+    std::optional<ProxySpec> proxy{};  ///< Nothing: what the environment says.
+    std::optional<ObjectLock> lock{};  ///< Nothing: what the bucket does by itself.
     bool operator==(const S3Location&) const = default;
 };
 
@@ -92,7 +133,9 @@ struct S3Location {
 ///     "httpPort",
 ///      "storage":{path, repository, initialize, newRepository}, or in place of path
 ///                s3:{endpoint, bucket, region, prefix, pathStyle, allowInsecure, encryption, kmsKeyId, caFile,
-///                    credentialsDir},
+///                    credentialsDir, or in place of it one of webIdentity:{roleArn, tokenFile, stsEndpoint},
+///                    podIdentity:{} and instanceMetadata:{};
+///                    proxy:{url, noProxy, credentialsDir}, objectLock:{mode, days}},
 ///      "source":{name, endpoints, policy, maxLag, tls},
 ///      "backup":{database, compression, connections, bandwidthLimit}, "timeouts":{connectMs, prepareMs, stallMs}}
 ///
@@ -147,6 +190,13 @@ std::string_view to_string(Compression compression);
 /// "ReplicaOnly", "PreferReplica", "Any", as in JSON and in the API.
 std::string_view to_string(SourcePolicy policy);
 std::optional<SourcePolicy> parse_source_policy(std::string_view name);
+
+/// "Governance" or "Compliance".
+std::string_view to_string(LockMode mode);
+std::optional<LockMode> parse_lock_mode(std::string_view name);
+
+/// The days for which an object may be locked; Amazon's limit.
+inline constexpr std::int64_t kMaxLockDays = 36500;
 
 /// "Full", "Chain" or "None".
 std::string_view to_string(TlsVerification verification);

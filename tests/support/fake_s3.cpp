@@ -3,6 +3,8 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <span>
+
 #include "backup-runner/s3/digest.hpp"
 #include "backup-runner/s3/percent.hpp"
 #include "backup-runner/s3/signature.hpp"
@@ -104,6 +106,11 @@ HttpAnswer FakeS3::work(const HttpCall& call) {
     const auto key = path.substr(sizeof kBucketPath);
     if (call.method == "PUT") return with_date(put(key, call));
     if (call.method != "DELETE") return with_date(get(key, call));
+    if (habits_.locks_all) {
+        return with_date({.status = 400,
+                          .body = "<Error><Code>InvalidRequest</Code><Message>Object is WORM protected and cannot be "
+                                  "overwritten</Message></Error>"});
+    }
     objects_.erase(key);
     HttpAnswer gone{.status = 204};
     if (habits_.versioned) gone.headers.emplace_back("x-amz-delete-marker", "true");
@@ -111,6 +118,12 @@ HttpAnswer FakeS3::work(const HttpCall& call) {
 }
 
 HttpAnswer FakeS3::put(const std::string& key, const HttpCall& call) {
+    if (call.headers.contains("x-amz-object-lock-mode")) {
+        if (!habits_.knows_locks) return s3_error(400, "InvalidRequest");
+        if (call.headers.at("content-md5") != s3::md5_base64(std::as_bytes(std::span(call.body)))) {
+            return s3_error(400, "BadDigest");
+        }
+    }
     if (call.headers.contains("if-none-match")) {
         if (habits_.if_none_match == S3Habits::Condition::kRefused) return s3_error(501, "NotImplemented");
         if (habits_.if_none_match == S3Habits::Condition::kHeld && objects_.contains(key)) {
@@ -189,6 +202,11 @@ void FakeS3::intervene(std::vector<Intervention> interventions) {
 void FakeS3::hold(const std::string& key, const std::string& body) {
     const std::lock_guard lock(mutex_);
     objects_[key] = body;
+}
+
+void FakeS3::clear() {
+    const std::lock_guard lock(mutex_);
+    objects_.clear();
 }
 
 std::optional<std::string> FakeS3::held(const std::string& key) const {

@@ -20,6 +20,8 @@ struct S3Habits {
     bool knows_encoding_type = true;
     bool knows_ranges = true;
     bool versioned = false;
+    bool knows_locks = false;  ///< Takes the headers of object lock.
+    bool locks_all = false;    ///< Removes nothing.
     std::size_t page_keys = 1000;
     bool empty_page_first = false;                ///< The first page of a list is empty, and truncated.
     std::chrono::seconds clock_offset{};          ///< Of its clock from ours.
@@ -39,6 +41,7 @@ public:
     /// The next requests meet these, one each, in order.
     void intervene(std::vector<Intervention> interventions);
     void hold(const std::string& key, const std::string& body);
+    void clear();
     [[nodiscard]] std::optional<std::string> held(const std::string& key) const;
     [[nodiscard]] std::size_t count() const;
     /// The answer as it would be without intervention; for those that let the work be done first.

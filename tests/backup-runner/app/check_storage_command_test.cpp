@@ -5,6 +5,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
+#include <map>
 #include <sstream>
 
 #include "backup-runner/app/commands.hpp"
@@ -246,6 +248,149 @@ TEST_F(CheckBucketTest, WithoutADirectoryTheEnvironmentHasTheCredentials) {
     ::unsetenv("AWS_SECRET_ACCESS_KEY");
 }
 
+TEST_F(CheckBucketTest, ALockIsAskedForWithoutAnObjectThatStays) {
+    options_.store.s3->location.lock = {.mode = s3::LockMode::kGovernance, .time = std::chrono::days(30)};
+    EXPECT_EQ(run(options_), 30) << "no backup could be stored there";
+    EXPECT_THAT(err_, StartsWith("error: StorageOperationUnsupported: PutObject of "));
+    s3_.set({.versioned = true, .knows_locks = true});
+    EXPECT_EQ(run(options_), 0) << err_;
+    EXPECT_THAT(out_, HasSubstr("object lock       governance for 30 days, which the storage takes"));
+}
+
+TEST_F(CheckBucketTest, AnObjectThatTheStorageLocksByItselfIsNoFailure) {
+    s3_.set({.locks_all = true});
+    EXPECT_EQ(run(options_), 0) << err_;
+    EXPECT_THAT(out_, HasSubstr("the storage locks it against deletion"));
+    EXPECT_EQ(s3_.count(), 1U);
+    s3_.set({});
+    EXPECT_EQ(run_json(options_)["locksByItself"], false);
+    s3_.clear();
+}
+
+/// Variables of the environment, for a test.
+class Environment {
+public:
+    Environment(std::initializer_list<std::pair<const std::string, std::string>> variables) : variables_(variables) {
+        for (const auto& [name, value] : variables_) ::setenv(name.c_str(), value.c_str(), 1);
+    }
+    ~Environment() {
+        for (const auto& [name, value] : variables_) ::unsetenv(name.c_str());
+    }
+    Environment(const Environment&) = delete;
+    Environment& operator=(const Environment&) = delete;
+
+private:
+    const std::map<std::string, std::string> variables_;
+};
+
+/// A bucket whose sessions a token service or an agent gives, which is another server.
+class CheckIdentityTest : public CheckBucketTest {
+protected:
+    CheckIdentityTest() {
+        options_.store.s3->credentials_dir.clear();
+        credentials_.with("token", "geheimes-token");
+        token_file_ = credentials_.path() + "/token";
+        url_ = "http://127.0.0.1:" + std::to_string(issuer_.port());
+    }
+
+    std::string token_file_;
+    std::string url_;
+    testing::HttpCall asked_{};
+    testing::ScriptedHttpServer issuer_{[this](const HttpCall& call) {
+        asked_ = call;
+        const auto& id = S3Habits{}.key_id;
+        if (call.method == "GET") {
+            return testing::HttpAnswer{.body = R"({"AccessKeyId":")" + id + R"(","SecretAccessKey":"geheim"})"};
+        }
+        return testing::HttpAnswer{.body =
+                                       "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult>"
+                                       "<Credentials><AccessKeyId>" +
+                                       id +
+                                       "</AccessKeyId><SecretAccessKey>geheim</SecretAccessKey></Credentials>"
+                                       "</AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"};
+    }};
+};
+
+TEST_F(CheckIdentityTest, AmazonsVariablesNameAWebIdentity) {
+    const Environment eks({{"AWS_ROLE_ARN", "arn:aws:iam::1:role/b"},
+                           {"AWS_WEB_IDENTITY_TOKEN_FILE", token_file_},
+                           {"AWS_ROLE_SESSION_NAME", "night"},
+                           {"AWS_ENDPOINT_URL_STS", url_}});
+    EXPECT_EQ(run(options_), 0) << err_;
+    EXPECT_THAT(asked_.body, HasSubstr("RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fb&RoleSessionName=night&"));
+    EXPECT_THAT(asked_.body, HasSubstr("WebIdentityToken=geheimes-token"));
+}
+
+TEST_F(CheckIdentityTest, AChoiceOfItsOwnGoesBeforeTheEnvironment) {
+    const Environment other({{"AWS_ROLE_ARN", "arn:other"}, {"AWS_WEB_IDENTITY_TOKEN_FILE", "/nowhere"}});
+    options_.store.s3->credentials_from = contract::S3CredentialsFrom::kWebIdentity;
+    options_.store.s3->web_identity = {.role_arn = "own", .token_file = token_file_, .sts_endpoint = url_};
+    EXPECT_EQ(run(options_), 0) << err_;
+    EXPECT_THAT(asked_.body, HasSubstr("RoleArn=own&"));
+}
+
+TEST_F(CheckIdentityTest, AmazonsVariablesNameAnAgent) {
+    const Environment eks({{"AWS_CONTAINER_CREDENTIALS_FULL_URI", url_ + "/v1/credentials"},
+                           {"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", token_file_}});
+    EXPECT_EQ(run(options_), 0) << err_;
+    EXPECT_EQ(asked_.target, "/v1/credentials");
+    EXPECT_EQ(asked_.headers.at("authorization"), "geheimes-token");
+    // A proxy of the environment is not for neighbours.
+    const Environment proxy({{"HTTP_PROXY", "http://127.0.0.1:1"}, {"NO_PROXY", "127.0.0.1"}});
+    EXPECT_EQ(run(options_), 0) << err_;
+}
+
+TEST_F(CheckIdentityTest, NothingIsTakenInPlaceOfAnother) {
+    const auto refused = [&](const std::string& text) {
+        EXPECT_EQ(run(options_), 30) << text;
+        EXPECT_THAT(err_, StartsWith("error: StorageCredentialsInvalid: "));
+        EXPECT_THAT(err_, HasSubstr(text));
+        EXPECT_EQ(issuer_.calls(), 0);
+        EXPECT_EQ(server_.calls(), 0);
+    };
+    const Environment machine({{"AWS_EC2_METADATA_SERVICE_ENDPOINT", url_}});
+    refused("no --credentials-dir is given, and in the environment: AWS_ACCESS_KEY_ID is missing");
+    {
+        const Environment two({{"AWS_ACCESS_KEY_ID", "ID"}, {"AWS_WEB_IDENTITY_TOKEN_FILE", token_file_}});
+        refused("found both AWS_ACCESS_KEY_ID and AWS_WEB_IDENTITY_TOKEN_FILE in the environment");
+    }
+    {
+        const Environment far({{"AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://evil.example/"}});
+        refused("AWS_CONTAINER_CREDENTIALS_FULL_URI: expected https://, or http:// to this machine");
+    }
+    options_.store.s3->credentials_from = contract::S3CredentialsFrom::kWebIdentity;
+    refused("AWS_WEB_IDENTITY_TOKEN_FILE is missing in the environment");
+    options_.store.s3->credentials_from = contract::S3CredentialsFrom::kPodIdentity;
+    refused("AWS_CONTAINER_CREDENTIALS_FULL_URI is missing in the environment");
+}
+
+TEST_F(CheckIdentityTest, TheTokenServiceIsSpokenToOverTlsUnlessClearTextIsAllowed) {
+    options_.store.s3->location.endpoint = "https://minio";
+    options_.store.s3->location.allow_insecure = false;
+    options_.store.s3->credentials_from = contract::S3CredentialsFrom::kWebIdentity;
+    options_.store.s3->web_identity = {.token_file = token_file_, .sts_endpoint = url_};
+    EXPECT_EQ(run(options_), 10);
+    EXPECT_THAT(err_, HasSubstr("token service: found \"" + url_ + "\", expected https://"));
+    EXPECT_EQ(issuer_.calls(), 0);
+}
+
+TEST_F(CheckIdentityTest, TheProxyOfTheSpecGoesBeforeTheEnvironment) {
+    credentials_.with("access-key-id", S3Habits{}.key_id);
+    options_.store.s3->credentials_dir = credentials_.path();
+    const Environment none({{"NO_PROXY", "127.0.0.1"}});
+    auto& proxy = options_.store.s3->proxy.emplace();
+    proxy.url = url_;
+    proxy.credentials_dir = credentials_.path();
+    EXPECT_EQ(run(options_), 30) << err_;
+    EXPECT_THAT(err_, StartsWith("error: StorageCredentialsInvalid: proxy credentials "));
+    credentials_.with("username", "runner\n").with("password", "geheim\n");
+    // The issuer answers whatever it is asked.
+    EXPECT_NE(run(options_), 0);
+    EXPECT_THAT(asked_.target, StartsWith("http://127.0.0.1:"));
+    EXPECT_EQ(asked_.headers.at("proxy-authorization"), "Basic cnVubmVyOmdlaGVpbQ==");
+    EXPECT_THAT(err_, Not(HasSubstr("geheim")));
+}
+
 /// A run in a pod, as the operator starts it.
 class CheckStorageRunTest : public ::testing::Test {
 protected:
@@ -389,6 +534,19 @@ TEST(StoreOf, TakesOverWhatARunSpecSays) {
     EXPECT_FALSE(store.s3->location.allow_insecure);
     EXPECT_EQ(store.s3->ca_file, "/ca");
     EXPECT_EQ(store.s3->credentials_dir, "/keys");
+    auto& s3 = *spec.storage_s3;
+    s3.proxy = contract::ProxySpec{.url = "http://proxy"};
+    s3.lock = contract::ObjectLock{.mode = contract::LockMode::kCompliance, .days = 3};
+    s3.credentials_dir.clear();
+    s3.credentials_from = contract::S3CredentialsFrom::kWebIdentity;
+    s3.web_identity = {.role_arn = "arn", .token_file = "/token"};
+    EXPECT_EQ(store_of(spec).s3->proxy, s3.proxy);
+    EXPECT_EQ(store_of(spec).s3->location.lock.time, std::chrono::days(3));
+    EXPECT_EQ(store_of(spec).s3->location.lock.mode, s3::LockMode::kCompliance);
+    EXPECT_EQ(store_of(spec).s3->web_identity, s3.web_identity);
+    contract::RunSpec again;
+    name_store(store_of(spec), again);
+    EXPECT_EQ(again.storage_s3, spec.storage_s3);
     spec.storage_s3->path_style = true;
     EXPECT_EQ(store_of(spec).s3->location.addressing, s3::Addressing::kPath);
     spec.storage_s3->path_style = false;

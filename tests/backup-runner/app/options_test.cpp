@@ -169,6 +169,29 @@ TEST(CheckStorageOptions, NameADirectoryOrABucket) {
     EXPECT_EQ(s3.credentials_dir, "/keys");
 }
 
+TEST(CheckStorageOptions, NameCredentialsAndALock) {
+    const auto s3_of = [](std::vector<std::string> more) {
+        std::vector<std::string> words{"check-storage", "--s3-bucket", "b", "--s3-region", "r"};
+        words.insert(words.end(), more.begin(), more.end());
+        const auto options = parse_line(words);
+        EXPECT_TRUE(options) << options.error().message;
+        return *std::get<CheckStorageOptions>(*options).store.s3;
+    };
+    using From = contract::S3CredentialsFrom;
+    EXPECT_EQ(s3_of({}).credentials_from, From::kAutomatic);
+    EXPECT_EQ(s3_of({}).location.lock.mode, s3::LockMode::kNone);
+    EXPECT_EQ(s3_of({"--s3-credentials", "pod-identity"}).credentials_from, From::kPodIdentity);
+    EXPECT_EQ(s3_of({"--s3-credentials", "instance-metadata"}).credentials_from, From::kInstanceMetadata);
+    const auto role = s3_of({"--s3-credentials", "web-identity", "--s3-role-arn", "arn", "--s3-web-identity-token-file",
+                             "/token", "--s3-sts-endpoint", "https://sts"});
+    EXPECT_EQ(role.credentials_from, From::kWebIdentity);
+    EXPECT_EQ(role.web_identity,
+              (contract::WebIdentity{.role_arn = "arn", .token_file = "/token", .sts_endpoint = "https://sts"}));
+    const auto locked = s3_of({"--s3-object-lock-mode", "compliance", "--s3-object-lock-days", "30"});
+    EXPECT_EQ(locked.location.lock.mode, s3::LockMode::kCompliance);
+    EXPECT_EQ(locked.location.lock.time, std::chrono::days(30));
+}
+
 TEST(CheckStorageOptions, AreRefusedWhereTheyNameNoneOrTwo) {
     const auto message = [](std::vector<std::string> words) {
         words.insert(words.begin(), "check-storage");
@@ -183,6 +206,14 @@ TEST(CheckStorageOptions, AreRefusedWhereTheyNameNoneOrTwo) {
     EXPECT_THAT(message({"--s3-bucket", "bucket", "--s3-endpoint", "http://minio"}),
                 ::testing::HasSubstr("clear text"));
     EXPECT_THAT(message({"--s3-bucket", "bucket"}), ::testing::HasSubstr("region: "));
+    EXPECT_THAT(message({"--s3-bucket", "bucket", "--s3-role-arn", "arn"}),
+                ::testing::HasSubstr("need --s3-credentials web-identity"));
+    EXPECT_THAT(message({"--s3-bucket", "bucket", "--s3-credentials", "pod-identity", "--credentials-dir", "/k"}),
+                ::testing::HasSubstr("found --s3-credentials pod-identity beside it"));
+    EXPECT_THAT(message({"--s3-bucket", "bucket", "--s3-object-lock-days", "1"}),
+                ::testing::HasSubstr("found no --s3-object-lock-mode"));
+    EXPECT_THAT(message({"--s3-bucket", "bucket", "--s3-object-lock-mode", "governance"}),
+                ::testing::HasSubstr("--s3-object-lock-days: found 0, expected 1 to 36500"));
 }
 
 }  // namespace

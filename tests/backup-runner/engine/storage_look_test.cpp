@@ -16,7 +16,7 @@ const format::RepositoryWish kFirstLook{.use = RepositoryUse::kInitialize, .new_
 const format::RepositoryWish kLaterLook{.use = RepositoryUse::kWrite, .expected_id = "uid-1"};
 
 StorageLook look(object_store::ObjectStore& store, const format::RepositoryWish& wish) {
-    return look_at_storage(store, kName, wish, base::RealClock(), {});
+    return look_at_storage({.plain = store, .backups = store}, kName, wish, base::RealClock(), {});
 }
 
 Reason reason_of(const StorageLook& look) {

@@ -17,7 +17,7 @@ using ::testing::Not;
 using Directory = testing::TlsDirectory;
 
 std::string error_of(const Directory& directory) {
-    const auto found = directory_credentials(directory.path())->current();
+    const auto found = directory_credentials(directory.path())->current({});
     EXPECT_FALSE(found);
     if (found) return "";
     EXPECT_EQ(found.error().reason, base::Reason::kStorageCredentialsInvalid);
@@ -28,18 +28,18 @@ std::string error_of(const Directory& directory) {
 TEST(DirectoryCredentials, AreReadWithoutTheirLineEnds) {
     Directory directory;
     directory.with("access-key-id", "ID\n").with("secret-access-key", "geheim\r\n").with("session-token", " T== \n");
-    const auto found = directory_credentials(directory.path())->current();
+    const auto found = directory_credentials(directory.path())->current({});
     // A space at the beginning is part of it, and can't be right.
     EXPECT_FALSE(found);
     directory.with("session-token", "T==\n");
-    EXPECT_EQ(*directory_credentials(directory.path())->current(),
+    EXPECT_EQ(*directory_credentials(directory.path())->current({}),
               (s3::Credentials{.key_id = "ID", .secret = "geheim", .session_token = "T=="}));
 }
 
 TEST(DirectoryCredentials, MayHaveAmazonsNames) {
     Directory directory;
     directory.with("AWS_ACCESS_KEY_ID", "ID").with("AWS_SECRET_ACCESS_KEY", "geheim");
-    EXPECT_EQ(*directory_credentials(directory.path())->current(),
+    EXPECT_EQ(*directory_credentials(directory.path())->current({}),
               (s3::Credentials{.key_id = "ID", .secret = "geheim"}));
     directory.with("access-key-id", "ID").with("secret-access-key", "geheim");
     EXPECT_THAT(error_of(directory), HasSubstr("found both access-key-id and AWS_ACCESS_KEY_ID"));
@@ -71,10 +71,10 @@ TEST(DirectoryCredentials, AreAlwaysOfOneVersionOfASecret) {
     };
     make_version("..1", "one");
     const auto source = directory_credentials(directory.path());
-    EXPECT_EQ(source->current()->secret, "geheim-of-one");
+    EXPECT_EQ(source->current({})->secret, "geheim-of-one");
     make_version("..2", "two");
-    EXPECT_EQ(source->current()->key_id, "two");
-    EXPECT_EQ(source->current()->secret, "geheim-of-two");
+    EXPECT_EQ(source->current({})->key_id, "two");
+    EXPECT_EQ(source->current({})->secret, "geheim-of-two");
 }
 
 TEST(FixedCredentials, AreNeverHalf) {

@@ -301,6 +301,13 @@ TEST_F(S3FaultsTest, VersionsAreTold) {
     EXPECT_EQ(*store()->remove("k", kCall), Removal::kHidden);
 }
 
+TEST_F(S3FaultsTest, ARemovalThatALockRefusesIsAnAnswer) {
+    s3_.hold("pre/fix/k", "x");
+    s3_.set({.locks_all = true});
+    EXPECT_EQ(*store()->remove("k", kCall), Removal::kHeld);
+    EXPECT_EQ(s3_.held("pre/fix/k"), "x");
+}
+
 TEST_F(S3FaultsTest, ASilentServerIsLeftAtTheDeadlineOrAStop) {
     s3_.intervene({answering({.fault = HttpFault::kSilent}), answering({.fault = HttpFault::kSilent})});
     const auto start = std::chrono::steady_clock::now();

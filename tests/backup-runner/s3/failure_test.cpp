@@ -85,6 +85,20 @@ TEST(Failure, CodesDecideBeforeStatuses) {
     }
 }
 
+TEST(Failure, ALockedObjectIsTellableFromADenial) {
+    const auto kind_of = [](Asked asked, int status, const std::string& code, const std::string& message) {
+        const auto body = fmt::format("<Error><Code>{}</Code><Message>{}</Message></Error>", code, message);
+        return explain(kLocation, operation_of(asked), {.status = status, .body = body}).kind;
+    };
+    EXPECT_EQ(kind_of(Asked::kDelete, 400, "InvalidRequest", "Object is WORM protected and cannot be overwritten"),
+              FailureKind::kHeld);
+    EXPECT_EQ(kind_of(Asked::kDelete, 403, "AccessDenied", "Access Denied because object protected by object lock."),
+              FailureKind::kHeld);
+    EXPECT_EQ(kind_of(Asked::kDelete, 403, "AccessDenied", "Access Denied."), FailureKind::kPermanent);
+    EXPECT_EQ(kind_of(Asked::kPut, 400, "InvalidRequest", "Object is WORM protected and cannot be overwritten"),
+              FailureKind::kPermanent);
+}
+
 TEST(Failure, StatusesDecideWhereThereIsNoCode) {
     const std::vector<Case> cases{
         {Asked::kHead, 404, "", FailureKind::kNotFound, Reason::kArtifactNotFound},
@@ -178,6 +192,9 @@ TEST(Retry, CredentialsAndClockHelpWhenTheyAreOthers) {
         return wait_before_retry(kind, tries, std::nullopt, 0.9) == milliseconds(0);
     };
     EXPECT_TRUE(retried(FailureKind::kCredentials, {.failures = 1, .credentials_changed = true}));
+    EXPECT_FALSE(
+        retried(FailureKind::kCredentials, {.failures = 2, .credentials_changed = true, .credentials_again = true}));
+    EXPECT_FALSE(retried(FailureKind::kHeld, {.failures = 1}));
     EXPECT_FALSE(retried(FailureKind::kCredentials, {.failures = 1}));
     EXPECT_TRUE(retried(FailureKind::kClock, {.failures = 1, .clock_known = true}));
     EXPECT_FALSE(retried(FailureKind::kClock, {.failures = 1}));

@@ -15,7 +15,7 @@ using ::testing::Not;
 
 const Credentials kKey{.key_id = "AKIDEXAMPLE000000000", .secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"};
 const auto kNow = *base::parse_rfc3339("2026-11-22T21:50:49Z");
-const std::string kEmptyHash = sha256_hex(std::string_view());
+const Payload kEmpty{.sha256 = sha256_hex(std::string_view())};
 
 LocationOptions minio() {
     return {.endpoint = "https://minio.example:9000", .bucket = "backups", .prefix = "prod", .region = "eu-central-1"};
@@ -31,7 +31,7 @@ std::string value_of(const std::vector<Field>& headers, const std::string& name)
 std::string url_of(const LocationOptions& options) {
     const auto location = make_location(options);
     if (!location) return location.error().message;
-    return sign(*location, put_object(*location, "x"), kEmptyHash, kKey, kNow).url;
+    return sign(*location, put_object(*location, "x"), kEmpty, kKey, kNow).url;
 }
 
 TEST(Location, EachAddressingHasItsUrl) {
@@ -122,7 +122,7 @@ TEST(Request, ListIsTheSignedVector) {
     auto options = minio();
     options.prefix = "";
     const auto location = *make_location(options);
-    const auto request = sign(location, list_objects(location, "prod/a b/", {}, 1000), kEmptyHash, kKey, kNow);
+    const auto request = sign(location, list_objects(location, "prod/a b/", {}, 1000), kEmpty, kKey, kNow);
     EXPECT_EQ(request.method, "GET");
     EXPECT_EQ(request.url,
               "https://minio.example:9000/backups?encoding-type=url&list-type=2&max-keys=1000&prefix=prod%2Fa%20b%2F");
@@ -155,15 +155,42 @@ TEST(Request, TokenAndEncryptionAreSigned) {
     const auto location = *make_location(options);
     auto key = kKey;
     key.session_token = "TOKEN==";
-    const auto request = sign(location, put_object(location, "x"), kEmptyHash, key, kNow);
+    const auto request = sign(location, put_object(location, "x"), kEmpty, key, kNow);
     EXPECT_EQ(value_of(request.headers, "x-amz-security-token"), "TOKEN==");
     EXPECT_EQ(value_of(request.headers, "x-amz-server-side-encryption"), "aws:kms");
     EXPECT_THAT(value_of(request.headers, "authorization"),
                 HasSubstr("SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token;"
                           "x-amz-server-side-encryption;x-amz-server-side-encryption-aws-kms-key-id,"));
-    const auto plain = sign(location, get_object(location, "x", 0, 1), kEmptyHash, kKey, kNow);
+    const auto plain = sign(location, get_object(location, "x", 0, 1), kEmpty, kKey, kNow);
     EXPECT_EQ(value_of(plain.headers, "x-amz-security-token"), "none");
     EXPECT_EQ(value_of(plain.headers, "x-amz-server-side-encryption"), "none");
+}
+
+TEST(Request, WhatIsStoredUnderALockSaysUntilWhen) {
+    auto options = minio();
+    options.lock = {.mode = LockMode::kGovernance, .time = std::chrono::days(30)};
+    const auto location = *make_location(options);
+    const auto body = std::as_bytes(std::span("hello", 5));
+    const Payload payload{.sha256 = sha256_hex(body), .md5_base64 = md5_base64(body)};
+    for (const auto& operation : {put_object(location, "x"), create_object(location, "x")}) {
+        ASSERT_TRUE(is_locked(location, operation));
+        const auto request = sign(location, operation, payload, kKey, kNow);
+        EXPECT_EQ(value_of(request.headers, "x-amz-object-lock-mode"), "GOVERNANCE");
+        EXPECT_EQ(value_of(request.headers, "x-amz-object-lock-retain-until-date"), "2026-12-22T21:50:49Z");
+        EXPECT_EQ(value_of(request.headers, "content-md5"), "XUFAKrxLKna5cZ2REBfFkg==");
+        EXPECT_THAT(value_of(request.headers, "authorization"), HasSubstr("content-md5;host;"))
+            << "nobody can strip what is signed";
+    }
+    for (const auto& operation : {get_object(location, "x", 0, 1), delete_object(location, "x")}) {
+        EXPECT_FALSE(is_locked(location, operation));
+        EXPECT_EQ(value_of(sign(location, operation, kEmpty, kKey, kNow).headers, "x-amz-object-lock-mode"), "none");
+    }
+    options.lock.mode = LockMode::kCompliance;
+    const auto strict = *make_location(options);
+    EXPECT_EQ(value_of(sign(strict, put_object(strict, "x"), payload, kKey, kNow).headers, "x-amz-object-lock-mode"),
+              "COMPLIANCE");
+    options.lock.time = std::chrono::days(0);
+    EXPECT_THAT(make_location(options).error().message, HasSubstr("object lock: found \"0\""));
 }
 
 }  // namespace

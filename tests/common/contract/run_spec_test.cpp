@@ -59,6 +59,34 @@ TEST(RunSpec, NamesABucketInPlaceOfADirectory) {
     }
 }
 
+TEST(RunSpec, NamesTheWayToABucket) {
+    auto spec = example();
+    spec.storage_path.clear();
+    spec.storage_s3 = bucket();
+    auto& s3 = *spec.storage_s3;
+    s3.proxy = ProxySpec{.url = "http://proxy:3128", .no_proxy = ".svc", .credentials_dir = "/storage/proxy"};
+    s3.encryption = "aws:kms";
+    s3.kms_key_id = "k";
+    s3.lock = ObjectLock{.mode = LockMode::kCompliance, .days = 30};
+    const auto survives = [&] {
+        const auto parsed = parse_run_spec(to_json(spec));
+        ASSERT_TRUE(parsed) << parsed.error().message;
+        EXPECT_EQ(*parsed, spec);
+    };
+    survives();
+    s3.credentials_dir.clear();
+    survives();
+    s3.credentials_from = S3CredentialsFrom::kWebIdentity;
+    s3.web_identity = {.role_arn = "arn", .token_file = "/storage/token/token", .sts_endpoint = "https://sts"};
+    survives();
+    s3.web_identity = {};
+    for (const auto from :
+         {S3CredentialsFrom::kWebIdentity, S3CredentialsFrom::kPodIdentity, S3CredentialsFrom::kInstanceMetadata}) {
+        s3.credentials_from = from;
+        survives();
+    }
+}
+
 TEST(RunSpec, ACheckOfAStorageHasNothingButItsStorage) {
     const RunSpec volume{.command = Command::kCheckStorage,
                          .run = example().run,
@@ -89,6 +117,20 @@ TEST(RunSpec, NamesWhatIsWrongWithABucket) {
         {R"({"s3":{"bucket":"b","secretAccessKey":"x"}})", "RunSpec: storage.s3.secretAccessKey: unknown field"},
         {R"({"s3":{"bucket":"b","pathStyle":"yes"}})",
          "RunSpec: storage.s3.pathStyle: found string, expected true or false"},
+        {R"({"s3":{"bucket":"b","credentialsDir":"/c","podIdentity":{}}})",
+         "RunSpec: storage.s3.podIdentity: found beside another source of credentials, expected one"},
+        {R"({"s3":{"bucket":"b","webIdentity":{},"instanceMetadata":{}}})",
+         "RunSpec: storage.s3.instanceMetadata: found beside another source of credentials, expected one"},
+        {R"({"s3":{"bucket":"b","webIdentity":{"token":"x"}}})",
+         "RunSpec: storage.s3.webIdentity.token: unknown field"},
+        {R"({"s3":{"bucket":"b","podIdentity":{"url":"x"}}})", "RunSpec: storage.s3.podIdentity.url: unknown field"},
+        {R"({"s3":{"bucket":"b","proxy":{}}})", "RunSpec: storage.s3.proxy.url: missing"},
+        {R"({"s3":{"bucket":"b","proxy":{"url":"http://u:geheim@p"}}})",
+         "RunSpec: storage.s3.proxy.url: found user or password, expected none"},
+        {R"({"s3":{"bucket":"b","objectLock":{"mode":"Legal","days":1}}})",
+         "RunSpec: storage.s3.objectLock.mode: found \"Legal\", expected Governance or Compliance"},
+        {R"({"s3":{"bucket":"b","objectLock":{"mode":"Governance","days":0}}})",
+         "RunSpec: storage.s3.objectLock.days: expected 1 to 36500"},
         {R"({"s3":{"bucket":"b","caFile":"/c\u0000"}})", "RunSpec: storage.s3.caFile: holds a zero byte"},
         {R"({"s3":{"bucket":"b","prefix":")" + std::string(513, 'p') + R"("}})",
          "RunSpec: storage.s3.prefix: longer than 512 characters"},
