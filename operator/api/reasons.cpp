@@ -71,7 +71,7 @@ std::string_view advice(base::Reason reason) {
         case Reason::kStorageNameNotResolved:
             return "Check the host name of the storage's endpoint.";
         case Reason::kStorageProxyFailed:
-            return "Check HTTPS_PROXY and NO_PROXY of the runner and the proxy's log.";
+            return "Check spec.s3.proxy of the storage (by hand HTTPS_PROXY and NO_PROXY) and the proxy's log.";
         case Reason::kStorageThrottled:
             return "Raise the storage's request limits, or run fewer backups at once.";
         case Reason::kStorageReplyInvalid:
@@ -93,9 +93,9 @@ std::string_view advice(base::Reason reason) {
             return "Allow the operation in the policy of the key or of the bucket.";
         case Reason::kStorageCredentialsInvalid:
             return "Put the access key id and the secret access key under the names in docs/object-storage.md into the "
-                   "Secret.";
+                   "Secret; it also says what other sources of credentials need.";
         case Reason::kStorageCredentialsRejected:
-            return "Renew the credentials in the Secret.";
+            return "Renew the credentials in the Secret, or let the role trust the token: its issuer, audience and subject.";
         case Reason::kStorageSignatureMismatch:
             return "Check the secret access key, line ends included, and proxies that rewrite requests.";
         case Reason::kStorageRegionWrong:

@@ -139,6 +139,7 @@ std::string job_digest(const JobRequest& request) {
     hash = base::fnv1a(request.config.image, hash);
     for (const auto& mount : request.mounts) hash = base::fnv1a(mount.volume, hash);
     hash = base::fnv1a(pod_security(request.profile).dump(), hash);
+    hash = base::fnv1a(request.profile.service_account, hash);
     hash = base::fnv1a(api::resources_json(request.profile.resources).dump(), hash);
     return fmt::format("{:016x}", hash);
 }

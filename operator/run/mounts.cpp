@@ -21,7 +21,8 @@ Mount mount(const std::string& name, const std::string& path, Json volume) {
 
 bool is_about_credentials(std::string_view message) {
     const auto names = {std::string(kSourceTlsVolume) + '"', std::string(kTrustVolume),
-                        std::string(kStorageCredentialsVolume) + '"', std::string(kStorageCaVolume) + '"'};
+                        std::string(kStorageCredentialsVolume) + '"', std::string(kStorageCaVolume) + '"',
+                        std::string(kStorageProxyVolume) + '"'};
     return std::any_of(names.begin(), names.end(),
                        [&](const auto& name) { return message.find("volume \"" + name) != std::string_view::npos; });
 }
@@ -36,6 +37,13 @@ Mount key_mount(const std::string& name, const std::string& path, const api::Key
         return mount(name, path, {{"configMap", {{"name", ref.name}, {"items", items}}}});
     }
     return mount(name, path, {{"secret", {{"secretName", ref.name}, {"defaultMode", kSecretMode}, {"items", items}}}});
+}
+
+Mount token_mount(const std::string& name, const std::string& path, const std::string& audience,
+                  std::chrono::seconds lifetime) {
+    const Json token{{"serviceAccountToken",
+                      {{"audience", audience}, {"expirationSeconds", lifetime.count()}, {"path", kTokenFile}}}};
+    return mount(name, path, {{"projected", {{"sources", Json::array({token})}, {"defaultMode", kSecretMode}}}});
 }
 
 Mount claim_mount(const std::string& name, const std::string& path, const std::string& claim) {

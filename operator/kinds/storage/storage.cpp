@@ -11,6 +11,57 @@ using base::Json;
 using base::JsonObject;
 using contract::ExclusiveCreate;
 
+WebIdentity read_web_identity(JsonObject& object) {
+    WebIdentity identity;
+    identity.role_arn = object.value_or<std::string>("roleARN", "");
+    identity.audience = object.value_or("audience", identity.audience);
+    api::read_duration(object, "tokenLifetime", identity.token_lifetime);
+    identity.sts_endpoint = object.value_or<std::string>("stsEndpoint", "");
+    return identity;
+}
+
+/// Exactly one source of credentials.
+void read_credentials(JsonObject& object, S3& s3) {
+    using From = contract::S3CredentialsFrom;
+    int given = 0;
+    const auto choose = [&](const char* key, From from, auto&& read) {
+        if (!object.object(key, read)) return;
+        s3.credentials_from = from;
+        ++given;
+    };
+    choose("credentialsSecretRef", From::kAutomatic,
+           [&](JsonObject& ref) { s3.credentials = ref.required<std::string>("name"); });
+    choose("webIdentity", From::kWebIdentity,
+           [&](JsonObject& identity) { s3.web_identity = read_web_identity(identity); });
+    choose("podIdentity", From::kPodIdentity, [](JsonObject&) {});
+    choose("instanceMetadata", From::kInstanceMetadata, [](JsonObject&) {});
+    if (given == 0) object.reject("credentialsSecretRef", "missing, and so is every other source of credentials");
+    if (given > 1) object.reject("credentialsSecretRef", "found more than one source of credentials, expected one");
+}
+
+Proxy read_proxy(JsonObject& object) {
+    Proxy proxy{.url = object.required<std::string>("url"),
+                .no_proxy = object.optional<std::vector<std::string>>("noProxy").value_or(std::vector<std::string>{})};
+    object.object("credentialsSecretRef",
+                  [&](JsonObject& ref) { proxy.credentials = ref.required<std::string>("name"); });
+    return proxy;
+}
+
+void read_encryption(JsonObject& object, S3& s3) {
+    const auto type = object.required<std::string>("type");
+    if (type != "AES256" && type != "KMS") object.reject("type", "expected AES256 or KMS");
+    s3.encryption = type == "KMS" ? "aws:kms" : type;
+    s3.kms_key_id = object.value_or<std::string>("kmsKeyId", "");
+}
+
+contract::ObjectLock read_lock(JsonObject& object) {
+    contract::ObjectLock lock{.days = object.required<std::int64_t>("days")};
+    const auto mode = contract::parse_lock_mode(object.required<std::string>("mode"));
+    if (!mode) object.reject("mode", "expected Governance or Compliance");
+    lock.mode = mode.value_or(contract::LockMode::kGovernance);
+    return lock;
+}
+
 S3 read_s3(JsonObject& object) {
     S3 s3{.bucket = object.required<std::string>("bucket"),
           .prefix = object.value_or<std::string>("prefix", ""),
@@ -18,10 +69,11 @@ S3 read_s3(JsonObject& object) {
           .endpoint = object.value_or<std::string>("endpoint", ""),
           .path_style = object.optional<bool>("pathStyle"),
           .allow_insecure = object.value_or("allowInsecure", false)};
-    const bool given = object.object("credentialsSecretRef",
-                                     [&](JsonObject& ref) { s3.credentials = ref.required<std::string>("name"); });
-    if (!given) object.reject("credentialsSecretRef", "missing");
+    read_credentials(object, s3);
     object.object("ca", [&](JsonObject& ca) { s3.ca = api::read_key_ref(ca); });
+    object.object("proxy", [&](JsonObject& proxy) { s3.proxy = read_proxy(proxy); });
+    object.object("encryption", [&](JsonObject& encryption) { read_encryption(encryption, s3); });
+    object.object("objectLock", [&](JsonObject& lock) { s3.lock = read_lock(lock); });
     return s3;
 }
 

@@ -9,12 +9,29 @@
 
 #include "common/base/result.hpp"
 #include "common/contract/run_report.hpp"
+#include "common/contract/run_spec.hpp"
 #include "operator/api/key_ref.hpp"
 #include "operator/api/meta.hpp"
 #include "operator/api/pod_profile.hpp"
 #include "operator/run/run_status.hpp"
 
 namespace n4b::storage {
+
+/// A role that a token of the runner's service account stands for.
+struct WebIdentity {
+    std::string role_arn{};  ///< Empty: what EKS adds to the pod by the annotation of its service account.
+    std::string audience = "sts.amazonaws.com";
+    std::chrono::milliseconds token_lifetime = std::chrono::hours(1);
+    std::string sts_endpoint{};  ///< Empty: Amazon's of the region, elsewhere the bucket's endpoint.
+    bool operator==(const WebIdentity&) const = default;
+};
+
+struct Proxy {
+    std::string url{};
+    std::vector<std::string> no_proxy{};
+    std::string credentials{};  ///< A Secret with username and password; empty: it demands none.
+    bool operator==(const Proxy&) const = default;
+};
 
 /// A bucket that speaks S3. The operator reads none of what is named here.
 struct S3 {
@@ -24,8 +41,14 @@ struct S3 {
     std::string endpoint{};            ///< Empty: Amazon's of the region.
     std::optional<bool> path_style{};  ///< Nothing: as the endpoint suggests.
     bool allow_insecure = false;
-    std::string credentials{};        ///< The Secret with the key.
+    contract::S3CredentialsFrom credentials_from = contract::S3CredentialsFrom::kAutomatic;
+    std::string credentials{};        ///< The Secret with the key; with kAutomatic only, and set then.
+    WebIdentity web_identity{};       ///< With kWebIdentity only.
     std::optional<api::KeyRef> ca{};  ///< Nothing: the system's certificates.
+    std::optional<Proxy> proxy{};     ///< Nothing: none.
+    std::string encryption{};         ///< "AES256" or "aws:kms"; empty: what the bucket does by itself.
+    std::string kms_key_id{};
+    std::optional<contract::ObjectLock> lock{};  ///< Nothing: what the bucket does by itself.
     bool operator==(const S3&) const = default;
 };
 

@@ -9,7 +9,8 @@
 namespace n4b::storage {
 
 /// What every pod on the storage mounts: the claim at /backup for writing; or the Secret with the bucket's key at
-/// /storage/credentials, and its CA as /storage/ca/ca.crt. The kubelet mounts them; the operator reads none.
+/// /storage/credentials, or a token of the pod's service account as /storage/token/token; its CA as /storage/ca/ca.crt,
+/// and the Secret of its proxy at /storage/proxy. The kubelet mounts them; the operator reads none.
 std::vector<run::Mount> mounts_of(const Storage& storage);
 
 /// Tells the runner where the storage is: paths, never secrets.

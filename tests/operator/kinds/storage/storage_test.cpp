@@ -66,12 +66,51 @@ TEST(Storage, IsReadAsABucket) {
     EXPECT_EQ(least->spec.s3, (S3{.bucket = "backups", .region = "eu-central-1", .credentials = "keys"}));
 }
 
+TEST(Storage, HasOneSourceOfCredentials) {
+    using From = contract::S3CredentialsFrom;
+    const auto role = with(R"({"s3": {"credentialsSecretRef": null, "webIdentity": {"roleARN": "arn"}}})");
+    ASSERT_TRUE(role) << role.error().message;
+    EXPECT_EQ(role->spec.s3->credentials_from, From::kWebIdentity);
+    EXPECT_EQ(
+        role->spec.s3->web_identity,
+        (WebIdentity{.role_arn = "arn", .audience = "sts.amazonaws.com", .token_lifetime = std::chrono::hours(1)}));
+    const auto other = with(R"({"s3": {"credentialsSecretRef": null, "webIdentity": {"roleARN": "arn",
+        "audience": "minio", "tokenLifetime": "10m", "stsEndpoint": "https://sts"}}})");
+    ASSERT_TRUE(other) << other.error().message;
+    EXPECT_EQ(other->spec.s3->web_identity, (WebIdentity{.role_arn = "arn",
+                                                         .audience = "minio",
+                                                         .token_lifetime = std::chrono::minutes(10),
+                                                         .sts_endpoint = "https://sts"}));
+    EXPECT_EQ(with(R"({"s3": {"credentialsSecretRef": null, "podIdentity": {}}})")->spec.s3->credentials_from,
+              From::kPodIdentity);
+    EXPECT_EQ(with(R"({"s3": {"credentialsSecretRef": null, "instanceMetadata": {}}})")->spec.s3->credentials_from,
+              From::kInstanceMetadata);
+    EXPECT_THAT(with(R"({"s3": {"podIdentity": {}}})").error().message,
+                ::testing::HasSubstr("found more than one source of credentials"));
+}
+
+TEST(Storage, TellsHowObjectsAreReachedAndKept) {
+    const auto storage = with(R"({"s3": {"proxy": {"url": "http://proxy:3128", "noProxy": ["a", "b"],
+        "credentialsSecretRef": {"name": "proxy"}}, "encryption": {"type": "KMS", "kmsKeyId": "k"},
+        "objectLock": {"mode": "Compliance", "days": 7}}})");
+    ASSERT_TRUE(storage) << storage.error().message;
+    const auto& s3 = *storage->spec.s3;
+    EXPECT_EQ(s3.proxy, (Proxy{.url = "http://proxy:3128", .no_proxy = {"a", "b"}, .credentials = "proxy"}));
+    EXPECT_EQ(s3.encryption, "aws:kms");
+    EXPECT_EQ(s3.kms_key_id, "k");
+    EXPECT_EQ(s3.lock, (contract::ObjectLock{.mode = contract::LockMode::kCompliance, .days = 7}));
+}
+
 TEST(Storage, NamesTheFieldThatIsWrong) {
     for (const auto& [spec, field] :
          {std::pair(R"({"s3": {"bucket": null}})", "spec.s3.bucket: missing"),
           std::pair(R"({"s3": {"credentialsSecretRef": null}})", "spec.s3.credentialsSecretRef: missing"),
           std::pair(R"({"s3": {"credentialsSecretRef": {"name": null}}})", "spec.s3.credentialsSecretRef.name"),
           std::pair(R"({"s3": {"pathStyle": "yes"}})", "spec.s3.pathStyle"),
+          std::pair(R"({"s3": {"proxy": {}}})", "spec.s3.proxy.url: missing"),
+          std::pair(R"({"s3": {"encryption": {"type": "aws:kms"}}})", "spec.s3.encryption.type"),
+          std::pair(R"({"s3": {"objectLock": {"days": 1, "mode": "Legal"}}})", "spec.s3.objectLock.mode"),
+          std::pair(R"({"s3": {"objectLock": {"mode": "Governance"}}})", "spec.s3.objectLock.days: missing"),
           std::pair(R"({"s3": {"ca": {"configMapRef": {"key": null}}}})", "spec.s3.ca.configMapRef.key"),
           std::pair(R"({"s3": null})", "spec.persistentVolumeClaim: missing, and so is s3"),
           std::pair(R"({"s3": null, "persistentVolumeClaim": {}})", "spec.persistentVolumeClaim.claimName"),
@@ -184,6 +223,55 @@ TEST(StoragePlace, OfABucketIsToldWithPathsInPlaceOfSecrets) {
     EXPECT_EQ(mounts_of(storage).size(), 1U);
     name_storage(storage, spec);
     EXPECT_EQ(spec.storage_s3->ca_file, "") << "the system's";
+}
+
+TEST(StoragePlace, OfARoleIsATokenOfTheServiceAccountAndNoSecret) {
+    auto storage = *with(R"({"s3": {"credentialsSecretRef": null, "ca": null, "webIdentity": {"roleARN": "arn",
+        "audience": "minio", "tokenLifetime": "10m", "stsEndpoint": "https://sts"}}})");
+    const auto mounts = mounts_of(storage);
+    ASSERT_EQ(mounts.size(), 1U);
+    EXPECT_EQ(mounts[0].access, run::Mount::Access::kRead);
+    EXPECT_EQ(Json::parse(mounts[0].volume), Json::parse(R"({"name": "storage-token", "projected": {"defaultMode": 288,
+        "sources": [{"serviceAccountToken": {"audience": "minio", "expirationSeconds": 600, "path": "token"}}]}})"));
+    contract::RunSpec spec;
+    name_storage(storage, spec);
+    EXPECT_EQ(spec.storage_s3->credentials_from, contract::S3CredentialsFrom::kWebIdentity);
+    EXPECT_EQ(spec.storage_s3->credentials_dir, "");
+    EXPECT_EQ(spec.storage_s3->web_identity,
+              (contract::WebIdentity{
+                  .role_arn = "arn", .token_file = "/storage/token/token", .sts_endpoint = "https://sts"}));
+    // EKS adds role, token and environment to the pod.
+    storage.spec.s3->web_identity.role_arn.clear();
+    EXPECT_TRUE(mounts_of(storage).empty());
+    name_storage(storage, spec);
+    EXPECT_EQ(spec.storage_s3->web_identity, (contract::WebIdentity{.sts_endpoint = "https://sts"}));
+}
+
+TEST(StoragePlace, OfAnAgentOrTheMachineMountsNothing) {
+    for (const auto& [name, from] : {std::pair("podIdentity", contract::S3CredentialsFrom::kPodIdentity),
+                                     std::pair("instanceMetadata", contract::S3CredentialsFrom::kInstanceMetadata)}) {
+        const auto patch = R"({"s3": {"credentialsSecretRef": null, "ca": null, ")" + std::string(name) + R"(": {}}})";
+        const auto storage = *with(patch.c_str());
+        EXPECT_TRUE(mounts_of(storage).empty());
+        contract::RunSpec spec;
+        name_storage(storage, spec);
+        EXPECT_EQ(spec.storage_s3->credentials_from, from);
+    }
+}
+
+TEST(StoragePlace, TellsOfTheProxyWithoutItsPassword) {
+    const auto storage = *with(R"({"s3": {"ca": null, "proxy": {"url": "http://proxy:3128", "noProxy": ["a", "b"],
+        "credentialsSecretRef": {"name": "proxy"}}, "encryption": {"type": "AES256"},
+        "objectLock": {"mode": "Governance", "days": 7}}})");
+    const auto mounts = mounts_of(storage);
+    ASSERT_EQ(mounts.size(), 2U);
+    EXPECT_EQ(Json::parse(mounts[1].volume)["secret"]["secretName"], "proxy");
+    contract::RunSpec spec;
+    name_storage(storage, spec);
+    EXPECT_EQ(spec.storage_s3->proxy,
+              (contract::ProxySpec{.url = "http://proxy:3128", .no_proxy = "a,b", .credentials_dir = mounts[1].path}));
+    EXPECT_EQ(spec.storage_s3->encryption, "AES256");
+    EXPECT_EQ(spec.storage_s3->lock, (contract::ObjectLock{.days = 7}));
 }
 
 }  // namespace
