@@ -43,6 +43,7 @@ test-servers: build ## only the tests against real Neo4j servers
 test-s3: ## only the tests against real S3 servers
 	$(call step,conformance suite,packages/install.sh build servers; cmake --preset dev > /dev/null; cmake --build --preset dev --target object_store_test neo4j-backup-runner -j $(JOBS))
 	$(call step,S3 servers,LSAN_OPTIONS=suppressions=tests/lsan.supp tests/servers/s3.sh build/dev/bin/neo4j-backup-runner build/dev/bin/object_store_test)
+	$(call step,roles proxies and locks,LSAN_OPTIONS=suppressions=tests/lsan.supp tests/servers/s3_identity.sh build/dev/bin/neo4j-backup-runner build/dev/bin/object_store_test)
 
 NODES ?= 5600000
 test-s3-faults: build ## the storage killed, revoked, deleted, filled and throttled half-way through backups of NODES nodes (5600000: 1.1 GB)
@@ -56,7 +57,7 @@ test-load: build ## BACKUPS (30) backups under at least 500 transactions a secon
 
 test-e2e: ## only the end-to-end tests, on the testbed
 	$(call step,testbed,tests/e2e/setup.sh)
-	$(call step,end-to-end tests (the testbed stays up),for part in run sources tls s3 faults disruptions; do tests/e2e/$$part.sh; done)
+	$(call step,end-to-end tests (the testbed stays up),for part in run sources tls s3 s3_identity faults disruptions; do tests/e2e/$$part.sh; done)
 
 CHAOS_SECONDS ?= 1800
 CHAOS_SEED ?=

@@ -62,20 +62,6 @@ in_bucket() {
     RCLONE_CONFIG=/dev/null "$servers/rclone" "$@" --ca-cert "$PKI/root.crt" --s3-provider Minio --s3-endpoint "$endpoint" \
         --s3-access-key-id "$key_id" --s3-secret-access-key "$secret"
 }
-# stated NAME CONDITION FIELD: of a storage
-stated() { kubectl get nbs -n "$NS" "$1" -o jsonpath="{.status.conditions[?(@.type=='$2')].$3}"; }
-# looked NAME STATUS REASON: the condition Ready of a storage gets there
-looked() {
-    local end=$((SECONDS + 90)) found
-    until
-        found="$(stated "$1" Ready status)/$(stated "$1" Ready reason)"
-        [ "$found" = "$2/$3" ]
-    do
-        [ $SECONDS -lt $end ] || { kubectl get nbs -n "$NS" "$1" -o yaml >&2; die "storage $1: expected $2/$3, got $found"; }
-        sleep 0.5
-    done
-    echo "   $1: $2 $3: $(stated "$1" Ready message)"
-}
 repository() { kubectl get nbs -n "$NS" "$1" -o jsonpath='{.status.repository}'; }
 bucket main
 looked main True Ready

@@ -84,6 +84,20 @@ expect() {
     done
     echo "   $1: $2 $3: $(condition "$1" message)"
 }
+# stated NAME CONDITION FIELD: of a storage
+stated() { kubectl get nbs -n "$NS" "$1" -o jsonpath="{.status.conditions[?(@.type=='$2')].$3}"; }
+# looked NAME STATUS REASON: the condition Ready of a storage gets there
+looked() {
+    local end=$((SECONDS + 90)) found
+    until
+        found="$(stated "$1" Ready status)/$(stated "$1" Ready reason)"
+        [ "$found" = "$2/$3" ]
+    do
+        [ $SECONDS -lt $end ] || { kubectl get nbs -n "$NS" "$1" -o yaml >&2; die "storage $1: expected $2/$3, got $found"; }
+        sleep 0.5
+    done
+    echo "   $1: $2 $3: $(stated "$1" Ready message)"
+}
 field() { kubectl get nb -n "$NS" "$1" -o jsonpath="{.status.$2}"; } # BACKUP PATH
 # told BACKUP TEXT: an event says so
 told() {

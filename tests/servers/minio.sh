@@ -4,8 +4,10 @@
 : "${STATE:?}"
 # shellcheck disable=SC2034 # the sourcing tests read it
 servers=$("$(dirname "${BASH_SOURCE[0]}")/s3_servers/fetch.sh")
-# Proxies and tokens of the caller's environment must not reach the tests, which set their own.
-unset HTTPS_PROXY https_proxy HTTP_PROXY http_proxy NO_PROXY no_proxy AWS_SESSION_TOKEN
+# Proxies and credentials of the caller's environment must not reach the tests, which set their own.
+unset HTTPS_PROXY https_proxy HTTP_PROXY http_proxy NO_PROXY no_proxy AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN \
+    AWS_ROLE_ARN AWS_WEB_IDENTITY_TOKEN_FILE AWS_ROLE_SESSION_NAME AWS_ENDPOINT_URL_STS AWS_CONTAINER_CREDENTIALS_FULL_URI \
+    AWS_CONTAINER_CREDENTIALS_RELATIVE_URI
 key_id=conformance-key
 secret=conformance-secret
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
