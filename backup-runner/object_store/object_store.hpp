@@ -36,7 +36,7 @@ enum class Removal {
 struct ObjectInfo {
     std::string key{};
     std::int64_t bytes = 0;
-    std::optional<base::SystemTime> modified{};  ///< By the store's clock.
+    std::optional<base::SystemTime> modified{};  ///< When it came to lie there, by the store's clock.
 };
 
 /// Room in bytes; what an ordinary user can have.
@@ -85,6 +85,15 @@ public:
 
     /// Removes one object; idempotent.
     virtual base::Result<Removal> remove(std::string_view key, const Call& call) = 0;
+
+    /// Removes what is no object below `directory`, which ends at a '/': the files of writers that died, and the
+    /// directories that are empty then, itself included. Returns how many bytes the files had. Nobody may write there
+    /// meanwhile. Nothing to do in a bucket. Idempotent.
+    virtual base::Result<std::int64_t> remove_unfinished(std::string_view directory, const Call& call) = 0;
+
+    /// Removes `directory`, which ends at a '/', where it is empty, and then its parents up to `kept`, which it begins
+    /// with. Disturbs nobody who writes there. Nothing to do in a bucket. Idempotent.
+    virtual base::Result<void> remove_empty(std::string_view directory, std::string_view kept, const Call& call) = 0;
 
     /// The store's clock.
     virtual base::Result<base::SystemTime> now(const Call& call) = 0;

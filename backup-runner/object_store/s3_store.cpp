@@ -114,6 +114,14 @@ public:
                                                                                      : Removal::kRemoved;
     }
 
+    /// What was not stored whole was not stored, and keys have no directories.
+    Result<std::int64_t> remove_unfinished(std::string_view /*directory*/, const Call& /*call*/) override { return 0; }
+
+    Result<void> remove_empty(std::string_view /*directory*/, std::string_view /*kept*/,
+                              const Call& /*call*/) override {
+        return {};
+    }
+
     Result<base::SystemTime> now(const Call& call) override {
         const auto operation = s3::list_objects(location(), "", {}, 1);
         N4B_TRY(const auto answer, caller_.perform({.operation = operation, .max_reply = s3::kMaxListBytes}, call));

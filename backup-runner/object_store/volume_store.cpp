@@ -35,9 +35,15 @@ constexpr std::size_t kPieceBytes = std::size_t{1} << 20U;
 constexpr std::size_t kPageKeys = 1000;
 /// Names of one directory that are in memory at once, some 60 bytes each.
 constexpr std::size_t kNamesAtOnce = 10'000;
+/// Deeper than any key.
+constexpr int kMostDepth = 16;
+/// How often a directory may be removed under a writer's hands. Each takes a clean-up of its own.
+constexpr int kMostTries = 100;
 
+/// When a file came to lie here as it is. The time of its contents may be that of another volume, from which it was
+/// copied.
 base::SystemTime time_of(const struct stat& status) {
-    const auto since = std::chrono::seconds(status.st_mtim.tv_sec) + std::chrono::nanoseconds(status.st_mtim.tv_nsec);
+    const auto since = std::chrono::seconds(status.st_ctim.tv_sec) + std::chrono::nanoseconds(status.st_ctim.tv_nsec);
     return base::SystemTime(std::chrono::floor<std::chrono::milliseconds>(since));
 }
 
@@ -253,8 +259,28 @@ public:
         const auto removed = files_->remove(key);
         if (!removed && removed.error().code == ErrorCode::kNotFound) return Removal::kRemoved;
         if (!removed) return base::fail(removed.error());
-        N4B_TRY_VOID(files_->sync_directory(parent_of(key)));
+        const auto synced = files_->sync_directory(parent_of(key));
+        // Somebody else has removed the directory by now, which has nothing in it that could come back.
+        if (!synced && synced.error().code != ErrorCode::kNotFound) return base::fail(synced.error());
         return Removal::kRemoved;
+    }
+
+    Result<std::int64_t> remove_unfinished(std::string_view directory, const Call& call) override {
+        std::int64_t bytes = 0;
+        N4B_TRY_VOID(empty_out(std::string(directory.substr(0, directory.size() - 1)), bytes, 0, call));
+        return bytes;
+    }
+
+    Result<void> remove_empty(std::string_view directory, std::string_view kept, const Call& call) override {
+        for (auto at = parent_of(directory); at.size() > kept.size(); at = parent_of(at)) {
+            N4B_TRY_VOID(check_call(call, "clean up " + path_of(at)));
+            N4B_TRY(const bool removed, files_->remove_directory(at));
+            // One that has gone is no reason to keep its parent.
+            if (removed) continue;
+            N4B_TRY(const bool there, files_->exists(at));
+            if (there) return {};
+        }
+        return {};
     }
 
     /// The time that the file system, on network ones the server, gives to a file that is written.
@@ -295,12 +321,46 @@ private:
         return {};
     }
 
+    /// Removes the unfinished files of a directory and all below it, and each directory that is empty then.
+    Result<void> empty_out(const std::string& directory, std::int64_t& bytes, int depth, const Call& call) {
+        N4B_TRY_VOID(check_call(call, "clean up " + path_of(directory)));
+        if (depth > kMostDepth) return {};
+        std::vector<std::string> directories;
+        std::vector<std::string> unfinished;
+        std::int64_t found = 0;
+        const auto listed = files_->list(directory, [&](const storage::Entry& entry) {
+            if (entry.directory) {
+                directories.push_back(directory + "/" + entry.name);
+            } else if (entry.name.starts_with(kUnfinished)) {
+                unfinished.push_back(directory + "/" + entry.name);
+                found += entry.bytes;
+            }
+            return directories.size() + unfinished.size() < kNamesAtOnce;
+        });
+        if (!listed && listed.error().code == ErrorCode::kNotFound) return {};
+        N4B_TRY_VOID(listed);
+        for (const auto& file : unfinished) {
+            const auto removed = files_->remove(file);
+            if (!removed && removed.error().code != ErrorCode::kNotFound) return removed;
+        }
+        bytes += found;
+        for (const auto& below : directories) N4B_TRY_VOID(empty_out(below, bytes, depth + 1, call));
+        return files_->remove_directory(directory).map([](bool) {});
+    }
+
     /// A durable file beside the key's place, under a name that is no key; returns its own key.
     Result<std::string> write(std::string_view key, std::span<const std::byte> bytes, const Call& call) {
         N4B_TRY_VOID(check_volume_key(key));
-        N4B_TRY_VOID(check_call(call, "write " + path_of(key)));
-        if (!parent_of(key).empty()) N4B_TRY_VOID(files_->make_directories(parent_of(key)));
-        return write_unfinished(parent_of(key), bytes, call);
+        const auto directory = parent_of(key);
+        for (int tries = 1;; ++tries) {
+            N4B_TRY_VOID(check_call(call, "write " + path_of(key)));
+            const auto made = directory.empty() ? Result<void>{} : files_->make_directories(directory);
+            auto written = made.and_then([&] { return write_unfinished(directory, bytes, call); });
+            // Whoever cleans up beside this key removes directories that are empty at that moment. Once the file is
+            // there, this one is not.
+            const bool gone = !written && written.error().code == ErrorCode::kNotFound;
+            if (!gone || tries == kMostTries) return written;
+        }
     }
 
     Result<std::string> write_unfinished(std::string_view directory, std::span<const std::byte> bytes,

@@ -61,6 +61,8 @@ public:
     virtual base::Result<void> list(std::string_view key, const std::function<bool(const Entry&)>& take) = 0;
     virtual base::Result<bool> exists(std::string_view key) = 0;
     virtual base::Result<void> remove(std::string_view key) = 0;
+    /// Removes a directory that is empty; false: it holds something, or is not there.
+    virtual base::Result<bool> remove_directory(std::string_view key) = 0;
 };
 
 /// Whose the files and directories that a volume makes are.
@@ -69,7 +71,8 @@ struct Owner {
     std::uint32_t group = 0;
 };
 
-/// A directory on a mounted volume. Unavailable (StorageUnavailable): the directory is not there.
+/// A directory on a mounted volume. What root makes in it belongs to the owner of the directory it is made in.
+/// Unavailable (StorageUnavailable): the directory is not there.
 base::Result<std::unique_ptr<Storage>> open_volume(const std::string& directory);
 
 /// The same, and creates the directory and its parents where they are missing. With an owner, the directory and all

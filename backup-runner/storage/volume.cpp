@@ -125,13 +125,30 @@ private:
     bool finished_ = false;
 };
 
+/// Whose the things are that nobody is named for.
+enum class Unnamed {
+    kOurs,
+    kLikeTheirDirectory,  ///< As far as this process may give them away, which only root may.
+};
+
+/// What root makes in a directory of somebody else's is given to that one: a hold or a backup made by hand would
+/// otherwise be closed to the pods that made the rest.
+void give_to_owner_of_directory(const std::string& path) {
+    struct stat status {};
+    if (::geteuid() != 0 || ::stat(path.substr(0, path.rfind('/')).c_str(), &status) != 0) return;
+    if (status.st_uid == 0) return;
+    // Some network file systems don't let root do it. Then the file is root's, as it would be without.
+    [[maybe_unused]] const int given = ::lchown(path.c_str(), status.st_uid, status.st_gid);
+}
+
 class Volume final : public Storage {
 public:
-    explicit Volume(std::string root, std::optional<Owner> owner = std::nullopt)
-        : root_(std::move(root)), owner_(owner) {}
+    explicit Volume(std::string root, std::optional<Owner> owner = std::nullopt, Unnamed unnamed = Unnamed::kOurs)
+        : root_(std::move(root)), owner_(owner), unnamed_(unnamed) {}
 
     /// Gives a file or directory of ours to its owner.
     Result<void> give(const std::string& path) const {
+        if (!owner_ && unnamed_ == Unnamed::kLikeTheirDirectory) give_to_owner_of_directory(path);
         if (!owner_ || ::lchown(path.c_str(), owner_->user, owner_->group) == 0) return {};
         return volume_failure(errno, fmt::format("give to {}:{}", owner_->user, owner_->group), path);
     }
@@ -251,6 +268,15 @@ public:
         return {};
     }
 
+    Result<bool> remove_directory(std::string_view key) override {
+        const auto path = path_of(key);
+        if (::rmdir(path.c_str()) == 0) return true;
+        const int error = errno;
+        // A network file system keeps a file that somebody still has open under another name.
+        if (error == ENOTEMPTY || error == EEXIST || error == ENOENT || error == EBUSY) return false;
+        return volume_failure(error, "remove the directory", path);
+    }
+
 private:
     [[nodiscard]] std::string path_of(std::string_view key) const {
         if (key.empty()) return root_;
@@ -264,6 +290,7 @@ private:
 
     const std::string root_;
     const std::optional<Owner> owner_;
+    const Unnamed unnamed_;
 };
 
 }  // namespace
@@ -272,7 +299,7 @@ Result<std::unique_ptr<Storage>> open_volume(const std::string& directory) {
     struct stat status {};
     if (::stat(directory.c_str(), &status) != 0) return volume_failure(errno, "open the storage directory", directory);
     if (!S_ISDIR(status.st_mode)) return volume_failure(ENOTDIR, "open the storage directory", directory);
-    return std::make_unique<Volume>(directory);
+    return std::make_unique<Volume>(directory, std::nullopt, Unnamed::kLikeTheirDirectory);
 }
 
 Result<std::unique_ptr<Storage>> create_volume(const std::string& directory, std::optional<Owner> owner) {

@@ -154,4 +154,8 @@ Result<void> FaultyStorage::remove(std::string_view key) {
     return strike([&] { return inner_.remove(key); });
 }
 
+Result<bool> FaultyStorage::remove_directory(std::string_view key) {
+    return strike([&] { return inner_.remove_directory(key); });
+}
+
 }  // namespace n4b::testing

@@ -51,6 +51,7 @@ public:
     base::Result<void> list(std::string_view key, const std::function<bool(const storage::Entry&)>& take) override;
     base::Result<bool> exists(std::string_view key) override;
     base::Result<void> remove(std::string_view key) override;
+    base::Result<bool> remove_directory(std::string_view key) override;
 
 private:
     class FaultyWriter;

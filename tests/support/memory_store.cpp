@@ -37,8 +37,12 @@ Result<object_store::Creation> MemoryStore::create(std::string_view key, std::sp
     if (trouble_.refuses_conditions) {
         return base::fail(ErrorCode::kInvalid, Reason::kStorageOperationUnsupported, "create: no conditional writes");
     }
+    if (trouble_.creation_fails) {
+        return base::fail(ErrorCode::kFailedPrecondition, *trouble_.creation_fails, "create: refused");
+    }
     const std::lock_guard lock(mutex_);
     const auto [at, created] = objects_.emplace(key, std::vector(bytes.begin(), bytes.end()));
+    if (created) times_[std::string(key)] = time();
     return created ? object_store::Creation::kCreated : object_store::Creation::kTaken;
 }
 
@@ -58,6 +62,7 @@ Result<void> MemoryStore::put(std::string_view key, std::span<const std::byte> b
     const std::lock_guard lock(mutex_);
     const auto [at, inserted] = objects_.insert_or_assign(std::string(key), std::vector(bytes.begin(), bytes.end()));
     if (!inserted) ++overwritten_;
+    times_[std::string(key)] = time();
     return {};
 }
 
@@ -80,7 +85,7 @@ Result<ObjectInfo> MemoryStore::stat(std::string_view key, const Call& call) {
     const std::lock_guard lock(mutex_);
     const auto found = objects_.find(std::string(key));
     if (found == objects_.end()) return missing(key);
-    return ObjectInfo{.key = std::string(key), .bytes = static_cast<std::int64_t>(found->second.size())};
+    return info_of(*found);
 }
 
 Result<void> MemoryStore::list(std::string_view prefix, std::string_view after,
@@ -88,22 +93,21 @@ Result<void> MemoryStore::list(std::string_view prefix, std::string_view after,
     N4B_TRY_VOID(object_store::check_call(call, "list"));
     if (on_list) on_list();
     constexpr std::size_t kPageKeys = 1000;
-    std::vector<ObjectInfo> page;
-    const auto hand_out = [&] {
+    std::string last(after);
+    for (bool more = true; more;) {
+        std::vector<ObjectInfo> page;
         {
             const std::lock_guard lock(mutex_);
+            auto at = last < prefix ? objects_.lower_bound(std::string(prefix)) : objects_.upper_bound(last);
+            for (; at != objects_.end() && at->first.starts_with(prefix) && page.size() < kPageKeys; ++at) {
+                page.push_back(info_of(*at));
+            }
             listed_ += static_cast<std::int64_t>(page.size());
         }
-        const bool more = page.empty() || take(page);
-        page.clear();
-        return more;
-    };
-    for (const auto& [key, bytes] : objects()) {
-        if (!key.starts_with(prefix) || key <= after) continue;
-        page.push_back({.key = key, .bytes = static_cast<std::int64_t>(bytes.size())});
-        if (page.size() == kPageKeys && !hand_out()) return {};
+        if (page.empty()) return {};
+        last = page.back().key;
+        more = take(page) && page.size() == kPageKeys;
     }
-    hand_out();
     return {};
 }
 
@@ -114,17 +118,52 @@ Result<void> MemoryStore::make_durable(std::string_view key, const Call& call) {
 Result<object_store::Removal> MemoryStore::remove(std::string_view key, const Call& call) {
     N4B_TRY_VOID(object_store::check_call(call, "remove"));
     const std::lock_guard lock(mutex_);
+    ++removals_;
+    if (trouble_.refuses_removal) {
+        return base::fail(ErrorCode::kPermissionDenied, Reason::kStorageAccessDenied, "remove: AccessDenied");
+    }
     objects_.erase(std::string(key));
-    return object_store::Removal::kRemoved;
+    times_.erase(std::string(key));
+    return trouble_.keeps_versions ? object_store::Removal::kHidden : object_store::Removal::kRemoved;
+}
+
+Result<std::int64_t> MemoryStore::remove_unfinished(std::string_view /*directory*/, const Call& /*call*/) {
+    return 0;
+}
+
+Result<void> MemoryStore::remove_empty(std::string_view /*directory*/, std::string_view /*kept*/,
+                                       const Call& /*call*/) {
+    return {};
 }
 
 Result<base::SystemTime> MemoryStore::now(const Call& /*call*/) {
     if (on_now) on_now();
-    return base::RealClock().system_now();
+    const std::lock_guard lock(mutex_);
+    return time();
 }
 
 Result<std::optional<object_store::Space>> MemoryStore::space(const Call& /*call*/) {
-    return std::nullopt;
+    return trouble_.space;
+}
+
+void MemoryStore::let_pass(std::chrono::seconds span) {
+    const std::lock_guard lock(mutex_);
+    passed_ += span;
+}
+
+base::SystemTime MemoryStore::time() const {
+    return base::RealClock().system_now() + passed_;
+}
+
+ObjectInfo MemoryStore::info_of(const std::pair<const std::string, std::vector<std::byte>>& object) const {
+    return {.key = object.first,
+            .bytes = static_cast<std::int64_t>(object.second.size()),
+            .modified = times_.at(object.first)};
+}
+
+std::int64_t MemoryStore::removals() const {
+    const std::lock_guard lock(mutex_);
+    return removals_;
 }
 
 std::int64_t MemoryStore::puts() const {

@@ -21,6 +21,10 @@ public:
         std::optional<std::int64_t> put_that_fails{};  ///< At once; counted from 0 on.
         bool forgets = false;                          ///< Keeps nothing of what is put.
         bool refuses_conditions = false;               ///< Takes no conditional writes.
+        std::optional<base::Reason> creation_fails{};
+        bool refuses_removal = false;
+        bool keeps_versions = false;
+        std::optional<object_store::Space> space{};
     };
     MemoryStore() = default;
     explicit MemoryStore(Trouble trouble) : trouble_(trouble) {}
@@ -37,6 +41,9 @@ public:
                             const object_store::Call& call) override;
     base::Result<void> make_durable(std::string_view key, const object_store::Call& call) override;
     base::Result<object_store::Removal> remove(std::string_view key, const object_store::Call& call) override;
+    base::Result<std::int64_t> remove_unfinished(std::string_view directory, const object_store::Call& call) override;
+    base::Result<void> remove_empty(std::string_view directory, std::string_view kept,
+                                    const object_store::Call& call) override;
     base::Result<base::SystemTime> now(const object_store::Call& call) override;
     base::Result<std::optional<object_store::Space>> space(const object_store::Call& call) override;
 
@@ -45,6 +52,10 @@ public:
     /// The same for now().
     std::function<void()> on_now{};
 
+    /// Puts the store's clock forward.
+    void let_pass(std::chrono::seconds span);
+
+    [[nodiscard]] std::int64_t removals() const;  ///< Asked for.
     [[nodiscard]] std::int64_t puts() const;
     [[nodiscard]] std::int64_t active_puts() const { return active_puts_; }
     [[nodiscard]] std::int64_t gets() const;
@@ -57,10 +68,17 @@ public:
     void damage(const std::string& key, std::size_t offset);
 
 private:
+    [[nodiscard]] base::SystemTime time() const;
+    [[nodiscard]] object_store::ObjectInfo info_of(
+        const std::pair<const std::string, std::vector<std::byte>>& object) const;
+
     const Trouble trouble_{};
     std::atomic<std::int64_t> active_puts_ = 0;
     mutable std::mutex mutex_{};  ///< Guards all below.
     std::map<std::string, std::vector<std::byte>> objects_{};
+    std::map<std::string, base::SystemTime> times_{};
+    std::chrono::seconds passed_{0};
+    std::int64_t removals_ = 0;
     std::vector<std::string> put_order_{};
     std::int64_t gets_ = 0;
     std::int64_t listed_ = 0;

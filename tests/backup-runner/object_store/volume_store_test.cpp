@@ -4,10 +4,12 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "backup-runner/object_store/object_store.hpp"
@@ -62,6 +64,48 @@ TEST_F(VolumeStoreTest, WhatADeadWriterLeftIsNoObject) {
     std::ofstream(root_ + "/lost+found/x") << "foreign";
     EXPECT_THAT(keys(), ElementsAre("a/k"));
     EXPECT_EQ(store_->stat("a/.n4b-unfinished-0000-1", {}).error().code, ErrorCode::kInvalid);
+}
+
+TEST_F(VolumeStoreTest, RemovesWhatIsNoObject) {
+    for (const auto* key : {"c/1/run/blocks/1", "c/1/run/intent", "c/1/other/blocks/1", "c/2/run/blocks/1"}) {
+        ASSERT_TRUE(put(key));
+    }
+    const auto half = [&](const std::string& name) { std::ofstream(root_ + name + ".n4b-unfinished-0-1") << "half"; };
+    half("/c/1/run/blocks/");
+    half("/c/1/run/blocks/deeper");  // Not so named: of somebody else.
+    half("/c/1/other/blocks/");
+    std::filesystem::create_directories(root_ + "/c/1/run/empty/er");
+    EXPECT_EQ(store_->remove_unfinished("c/1/run/", {}).value(), 4);
+    EXPECT_FALSE(std::filesystem::exists(root_ + "/c/1/run/empty"));
+    EXPECT_THAT(keys(), ElementsAre("c/1/other/blocks/1", "c/1/run/blocks/1",
+                                    "c/1/run/blocks/deeper.n4b-unfinished-0-1", "c/1/run/intent", "c/2/run/blocks/1"));
+    EXPECT_TRUE(std::filesystem::exists(root_ + "/c/1/other/blocks/.n4b-unfinished-0-1")) << "somebody writes it";
+    EXPECT_EQ(store_->remove_unfinished("c/none/", {}).value(), 0);
+
+    ASSERT_TRUE(store_->remove("c/2/run/blocks/1", {}));
+    ASSERT_TRUE(store_->remove_empty("c/2/run/blocks/", "c/", {}));
+    EXPECT_FALSE(std::filesystem::exists(root_ + "/c/2"));
+    ASSERT_TRUE(store_->remove_empty("c/2/run/blocks/", "c/", {})) << "again";
+    ASSERT_TRUE(store_->remove_empty("c/1/run/", "c/", {}));
+    EXPECT_EQ(keys().size(), 4U);
+    EXPECT_TRUE(std::filesystem::exists(root_ + "/c"));
+}
+
+TEST_F(VolumeStoreTest, WritersAreNotDisturbedByWhoRemovesEmptyDirectories) {
+    std::atomic<bool> done = false;
+    {
+        const std::jthread remover([&] {
+            while (!done) EXPECT_TRUE(store_->remove_empty("c/1/blocks/", "c/", {}));
+        });
+        for (int i = 0; i < 500; ++i) {
+            const auto created = store_->create("c/1/blocks/k", {}, {});
+            EXPECT_TRUE(created) << created.error().message;
+            EXPECT_TRUE(store_->stat("c/1/blocks/k", {}));
+            EXPECT_TRUE(store_->remove("c/1/blocks/k", {}));
+            if (HasFailure()) break;
+        }
+        done = true;
+    }
 }
 
 TEST_F(VolumeStoreTest, AFailedWriteLeavesNothing) {

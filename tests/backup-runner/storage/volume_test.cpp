@@ -207,6 +207,29 @@ TEST_F(VolumeTest, EndsAFileThatIsTooLongForTheFileSystem) {
     EXPECT_FALSE(*volume_->exists("a"));
 }
 
+TEST_F(VolumeTest, GivesWhatRootMakesToTheOwnerOfTheDirectory) {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+    ASSERT_EQ(::chown(root_.c_str(), 4711, 4712), 0);
+    const auto opened = open_volume(root_);
+    ASSERT_TRUE(opened);
+    ASSERT_TRUE((*opened)->make_directories("a/b"));
+    ASSERT_TRUE((*(*opened)->create("a/b/file"))->finish());
+    for (const auto* name : {"/a", "/a/b", "/a/b/file"}) {
+        struct stat status {};
+        ASSERT_EQ(::stat((root_ + name).c_str(), &status), 0);
+        EXPECT_EQ(status.st_uid, 4711U) << name;
+        EXPECT_EQ(status.st_gid, 4712U) << name;
+    }
+}
+
+TEST_F(VolumeTest, RemovesADirectoryOnlyWhereItIsEmpty) {
+    ASSERT_TRUE(volume_->make_directories("a/b"));
+    EXPECT_FALSE(volume_->remove_directory("a").value());
+    EXPECT_TRUE(volume_->remove_directory("a/b").value());
+    EXPECT_TRUE(volume_->remove_directory("a").value());
+    EXPECT_FALSE(volume_->remove_directory("a").value());
+}
+
 TEST_F(VolumeTest, TellsThatTheVolumeHasGone) {
     ASSERT_TRUE(volume_->make_directories("d"));
     std::filesystem::remove_all(root_);
