@@ -20,11 +20,13 @@ constexpr std::size_t kSequenceDigits = 6;
 constexpr std::size_t kTransactionDigits = 19;
 constexpr std::size_t kTimeChars = 16;
 constexpr std::size_t kBlockDigits = 8;
+constexpr std::size_t kHoldDigits = 16;
 constexpr std::size_t kMaxWordChars = 16;
 constexpr std::size_t kMaxUidChars = 64;
 constexpr std::size_t kMaxComponentChars = 128;
 constexpr std::string_view kJson = ".json";
 constexpr std::string_view kIntent = "intent-";
+constexpr std::string_view kReaderHold = "read-";
 
 bool is_digit(char c) {
     return c >= '0' && c <= '9';
@@ -69,6 +71,13 @@ public:
         const auto size = static_cast<std::size_t>(end - text_.begin());
         if (size == 0 || size > kMaxWordChars) good_ = false;
         return std::string(fixed(size));
+    }
+    std::string hexadecimal(std::size_t digits) {
+        const auto part = fixed(digits);
+        if (!std::all_of(part.begin(), part.end(), [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); })) {
+            good_ = false;
+        }
+        return std::string(part);
     }
     std::string chain() {
         const auto part = fixed(kChainChars);
@@ -210,6 +219,23 @@ Result<base::SystemTime> parse_intent_name(std::string_view name) {
     parts.literal(kJson);
     if (!parts.done()) return unknown("intent's", name);
     return deadline;
+}
+
+std::string to_string(const ReaderHoldName& name) {
+    return fmt::format("{}{}-{}{}", kReaderHold, compact_time(std::chrono::ceil<std::chrono::seconds>(name.expires)),
+                       name.random, kJson);
+}
+
+Result<ReaderHoldName> parse_reader_hold_name(std::string_view name) {
+    Parts parts(name);
+    ReaderHoldName hold;
+    parts.literal(kReaderHold);
+    hold.expires = parts.time();
+    parts.literal("-");
+    hold.random = parts.hexadecimal(kHoldDigits);
+    parts.literal(kJson);
+    if (!parts.done()) return unknown("reader's hold", name);
+    return hold;
 }
 
 std::string block_name(std::int64_t number) {

@@ -70,6 +70,16 @@ std::string intent_name(base::SystemTime deadline);
 /// The deadline. FailedPrecondition (ArtifactNotSupported): any other text.
 base::Result<base::SystemTime> parse_intent_name(std::string_view name);
 
+/// "read-<expires>-<digits>.json", below holds/: what a reader puts there. Other holds may have any other name.
+struct ReaderHoldName {
+    base::SystemTime expires{};  ///< Whole seconds; rounded up to them when printed.
+    std::string random;          ///< 16 hexadecimal digits.
+    bool operator==(const ReaderHoldName&) const = default;
+};
+std::string to_string(const ReaderHoldName& name);
+/// FailedPrecondition (ArtifactNotSupported): any other text.
+base::Result<ReaderHoldName> parse_reader_hold_name(std::string_view name);
+
 /// Eight digits, below blocks/.
 std::string block_name(std::int64_t number);
 /// FailedPrecondition (ArtifactNotSupported): any other text.
@@ -93,6 +103,9 @@ public:
     [[nodiscard]] std::string holds(std::string_view name) const { return chain(name) + "holds/"; }
     /// Invalid (InvalidRunSpec): the hold's name isn't 1 to 128 of what a source's may have.
     [[nodiscard]] base::Result<std::string> hold(std::string_view chain_name, std::string_view hold_name) const;
+    [[nodiscard]] std::string hold(std::string_view chain_name, const ReaderHoldName& name) const {
+        return holds(chain_name) + to_string(name);
+    }
     /// All of one artifact but its head; ends at a '/'.
     [[nodiscard]] std::string artifact(const ArtifactName& name) const {
         return chain(name.chain) + directory_name(name) + "/";

@@ -157,6 +157,7 @@ Result<OwnerDecision> decide_owner(const std::optional<std::string>& found, cons
 
 std::string print_intent(const Intent& intent) {
     return text_of({{"format", kFormat},
+                    {"repository", intent.repository},
                     {"run", {{"uid", intent.run.uid}, {"attempt", intent.run.attempt}}},
                     {"origin",
                      {{"cluster", intent.origin.cluster},
@@ -169,6 +170,7 @@ std::string print_intent(const Intent& intent) {
 Result<Intent> parse_intent(std::string_view text, base::SystemTime named_deadline) {
     Intent intent;
     N4B_TRY_VOID(read_file(text, "intent", [&](JsonObject& object) {
+        intent.repository = object.required<std::string>("repository");
         const bool run = object.object("run", [&](JsonObject& member) {
             intent.run.uid = member.required<std::string>("uid");
             intent.run.attempt = member.required<std::int64_t>("attempt");
@@ -188,6 +190,34 @@ Result<Intent> parse_intent(std::string_view text, base::SystemTime named_deadli
         intent.deadline = named_deadline;
     }));
     return intent;
+}
+
+std::string print_abandoned() {
+    Json json = Json::object();
+    json["format"] = kFormat;
+    return text_of(json);
+}
+
+std::string print_hold(const Hold& hold) {
+    Json json = Json::object();
+    json["format"] = kFormat;
+    if (hold.expires) json["expires"] = base::format_rfc3339(*hold.expires);
+    return text_of(json);
+}
+
+Result<Hold> parse_hold(std::string_view text) {
+    Hold hold;
+    N4B_TRY_VOID(read_file(text, "hold", [&](JsonObject& object) {
+        const auto expires = object.optional<std::string>("expires");
+        if (!expires) return;
+        const auto time = base::parse_rfc3339(*expires);
+        if (time && base::format_rfc3339(*time) == *expires) {
+            hold.expires = *time;
+        } else {
+            object.reject("expires", "expected a time in whole seconds such as 2026-11-22T21:50:49Z");
+        }
+    }));
+    return hold;
 }
 
 }  // namespace n4b::format

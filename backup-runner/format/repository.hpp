@@ -76,6 +76,8 @@ base::Result<OwnerDecision> decide_owner(const std::optional<std::string>& found
 
 /// intent-<deadline>.json: the first object of an artifact.
 struct Intent {
+    std::string repository{};  ///< Id of the one it was made in. Copied to another, it is no longer about an artifact
+                               ///< that somebody writes, but about one whose head may be copied yet.
     RunId run{};
     Origin origin{};
     base::SystemTime deadline{};  ///< Whole seconds, as in the name. Past it, nothing without a head is wanted.
@@ -84,5 +86,17 @@ struct Intent {
 std::string print_intent(const Intent& intent);
 /// DataLoss (ArtifactDamaged), also where the deadline isn't the name's; FailedPrecondition (ArtifactNotSupported).
 base::Result<Intent> parse_intent(std::string_view text, base::SystemTime named_deadline);
+
+/// abandoned.json: an artifact that is being cleaned away. That it is there says all.
+std::string print_abandoned();
+
+/// holds/<name>.json: while it is there and has not expired, the chain is not deleted.
+struct Hold {
+    std::optional<base::SystemTime> expires{};  ///< Nothing: never.
+    bool operator==(const Hold&) const = default;
+};
+std::string print_hold(const Hold& hold);
+/// DataLoss (ArtifactDamaged); FailedPrecondition (ArtifactNotSupported): another format.
+base::Result<Hold> parse_hold(std::string_view text);
 
 }  // namespace n4b::format

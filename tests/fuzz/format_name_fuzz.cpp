@@ -16,6 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     if (const auto number = parse_block_name(text); number && block_name(*number) != text) __builtin_trap();
     if (const auto deadline = parse_intent_name(text); deadline && intent_name(*deadline) != text) __builtin_trap();
+    if (const auto hold = parse_reader_hold_name(text); hold && to_string(*hold) != text) __builtin_trap();
     if (const auto file = parse_repository(text);
         file && size < kMaxSmallFileBytes / 8 && parse_repository(print_repository(*file)).value() != *file) {
         __builtin_trap();
@@ -27,5 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (intent && size < kMaxSmallFileBytes / 8 && parse_intent(print_intent(*intent), deadline).value() != *intent) {
         __builtin_trap();
     }
+    const auto hold = parse_hold(text);
+    if (hold && size < kMaxSmallFileBytes / 8 && parse_hold(print_hold(*hold)).value() != *hold) __builtin_trap();
     return 0;
 }

@@ -29,6 +29,9 @@ TEST(FormatNames, SurviveTheirTexts) {
 
     EXPECT_EQ(directory_name(kArtifact), "000012-incr-a-b-9-3");
     EXPECT_EQ(parse_directory_name(kChain, directory_name(kArtifact)).value(), kArtifact);
+    const ReaderHoldName hold{.expires = seconds(1'795'693'361), .random = "00112233445566ff"};
+    EXPECT_EQ(to_string(hold), "read-20261126T114241Z-00112233445566ff.json");
+    EXPECT_EQ(parse_reader_hold_name(to_string(hold)).value(), hold);
     EXPECT_EQ(block_name(7), "00000007");
     EXPECT_EQ(parse_block_name("00000007").value(), 7);
 }
@@ -75,6 +78,10 @@ TEST(FormatNames, AreNotSupportedInAnyOtherForm) {
         parse_fact_name("20261122T215049Z-3f9c21-000012-Up2Date-0000000000000000077-20261126T114241Z-a-3.json"));
     EXPECT_FALSE(parse_directory_name("chain", "000012-incr-a-3"));
     EXPECT_FALSE(parse_directory_name(kChain, "000012-incr-a-3/"));
+    for (const auto* name : {"audit.json", "read-20261126T114241Z-00112233445566ff", "read-20261126T114241Z-.json",
+                             "read-20261126T114241Z-00112233445566FF.json", "read-2026-00112233445566ff.json"}) {
+        EXPECT_FALSE(parse_reader_hold_name(name)) << name;
+    }
     EXPECT_FALSE(parse_block_name("7"));
     EXPECT_FALSE(parse_block_name("000000007"));
     EXPECT_FALSE(parse_intent_name("intent-20261126T114241.json"));

@@ -115,9 +115,23 @@ TEST(Owner, OfAClusterThatIsNotKnownIsToldByItsNamespaceAlone) {
 
 TEST(Intent, SurvivesItsTextAndIsHeldToItsName) {
     const auto deadline = base::SystemTime(std::chrono::seconds(1'795'693'361));
-    const Intent intent{.run = {.uid = "a", .attempt = 2}, .origin = {.name = "nightly-1"}, .deadline = deadline};
+    const Intent intent{
+        .repository = "9f0c", .run = {.uid = "a", .attempt = 2}, .origin = {.name = "nightly-1"}, .deadline = deadline};
     EXPECT_EQ(parse_intent(print_intent(intent), deadline).value(), intent);
     EXPECT_FALSE(parse_intent(print_intent(intent), deadline + std::chrono::seconds(1)));
+}
+
+TEST(Hold, SurvivesItsTextWithAndWithoutAnEnd) {
+    const Hold hold{.expires = base::SystemTime(std::chrono::seconds(1'795'693'361))};
+    EXPECT_EQ(parse_hold(print_hold(hold)).value(), hold);
+    EXPECT_EQ(parse_hold(print_hold({})).value(), Hold{});
+    EXPECT_EQ(parse_hold(R"({"format":2})").error().reason, Reason::kArtifactNotSupported);
+    for (const auto* text :
+         {"", "{}", R"({"format":1,"x":1})", R"({"format":1,"expires":7})", R"({"format":1,"expires":"soon"})"}) {
+        const auto parsed = parse_hold(text);
+        ASSERT_FALSE(parsed) << text;
+        EXPECT_EQ(parsed.error().reason, Reason::kArtifactDamaged) << text;
+    }
 }
 
 }  // namespace
