@@ -8,12 +8,15 @@
 #include <utility>
 
 #include "backup-runner/archive/names.hpp"
+#include "backup-runner/engine/artifact_removal.hpp"
 #include "backup-runner/engine/catalogue.hpp"
+#include "backup-runner/engine/clean_up.hpp"
 #include "backup-runner/engine/repository.hpp"
 #include "backup-runner/engine/source_choice.hpp"
 #include "backup-runner/engine/source_probe.hpp"
 #include "backup-runner/engine/store_copy.hpp"
 #include "common/base/hex.hpp"
+#include "common/base/notice.hpp"
 #include "common/base/rfc3339.hpp"
 
 namespace n4b::engine {
@@ -23,7 +26,6 @@ using base::ErrorCode;
 using base::Reason;
 using base::Result;
 using object_store::Call;
-using object_store::ObjectInfo;
 
 /// How long a backup may take for which nobody says so: an intent without an end would keep what a dead backup left for
 /// ever.
@@ -31,6 +33,9 @@ constexpr std::chrono::hours kLongest{30 * 24};
 /// How long it may take to remove what a failed backup wrote: a pod that is told to end is killed after 30 seconds, and
 /// must have told its report by then.
 constexpr std::chrono::seconds kDiscardTime{20};
+/// How long a backup puts up with removing what others left, and which part of its own time it gives for that.
+constexpr std::chrono::seconds kCleanUpTime{60};
+constexpr int kCleanUpPart = 10;
 /// Blocks that are stored side by side.
 constexpr std::size_t kStoringThreads = 4;
 
@@ -54,6 +59,9 @@ public:
 private:
     Result<void> work(contract::RunReport& report);
     Result<void> enter_repository();
+    void clean_up(contract::RunReport& report);
+    void look_at_room(const format::Head& last);
+    void note(const std::string& text);
     Result<void> look_at_sources();
     Result<void> observe();
     Result<Artifact> copy_from_the_best(contract::RunReport& report);
@@ -75,6 +83,7 @@ private:
     const std::stop_token stop_;
     const base::Deadline deadline_;
     std::string certificate_warning_{};
+    std::string notes_{};  ///< What a person should know beside how it ended; each begins with "; ".
     base::SystemTime start_{};
     std::string repository_{};
     std::optional<format::Layout> layout_{};
@@ -187,6 +196,7 @@ contract::RunReport Backup::run() {
         // told.
         const auto in_time = check_deadline();
         if (done.error().code == ErrorCode::kDeadline && !in_time) tell_failure(report, in_time.error());
+        if (report.reason == Reason::kStorageFull) report.message += notes_;
     }
     return report;
 }
@@ -205,13 +215,46 @@ Result<void> Backup::work(contract::RunReport& report) {
         return {};
     }
     if (earlier.error().reason != Reason::kArtifactNotFound) return base::fail(earlier.error());
+    // Before the copy, which may need the room.
+    clean_up(report);
     N4B_TRY_VOID(look_at_sources());
     N4B_TRY(const auto written, copy_from_the_best(report));
     const auto source = report.source;
     tell_success(report, written);
     report.source = source;
-    report.message += certificate_warning_;
+    report.message += certificate_warning_ + notes_;
     return {};
+}
+
+void Backup::note(const std::string& text) {
+    base::notice(text + "\n");
+    notes_ += "; " + text;
+}
+
+/// Whatever keeps a leftover from being removed is told, and ends no backup.
+void Backup::clean_up(contract::RunReport& report) {
+    const auto time = std::min<std::chrono::milliseconds>(kCleanUpTime, deadline_.left() / kCleanUpPart);
+    const auto cleaned =
+        engine::clean_up(environment_.store, *layout_,
+                         {.run = {.uid = spec_.run.uid, .attempt = spec_.run.attempt}, .repository = repository_},
+                         {.deadline = base::Deadline::after(time), .stop = stop_});
+    if (cleaned.artifacts > 0) {
+        report.cleaned = {.artifacts = cleaned.artifacts, .bytes = cleaned.bytes};
+        note(fmt::format("removed what {} unfinished {} had left, {} bytes{}", cleaned.artifacts,
+                         cleaned.artifacts == 1 ? "backup" : "backups", cleaned.bytes,
+                         cleaned.hidden ? " (the storage keeps versions, so the room is not free yet)" : ""));
+    }
+    if (!cleaned.trouble.empty() && !stop_.stop_requested()) {
+        note(fmt::format("warning: not all that unfinished backups left could be removed: {}", cleaned.trouble));
+    }
+}
+
+/// Nobody knows how much the copy will need; what the last one took is a good guess.
+void Backup::look_at_room(const format::Head& last) {
+    const auto space = environment_.store.space(call());
+    if (!space || !*space || (*space)->available >= last.counts.stored_bytes) return;
+    note(fmt::format("warning: the storage has {} bytes free, and the last full backup took {}", (*space)->available,
+                     last.counts.stored_bytes));
 }
 
 Result<void> Backup::enter_repository() {
@@ -233,6 +276,7 @@ Result<void> Backup::look_at_sources() {
     tips_ = std::move(earlier.tips);
     wish_ = {.policy = spec_.policy, .max_lag = spec_.max_lag};
     if (earlier.newest) {
+        if (earlier.newest->head.name.sequence == 0) look_at_room(earlier.newest->head);
         wish_.store_id = earlier.newest->head.store_id;
         wish_.earlier = fmt::format("{}/{} (chain {})", spec_.source, spec_.database, earlier.newest->head.name.chain);
     }
@@ -326,8 +370,10 @@ void Backup::note_security(contract::RunReport& report, const net::Security* sec
 /// The first object of an artifact: whose it is, and until when it may still be written to.
 Result<void> Backup::write_intent() {
     N4B_TRY(const auto now, environment_.store.now(call()));
-    const auto end = now + std::chrono::ceil<std::chrono::seconds>(deadline_.left());
-    const format::Intent intent{.run = name_.run, .origin = origin_of(spec_), .deadline = end};
+    // In whole seconds, as it stands in the name.
+    const auto end = std::chrono::ceil<std::chrono::seconds>(now + deadline_.left());
+    const format::Intent intent{
+        .repository = repository_, .run = name_.run, .origin = origin_of(spec_), .deadline = end};
     const auto key = layout_->intent(name_, end);
     N4B_TRY(const auto creation, create_object(environment_.store, key, format::print_intent(intent), call()));
     if (creation == object_store::Creation::kCreated) return {};
@@ -432,18 +478,8 @@ Result<void> Backup::check_publication() {
 /// and a look-up decides: a head whose blocks are gone would be worse than blocks without a head.
 void Backup::discard() {
     if (may_have_head_) return;
-    const Call clean_up{.deadline = base::Deadline::after(kDiscardTime)};
-    auto& store = environment_.store;
-    // What can't be removed stays without a head: it never counts as an artifact. The intent, which says until when it
-    // may be there, comes last in the order of keys.
-    (void)store.list(
-        layout_->artifact(name_), "",
-        [&](std::span<const ObjectInfo> page) {
-            return std::all_of(page.begin(), page.end(), [&](const ObjectInfo& object) {
-                return store.remove(object.key, clean_up).has_value();
-            });
-        },
-        clean_up);
+    // What can't be removed stays without a head: it never counts as an artifact, and a later run removes it.
+    (void)remove_artifact(environment_.store, *layout_, name_, {.deadline = base::Deadline::after(kDiscardTime)});
 }
 
 Result<void> Backup::check_deadline() const {

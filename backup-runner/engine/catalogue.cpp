@@ -42,39 +42,6 @@ std::string chain_of(const std::string& name) {
     return parsed ? parsed->artifact.chain : std::string();
 }
 
-/// Calls take for each source and database that holds anything, in byte order. What lies below one of them is skipped
-/// and not listed: in a bucket that would be all blocks of all backups.
-Result<void> list_databases(ObjectStore& store, const std::string& source,
-                            const std::function<bool(const std::string&, const std::string&)>& take, const Call& call) {
-    const auto prefix = source.empty() ? std::string() : source + "/";
-    std::string after;
-    for (bool more = true; more;) {
-        std::string found;
-        N4B_TRY_VOID(store.list(
-            prefix, after,
-            [&](std::span<const ObjectInfo> page) {
-                // A file above the databases, such as owner.json, is no reason to ask again.
-                const auto below = std::find_if(page.begin(), page.end(), [](const ObjectInfo& object) {
-                    return std::count(object.key.begin(), object.key.end(), '/') >= 2;
-                });
-                if (below == page.end()) return true;
-                found = below->key;
-                return false;
-            },
-            call));
-        if (found.empty()) return {};
-        const auto first = found.find('/');
-        const auto second = found.find('/', first + 1);
-        const auto name = found.substr(0, first);
-        const auto database = found.substr(first + 1, second - first - 1);
-        const bool ours = contract::is_storage_name(name) && contract::is_storage_name(database);
-        more = !ours || take(name, database);
-        // '0' is what follows '/', so this sorts behind all that lies below the database, and before anything else.
-        after = found.substr(0, second) + "0";
-    }
-    return {};
-}
-
 /// Keeps the newest of any number of names.
 class Names {
 public:
@@ -99,7 +66,7 @@ public:
             (void)database(scope_.source, scope_.database);
             return {};
         }
-        return list_databases(
+        return walk_databases(
             store_, scope_.source,
             [&](const std::string& source, const std::string& name) {
                 return (!scope_.database.empty() && name != scope_.database) || database(source, name);
@@ -176,6 +143,38 @@ void warn_of_head(const FoundHead& head) {
 Result<void> walk_heads(ObjectStore& store, const Scope& scope, const std::function<bool(FoundHead)>& take,
                         const Call& call) {
     return Walk(store, scope, take, call).repository();
+}
+
+Result<void> walk_databases(ObjectStore& store, const std::string& source,
+                            const std::function<bool(const std::string&, const std::string&)>& take, const Call& call) {
+    const auto prefix = source.empty() ? std::string() : source + "/";
+    std::string after;
+    for (bool more = true; more;) {
+        std::string found;
+        N4B_TRY_VOID(store.list(
+            prefix, after,
+            [&](std::span<const ObjectInfo> page) {
+                // A file above the databases, such as owner.json, is no reason to ask again.
+                const auto below = std::find_if(page.begin(), page.end(), [](const ObjectInfo& object) {
+                    return std::count(object.key.begin(), object.key.end(), '/') >= 2;
+                });
+                if (below == page.end()) return true;
+                found = below->key;
+                return false;
+            },
+            call));
+        if (found.empty()) return {};
+        const auto first = found.find('/');
+        const auto second = found.find('/', first + 1);
+        const auto name = found.substr(0, first);
+        const auto database = found.substr(first + 1, second - first - 1);
+        const bool ours = contract::is_storage_name(name) && contract::is_storage_name(database);
+        more = !ours || take(name, database);
+        // '0' is what follows '/', so this sorts behind all that lies below the database, and before anything else.
+        // In a bucket that would be all blocks of all backups.
+        after = found.substr(0, second) + "0";
+    }
+    return {};
 }
 
 Result<void> list_head_names(ObjectStore& store, const format::Layout& layout,

@@ -36,7 +36,7 @@ using PassedOverHead = std::function<void(const FoundHead&)>;
 /// A line on standard error, which in a pod is its log.
 void warn_of_head(const FoundHead& head);
 
-/// Whether a head can't be read whatever the storage does.
+/// Whether a head, or what else lies in the storage, can't be read whatever the storage does.
 bool lies_in_the_head(const base::Error& error);
 
 /// Part of a repository; an empty member means all.
@@ -52,6 +52,12 @@ struct Scope {
 /// that it hides none of those beside it. Errors: the sources can't be listed.
 base::Result<void> walk_heads(object_store::ObjectStore& store, const Scope& scope,
                               const std::function<bool(FoundHead)>& take, const object_store::Call& call);
+
+/// Calls take for each source and database that holds anything, in byte order, until it returns false; an empty source
+/// means all. What lies below one of them is skipped and not listed.
+base::Result<void> walk_databases(object_store::ObjectStore& store, const std::string& source,
+                                  const std::function<bool(const std::string&, const std::string&)>& take,
+                                  const object_store::Call& call);
 
 /// Calls take for each name below heads/ of a source and database, in byte order, until it returns false.
 base::Result<void> list_head_names(object_store::ObjectStore& store, const format::Layout& layout,

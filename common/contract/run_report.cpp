@@ -241,6 +241,7 @@ std::string dump(const RunReport& report, const Extent& extent) {
     if (report.artifact) json["artifact"] = artifact_json(*report.artifact);
     if (!report.repository.empty()) json["repository"] = report.repository;
     if (report.storage) json["storage"] = storage_json(*report.storage);
+    if (report.cleaned) json["cleaned"] = {{"artifacts", report.cleaned->artifacts}, {"bytes", report.cleaned->bytes}};
     for (std::size_t i = 0; i < extent.passed_over; ++i) {
         json["passedOver"].push_back(passed_over_json(report.passed_over[i]));
     }
@@ -355,6 +356,10 @@ base::Result<RunReport> parse_run_report(std::string_view json) {
         object.reject("repository", "expected 1 to 64 of [0-9a-z-]");
     }
     object.object("storage", [&](JsonObject& storage) { report.storage = read_storage(storage); });
+    object.object("cleaned", [&](JsonObject& cleaned) {
+        report.cleaned = {.artifacts = cleaned.required<std::int64_t>("artifacts"),
+                          .bytes = cleaned.required<std::int64_t>("bytes")};
+    });
     if (auto done = object.finish(); !done) return base::fail(done.error().wrap("RunReport"));
     return report;
 }

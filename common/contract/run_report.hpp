@@ -106,6 +106,13 @@ struct StorageReport {
     bool operator==(const StorageReport&) const = default;
 };
 
+/// What a backup removed of earlier ones that can't finish any more.
+struct CleanedReport {
+    std::int64_t artifacts = 0;
+    std::int64_t bytes = 0;
+    bool operator==(const CleanedReport&) const = default;
+};
+
 /// How one run of the runner ended.
 struct RunReport {
     base::Reason reason = base::Reason::kInternalError;
@@ -118,6 +125,7 @@ struct RunReport {
     std::optional<ArtifactReport> artifact{};
     std::string repository{};                ///< Id of the one that was used, or could be; empty: none.
     std::optional<StorageReport> storage{};  ///< Of a storage that was checked only, where nothing failed about it.
+    std::optional<CleanedReport> cleaned{};  ///< Absent: there was nothing to remove.
     std::vector<PassedOver> passed_over{};   ///< In the order they were given up; the first few.
     std::vector<MemberReport> members{};     ///< Of a probe only: every member named, in that order.
     std::int64_t members_left_out = 0;       ///< How many more there were that did not fit.
@@ -134,6 +142,8 @@ struct RunReport {
 ///     certificateExpires}],
 ///              "members":[{address, member, role, storeId:0, lastTransaction, lag, tls:0, serverCertificateExpires,
 ///                          reason (absent: Completed), message}], "leftOut":0}
+///
+/// What a backup removed is told as "cleaned":{artifacts, bytes}.
 ///
 /// A storage is told as
 ///

@@ -2,9 +2,14 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
+#include "backup-runner/engine/clean_up.hpp"
+#include "backup-runner/engine/leftovers.hpp"
+#include "backup-runner/engine/repository.hpp"
 #include "tests/backup-runner/engine/backup_fixture.hpp"
 #include "tests/support/faulty_storage.hpp"
+#include "tests/support/later_store.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -22,6 +27,23 @@ int in_child(Work work) {
     EXPECT_EQ(::waitpid(child, &status, 0), child);
     EXPECT_TRUE(WIFEXITED(status));
     return WEXITSTATUS(status);
+}
+
+/// Bytes below blocks/ of artifacts without a head, unfinished files included.
+std::uintmax_t rubbish(object_store::ObjectStore& store, const format::Layout& layout, const std::string& root) {
+    std::uintmax_t bytes = 0;
+    const auto walked = walk_leftovers(store, layout, {},
+                                       [&](const Leftover& leftover) {
+                                           const auto blocks = root + "/" + layout.blocks(leftover.name);
+                                           if (!std::filesystem::exists(blocks)) return true;
+                                           for (const auto& file : std::filesystem::directory_iterator(blocks)) {
+                                               bytes += 1 + file.file_size();
+                                           }
+                                           return true;
+                                       },
+                                       {});
+    EXPECT_TRUE(walked) << walked.error().message;
+    return bytes;
 }
 
 class CrashesTest : public BackupTest {};
@@ -75,7 +97,60 @@ TEST_P(CrashTest, EveryOperationIsSurvived) {
         EXPECT_EQ(next.reason, Reason::kCompleted) << label << ": " << next.message;
         EXPECT_EQ(next.adopted, sound == 1) << label;
         EXPECT_EQ(sound_artifacts(), 1U) << label;
+        EXPECT_EQ(rubbish(*store_, layout_, repository()), 0U) << label << ": the next attempt removes it";
         spec_.run.attempt = 1;
+        if (HasFailure()) return;
+    }
+}
+
+TEST_P(CrashTest, ACleanUpIsTakenUpByTheNext) {
+    namespace fs = std::filesystem;
+    const auto saved = root_ + "/saved";
+    ASSERT_EQ(back_up().reason, Reason::kCompleted);
+    fs::copy(repository(), saved, fs::copy_options::recursive);
+    const std::string id = open_repository(*store_, {}, {}).value().id;
+    const auto prepare = [&] {
+        fs::remove_all(repository());
+        fs::copy(saved, repository(), fs::copy_options::recursive);
+        const auto deadline = std::chrono::floor<std::chrono::seconds>(base::RealClock().system_now());
+        for (const auto* run : {"run-1", "run-2"}) {
+            const format::ArtifactName name{.chain = "20261122T215049Z-3f9c21", .run = {run, 1}};
+            const auto write = [&](const std::string& key, std::string_view text) {
+                fs::create_directories(fs::path(repository() + "/" + key).parent_path());
+                std::ofstream(repository() + "/" + key) << text;
+            };
+            write(layout_.intent(name, deadline),
+                  format::print_intent({.repository = id, .run = name.run, .deadline = deadline}));
+            write(layout_.blocks(name) + "00000001", "block");
+            write(layout_.blocks(name) + "00000002", "block");
+            write(layout_.blocks(name) + ".n4b-unfinished-0-3", "half");
+        }
+    };
+    const auto clean = [&](const std::shared_ptr<storage::Storage>& files) {
+        const auto store = object_store::volume_store(repository(), files);
+        testing::LaterStore later(*store, std::chrono::hours(30));
+        return clean_up(later, layout_, {.run = {"run-1", 2}, .repository = id}, {});
+    };
+    prepare();
+    const auto counting = std::make_shared<FaultyStorage>(*files_, repository(), Fault::kNone, -1);
+    EXPECT_EQ(clean(counting).artifacts, 2);
+    ASSERT_GT(counting->operations(), 20);
+    for (std::int64_t at = 0; at < counting->operations(); ++at) {
+        const auto label = "at " + std::to_string(at);
+        prepare();
+        (void)in_child([&] {
+            (void)clean(std::make_shared<FaultyStorage>(*files_, repository(), GetParam(), at));
+            return 0;
+        });
+        EXPECT_EQ(sound_artifacts(), 1U) << label;
+        EXPECT_EQ(clean(files_).trouble, "") << label;
+        EXPECT_EQ(sound_artifacts(), 1U) << label;
+        // Who died behind the last object left empty directories, which nobody finds again.
+        const auto chain = repository() + "/" + layout_.chain("20261122T215049Z-3f9c21");
+        if (!fs::exists(chain)) continue;
+        for (const auto& entry : fs::recursive_directory_iterator(chain)) {
+            EXPECT_TRUE(entry.is_directory()) << label << ": " << entry.path();
+        }
         if (HasFailure()) return;
     }
 }
@@ -115,6 +190,7 @@ TEST_F(CrashesTest, LeavesOnlySoundArtifactsWhenKilledAtRandom) {
         const auto next = back_up();
         ASSERT_EQ(next.reason, Reason::kCompleted) << i << ": " << next.message;
         EXPECT_EQ(sound_artifacts(), next.adopted ? sound : sound + 1);
+        EXPECT_EQ(rubbish(*store_, layout_, repository()), 0U) << i;
         spec_.run.attempt = 1;
     }
 }

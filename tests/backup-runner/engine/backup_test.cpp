@@ -9,6 +9,8 @@
 #include <mutex>
 #include <thread>
 
+#include "backup-runner/archive/names.hpp"
+#include "backup-runner/engine/repository.hpp"
 #include "backup-runner/engine/restore.hpp"
 #include "backup-runner/engine/restore_choice.hpp"
 #include "tests/backup-runner/engine/backup_fixture.hpp"
@@ -385,6 +387,82 @@ TEST_F(BackupTest, SaysThatItIsCurrentOnlyWhereItsLagIsKnown) {
     const auto head = choose_artifact(*store_, layout_, report.artifact->chain, {}).value().head;
     EXPECT_TRUE(head.complete_at);
     EXPECT_EQ(head.current_at.has_value(), report.source->lag.has_value());
+}
+
+TEST_F(BackupTest, TellsWhatItRemovedOfKilledAttempts) {
+    testing::MemoryStore store;
+    ASSERT_EQ(back_up(store).reason, Reason::kCompleted);
+    const auto id = open_repository(store, {}, {}).value().id;
+    spec_.run = {.uid = "run-2", .attempt = 2};
+    const format::ArtifactName name{.chain = archive::chain_name(base::RealClock().system_now(), 1),
+                                    .run = {"run-2", 1}};
+    const auto deadline =
+        std::chrono::floor<std::chrono::seconds>(base::RealClock().system_now()) + std::chrono::hours(9);
+    const auto put = [&](const std::string& key, std::string_view text) {
+        ASSERT_TRUE(store.put(key, std::as_bytes(std::span(text)), {}));
+    };
+    put(layout_.intent(name, deadline),
+        format::print_intent({.repository = id, .run = name.run, .deadline = deadline}));
+    put(layout_.blocks(name) + "00000001", "0123456789");
+    const auto report = back_up(store);
+    ASSERT_EQ(report.reason, Reason::kCompleted) << report.message;
+    EXPECT_FALSE(report.adopted);
+    EXPECT_EQ(report.cleaned, (contract::CleanedReport{.artifacts = 1, .bytes = 10}));
+    EXPECT_TRUE(report.message.ends_with("; removed what 1 unfinished backup had left, 10 bytes")) << report.message;
+    EXPECT_EQ(count_sound_artifacts(store), 2U);
+}
+
+TEST_F(BackupTest, WritesAnIntentThatIsHeldToItsName) {
+    testing::MemoryStore store;
+    const auto report = back_up(store);
+    ASSERT_EQ(report.reason, Reason::kCompleted);
+    const format::ArtifactName name{.chain = report.artifact->chain, .run = {"run-1", 1}};
+    int intents = 0;
+    for (const auto& [key, bytes] : store.objects()) {
+        if (!key.starts_with(layout_.artifact(name) + "intent-")) continue;
+        ++intents;
+        const auto deadline = format::parse_intent_name(key.substr(layout_.artifact(name).size())).value();
+        const auto intent = format::parse_intent({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, deadline);
+        ASSERT_TRUE(intent) << intent.error().message;
+        EXPECT_EQ(intent->run, name.run);
+        EXPECT_EQ(intent->repository, open_repository(store, {}, {}).value().id);
+    }
+    EXPECT_EQ(intents, 1);
+}
+
+TEST_F(BackupTest, GoesOnWhereTheStorageDeletesNothing) {
+    testing::MemoryStore store({.refuses_removal = true});
+    ASSERT_EQ(back_up(store).reason, Reason::kCompleted);
+    server_.pulled_to = 8;  // A copy that fails, and can't be removed.
+    spec_.run = {.uid = "run-2", .attempt = 1};
+    ASSERT_EQ(back_up(store).reason, Reason::kCopyInconsistent);
+    server_.pulled_to = INT64_MAX;
+    spec_.run.attempt = 2;
+    const auto report = back_up(store);
+    EXPECT_EQ(report.reason, Reason::kCompleted) << report.message;
+    EXPECT_FALSE(report.cleaned);
+    EXPECT_NE(report.message.find("; warning: not all that unfinished backups left could be removed: "),
+              std::string::npos)
+        << report.message;
+}
+
+TEST_F(BackupTest, WarnsWhereTheLastFullWouldFindNoRoom) {
+    testing::MemoryStore store({.space = object_store::Space{.total = 100, .available = 10}});
+    const auto first = back_up(store);
+    ASSERT_EQ(first.reason, Reason::kCompleted) << first.message;
+    EXPECT_EQ(first.message.find("warning"), std::string::npos) << first.message;
+    spec_.run.uid = "run-2";
+    const auto report = back_up(store);
+    EXPECT_EQ(report.reason, Reason::kCompleted);
+    EXPECT_NE(report.message.find("; warning: the storage has 10 bytes free, and the last full backup took "),
+              std::string::npos)
+        << report.message;
+}
+
+TEST_F(BackupTest, AFailedCopyLeavesNoDirectories) {
+    server_.pulled_to = 8;
+    ASSERT_NE(back_up().reason, Reason::kCompleted);
+    EXPECT_TRUE(std::filesystem::is_empty(repository() + "/" + layout_.chains()));
 }
 
 }  // namespace

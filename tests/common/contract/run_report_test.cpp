@@ -35,6 +35,7 @@ RunReport example() {
                                      .highest_transaction = 1000,
                                      .recoverable_to = base::SystemTime(std::chrono::seconds(1795384249))};
     report.repository = "9f0c-1";
+    report.cleaned = CleanedReport{.artifacts = 2, .bytes = 1'234'567'890};
     return report;
 }
 

@@ -1,0 +1,198 @@
+#include "backup-runner/engine/clean_up.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "backup-runner/archive/names.hpp"
+#include "backup-runner/engine/artifact_removal.hpp"
+#include "backup-runner/engine/catalogue.hpp"
+#include "backup-runner/engine/leftovers.hpp"
+#include "backup-runner/engine/repository.hpp"
+#include "backup-runner/format/repository.hpp"
+
+namespace n4b::engine {
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::Reason;
+using base::Result;
+using object_store::Call;
+using object_store::Creation;
+using object_store::ObjectStore;
+
+/// A head that was sent right before its deadline may lie in a proxy or a hung server for a while.
+constexpr std::chrono::hours kMargin{1};
+/// A copy of a whole repository brings chains before heads, and intents whose deadlines have long passed.
+constexpr std::chrono::hours kQuiet{24};
+/// What others left where there is no head at all: more is no accident of backups, but one of heads.
+constexpr std::ptrdiff_t kMostWithoutHeads = 10;
+/// Somebody who has just written an abandoned.json looks for the head and may take it back. A clean-up never takes
+/// longer than its caller gives it, which is less than this.
+constexpr std::chrono::minutes kSettled{2};
+/// Earlier attempts of this run lie there; they are looked at first, since a look at all chains there ever were may
+/// take longer than there is time.
+constexpr std::chrono::hours kRecent{40 * 24};
+/// Leftovers that are cleaned away in one run, some 300 bytes each in memory.
+constexpr std::size_t kMostLeftovers = 200;
+/// A storage that refuses to delete so many artifacts, by a policy or by locks on objects, is not asked for more.
+constexpr int kMostRefusals = 3;
+
+bool is_refusal(const Error& error) {
+    return error.code == ErrorCode::kPermissionDenied || error.reason == Reason::kStorageAccessDenied ||
+           error.reason == Reason::kStorageReadOnly || error.reason == Reason::kStorageOperationUnsupported;
+}
+
+class CleanUp {
+public:
+    CleanUp(ObjectStore& store, const format::Layout& layout, const CleaningRun& run, const Call& call)
+        : store_(store), layout_(layout), run_(run), call_(call) {}
+
+    CleanedUp run() {
+        if (const auto done = work(); !done) tell(done.error());
+        return done_;
+    }
+
+private:
+    Result<void> work() {
+        N4B_TRY(now_, store_.now(call_));
+        const auto recent = archive::chain_name(now_ - kRecent, 0);
+        N4B_TRY_VOID(find({.from = recent}));
+        N4B_TRY_VOID(find({.before = recent}));
+        // What this run itself left goes first.
+        const auto others =
+            std::stable_partition(found_.begin(), found_.end(), [&](const Leftover& one) { return is_our_own(one); });
+        if (found_.end() - others > kMostWithoutHeads) N4B_TRY_VOID(spare_without_heads(others));
+        for (const auto& leftover : found_) {
+            const auto removed = remove(leftover);
+            if (removed) continue;
+            const bool refused = is_refusal(removed.error());
+            // Of an intent that can't be understood nobody knows whose it is: that artifact stays, and no other need.
+            if (!refused && !lies_in_the_head(removed.error())) return removed;
+            tell(removed.error());
+            if (refused && ++refusals_ == kMostRefusals) return {};
+        }
+        return {};
+    }
+
+    Result<void> spare_without_heads(std::vector<Leftover>::iterator others) {
+        bool any = false;
+        N4B_TRY_VOID(list_head_names(
+            store_, layout_,
+            [&](const std::string&) {
+                any = true;
+                return false;
+            },
+            call_));
+        if (any) return {};
+        done_.trouble =
+            fmt::format("{} hold no head, and neither does any other backup below {}: were heads moved away?",
+                        found_.end() - others, layout_.heads());
+        found_.erase(others, found_.end());
+        return {};
+    }
+
+    Result<void> find(const ChainRange& range) {
+        return walk_leftovers(
+            store_, layout_, range,
+            [&](const Leftover& leftover) {
+                if (may_go(leftover)) found_.push_back(leftover);
+                return found_.size() < kMostLeftovers;
+            },
+            call_);
+    }
+
+    [[nodiscard]] bool is_our_own(const Leftover& leftover) const {
+        return leftover.name.run.uid == run_.run.uid && leftover.name.run.attempt < run_.run.attempt;
+    }
+
+    [[nodiscard]] bool is_expired(const Leftover& leftover) const {
+        return leftover.deadline && *leftover.deadline + kMargin < now_ &&
+               leftover.newest.value_or(now_) + kQuiet < now_;
+    }
+
+    /// Intents are removed after the deadline only.
+    [[nodiscard]] bool may_go_wholly(const Leftover& leftover) const {
+        return is_expired(leftover) || (leftover.abandoned && !leftover.deadline);
+    }
+
+    [[nodiscard]] bool may_go(const Leftover& leftover) const {
+        if (may_go_wholly(leftover)) return true;
+        const bool dead = leftover.abandoned || (leftover.deadline && is_our_own(leftover));
+        // With its blocks gone, what is left waits for the deadline.
+        return dead && !(leftover.abandoned && leftover.blocks == 0);
+    }
+
+    /// Nothing, where somebody else is at work or a head has appeared.
+    Result<void> remove(const Leftover& leftover) {
+        N4B_TRY(const bool ours, abandon(leftover));
+        if (!ours) return {};
+        const auto removed = may_go_wholly(leftover) ? remove_artifact(store_, layout_, leftover.name, call_)
+                                                     : remove_blocks(store_, layout_, leftover.name, call_);
+        const bool was_empty = leftover.abandoned && leftover.blocks == 0;
+        if (!was_empty && removed.bytes > 0) ++done_.artifacts;
+        done_.bytes += removed.bytes;
+        done_.hidden = done_.hidden || removed.hidden;
+        if (removed.error) return base::fail(*removed.error);
+        return {};
+    }
+
+    /// Whether the artifact is one that we may remove, and everybody else can see that it is.
+    Result<bool> abandon(const Leftover& leftover) {
+        const auto key = layout_.abandoned(leftover.name);
+        if (leftover.deadline) {
+            const auto intent = read_intent(leftover);
+            // Somebody else cleans up as well, and is further.
+            if (!intent && intent.error().code == ErrorCode::kNotFound) return false;
+            if (!intent) return base::fail(intent.error());
+            if (intent->repository != run_.repository) return false;
+        }
+        auto creation = Creation::kTaken;
+        if (!leftover.abandoned) {
+            N4B_TRY(creation, create_object(store_, key, format::print_abandoned(), call_));
+        }
+        if (creation == Creation::kTaken) {
+            const auto info = store_.stat(key, call_);
+            if (!info && info.error().code == ErrorCode::kNotFound) return false;
+            if (!info) return base::fail(info.error());
+            if (info->modified.value_or(base::SystemTime{}) + kSettled > now_) return false;
+        }
+        N4B_TRY(const bool finished, has_head(store_, layout_, leftover.name, call_));
+        if (finished && creation == Creation::kCreated) N4B_TRY_VOID(store_.remove(key, call_));
+        return !finished;
+    }
+
+    Result<format::Intent> read_intent(const Leftover& leftover) {
+        const auto key = layout_.intent(leftover.name, *leftover.deadline);
+        N4B_TRY(const auto text, read_small(store_, key, format::kMaxSmallFileBytes, call_));
+        auto intent = format::parse_intent(text, *leftover.deadline);
+        if (!intent) return base::fail(intent.error().wrap(key));
+        if (intent->run == leftover.name.run) return intent;
+        return base::fail(
+            ErrorCode::kDataLoss, Reason::kArtifactDamaged,
+            fmt::format("{}: found run {}, expected that of its directory", key, format::to_string(intent->run)));
+    }
+
+    void tell(const Error& error) {
+        if (done_.trouble.empty()) done_.trouble = error.message;
+    }
+
+    ObjectStore& store_;
+    const format::Layout& layout_;
+    const CleaningRun& run_;
+    const Call& call_;
+    base::SystemTime now_{};
+    std::vector<Leftover> found_{};
+    int refusals_ = 0;
+    CleanedUp done_{};
+};
+
+}  // namespace
+
+CleanedUp clean_up(ObjectStore& store, const format::Layout& layout, const CleaningRun& run, const Call& call) {
+    return CleanUp(store, layout, run, call).run();
+}
+
+}  // namespace n4b::engine
