@@ -12,6 +12,7 @@
 
 #include "backup-runner/archive/names.hpp"
 #include "backup-runner/blocks/artifact_reader.hpp"
+#include "backup-runner/engine/reader_hold.hpp"
 #include "backup-runner/engine/store_list.hpp"
 #include "backup-runner/format/damage.hpp"
 #include "common/base/hex.hpp"
@@ -225,7 +226,8 @@ Result<void> restore(ObjectStore& from, const Artifact& artifact, const OpenTarg
         N4B_TRY_VOID(marker->finish());
         N4B_TRY_VOID(target.store.sync_directory(""));
     }
-    return not_closed_meanwhile(from, artifact, write_store(from, artifact, target, call), call);
+    return read_under_hold(
+        from, artifact, [&] { return write_store(from, artifact, target, call); }, call);
 }
 
 }  // namespace n4b::engine

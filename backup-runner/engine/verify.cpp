@@ -1,6 +1,7 @@
 #include "backup-runner/engine/verify.hpp"
 
 #include "backup-runner/blocks/artifact_reader.hpp"
+#include "backup-runner/engine/reader_hold.hpp"
 #include "backup-runner/engine/restored_content.hpp"
 
 namespace n4b::engine {
@@ -36,7 +37,8 @@ Result<void> check_everything(object_store::ObjectStore& store, const Artifact& 
 }  // namespace
 
 Result<void> verify(object_store::ObjectStore& store, const Artifact& artifact, const Call& call) {
-    return not_closed_meanwhile(store, artifact, check_everything(store, artifact, call), call);
+    return read_under_hold(
+        store, artifact, [&] { return check_everything(store, artifact, call); }, call);
 }
 
 }  // namespace n4b::engine
