@@ -2,7 +2,9 @@
 #include "backup-runner/app/outcome.hpp"
 #include "backup-runner/app/repository_view.hpp"
 #include "backup-runner/engine/catalogue.hpp"
+#include "backup-runner/engine/leftovers.hpp"
 #include "common/base/json_object.hpp"
+#include "common/base/notice.hpp"
 #include "common/base/rfc3339.hpp"
 
 namespace n4b::runner {
@@ -57,6 +59,52 @@ void print_row(Output& output, const engine::FoundHead& found) {
                  time ? base::format_rfc3339(*time) : "unknown", head.counts.plain_bytes, head.counts.stored_bytes);
 }
 
+base::Json json_of(const engine::FoundLeftover& found, const engine::Leftover& leftover) {
+    base::Json json{{"kind", "Unfinished"},
+                    {"source", found.source},
+                    {"database", found.database},
+                    {"chain", leftover.name.chain},
+                    {"run", format::to_string(leftover.name.run)},
+                    {"objects", leftover.objects},
+                    {"storedBytes", leftover.bytes}};
+    if (leftover.deadline) json["writableUntil"] = base::format_rfc3339(*leftover.deadline);
+    return json;
+}
+
+void print_row(Output& output, const engine::FoundLeftover& found, const engine::Leftover& leftover) {
+    output.print("{:<16} {:<12} {:<24} UNFINISHED: {} bytes of run {}, which may write to it until {}\n", found.source,
+                 found.database, leftover.name.chain, leftover.bytes, format::to_string(leftover.name.run),
+                 leftover.deadline ? base::format_rfc3339(*leftover.deadline) : "an unknown time");
+}
+
+void warn_of_leftovers(const base::Error& error) {
+    base::notice(fmt::format("warning: not all that unfinished backups take is shown: {}\n", error.message));
+}
+
+/// What takes room and is no backup. None of it is an error: a backup may be under way.
+void print_leftovers(object_store::ObjectStore& store, const ListOptions& options, Output& output) {
+    const auto walked = engine::walk_all_leftovers(
+        store,
+        [&](const engine::FoundLeftover& found) {
+            if (!found.leftover) {
+                warn_of_leftovers(found.leftover.error());
+                return true;
+            }
+            const auto& leftover = *found.leftover;
+            // It was cleaned away; what stays until its deadline takes no room to speak of.
+            if (leftover.abandoned && leftover.blocks == 0) return true;
+            if (options.json) {
+                output.print("{}\n",
+                             json_of(found, leftover).dump(-1, ' ', false, base::Json::error_handler_t::replace));
+            } else {
+                print_row(output, found, leftover);
+            }
+            return output.works();
+        },
+        {});
+    if (!walked) warn_of_leftovers(walked.error());
+}
+
 Result<int> print_list(const ListOptions& options, Output& output) {
     N4B_TRY(const auto store, open_repository(options.store));
     if (!options.json) {
@@ -81,6 +129,7 @@ Result<int> print_list(const ListOptions& options, Output& output) {
             return output.works();
         },
         {}));
+    print_leftovers(*store, options, output);
     return tally.outcome();
 }
 

@@ -122,6 +122,26 @@ TEST_F(CommandsTest, ListShowsWhatCanBeReadAndNamesWhatCannot) {
             AllOf(HasSubstr("-run-3-1.json"), HasSubstr("storedBytes"))));
 }
 
+TEST_F(CommandsTest, ListShowsWhatUnfinishedBackupsTake) {
+    const auto directory = repository() + "/prod/graph.db/chains/20261122T215049Z-3f9c21/000000-full-run-4-1";
+    std::filesystem::create_directories(directory + "/blocks");
+    std::ofstream(directory + "/intent-20261126T114241Z.json") << "12345";
+    std::ofstream(directory + "/blocks/00000001") << "0123456789";
+    EXPECT_EQ(run(ListOptions{.store = {.directory = repository()}}), 0) << err_;
+    ASSERT_EQ(out_.size(), 5U);
+    EXPECT_EQ(out_.back(),
+              "prod             graph.db     20261122T215049Z-3f9c21  UNFINISHED: 15 bytes of run run-4-1, which may "
+              "write to it until 2026-11-26T11:42:41Z");
+    EXPECT_EQ(run(ListOptions{.store = {.directory = repository()}, .json = true}), 0) << err_;
+    EXPECT_EQ(out_.back(),
+              R"({"chain":"20261122T215049Z-3f9c21","database":"graph.db","kind":"Unfinished","objects":2,)"
+              R"("run":"run-4-1","source":"prod","storedBytes":15,"writableUntil":"2026-11-26T11:42:41Z"})");
+    std::filesystem::remove_all(directory + "/blocks");
+    std::ofstream(directory + "/abandoned.json") << "{}";
+    EXPECT_EQ(run(ListOptions{.store = {.directory = repository()}}), 0) << err_;
+    EXPECT_EQ(out_.size(), 4U) << "it was cleaned away";
+}
+
 TEST_F(CommandsTest, ADamagedFileAboutTheRepositoryHidesNoBackup) {
     std::ofstream(repository() + "/neo4j-backup.json") << "{";
     EXPECT_EQ(run(ListOptions{.store = {.directory = repository()}}), 0) << err_;
