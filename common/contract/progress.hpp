@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,6 +18,10 @@ struct Progress {
     std::int64_t files = 0;
     std::int64_t bytes = 0;
     std::int64_t rate = 0;  ///< Bytes per second, since the last time somebody asked.
+    /// What all of it may come to, going by the last backup of the same database; absent: there is none, or more than
+    /// that has come already.
+    std::optional<std::int64_t> total_bytes{};
+    std::optional<std::chrono::seconds> remaining{};  ///< Until then at this rate.
     bool operator==(const Progress&) const = default;
 };
 

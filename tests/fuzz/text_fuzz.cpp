@@ -1,9 +1,9 @@
 #include <cstdint>
 #include <string_view>
 
+#include "common/base/duration.hpp"
 #include "common/base/quantity.hpp"
 #include "common/base/rfc3339.hpp"
-#include "operator/api/duration.hpp"
 
 /// The small forms in which people and servers write numbers and times.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -15,6 +15,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         // A zone can carry the first and last hours of the calendar over its edge.
         if (form.size() == 20 && form[0] != '-' && !base::parse_rfc3339(form)) __builtin_trap();
     }
-    (void)api::parse_duration(text);
+    (void)base::parse_duration(text);
     return 0;
 }

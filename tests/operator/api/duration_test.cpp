@@ -9,16 +9,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-TEST(Duration, TableOfTexts) {
-    EXPECT_EQ(*parse_duration("90s"), std::chrono::seconds(90));
-    EXPECT_EQ(*parse_duration("1h30m"), std::chrono::minutes(90));
-    EXPECT_EQ(*parse_duration("1.5h"), std::chrono::minutes(90));
-    EXPECT_EQ(*parse_duration("100ms"), milliseconds(100));
-    for (const char* wrong : {"", "10", "s", "-1s", "1d", "9000h", "1e9h", "nan", "1s "}) {
-        EXPECT_FALSE(parse_duration(wrong)) << wrong;
-    }
-}
-
 TEST(Duration, IsLeftAloneWhereItIsNotGiven) {
     const auto json = base::Json::parse(R"({"start": "90s", "null": null, "number": 5, "wrong": "soon"})");
     base::JsonObject object(json, "spec");
