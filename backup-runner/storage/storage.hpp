@@ -48,7 +48,8 @@ public:
     /// AlreadyExists (ArtifactConflict): somebody else has the key.
     virtual base::Result<std::unique_ptr<Writer>> create(std::string_view key) = 0;
     /// Gives a finished object its final name, exclusively and atomically, and removes the old one; durable when it
-    /// returns. AlreadyExists (ArtifactConflict).
+    /// returns. AlreadyExists (ArtifactConflict). Invalid (StorageOperationUnsupported): the file system can't do it,
+    /// which is told apart from a volume that fails; both names are as they were.
     virtual base::Result<void> publish(std::string_view from, std::string_view to) = 0;
     /// Gives a finished object its final name, in place of whatever had it; durable when it returns.
     virtual base::Result<void> replace(std::string_view from, std::string_view to) = 0;

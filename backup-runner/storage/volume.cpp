@@ -27,26 +27,10 @@ constexpr mode_t kFileMode = 0640;
 /// better use for the memory, and pages that are used again cost less than fresh ones (a third of the time of a copy).
 constexpr std::int64_t kWriteBackBytes = std::int64_t{8} * 1024 * 1024;
 
-/// What file systems without hard links answer to link(): FAT, some network and FUSE ones.
-bool has_no_links(int error) {
-    return error == EPERM || error == EOPNOTSUPP || error == ENOSYS || error == EMLINK;
-}
-
 /// What sync_file_range() answers where there is no such thing. Anything else is an error of the data itself, which
 /// fsync() may not tell again.
 bool has_no_write_back(int error) {
     return error == EINVAL || error == ENOSYS || error == ESPIPE;
-}
-
-/// Exclusive like link().
-Result<void> rename_to_free_name(const std::string& source, const std::string& target) {
-    if (::renameat2(AT_FDCWD, source.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) == 0) return {};
-    const int error = errno;
-    if (error != EINVAL && error != ENOSYS) return volume_failure(error, "rename", target);
-    return base::fail(ErrorCode::kUnavailable, Reason::kStorageUnavailable,
-                      fmt::format("give {} its name: the file system has neither hard links nor a rename that replaces "
-                                  "nothing; use another volume",
-                                  target));
 }
 
 bool are_one_file(const std::string& a, const std::string& b) {
@@ -68,6 +52,37 @@ int uninterrupted(Call call) {
 
 int sync(int fd) {
     return uninterrupted([fd] { return ::fsync(fd); });
+}
+
+/// What link() answers about the name or the volume, whatever the file system can do. Any other answer may mean that it
+/// knows no hard links: FAT says EPERM, and drivers in user space whatever they like, EIO included.
+bool is_told_by_link(int error) {
+    return error == EEXIST || error == ENOENT || error == ENOTDIR || error == ENOSPC || error == EDQUOT ||
+           error == EROFS;
+}
+
+/// Whether a file beside the target can be renamed at all: then it is the exclusive rename that is missing, and not the
+/// volume that fails.
+bool can_rename(const std::string& source) {
+    const auto other = source + "-renamed";
+    return ::rename(source.c_str(), other.c_str()) == 0 && ::rename(other.c_str(), source.c_str()) == 0;
+}
+
+/// Exclusive like link(), whose error is told where the volume itself fails.
+Result<void> rename_to_free_name(const std::string& source, const std::string& target, int link_error) {
+    if (::renameat2(AT_FDCWD, source.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) == 0) return {};
+    const int error = errno;
+    if (error == EEXIST) {
+        // The link was made although its answer was an error.
+        if (!are_one_file(source, target)) return volume_failure(error, "rename", target);
+        if (::unlink(source.c_str()) != 0 && errno != ENOENT) return volume_failure(errno, "unlink", source);
+        return {};
+    }
+    if (!can_rename(source)) return volume_failure(link_error, "link", target);
+    return base::fail(ErrorCode::kInvalid, Reason::kStorageOperationUnsupported,
+                      fmt::format("give {} its name: the file system has neither hard links nor a rename that replaces "
+                                  "nothing",
+                                  target));
 }
 
 class VolumeWriter final : public Writer {
@@ -189,8 +204,8 @@ public:
         // link() fails when the name is taken, where rename() would replace it.
         if (::link(source.c_str(), target.c_str()) != 0) {
             const int error = errno;
-            if (has_no_links(error)) {
-                N4B_TRY_VOID(rename_to_free_name(source, target));
+            if (!is_told_by_link(error)) {
+                N4B_TRY_VOID(rename_to_free_name(source, target, error));
                 return sync_parent(to);
             }
             // A network file system sends a call again whose answer was lost: the second finds what the first has made.
@@ -211,9 +226,8 @@ public:
         const auto source = path_of(from);
         const auto target = path_of(to);
         const bool exchanged = ::renameat2(AT_FDCWD, source.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0;
-        if (!exchanged && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) {
-            return volume_failure(errno, "exchange", target);
-        }
+        const int error = errno;
+        if (!exchanged && !can_rename(source)) return volume_failure(error, "exchange", target);
         const auto& directory = exchanged ? source : target;
         if (::rmdir(directory.c_str()) != 0) return volume_failure(errno, "remove", directory);
         if (!exchanged && ::rename(source.c_str(), target.c_str()) != 0) return volume_failure(errno, "rename", target);

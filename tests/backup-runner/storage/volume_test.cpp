@@ -89,14 +89,16 @@ TEST_F(VolumeTest, PutsAFileInPlaceOfAnEmptyDirectory) {
     EXPECT_EQ(replace("a"), 0);
     EXPECT_EQ(with_failing_calls({{SYS_renameat2, EINVAL}}, [&] { return replace("b"); }), 0)
         << "a file system that can't exchange names";
-    EXPECT_EQ(with_failing_calls({{SYS_renameat2, EIO}}, [&] { return replace("c"); }), 2);
+    EXPECT_EQ(with_failing_calls({{SYS_renameat2, EIO}}, [&] { return replace("c"); }), 0) << "one that says so oddly";
+    EXPECT_EQ(with_failing_calls({{SYS_renameat2, EIO}, {SYS_rename, EIO}}, [&] { return replace("g"); }), 2)
+        << "one that fails";
     ASSERT_TRUE(volume_->make_directories("d/e"));
     ASSERT_TRUE(write("f"));
     EXPECT_FALSE(volume_->replace_directory("f", "d")) << "it is not empty";
 }
 
 TEST_F(VolumeTest, PublishesExclusivelyOnAFileSystemWithoutHardLinks) {
-    for (const int error : {EPERM, EOPNOTSUPP, ENOSYS, EMLINK}) {
+    for (const int error : {EPERM, EOPNOTSUPP, ENOSYS, EMLINK, EIO, EINVAL, EACCES}) {
         ASSERT_TRUE(write("a"));
         ASSERT_TRUE(write("b"));
         EXPECT_EQ(with_failing_calls(failing_links(error),
@@ -113,19 +115,37 @@ TEST_F(VolumeTest, PublishesExclusivelyOnAFileSystemWithoutHardLinks) {
     }
 }
 
-TEST_F(VolumeTest, RefusesAFileSystemThatCannotPublish) {
+TEST_F(VolumeTest, SaysOfAFileSystemThatCannotPublishWhateverItAnswers) {
+    // What drivers in user space answer is up to them: exfat-fuse says EPERM, rclone EIO.
+    for (const int error : {EPERM, EIO, ENOSYS, EOPNOTSUPP, EINVAL, EACCES}) {
+        ASSERT_TRUE(write("a"));
+        auto calls = failing_links(error);
+        calls.emplace_back(SYS_renameat2, error);
+        EXPECT_EQ(with_failing_calls(calls,
+                                     [&] {
+                                         const auto published = volume_->publish("a", "head");
+                                         const bool told = !published && published.error().message.find(
+                                                                             "neither hard links") != std::string::npos;
+                                         return told ? outcome(published, Reason::kStorageOperationUnsupported) : 3;
+                                     }),
+                  2)
+            << error;
+        EXPECT_FALSE(*volume_->exists("head"));
+        EXPECT_TRUE(volume_->remove("a")) << "both names are as they were";
+    }
+}
+
+TEST_F(VolumeTest, TellsAVolumeThatFailsFromOneThatCannotPublish) {
     ASSERT_TRUE(write("a"));
-    auto calls = failing_links(EPERM);
-    calls.emplace_back(SYS_renameat2, EINVAL);
-    EXPECT_EQ(with_failing_calls(calls,
-                                 [&] {
-                                     const auto published = volume_->publish("a", "head");
-                                     const bool told = !published && published.error().message.find(
-                                                                         "neither hard links") != std::string::npos;
-                                     return told ? outcome(published, Reason::kStorageUnavailable) : 3;
-                                 }),
-              2);
-    EXPECT_FALSE(*volume_->exists("head"));
+    for (const auto& [error, reason] : {std::pair{EIO, Reason::kStorageUnavailable}, {ENOSPC, Reason::kStorageFull}}) {
+        auto calls = failing_links(error);
+        calls.emplace_back(SYS_renameat2, error);
+        calls.emplace_back(SYS_rename, error);
+        EXPECT_EQ(
+            with_failing_calls(calls, [&, reason = reason] { return outcome(volume_->publish("a", "head"), reason); }),
+            2)
+            << error;
+    }
 }
 
 TEST_F(VolumeTest, TakesADirectoryThatCannotBeSynced) {
