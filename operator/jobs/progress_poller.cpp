@@ -61,6 +61,8 @@ std::optional<ProgressPoller::Running> ProgressPoller::ask(const std::string& ow
         .progress = {.bytes = told->bytes,
                      .files = told->files,
                      .rate = told->rate,
+                     .total_bytes = told->total_bytes,
+                     .remaining = told->remaining,
                      .phase = told->phase.substr(0, kMaxPhase),
                      .observed = parts_.clock.system_now()},
         .labels = {{"namespace", pod.meta.object_namespace}, {"source", pod.source}, {"database", pod.database}}};

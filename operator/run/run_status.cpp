@@ -31,17 +31,23 @@ Attempt read_attempt(JsonObject& object) {
 }
 
 Json progress_json(const Progress& p) {
+    // Nothing is written as null, which removes what an earlier patch had set.
     return {{"bytes", p.bytes},
             {"files", p.files},
             {"rate", p.rate},
+            {"totalBytes", p.total_bytes ? Json(*p.total_bytes) : Json()},
+            {"remainingSeconds", p.remaining ? Json(p.remaining->count()) : Json()},
             {"phase", p.phase},
             {"observedTime", base::format_rfc3339(p.observed)}};
 }
 
 Progress read_progress(JsonObject& object) {
+    const auto remaining = object.optional<std::int64_t>("remainingSeconds");
     return {.bytes = object.value_or<std::int64_t>("bytes", 0),
             .files = object.value_or<std::int64_t>("files", 0),
             .rate = object.value_or<std::int64_t>("rate", 0),
+            .total_bytes = object.optional<std::int64_t>("totalBytes"),
+            .remaining = remaining ? std::optional(std::chrono::seconds(*remaining)) : std::nullopt,
             .phase = object.value_or<std::string>("phase", ""),
             .observed = api::read_time(object, "observedTime").value_or(base::SystemTime{})};
 }

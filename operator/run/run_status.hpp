@@ -34,7 +34,9 @@ struct Attempt {
 struct Progress {
     std::int64_t bytes = 0;
     std::int64_t files = 0;
-    std::int64_t rate = 0;  ///< Bytes per second.
+    std::int64_t rate = 0;                      ///< Bytes per second.
+    std::optional<std::int64_t> total_bytes{};  ///< A guess; absent: there is none.
+    std::optional<std::chrono::seconds> remaining{};
     std::string phase{};
     base::SystemTime observed{};
     bool operator==(const Progress&) const = default;

@@ -52,7 +52,13 @@ struct Poll {
         pods.apply("db/b-1-x", pod);
     }
     void tells(const char* uid) {
-        answer = to_json(contract::Progress{.run_uid = uid, .attempt = 1, .phase = "Copying", .files = 3, .bytes = 77});
+        answer = to_json(contract::Progress{.run_uid = uid,
+                                            .attempt = 1,
+                                            .phase = "Copying",
+                                            .files = 3,
+                                            .bytes = 77,
+                                            .total_bytes = 100,
+                                            .remaining = std::chrono::seconds(9)});
     }
     std::optional<run::Progress> poll() {
         poller.poll({});
@@ -66,6 +72,8 @@ TEST(ProgressPoller, TellsWhatTheRunnerOfARunTold) {
     ASSERT_TRUE(seen);
     EXPECT_EQ(seen->bytes, 77);
     EXPECT_EQ(seen->phase, "Copying");
+    EXPECT_EQ(seen->total_bytes, 100);
+    EXPECT_EQ(seen->remaining, std::chrono::seconds(9));
     EXPECT_THAT(p.asked, ElementsAre("10.0.0.9"));
     EXPECT_THAT(p.woken, ElementsAre("Neo4jBackup db/b"));
     const auto gauges = p.poller.gauges();
