@@ -7,7 +7,7 @@ SOURCES = $(shell git ls-files '*.hpp' '*.cpp')
 # $(call step,name,command): says what it does and how long it took.
 step = @echo "== $(1)"; start=$$SECONDS; $(2); echo "== $(1): $$((SECONDS - start)) s"
 
-.PHONY: help packages generate build test test-unit test-servers test-s3 test-s3-faults test-load test-e2e test-chaos test-chaos-checker test-api test-chart test-setup try demo testbed-up testbed-down images format format-check lint fuzz bench clean
+.PHONY: help packages generate reference build test test-unit test-servers test-s3 test-s3-faults test-load test-e2e test-chaos test-chaos-checker test-api test-chart test-setup try demo testbed-up testbed-down images format format-check lint fuzz bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,10 @@ packages:
 
 generate: packages ## write the CustomResourceDefinitions from crds/kinds and crds/fragments
 	python3 crds/generate.py
+
+reference: build ## write docs/man and docs/runner-flags.md from the runner's command line
+	build/release/bin/neo4j-backup-runner --print-reference man > docs/man/neo4j-backup-runner.1
+	build/release/bin/neo4j-backup-runner --print-reference markdown > docs/runner-flags.md
 
 build: packages ## build what is shipped: build/release/bin
 	$(call step,release build,cmake --preset release > /dev/null; cmake --build --preset release -j $(JOBS))

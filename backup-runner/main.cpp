@@ -16,9 +16,14 @@ namespace {
 /// As the first process of a container, a program is not ended by signals that it does not handle. These commands may
 /// end anywhere: only a restore writes, and what it leaves bears its marker.
 void end_on_signals() {
+    // Found out now: only few calls are allowed when a signal comes.
+    static bool at_terminal = false;
+    at_terminal = isatty(STDERR_FILENO) == 1;
     const auto end = [](int) {
+        constexpr std::string_view kClearLine = "\r\033[K";
         constexpr std::string_view kText = "error: Cancelled: stopped by a signal\n";
-        [[maybe_unused]] const auto written = write(STDERR_FILENO, kText.data(), kText.size());
+        [[maybe_unused]] auto written = at_terminal ? write(STDERR_FILENO, kClearLine.data(), kClearLine.size()) : 0;
+        written = write(STDERR_FILENO, kText.data(), kText.size());
         _exit(static_cast<int>(n4b::contract::ExitCode::kCancelled));
     };
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {

@@ -1,15 +1,15 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <condition_variable>
 #include <fstream>
 #include <iterator>
-#include <mutex>
+#include <memory>
 #include <random>
-#include <thread>
 
 #include "backup-runner/app/commands.hpp"
+#include "backup-runner/app/json_output.hpp"
 #include "backup-runner/app/outcome.hpp"
+#include "backup-runner/app/progress_display.hpp"
+#include "backup-runner/app/progress_text.hpp"
 #include "backup-runner/app/rate_meter.hpp"
 #include "backup-runner/app/source_dialer.hpp"
 #include "backup-runner/app/store_opening.hpp"
@@ -24,37 +24,9 @@
 namespace n4b::runner {
 namespace {
 
+using base::Json;
 using base::Result;
 using contract::RunReport;
-
-constexpr double kMiB = 1024.0 * 1024.0;
-constexpr auto kProgressInterval = std::chrono::milliseconds(500);
-
-/// One line that is written again and again, on a terminal only.
-class ProgressLine {
-public:
-    explicit ProgressLine(const engine::ProgressCounters& counters) : counters_(counters) {
-        if (::isatty(STDERR_FILENO) == 1) thread_ = std::jthread([this](const std::stop_token& stop) { loop(stop); });
-    }
-
-private:
-    void loop(const std::stop_token& stop) {
-        std::mutex mutex;
-        std::condition_variable_any wake;
-        std::unique_lock lock(mutex);
-        RateMeter meter(std::chrono::steady_clock::now());
-        while (!wake.wait_for(lock, stop, kProgressInterval, [&] { return stop.stop_requested(); })) {
-            const auto bytes = counters_.bytes.load();
-            base::notice(fmt::format("\r\033[K{}: {} files, {:.1f} MiB, {:.1f} MiB/s", counters_.phase.load(),
-                                     counters_.files.load(), static_cast<double>(bytes) / kMiB,
-                                     static_cast<double>(meter.look(bytes, std::chrono::steady_clock::now())) / kMiB));
-        }
-        base::notice("\r\033[K");
-    }
-
-    const engine::ProgressCounters& counters_;
-    std::jthread thread_{};
-};
 
 std::string read_text(const char* path) {
     std::ifstream file(path);
@@ -66,52 +38,156 @@ std::unique_ptr<httpd::Server> serve(const contract::RunSpec& spec, const engine
     if (spec.http_port == 0) return nullptr;
     auto progress = [&spec, &counters, meter = RateMeter(std::chrono::steady_clock::now())]() mutable {
         const auto bytes = counters.bytes.load();
+        const auto view = view_of(counters, meter.look(bytes, std::chrono::steady_clock::now()));
         const contract::Progress now{.run_uid = spec.run.uid,
                                      .attempt = spec.run.attempt,
-                                     .phase = counters.phase.load(),
-                                     .files = counters.files.load(),
-                                     .bytes = bytes,
-                                     .rate = meter.look(bytes, std::chrono::steady_clock::now())};
+                                     .phase = view.phase,
+                                     .files = view.files,
+                                     .bytes = view.bytes,
+                                     .rate = view.rate,
+                                     .total_bytes = view.total,
+                                     .remaining = remaining(view)};
         return httpd::Response{.content_type = "application/json", .body = to_json(now)};
     };
     auto server = httpd::Server::start({.port = spec.http_port,
                                         .handlers = {{"/healthz", [] { return httpd::Response{.body = "ok\n"}; }},
                                                      {"/progress", std::move(progress)}}});
     if (server) return *std::move(server);
-    base::notice(
-        fmt::format("warning: nobody can ask for progress on port {}: {}\n", spec.http_port, server.error().message));
+    base::warn(fmt::format("nobody can ask for progress on port {}: {}", spec.http_port, server.error().message));
     return nullptr;
 }
 
-Result<RunReport> back_up(contract::RunSpec spec, base::SteadyTime started, std::stop_token stop) {
+void tell_choice(const contract::SourceReport& source, const std::vector<contract::PassedOver>& others) {
+    for (const auto& other : others) {
+        base::debug(fmt::format("passed over {}: {}: {}", other.address, to_string(other.reason), other.message));
+    }
+    base::info("copying from " + source_text(source),
+               {{"address", source.address}, {"member", source.member}, {"choice", source.choice}});
+}
+
+/// What a backup works with, as far as it is the same for a plan.
+struct Parts {
+    contract::RunSpec spec;  ///< With as many connections as memory allows.
+    std::unique_ptr<net::Dialer> dialer;
+    engine::BufferSizes buffers;
+};
+
+Result<Parts> parts_of(contract::RunSpec spec) {
     const auto limit = engine::cgroup_limit("/sys/fs/cgroup", read_text("/proc/self/cgroup"));
-    N4B_TRY(const auto dialer, dialer_for(spec));
+    N4B_TRY(auto dialer, dialer_for(spec));
     N4B_TRY(const auto budget, engine::fit(limit, {.connections = spec.connections,
                                                    .compression = spec.compression,
                                                    .to_bucket = spec.storage_s3.has_value(),
                                                    .network = dialer->memory_use()}));
     spec.connections = budget.connections;
+    return Parts{.spec = std::move(spec), .dialer = std::move(dialer), .buffers = budget.buffers};
+}
+
+engine::BackupEnvironment environment_of(const Parts& parts, object_store::ObjectStore& store,
+                                         engine::ProgressCounters& progress, base::SteadyTime started) {
+    static const base::RealClock kClock;
+    return {.dialer = *parts.dialer,
+            .store = store,
+            .clock = kClock,
+            .random = [] { return std::random_device{}(); },
+            .progress = progress,
+            .buffers = parts.buffers,
+            .version = kVersion,
+            .started = started,
+            .on_choice = tell_choice};
+}
+
+Result<RunReport> back_up(const contract::RunSpec& spec, base::SteadyTime started, std::stop_token stop) {
+    N4B_TRY(const auto parts, parts_of(spec));
     engine::ProgressCounters counters;
-    const auto server = serve(spec, counters);
-    const ProgressLine line(counters);
+    const auto server = serve(parts.spec, counters);
+    const ProgressDisplay display(counters);
     N4B_TRY(const auto store, open_store_of(spec, kPatientTries));
-    const base::RealClock clock;
-    const engine::BackupEnvironment environment{.dialer = *dialer,
-                                                .store = *store,
-                                                .clock = clock,
-                                                .random = [] { return std::random_device{}(); },
-                                                .progress = counters,
-                                                .buffers = budget.buffers,
-                                                .version = kVersion,
-                                                .started = started};
-    return engine::back_up(spec, environment, std::move(stop));
+    return engine::back_up(parts.spec, environment_of(parts, *store, counters, started), std::move(stop));
+}
+
+Result<engine::BackupPlan> plan(const contract::RunSpec& spec, base::SteadyTime started, std::stop_token stop) {
+    N4B_TRY(const auto parts, parts_of(spec));
+    N4B_TRY(const auto store, open_store(store_of(spec), kFewTries));
+    engine::ProgressCounters counters;
+    return engine::plan_backup(parts.spec, environment_of(parts, *store, counters, started), std::move(stop));
+}
+
+Json json_of(const contract::RunSpec& spec, const engine::BackupPlan& plan) {
+    auto json = Json::parse(contract::to_json(plan.report));
+    json["dryRun"] = true;
+    json["storage"] = describe(store_of(spec));
+    if (!plan.repository.empty()) json["repository"] = plan.repository;
+    if (plan.earlier) {
+        const auto& head = plan.earlier->head;
+        json["earlier"] = {{"head", plan.earlier->key},
+                           {"highestTransaction", highest_of(head)},
+                           {"bytes", head.counts.plain_bytes},
+                           {"storedBytes", head.counts.stored_bytes}};
+    }
+    if (plan.space) json["availableBytes"] = plan.space->available;
+    return json;
+}
+
+void print_plan(Output& output, const contract::RunSpec& spec, const engine::BackupPlan& plan) {
+    const auto& report = plan.report;
+    const bool possible = report.reason == base::Reason::kCompleted;
+    output.row("would back up", fmt::format("{}/{}", spec.source, spec.database));
+    output.row("into", describe(store_of(spec)));
+    if (possible || !plan.repository.empty()) {
+        output.row("repository", plan.repository.empty() ? "would be made" : plan.repository);
+    }
+    if (plan.space) {
+        output.row("free there",
+                   fmt::format("{} of {}", size_text(plan.space->available), size_text(plan.space->total)));
+    }
+    if (plan.earlier) {
+        const auto& head = plan.earlier->head;
+        output.row("last backup",
+                   fmt::format("{}, up to transaction {}, {}, stored as {}", plan.earlier->key, highest_of(head),
+                               size_text(head.counts.plain_bytes), size_text(head.counts.stored_bytes)));
+    } else if (possible) {
+        output.row("last backup", "none");
+    }
+    if (report.source) {
+        output.row("source", source_text(*report.source));
+        output.row("last transaction", std::to_string(report.source->last_transaction));
+    }
+    output.row("in the way", possible ? "nothing" : report.message);
+}
+
+int tell_plan(const BackupOptions& options, const engine::BackupPlan& plan) {
+    Output output;
+    if (options.output == BackupOutput::kText) {
+        print_plan(output, options.spec, plan);
+    } else {
+        print_json(output, json_of(options.spec, plan));
+    }
+    return finish(tell_outcome(plan.report), output);
+}
+
+ReportForm form_of(BackupOutput output) {
+    switch (output) {
+        case BackupOutput::kReport:
+            return ReportForm::kSuccessJson;
+        case BackupOutput::kText:
+            return ReportForm::kText;
+        case BackupOutput::kJson:
+            return ReportForm::kJson;
+    }
+    return ReportForm::kSuccessJson;
 }
 
 }  // namespace
 
 int run(const BackupOptions& options, base::SteadyTime started, std::stop_token stop) {
+    if (options.dry_run) {
+        auto found = plan(options.spec, started, std::move(stop));
+        return tell_plan(
+            options, found ? *std::move(found) : engine::BackupPlan{.report = report_of(options.spec, found.error())});
+    }
     const auto report = back_up(options.spec, started, std::move(stop));
-    return conclude(report ? *report : report_of(options.spec, report.error()));
+    return conclude(report ? *report : report_of(options.spec, report.error()), form_of(options.output));
 }
 
 int run(const LookUpOptions& options, base::SteadyTime started, std::stop_token stop) {

@@ -141,7 +141,7 @@ int run(const CheckStorageOptions& options, base::SteadyTime started, std::stop_
     }
     const auto offset = look.abilities->clock_offset;
     if (std::chrono::abs(offset) > kOddClock) {
-        base::notice(fmt::format("warning: clock: {}; set the one that is wrong (NTP)\n", clock_text(offset)));
+        base::warn(fmt::format("clock: {}; set the one that is wrong (NTP)", clock_text(offset)));
     }
     if (options.json) {
         print_json(output, json_of(options.store, look));

@@ -3,33 +3,45 @@
 #include <random>
 
 #include "backup-runner/app/commands.hpp"
+#include "backup-runner/app/json_output.hpp"
 #include "backup-runner/app/outcome.hpp"
 #include "backup-runner/engine/repository.hpp"
+#include "common/base/notice.hpp"
 
 namespace n4b::runner {
 namespace {
 
 using base::Result;
 
-Result<int> init(const InitOptions& options, Output& output) {
+Result<format::RepositoryFile> init(const InitOptions& options) {
     if (!options.store.s3) {
         N4B_TRY([[maybe_unused]] const auto made, storage::create_volume(options.store.directory));
     }
     N4B_TRY(const auto store, open_store(options.store, kFewTries));
     std::random_device device;
     const auto use = options.adopt ? format::RepositoryUse::kAdopt : format::RepositoryUse::kInitialize;
-    N4B_TRY(
-        const auto repository,
-        engine::open_repository(*store, {.use = use, .new_id = fmt::format("{:08x}{:08x}", device(), device())}, {}));
-    output.print("{} is repository {}\n", describe(options.store), repository.id);
-    return 0;
+    return engine::open_repository(*store, {.use = use, .new_id = fmt::format("{:08x}{:08x}", device(), device())},
+                                   {.deadline = options.deadline});
 }
 
 }  // namespace
 
 int run(const InitOptions& options) {
     Output output;
-    return finish(init(options, output), output);
+    const auto repository = in_time(init(options), options.deadline);
+    const auto place = describe(options.store);
+    if (!repository) {
+        if (options.json) print_failure(output, repository.error(), {{"storage", place}});
+        return finish(base::fail(repository.error()), output);
+    }
+    if (options.json) {
+        print_json(
+            output,
+            {{"reason", to_string(base::Reason::kCompleted)}, {"storage", place}, {"repository", repository->id}});
+    } else if (base::tells_usual()) {
+        output.print("{} is repository {}\n", place, repository->id);
+    }
+    return finish(0, output);
 }
 
 }  // namespace n4b::runner

@@ -1,9 +1,9 @@
 #include "backup-runner/app/commands.hpp"
+#include "backup-runner/app/json_output.hpp"
 #include "backup-runner/app/outcome.hpp"
 #include "backup-runner/app/repository_view.hpp"
 #include "backup-runner/engine/catalogue.hpp"
 #include "backup-runner/engine/leftovers.hpp"
-#include "common/base/json_object.hpp"
 #include "common/base/notice.hpp"
 #include "common/base/rfc3339.hpp"
 
@@ -78,7 +78,13 @@ void print_row(Output& output, const engine::FoundLeftover& found, const engine:
 }
 
 void warn_of_leftovers(const base::Error& error) {
-    base::notice(fmt::format("warning: not all that unfinished backups take is shown: {}\n", error.message));
+    base::warn("not all that unfinished backups take is shown: " + error.message);
+}
+
+bool is_in(const engine::Scope& scope, const engine::FoundLeftover& found, const engine::Leftover& leftover) {
+    const auto fits = [](const std::string& wanted, const std::string& there) { return wanted.empty() || wanted == there; };
+    return fits(scope.source, found.source) && fits(scope.database, found.database) &&
+           fits(scope.chain, leftover.name.chain);
 }
 
 /// What takes room and is no backup. None of it is an error: a backup may be under way.
@@ -91,33 +97,39 @@ void print_leftovers(object_store::ObjectStore& store, const ListOptions& option
                 return true;
             }
             const auto& leftover = *found.leftover;
+            if (!is_in(options.scope, found, leftover)) return true;
             // It was cleaned away; what stays until its deadline takes no room to speak of.
             if (leftover.abandoned && leftover.blocks == 0) return true;
             if (options.json) {
-                output.print("{}\n",
-                             json_of(found, leftover).dump(-1, ' ', false, base::Json::error_handler_t::replace));
+                print_json(output, json_of(found, leftover));
             } else {
                 print_row(output, found, leftover);
             }
             return output.works();
         },
-        {});
+        {.deadline = options.deadline});
     if (!walked) warn_of_leftovers(walked.error());
 }
 
 Result<int> print_list(const ListOptions& options, Output& output) {
-    N4B_TRY(const auto store, open_repository(options.store));
+    const object_store::Call call{.deadline = options.deadline};
+    N4B_TRY(const auto store, open_repository(options.store, call));
     if (!options.json) {
         output.print("{:<16} {:<12} {:<24} {:<5} {:>12} {:<21} {:>12} {:>12}\n", "SOURCE", "DATABASE", "CHAIN", "KIND",
                      "TRANSACTION", "RECOVERABLE TO", "BYTES", "STORED");
     }
     Tally tally;
+    std::optional<base::Error> ended;
     N4B_TRY_VOID(engine::walk_heads(
-        *store, {},
+        *store, options.scope,
         [&](const engine::FoundHead& head) {
+            if (!head.artifact && head.artifact.error().code == base::ErrorCode::kDeadline) {
+                ended = head.artifact.error();
+                return false;
+            }
             if (options.json) {
                 // A line each: a repository may hold more than fits into memory at once.
-                output.print("{}\n", json_of(head).dump(-1, ' ', false, base::Json::error_handler_t::replace));
+                print_json(output, json_of(head));
             } else {
                 print_row(output, head);
             }
@@ -128,7 +140,8 @@ Result<int> print_list(const ListOptions& options, Output& output) {
             }
             return output.works();
         },
-        {}));
+        call));
+    if (ended) return base::fail(*ended);
     print_leftovers(*store, options, output);
     return tally.outcome();
 }
@@ -137,7 +150,7 @@ Result<int> print_list(const ListOptions& options, Output& output) {
 
 int run(const ListOptions& options) {
     Output output;
-    return finish(print_list(options, output), output);
+    return finish(in_time(print_list(options, output), options.deadline), output);
 }
 
 }  // namespace n4b::runner

@@ -1,20 +1,29 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
 #include <string>
 #include <variant>
 
 #include "backup-runner/app/store_opening.hpp"
-#include "backup-runner/storage/storage.hpp"
+#include "backup-runner/engine/catalogue.hpp"
+#include "backup-runner/engine/restore_target.hpp"
+#include "common/base/clock.hpp"
 #include "common/base/result.hpp"
 #include "common/contract/run_spec.hpp"
 
 namespace n4b::runner {
 
-/// What the command line asks for, one struct a subcommand.
+/// What the command line asks for, one struct a subcommand. Deadlines are those of --deadline, counted from the reading
+/// of the command line.
+enum class BackupOutput {
+    kReport,  ///< The RunReport of a success, as of every run that a RunSpec asked for.
+    kText,
+    kJson,  ///< The RunReport, however the run ended.
+};
 struct BackupOptions {
     contract::RunSpec spec;
+    BackupOutput output = BackupOutput::kReport;
+    bool dry_run = false;
 };
 struct LookUpOptions {
     contract::RunSpec spec;
@@ -30,7 +39,7 @@ struct ProbeOptions {
 };
 struct CheckStorageOptions {
     StoreChoice store;
-    std::chrono::seconds timeout{60};  ///< From the start of the process.
+    std::chrono::milliseconds timeout = std::chrono::minutes(1);  ///< From the start of the process.
     bool json = false;
 };
 /// The same for the operator: it ends with a RunReport.
@@ -40,29 +49,37 @@ struct CheckStorageRunOptions {
 struct InitOptions {
     StoreChoice store;
     bool adopt = false;  ///< Of a place that holds backups already, copied from elsewhere.
+    bool json = false;
+    base::Deadline deadline = base::Deadline::never();
 };
 /// Gives a source's name up.
 struct ReleaseOptions {
     StoreChoice store;
     std::string source;
+    bool json = false;
+    base::Deadline deadline = base::Deadline::never();
 };
 struct ListOptions {
     StoreChoice store;
+    engine::Scope scope{};
     bool json = false;
+    base::Deadline deadline = base::Deadline::never();
 };
 struct VerifyOptions {
     StoreChoice store;
-    std::string source;  ///< Empty: all.
-    std::string chain;   ///< Empty: all.
+    engine::Scope scope{};
+    bool json = false;
+    base::Deadline deadline = base::Deadline::never();
 };
 struct RestoreOptions {
     StoreChoice store;
     std::string source;
     std::string database;
     std::string chain;  ///< Empty: the one that reaches the highest transaction.
-    std::string target;
-    std::string log_target{};  ///< Of the transaction log; empty: the target.
-    std::optional<storage::Owner> owner{};
+    engine::RestoreTarget target;
+    bool dry_run = false;
+    bool json = false;
+    base::Deadline deadline = base::Deadline::never();
 };
 /// The command line was answered already (--help, --version) or is wrong: only the exit code is left.
 struct Exit {
@@ -73,7 +90,8 @@ using Options = std::variant<BackupOptions, LookUpOptions, ProbeOptions, CheckSt
                              InitOptions, ReleaseOptions, ListOptions, VerifyOptions, RestoreOptions, Exit>;
 
 /// Reads flags, or a RunSpec from --spec FILE, or from the environment variable N4B_RUN_SPEC when there are no flags
-/// at all. Prints help and errors itself.
+/// at all. Prints help and errors itself, and sets how the process speaks on standard error (base::set_notices): as
+/// loud as the flags say, and in JSON where the RunSpec came from the environment, which is that of a pod.
 base::Result<Options> parse_options(int argc, char** argv);
 
 }  // namespace n4b::runner

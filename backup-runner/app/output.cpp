@@ -8,6 +8,7 @@
 namespace n4b::runner {
 
 void Output::write(std::string_view text) {
+    used_ = true;
     while (works() && !text.empty()) {
         const auto n = ::write(STDOUT_FILENO, text.data(), text.size());
         if (n < 0 && errno == EINTR) continue;

@@ -18,7 +18,12 @@ public:
         write(fmt::format(format, std::forward<Args>(args)...));
     }
 
+    /// A name and its value, a line of a list for people.
+    void row(std::string_view name, std::string_view value) { print("{:<18}{}\n", name, value); }
+
     [[nodiscard]] bool works() const { return error_ == 0; }
+    /// Whether anything was printed.
+    [[nodiscard]] bool used() const { return used_; }
 
     /// FailedPrecondition (OutputFailed): not everything could be written.
     [[nodiscard]] base::Result<void> check() const;
@@ -26,6 +31,7 @@ public:
 private:
     void write(std::string_view text);
     int error_ = 0;
+    bool used_ = false;
 };
 
 }  // namespace n4b::runner

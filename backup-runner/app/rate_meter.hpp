@@ -18,7 +18,8 @@ public:
     std::int64_t look(std::int64_t bytes, base::SteadyTime now) {
         if (now - since_ < kWindow) return rate_;
         const auto seconds = std::chrono::duration<double>(now - since_).count();
-        rate_ = static_cast<std::int64_t>(static_cast<double>(bytes - bytes_) / seconds);
+        // A copy that begins anew from another server begins to count anew.
+        rate_ = bytes < bytes_ ? 0 : static_cast<std::int64_t>(static_cast<double>(bytes - bytes_) / seconds);
         since_ = now;
         bytes_ = bytes;
         return rate_;

@@ -26,14 +26,14 @@ base::Result<int> Tally::outcome() const {
     return base::fail(worst_->wrap(fmt::format("{} of {} artifacts can't be used; one of them", bad_, count_)));
 }
 
-base::Result<std::unique_ptr<object_store::ObjectStore>> open_repository(const StoreChoice& choice) {
+base::Result<std::unique_ptr<object_store::ObjectStore>> open_repository(const StoreChoice& choice,
+                                                                         const object_store::Call& call) {
     N4B_TRY(auto store, open_store(choice, kFewTries));
-    const auto good = engine::open_repository(*store, {.use = format::RepositoryUse::kRead}, {});
+    const auto good = engine::open_repository(*store, {.use = format::RepositoryUse::kRead}, call);
     if (good) return store;
     if (reason_of(good.error()) != base::Reason::kArtifactDamaged)
         return base::fail(good.error().wrap(describe(choice)));
-    base::notice(
-        fmt::format("warning: {}: {}; backups are read all the same\n", describe(choice), good.error().message));
+    base::warn(fmt::format("{}: {}; backups are read all the same", describe(choice), good.error().message));
     return store;
 }
 

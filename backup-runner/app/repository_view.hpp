@@ -31,6 +31,7 @@ private:
 
 /// The repository in a storage, for reading. A damaged file about the repository is no reason to give up the backups in
 /// it: each says for itself what it takes to read it.
-base::Result<std::unique_ptr<object_store::ObjectStore>> open_repository(const StoreChoice& choice);
+base::Result<std::unique_ptr<object_store::ObjectStore>> open_repository(const StoreChoice& choice,
+                                                                         const object_store::Call& call);
 
 }  // namespace n4b::runner

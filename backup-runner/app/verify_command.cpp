@@ -1,50 +1,111 @@
 #include "backup-runner/app/commands.hpp"
+#include "backup-runner/app/json_output.hpp"
 #include "backup-runner/app/outcome.hpp"
+#include "backup-runner/app/progress_display.hpp"
 #include "backup-runner/app/repository_view.hpp"
 #include "backup-runner/engine/catalogue.hpp"
 #include "backup-runner/engine/verify.hpp"
+#include "common/base/notice.hpp"
 
 namespace n4b::runner {
 namespace {
 
+using base::Json;
 using base::Result;
+using object_store::Call;
 
-Result<int> print_verified(const VerifyOptions& options, Output& output) {
-    N4B_TRY(const auto store, open_repository(options.store));
-    Tally tally;
-    const engine::Scope scope{.source = options.source, .chain = options.chain};
-    N4B_TRY_VOID(engine::walk_heads(*store, scope,
-                                    [&](const engine::FoundHead& head) {
-                                        const auto result = head.artifact
-                                                                ? engine::verify(*store, *head.artifact, {})
-                                                                : Result<void>(base::fail(head.artifact.error()));
-                                        // The chain was closed after the walk had come to it. Its files are being
-                                        // removed, and no command counts it any more.
-                                        if (!result && result.error().reason == base::Reason::kArtifactConflict)
-                                            return true;
-                                        if (result) {
-                                            output.print("{:<13} {}\n", "ok", head.key);
-                                            tally.good();
-                                        } else {
-                                            // What is wrong with a head names it already.
-                                            output.print("{:<13} {}{}\n", state_of(result.error()),
-                                                         head.artifact ? head.key + ": " : "", result.error().message);
-                                            tally.bad(result.error());
-                                        }
-                                        return output.works();
-                                    },
-                                    {}));
-    if (tally.count() == 0) {
-        return base::fail(base::ErrorCode::kNotFound, base::Reason::kArtifactNotFound, "there is no backup to verify");
-    }
-    return tally.outcome();
+/// What all backups in scope come to, as far as their heads can be read.
+Result<std::int64_t> add_up(object_store::ObjectStore& store, const engine::Scope& scope, const Call& call) {
+    std::int64_t bytes = 0;
+    N4B_TRY_VOID(engine::walk_heads(
+        store, scope,
+        [&](const engine::FoundHead& head) {
+            if (head.artifact) bytes += head.artifact->head.counts.plain_bytes;
+            return !call.deadline.passed();
+        },
+        call));
+    return bytes;
 }
+
+class Verification {
+public:
+    Verification(const VerifyOptions& options, Output& output) : options_(options), output_(output) {}
+
+    Result<int> run() {
+        const Call call{.deadline = options_.deadline};
+        N4B_TRY(const auto store, open_repository(options_.store, call));
+        progress_.phase = "Listing";
+        const ProgressDisplay display(progress_);
+        // Only for those who watch: it reads every head, which are then read once more.
+        if (base::tells_usual()) {
+            N4B_TRY(progress_.total, add_up(*store, options_.scope, call));
+        }
+        progress_.phase = "Verifying";
+        N4B_TRY_VOID(engine::walk_heads(
+            *store, options_.scope,
+            [&](const engine::FoundHead& head) {
+                const auto result = head.artifact ? engine::verify(*store, *head.artifact, call, &progress_)
+                                                  : Result<void>(base::fail(head.artifact.error()));
+                return take(head, result);
+            },
+            call));
+        if (ended_) return base::fail(*ended_);
+        if (tally_.count() == 0) {
+            return base::fail(base::ErrorCode::kNotFound, base::Reason::kArtifactNotFound,
+                              "there is no backup to verify");
+        }
+        return tally_.outcome();
+    }
+
+private:
+    /// False: it is enough.
+    bool take(const engine::FoundHead& head, const Result<void>& result) {
+        if (head.artifact) verified_ += head.artifact->head.counts.plain_bytes;
+        progress_.bytes = verified_;
+        // The chain was closed after the walk had come to it. Its files are being removed, and no command counts it any
+        // more.
+        if (!result && result.error().reason == base::Reason::kArtifactConflict) return true;
+        // Says nothing about the backup.
+        if (!result && result.error().code == base::ErrorCode::kDeadline && options_.deadline.passed()) {
+            ended_ = result.error();
+            return false;
+        }
+        options_.json ? print_line(head, result) : print_row(head, result);
+        result ? tally_.good() : tally_.bad(result.error());
+        return output_.works();
+    }
+
+    void print_line(const engine::FoundHead& head, const Result<void>& result) {
+        Json json{{"source", head.source}, {"database", head.database}, {"chain", head.chain}, {"head", head.key}};
+        if (!result) return print_failure(output_, result.error(), std::move(json));
+        json["reason"] = to_string(base::Reason::kCompleted);
+        json["bytes"] = head.artifact->head.counts.plain_bytes;
+        print_json(output_, json);
+    }
+
+    void print_row(const engine::FoundHead& head, const Result<void>& result) {
+        if (result) {
+            if (base::tells_usual()) output_.print("{:<13} {}\n", "ok", head.key);
+            return;
+        }
+        // What is wrong with a head names it already.
+        output_.print("{:<13} {}{}\n", state_of(result.error()), head.artifact ? head.key + ": " : "",
+                      result.error().message);
+    }
+
+    const VerifyOptions& options_;
+    Output& output_;
+    engine::ProgressCounters progress_{};
+    Tally tally_{};
+    std::int64_t verified_ = 0;  ///< Bytes of the backups that are done with.
+    std::optional<base::Error> ended_{};
+};
 
 }  // namespace
 
 int run(const VerifyOptions& options) {
     Output output;
-    return finish(print_verified(options, output), output);
+    return finish(in_time(Verification(options, output).run(), options.deadline), output);
 }
 
 }  // namespace n4b::runner

@@ -55,14 +55,22 @@ public:
           limit_(spec.bandwidth_limit, environment.clock) {}
 
     contract::RunReport run();
+    BackupPlan plan();
 
 private:
     Result<void> work(contract::RunReport& report);
+    Result<void> look_ahead(BackupPlan& plan);
+    /// What a call of the storage that ended so at the deadline, or anything else, says to a person.
+    void tell_end(contract::RunReport& report, const base::Error& error) const;
+    [[nodiscard]] format::RepositoryWish repository_wish() const;
     Result<void> enter_repository();
     void clean_up(contract::RunReport& report);
     void look_at_room(const format::Head& last);
+    /// Tells it now, and at the end of the report's message.
     void note(const std::string& text);
-    Result<void> look_at_sources();
+    void warn(const std::string& text);
+    /// Returns the newest earlier backup.
+    Result<std::optional<Artifact>> look_at_sources();
     Result<void> observe();
     Result<Artifact> copy_from_the_best(contract::RunReport& report);
     Result<Artifact> copy_from(const Candidate& candidate, contract::RunReport& report);
@@ -190,15 +198,36 @@ bool may_still_arrive(const base::Error& error) {
 contract::RunReport Backup::run() {
     start_ = environment_.clock.system_now();
     auto report = new_report(spec_);
-    if (const auto done = work(report); !done) {
-        tell_failure(report, done.error());
-        // A call of the storage that ended so says only that its time was over. What had failed before, it would have
-        // told.
-        const auto in_time = check_deadline();
-        if (done.error().code == ErrorCode::kDeadline && !in_time) tell_failure(report, in_time.error());
-        if (report.reason == Reason::kStorageFull) report.message += notes_;
-    }
+    if (const auto done = work(report); !done) tell_end(report, done.error());
+    if (report.reason == Reason::kStorageFull) report.message += notes_;
     return report;
+}
+
+void Backup::tell_end(contract::RunReport& report, const base::Error& error) const {
+    tell_failure(report, error);
+    // A call of the storage that ended so says only that its time was over. What had failed before, it would have told.
+    const auto in_time = check_deadline();
+    if (error.code == ErrorCode::kDeadline && !in_time) tell_failure(report, in_time.error());
+}
+
+BackupPlan Backup::plan() {
+    start_ = environment_.clock.system_now();
+    BackupPlan plan{.report = new_report(spec_)};
+    if (const auto done = look_ahead(plan); !done) tell_end(plan.report, done.error());
+    return plan;
+}
+
+Result<void> Backup::look_ahead(BackupPlan& plan) {
+    N4B_TRY(layout_, format::Layout::create(spec_.source, spec_.database));
+    N4B_TRY(const auto decision, look_at_repository(environment_.store, repository_wish(), call()));
+    if (!decision.create) plan.repository = decision.file.id;
+    N4B_TRY(plan.space, environment_.store.space(call()));
+    N4B_TRY(plan.earlier, look_at_sources());
+    plan.report.passed_over = passed_over(candidates_, wish_);
+    N4B_TRY(const auto choice, choose(candidates_, wish_));
+    plan.report.source = report_of(candidates_.at(choice.candidate), choice);
+    plan.report.reason = Reason::kCompleted;
+    return {};
 }
 
 Result<void> Backup::work(contract::RunReport& report) {
@@ -217,7 +246,7 @@ Result<void> Backup::work(contract::RunReport& report) {
     if (earlier.error().reason != Reason::kArtifactNotFound) return base::fail(earlier.error());
     // Before the copy, which may need the room.
     clean_up(report);
-    N4B_TRY_VOID(look_at_sources());
+    N4B_TRY([[maybe_unused]] const auto newest, look_at_sources());
     N4B_TRY(const auto written, copy_from_the_best(report));
     const auto source = report.source;
     tell_success(report, written);
@@ -227,8 +256,13 @@ Result<void> Backup::work(contract::RunReport& report) {
 }
 
 void Backup::note(const std::string& text) {
-    base::notice(text + "\n");
+    base::info(text);
     notes_ += "; " + text;
+}
+
+void Backup::warn(const std::string& text) {
+    base::warn(text);
+    notes_ += "; warning: " + text;
 }
 
 /// Whatever keeps a leftover from being removed is told, and ends no backup.
@@ -245,7 +279,7 @@ void Backup::clean_up(contract::RunReport& report) {
                          cleaned.hidden ? " (the storage keeps versions, so the room is not free yet)" : ""));
     }
     if (!cleaned.trouble.empty() && !stop_.stop_requested()) {
-        note(fmt::format("warning: not all that unfinished backups left could be removed: {}", cleaned.trouble));
+        warn(fmt::format("not all that unfinished backups left could be removed: {}", cleaned.trouble));
     }
 }
 
@@ -253,16 +287,20 @@ void Backup::clean_up(contract::RunReport& report) {
 void Backup::look_at_room(const format::Head& last) {
     const auto space = environment_.store.space(call());
     if (!space || !*space || (*space)->available >= last.counts.stored_bytes) return;
-    note(fmt::format("warning: the storage has {} bytes free, and the last full backup took {}", (*space)->available,
+    warn(fmt::format("the storage has {} bytes free, and the last full backup took {}", (*space)->available,
                      last.counts.stored_bytes));
 }
 
-Result<void> Backup::enter_repository() {
-    const auto use = spec_.initialize ? format::RepositoryUse::kInitialize : format::RepositoryUse::kWrite;
+format::RepositoryWish Backup::repository_wish() const {
     auto id = spec_.new_repository;
     if (id.empty()) id = fmt::format("{:08x}{:08x}", environment_.random(), environment_.random());
-    N4B_TRY(const auto repository,
-            open_repository(environment_.store, {.use = use, .expected_id = spec_.repository, .new_id = id}, call()));
+    return {.use = spec_.initialize ? format::RepositoryUse::kInitialize : format::RepositoryUse::kWrite,
+            .expected_id = spec_.repository,
+            .new_id = std::move(id)};
+}
+
+Result<void> Backup::enter_repository() {
+    N4B_TRY(const auto repository, open_repository(environment_.store, repository_wish(), call()));
     repository_ = repository.id;
     // Who makes a backup by hand may go on with any source, and claims none.
     if (spec_.run.object_namespace.empty()) return {};
@@ -271,7 +309,7 @@ Result<void> Backup::enter_repository() {
         {.cluster = spec_.run.cluster, .name_space = spec_.run.object_namespace, .source = spec_.source}, call());
 }
 
-Result<void> Backup::look_at_sources() {
+Result<std::optional<Artifact>> Backup::look_at_sources() {
     N4B_TRY(auto earlier, find_earlier(environment_.store, *layout_, call()));
     tips_ = std::move(earlier.tips);
     wish_ = {.policy = spec_.policy, .max_lag = spec_.max_lag};
@@ -279,8 +317,12 @@ Result<void> Backup::look_at_sources() {
         if (earlier.newest->head.name.sequence == 0) look_at_room(earlier.newest->head);
         wish_.store_id = earlier.newest->head.store_id;
         wish_.earlier = fmt::format("{}/{} (chain {})", spec_.source, spec_.database, earlier.newest->head.name.chain);
+        // The best guess there is: a database seldom grows or shrinks much between two backups.
+        environment_.progress.guessed = true;
+        environment_.progress.total = earlier.newest->head.counts.plain_bytes;
     }
-    return observe();
+    N4B_TRY_VOID(observe());
+    return std::move(earlier.newest);
 }
 
 /// Copies from the best source; one that goes away, refuses or falls behind is given up with what it sent, and the next
@@ -294,10 +336,14 @@ Result<Artifact> Backup::copy_from_the_best(contract::RunReport& report) {
         if (!choice) return base::fail(choice.error());
         auto& candidate = candidates_[choice->candidate];
         report.source = report_of(candidate, *choice);
+        if (environment_.on_choice) environment_.on_choice(*report.source, report.passed_over);
         auto copied = copy_from(candidate, report);
         if (copied || !ends_only_the_copy(copied.error()) || stop_.stop_requested()) return copied;
         candidate.tried = true;
         candidate.error = copied.error();
+        base::warn(
+            fmt::format("the copy from {} is given up, and what it sent thrown away: {}: {}", report.source->address,
+                        to_string(copied.error().reason.value_or(Reason::kInternalError)), copied.error().message));
         N4B_TRY_VOID(check_deadline());
         N4B_TRY_VOID(observe());
     }
@@ -348,6 +394,8 @@ Result<Artifact> Backup::copy_from(const Candidate& candidate, contract::RunRepo
     name_ = {.chain = archive::chain_name(start_, environment_.random()),
              .run = {.uid = spec_.run.uid, .attempt = spec_.run.attempt}};
     may_have_head_ = false;
+    environment_.progress.files = 0;
+    environment_.progress.bytes = 0;
     N4B_TRY_VOID(write_intent());
     auto written = write_artifact(std::move(found), *report.source);
     if (!written) discard();
@@ -492,6 +540,10 @@ Result<void> Backup::check_deadline() const {
 
 contract::RunReport back_up(const contract::RunSpec& spec, const BackupEnvironment& environment, std::stop_token stop) {
     return Backup(spec, environment, std::move(stop)).run();
+}
+
+BackupPlan plan_backup(const contract::RunSpec& spec, const BackupEnvironment& environment, std::stop_token stop) {
+    return Backup(spec, environment, std::move(stop)).plan();
 }
 
 contract::RunReport look_up_run(const contract::RunSpec& spec, object_store::ObjectStore& store, const Call& call) {

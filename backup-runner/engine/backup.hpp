@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <functional>
 #include <stop_token>
+#include <vector>
 
+#include "backup-runner/engine/catalogue.hpp"
 #include "backup-runner/engine/progress.hpp"
 #include "backup-runner/net/stream.hpp"
 #include "backup-runner/object_store/object_store.hpp"
@@ -30,6 +32,8 @@ struct BackupEnvironment {
     BufferSizes buffers{};
     std::string version;
     base::SteadyTime started = std::chrono::steady_clock::now();  ///< Since when spec.duration is counted.
+    /// Hears which server is copied from, and which might have been and are not, before each copy.
+    std::function<void(const contract::SourceReport&, const std::vector<contract::PassedOver>&)> on_choice{};
 };
 
 /// Copies one database in full from the endpoint that fits the policy best, and from the next one when that goes away,
@@ -38,6 +42,19 @@ struct BackupEnvironment {
 /// attempt of the same run is adopted in place of a second copy. Blocks; threads of its own for connections. Whatever
 /// happens, an artifact has a head only when all of it is durable.
 contract::RunReport back_up(const contract::RunSpec& spec, const BackupEnvironment& environment, std::stop_token stop);
+
+/// What a backup would do.
+struct BackupPlan {
+    /// Source and passed_over as of a backup; the reason is Completed where one could begin.
+    contract::RunReport report{};
+    std::string repository{};           ///< Its id; empty: it would be made, or was not found.
+    std::optional<Artifact> earlier{};  ///< The newest that can be read.
+    std::optional<object_store::Space> space{};
+};
+
+/// Looks at the storage and asks the sources, as a backup does before it writes anything; writes nothing and copies
+/// nothing.
+BackupPlan plan_backup(const contract::RunSpec& spec, const BackupEnvironment& environment, std::stop_token stop);
 
 /// Only looks for a finished artifact of the run.
 contract::RunReport look_up_run(const contract::RunSpec& spec, object_store::ObjectStore& store,

@@ -136,8 +136,8 @@ bool lies_in_the_head(const base::Error& error) {
 void warn_of_head(const FoundHead& head) {
     const auto& error = head.artifact.error();
     // The message names the head.
-    base::notice(fmt::format("warning: passed over a backup: {}: {}\n",
-                             to_string(error.reason.value_or(Reason::kInternalError)), error.message));
+    base::warn(fmt::format("passed over a backup: {}: {}", to_string(error.reason.value_or(Reason::kInternalError)),
+                           error.message));
 }
 
 Result<void> walk_heads(ObjectStore& store, const Scope& scope, const std::function<bool(FoundHead)>& take,

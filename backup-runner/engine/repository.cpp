@@ -73,10 +73,15 @@ Result<Creation> create_object(ObjectStore& store, const std::string& key, std::
     return Creation::kCreated;
 }
 
+Result<format::RepositoryDecision> look_at_repository(ObjectStore& store, const format::RepositoryWish& wish,
+                                                      const Call& call) {
+    N4B_TRY(const auto found, find_repository(store, call));
+    return format::decide_repository(found, wish);
+}
+
 Result<format::RepositoryFile> open_repository(ObjectStore& store, const format::RepositoryWish& wish,
                                                const Call& call) {
-    N4B_TRY(const auto found, find_repository(store, call));
-    N4B_TRY(auto decision, format::decide_repository(found, wish));
+    N4B_TRY(auto decision, look_at_repository(store, wish, call));
     if (!decision.create) return std::move(decision.file);
     const std::string key(format::kRepositoryKey);
     N4B_TRY_VOID(create_object(store, key, format::print_repository(decision.file), call));

@@ -21,8 +21,13 @@ base::Result<std::string> read_small(object_store::ObjectStore& store, const std
 base::Result<object_store::Creation> create_object(object_store::ObjectStore& store, const std::string& key,
                                                    std::string_view text, const object_store::Call& call);
 
-/// Looks for the repository file and decides what to do about it (format::decide_repository, with its errors); where it
-/// has to be made, makes it. Two who make it at once end up with the same one.
+/// Looks for the repository file and decides what to do about it (format::decide_repository, with its errors); changes
+/// nothing.
+base::Result<format::RepositoryDecision> look_at_repository(object_store::ObjectStore& store,
+                                                            const format::RepositoryWish& wish,
+                                                            const object_store::Call& call);
+
+/// The same, and makes it where it has to be made. Two who make it at once end up with the same one.
 base::Result<format::RepositoryFile> open_repository(object_store::ObjectStore& store,
                                                      const format::RepositoryWish& wish,
                                                      const object_store::Call& call);

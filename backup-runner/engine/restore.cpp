@@ -2,17 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
 #include <span>
-#include <system_error>
 #include <vector>
 
-#include "backup-runner/archive/names.hpp"
 #include "backup-runner/blocks/artifact_reader.hpp"
 #include "backup-runner/engine/reader_hold.hpp"
+#include "backup-runner/engine/restored_content.hpp"
 #include "backup-runner/engine/store_list.hpp"
 #include "backup-runner/format/damage.hpp"
 #include "common/base/hex.hpp"
@@ -66,18 +64,20 @@ public:
     }
 
     Result<void> data(std::int64_t number, std::span<const std::byte> bytes) override {
+        if (target_.progress != nullptr) target_.progress->bytes += static_cast<std::int64_t>(bytes.size());
         if (number == neostore_number_) {
             neostore_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
             return {};
         }
         N4B_TRY(storage::Writer* const file, begun(number));
-        return file->write(bytes);
+        return at_target(file->write(bytes));
     }
 
     Result<void> done(std::int64_t number) override {
+        if (target_.progress != nullptr) ++target_.progress->files;
         if (number == neostore_number_) return {};
         N4B_TRY(storage::Writer* const file, begun(number));
-        N4B_TRY_VOID(file->finish());
+        N4B_TRY_VOID(at_target(file->finish()));
         open_.erase(number);
         return {};
     }
@@ -88,7 +88,7 @@ public:
         N4B_TRY_VOID(content_.compare(head_.counts));
         if (!content_.has_log()) {
             N4B_TRY_VOID(create(kNoTry, std::string(kLogPath), target_.log));
-            N4B_TRY_VOID(open_.at(kNoTry)->write(bytes_of(base::from_hex(head_.log_preamble))));
+            N4B_TRY_VOID(at_target(open_.at(kNoTry)->write(bytes_of(base::from_hex(head_.log_preamble)))));
             N4B_TRY_VOID(done(kNoTry));
         }
         for (const auto& patch : head_.neostore_patches) {
@@ -108,7 +108,7 @@ private:
     Result<void> open_log(std::int64_t number, std::int64_t bytes) {
         N4B_TRY_VOID(content_.add_log(bytes));
         N4B_TRY_VOID(create(number, std::string(kLogPath), target_.log));
-        return open_.at(number)->write(bytes_of(base::from_hex(head_.log_preamble)));
+        return at_target(open_.at(number)->write(bytes_of(base::from_hex(head_.log_preamble))));
     }
 
     /// Files are created when their bytes come, and not when the index first tells of them: of small ones it tells of
@@ -126,9 +126,9 @@ private:
             return damaged(fmt::format("index: more than {} files are open at once", kMostOpenFiles));
         }
         if (const auto slash = path.rfind('/'); slash != std::string::npos) {
-            N4B_TRY_VOID(in.make_directories(path.substr(0, slash)));
+            N4B_TRY_VOID(at_target(in.make_directories(path.substr(0, slash))));
         }
-        N4B_TRY(auto writer, in.create(path));
+        N4B_TRY(auto writer, at_target(in.create(path)));
         open_.emplace(number, std::move(writer));
         return {};
     }
@@ -158,32 +158,9 @@ Result<void> sync_directories(storage::Storage& target, const std::string& key, 
     return target.sync_directory(key);
 }
 
-Result<void> check_empty(storage::Storage& target, const std::string& directory) {
-    std::optional<std::string> member;
-    N4B_TRY_VOID(target.list("", [&](const storage::Entry& entry) {
-        if (entry.directory && entry.name == storage::kLostAndFound) return true;
-        member = entry.name;
-        return entry.name == kRestoreMarker;
-    }));
-    if (!member) return {};
-    N4B_TRY(const bool interrupted, target.exists(kRestoreMarker));
-    return base::fail(ErrorCode::kFailedPrecondition, Reason::kTargetNotEmpty,
-                      fmt::format("{} is not empty ({}); a restore writes only into an empty directory", directory,
-                                  interrupted ? "an earlier restore was cut off there; remove it first"
-                                              : "it holds " + archive::quoted_name(*member)));
-}
-
-/// All files of an artifact, into a directory that bears the marker.
-Result<void> write_store(ObjectStore& from, const Artifact& artifact, const OpenTarget& target, const Call& call) {
+/// The real `neostore` in place of the directory that keeps servers away, and then no marker any more.
+Result<void> complete(const OpenTarget& target, std::string_view neostore) {
     auto& store = target.store;
-    N4B_TRY(const auto layout, layout_of(artifact));
-    // A server that finds no neostore, or one that it can't read, makes a new one beside what is there and starts,
-    // without a word. It refuses to start on a directory of that name.
-    N4B_TRY_VOID(store.make_directories(kNeostore));
-    blocks::ArtifactReader reader({.store = from, .prefix = layout.blocks(artifact.head.name), .head = artifact.head});
-    StoreWriter writer(artifact.head, target);
-    N4B_TRY_VOID(reader.read_all(writer, call));
-    N4B_TRY(const auto neostore, writer.finish());
     {
         N4B_TRY(const auto file, store.create(kWaitingNeostore));
         N4B_TRY_VOID(file->write(bytes_of(neostore)));
@@ -198,34 +175,50 @@ Result<void> write_store(ObjectStore& from, const Artifact& artifact, const Open
     return store.sync_directory("");
 }
 
+/// All files of an artifact, into a directory that bears the marker.
+Result<void> write_store(ObjectStore& from, const Artifact& artifact, const OpenTarget& target, const Call& call) {
+    N4B_TRY(const auto layout, layout_of(artifact));
+    // A server that finds no neostore, or one that it can't read, makes a new one beside what is there and starts,
+    // without a word. It refuses to start on a directory of that name.
+    N4B_TRY_VOID(at_target(target.store.make_directories(kNeostore)));
+    blocks::ArtifactReader reader({.store = from, .prefix = layout.blocks(artifact.head.name), .head = artifact.head});
+    StoreWriter writer(artifact.head, target);
+    N4B_TRY_VOID(reader.read_all(writer, call));
+    N4B_TRY(const auto neostore, writer.finish());
+    return at_target(complete(target, neostore));
+}
+
+Result<void> mark(storage::Storage& store) {
+    N4B_TRY(const auto marker, store.create(kRestoreMarker));
+    N4B_TRY_VOID(marker->finish());
+    return store.sync_directory("");
+}
+
 }  // namespace
 
-Result<void> restore(ObjectStore& from, const Artifact& artifact, const RestoreTarget& target, const Call& call) {
-    N4B_TRY(const auto store, storage::create_volume(target.directory, target.owner));
-    if (target.log_directory.empty()) {
-        return restore(from, artifact, {.store = *store, .log = *store, .name = target.directory}, call);
-    }
-    N4B_TRY(const auto log, storage::create_volume(target.log_directory, target.owner));
-    std::error_code unknown;
-    if (std::filesystem::equivalent(target.directory, target.log_directory, unknown)) {
-        return base::fail(ErrorCode::kInvalid, Reason::kInvalidRunSpec,
-                          fmt::format("the directory of the transaction log: found {}, which is the target itself; "
-                                      "expected another one, or none",
-                                      target.log_directory));
+Result<void> restore(ObjectStore& from, const Artifact& artifact, const RestoreTarget& target, const Call& call,
+                     ProgressCounters* progress) {
+    const auto view = look_at_target(target, artifact.head.counts.plain_bytes);
+    if (view.obstacle) return base::fail(*view.obstacle);
+    N4B_TRY(const auto store, at_target(storage::create_volume(target.directory, target.access)));
+    std::unique_ptr<storage::Storage> log;
+    if (!target.log_directory.empty()) {
+        N4B_TRY(log, at_target(storage::create_volume(target.log_directory, target.access)));
     }
     return restore(from, artifact,
-                   {.store = *store, .log = *log, .name = target.directory, .log_name = target.log_directory}, call);
+                   {.store = *store,
+                    .log = log ? *log : *store,
+                    .name = target.directory,
+                    .log_name = target.log_directory,
+                    .progress = progress},
+                   call);
 }
 
 Result<void> restore(ObjectStore& from, const Artifact& artifact, const OpenTarget& target, const Call& call) {
     N4B_TRY_VOID(check_empty(target.store, target.name));
     // Logs of another time would be replayed into the restored store.
     if (&target.log != &target.store) N4B_TRY_VOID(check_empty(target.log, target.log_name));
-    {
-        N4B_TRY(const auto marker, target.store.create(kRestoreMarker));
-        N4B_TRY_VOID(marker->finish());
-        N4B_TRY_VOID(target.store.sync_directory(""));
-    }
+    N4B_TRY_VOID(at_target(mark(target.store)));
     return read_under_hold(
         from, artifact, [&] { return write_store(from, artifact, target, call); }, call);
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/base/backoff.hpp"
+#include "common/base/notice.hpp"
 #include "common/base/pause.hpp"
 
 namespace n4b::engine {
@@ -16,6 +17,10 @@ using base::Result;
 constexpr base::Backoff kBackoff{.base = std::chrono::milliseconds(200), .cap = std::chrono::seconds(5), .jitter = 0.5};
 
 }  // namespace
+
+void SourceLine::tell_break(const base::Error& error) const {
+    base::warn(fmt::format("connecting to {} again: {}", net::to_string(parts_.source.address), error.message));
+}
 
 /// Worth another connection to the same server. Silence on an open connection is not: it has lasted as long as the
 /// stall timeout allows.
@@ -39,6 +44,8 @@ Result<void> SourceLine::open() {
         }
         // A TLS handshake that takes too long is told as silence.
         const bool passes = is_break(connected.error()) || connected.error().reason == Reason::kSourceStalled;
+        base::debug(fmt::format("try {} to connect to {}: {}", tries, net::to_string(parts_.source.address),
+                                connected.error().message));
         if (!passes || has_moved() || !wait(tries, latest)) return base::fail(connected.error());
     }
     return {};

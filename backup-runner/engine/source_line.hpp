@@ -54,6 +54,7 @@ public:
             if (result) return result;
             session_.reset();
             if (!is_break(result.error()) || tries == most || !wait(tries)) return result;
+            tell_break(result.error());
         }
     }
 
@@ -63,6 +64,7 @@ public:
 
 private:
     static bool is_break(const base::Error& error);
+    void tell_break(const base::Error& error) const;
     base::Result<void> open();
     bool has_moved();
     base::Result<std::unique_ptr<catchup::Session>> connect();

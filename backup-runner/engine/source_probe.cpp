@@ -9,6 +9,8 @@
 #include <thread>
 #include <utility>
 
+#include "common/base/notice.hpp"
+
 namespace n4b::engine {
 namespace {
 
@@ -145,6 +147,10 @@ std::vector<Candidate> observe_candidates(const contract::RunSpec& spec, net::Di
                      if (!candidates[i].error) ask(candidates[i], options, dialer, ending);
                  });
     for (auto& candidate : candidates) {
+        if (candidate.answered) {
+            base::debug(fmt::format("{} answered: {}, last transaction {}", net::to_string(candidate.address),
+                                    to_string(candidate.role), candidate.last_transaction));
+        }
         if (!candidate.error || candidate.error->reason != Reason::kCancelled) continue;
         candidate.error =
             base::Error{.code = ErrorCode::kDeadline,

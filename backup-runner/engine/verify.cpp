@@ -13,32 +13,43 @@ using object_store::Call;
 /// Looks at what a restore would write.
 class Examiner final : public blocks::ContentReceiver {
 public:
+    explicit Examiner(ProgressCounters* progress) : progress_(progress) {}
+
     Result<void> open(std::int64_t /*number*/, const std::optional<std::string>& path, std::int64_t bytes) override {
         if (!path) return content_.add_log(bytes);
         return content_.add_file(*path, bytes).map([](const std::string&) {});
     }
-    Result<void> data(std::int64_t /*number*/, std::span<const std::byte> /*bytes*/) override { return {}; }
-    Result<void> done(std::int64_t /*number*/) override { return {}; }
+    Result<void> data(std::int64_t /*number*/, std::span<const std::byte> bytes) override {
+        if (progress_ != nullptr) progress_->bytes += static_cast<std::int64_t>(bytes.size());
+        return {};
+    }
+    Result<void> done(std::int64_t /*number*/) override {
+        if (progress_ != nullptr) ++progress_->files;
+        return {};
+    }
     [[nodiscard]] const RestoredContent& content() const { return content_; }
 
 private:
     RestoredContent content_{};
+    ProgressCounters* const progress_;
 };
 
-Result<void> check_everything(object_store::ObjectStore& store, const Artifact& artifact, const Call& call) {
+Result<void> check_everything(object_store::ObjectStore& store, const Artifact& artifact, const Call& call,
+                              ProgressCounters* progress) {
     N4B_TRY_VOID(check_listing(store, artifact, call));
     N4B_TRY(const auto layout, layout_of(artifact));
     blocks::ArtifactReader reader({.store = store, .prefix = layout.blocks(artifact.head.name), .head = artifact.head});
-    Examiner examiner;
+    Examiner examiner(progress);
     N4B_TRY_VOID(reader.read_all(examiner, call));
     return examiner.content().compare(artifact.head.counts);
 }
 
 }  // namespace
 
-Result<void> verify(object_store::ObjectStore& store, const Artifact& artifact, const Call& call) {
+Result<void> verify(object_store::ObjectStore& store, const Artifact& artifact, const Call& call,
+                    ProgressCounters* progress) {
     return read_under_hold(
-        store, artifact, [&] { return check_everything(store, artifact, call); }, call);
+        store, artifact, [&] { return check_everything(store, artifact, call, progress); }, call);
 }
 
 }  // namespace n4b::engine

@@ -7,6 +7,7 @@
 #include "backup-runner/object_store/secret_file.hpp"
 #include "backup-runner/s3/digest.hpp"
 #include "common/base/check.hpp"
+#include "common/base/notice.hpp"
 #include "common/base/pause.hpp"
 
 namespace n4b::object_store {
@@ -25,6 +26,15 @@ std::string scrubbed(std::string text, const s3::Credentials& credentials) {
 s3::Failure failure_of_transport(base::Error error, const std::string& what) {
     const bool again = error.code == ErrorCode::kUnavailable;
     return {.kind = again ? s3::FailureKind::kTransient : s3::FailureKind::kPermanent, .error = error.wrap(what)};
+}
+
+/// From here on it is more than a hiccup, and whoever reads a log should know what a run waits for.
+constexpr int kTellingFailures = 3;
+
+void tell_retry(int failures, milliseconds wait, const base::Error& error) {
+    const auto text =
+        fmt::format("trying again in {} ms, after {} failures: {}", wait.count(), failures, error.message);
+    failures < kTellingFailures ? base::debug(text) : base::warn(text);
 }
 
 bool is_answer(s3::FailureKind kind) {
@@ -79,6 +89,7 @@ Result<S3Answer> S3Caller::perform(const S3Call& s3_call, const Call& call) {
             if (tries > 1) failure.error.message += fmt::format(" (after {} tries)", tries);
             return base::fail(std::move(failure.error));
         }
+        tell_retry(progress.tries.failures, *wait, failure.error);
         last = std::move(failure.error);
         base::pause(*wait, call.stop);
     }
@@ -113,6 +124,9 @@ Result<S3Caller::Outcome> S3Caller::try_once(const S3Call& s3_call, const s3::Pa
                            failure_of_transport(received.error(), s3::describe(parts_.location, s3_call.operation))};
     }
     progress.time = s3::time_of(received->reply);
+    if (base::tells_everything()) {
+        base::debug(fmt::format("{}: {}", s3::describe(parts_.location, s3_call.operation), received->reply.status));
+    }
     Outcome outcome{.received = std::move(*received)};
     if (!s3::is_success(outcome.received.reply.status)) {
         outcome.failure = s3::explain(parts_.location, s3_call.operation, outcome.received.reply);

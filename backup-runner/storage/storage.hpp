@@ -72,13 +72,25 @@ struct Owner {
     std::uint32_t group = 0;
 };
 
+/// Who may do what with them, whatever the process's umask says.
+struct Modes {
+    std::uint32_t file = 0640;
+    std::uint32_t directory = 0750;
+};
+
+/// Nothing: whoever runs, and 0640 and 0750 less the umask.
+struct Access {
+    std::optional<Owner> owner{};
+    std::optional<Modes> modes{};
+};
+
 /// A directory on a mounted volume. What root makes in it belongs to the owner of the directory it is made in.
 /// Unavailable (StorageUnavailable): the directory is not there.
 base::Result<std::unique_ptr<Storage>> open_volume(const std::string& directory);
 
-/// The same, and creates the directory and its parents where they are missing. With an owner, the directory and all
-/// that is made in it is given to that one, whoever runs; PermissionDenied (StoragePermission): this process may not.
-base::Result<std::unique_ptr<Storage>> create_volume(const std::string& directory,
-                                                     std::optional<Owner> owner = std::nullopt);
+/// The same, and creates the directory and its parents where they are missing. The directory and all that is made in it
+/// is given to the owner and gets the modes that `access` names; PermissionDenied (StoragePermission): this process may
+/// not.
+base::Result<std::unique_ptr<Storage>> create_volume(const std::string& directory, const Access& access = {});
 
 }  // namespace n4b::storage

@@ -158,14 +158,12 @@ void give_to_owner_of_directory(const std::string& path) {
 
 class Volume final : public Storage {
 public:
-    explicit Volume(std::string root, std::optional<Owner> owner = std::nullopt, Unnamed unnamed = Unnamed::kOurs)
-        : root_(std::move(root)), owner_(owner), unnamed_(unnamed) {}
+    explicit Volume(std::string root, Access access = {}, Unnamed unnamed = Unnamed::kOurs)
+        : root_(std::move(root)), access_(access), unnamed_(unnamed) {}
 
-    /// Gives a file or directory of ours to its owner.
-    Result<void> give(const std::string& path) const {
-        if (!owner_ && unnamed_ == Unnamed::kLikeTheirDirectory) give_to_owner_of_directory(path);
-        if (!owner_ || ::lchown(path.c_str(), owner_->user, owner_->group) == 0) return {};
-        return volume_failure(errno, fmt::format("give to {}:{}", owner_->user, owner_->group), path);
+    /// Gives a directory of ours to its owner.
+    Result<void> give_directory(const std::string& path) const {
+        return give(path, access_.modes ? std::optional(access_.modes->directory) : std::nullopt);
     }
 
     Result<void> make_directories(std::string_view key) override {
@@ -174,7 +172,7 @@ public:
             end = std::min(key.find('/', end + 1), key.size());
             const auto path = path_of(key.substr(0, end));
             if (::mkdir(path.c_str(), kDirectoryMode) == 0) {
-                N4B_TRY_VOID(give(path));
+                N4B_TRY_VOID(give_directory(path));
                 N4B_TRY_VOID(sync_parent(key.substr(0, end)));
             } else if (errno == ENOTDIR) {
                 return volume_failure(EEXIST, "create the directory", path);
@@ -194,7 +192,7 @@ public:
         Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kFileMode));
         if (fd.get() < 0) return volume_failure(errno, "create", path);
         // At once, so that the sync of the contents makes the owner durable as well.
-        N4B_TRY_VOID(give(path));
+        N4B_TRY_VOID(give(path, access_.modes ? std::optional(access_.modes->file) : std::nullopt));
         return std::make_unique<VolumeWriter>(std::move(fd), std::move(path));
     }
 
@@ -302,8 +300,21 @@ private:
         return sync_directory(slash == std::string_view::npos ? "" : key.substr(0, slash));
     }
 
+    /// `mode`: nothing leaves it as it was made.
+    Result<void> give(const std::string& path, std::optional<std::uint32_t> mode) const {
+        const auto& owner = access_.owner;
+        if (!owner && unnamed_ == Unnamed::kLikeTheirDirectory) give_to_owner_of_directory(path);
+        if (owner && ::lchown(path.c_str(), owner->user, owner->group) != 0) {
+            return volume_failure(errno, fmt::format("give to {}:{}", owner->user, owner->group), path);
+        }
+        if (mode && ::chmod(path.c_str(), *mode) != 0) {
+            return volume_failure(errno, fmt::format("set the mode {:04o} of", *mode), path);
+        }
+        return {};
+    }
+
     const std::string root_;
-    const std::optional<Owner> owner_;
+    const Access access_;
     const Unnamed unnamed_;
 };
 
@@ -313,22 +324,22 @@ Result<std::unique_ptr<Storage>> open_volume(const std::string& directory) {
     struct stat status {};
     if (::stat(directory.c_str(), &status) != 0) return volume_failure(errno, "open the storage directory", directory);
     if (!S_ISDIR(status.st_mode)) return volume_failure(ENOTDIR, "open the storage directory", directory);
-    return std::make_unique<Volume>(directory, std::nullopt, Unnamed::kLikeTheirDirectory);
+    return std::make_unique<Volume>(directory, Access{}, Unnamed::kLikeTheirDirectory);
 }
 
-Result<std::unique_ptr<Storage>> create_volume(const std::string& directory, std::optional<Owner> owner) {
+Result<std::unique_ptr<Storage>> create_volume(const std::string& directory, const Access& access) {
     std::string path = directory;
     while (path.size() > 1 && path.back() == '/') path.pop_back();
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0) {
         // From the root or the working directory down, so that each new entry is durable in its parent.
         const bool absolute = path.starts_with('/');
-        Volume top(absolute ? "/" : ".", owner);
+        Volume top(absolute ? "/" : ".", access);
         N4B_TRY_VOID(top.make_directories(absolute ? std::string_view(path).substr(1) : std::string_view(path)));
     }
     N4B_TRY_VOID(open_volume(path));
-    auto volume = std::make_unique<Volume>(path, owner);
-    N4B_TRY_VOID(volume->give(path));
+    auto volume = std::make_unique<Volume>(path, access);
+    N4B_TRY_VOID(volume->give_directory(path));
     return volume;
 }
 

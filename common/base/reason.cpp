@@ -33,6 +33,8 @@ constexpr auto kNames = std::to_array<std::pair<Reason, std::string_view>>({
     {Reason::kMemoryLimitTooSmall, "MemoryLimitTooSmall"},
     {Reason::kOutputFailed, "OutputFailed"},
     {Reason::kTargetNotEmpty, "TargetNotEmpty"},
+    {Reason::kTargetFull, "TargetFull"},
+    {Reason::kTargetNotWritable, "TargetNotWritable"},
     {Reason::kInvalidRunSpec, "InvalidRunSpec"},
     {Reason::kAttemptDeadlineExceeded, "AttemptDeadlineExceeded"},
     {Reason::kCancelled, "Cancelled"},

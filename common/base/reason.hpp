@@ -36,6 +36,8 @@ enum class Reason {
     kMemoryLimitTooSmall,   ///< The cgroup limit is below what the runner needs to work at all.
     kOutputFailed,          ///< Standard output could not be written, by hand; what the command had to do is done.
     kTargetNotEmpty,        ///< A restore's target directory holds something.
+    kTargetFull,            ///< There is less room than what a restore would write, or it has run out.
+    kTargetNotWritable,     ///< A restore's target directory can't be made or written.
     kInvalidRunSpec,        ///< The RunSpec or the command line is wrong.
     kAttemptDeadlineExceeded,
     kCancelled,

@@ -48,6 +48,8 @@ ExitCode exit_code_of(base::Reason reason) {
         case Reason::kArtifactNotFound:
         case Reason::kMemoryLimitTooSmall:
         case Reason::kOutputFailed:
+        case Reason::kTargetFull:
+        case Reason::kTargetNotWritable:
         case Reason::kDeadlineExceeded:
         case Reason::kSkipped:
         case Reason::kObjectTooLarge:

@@ -119,6 +119,10 @@ std::string_view advice(base::Reason reason) {
             return "Give the output another place; what the message calls finished is.";
         case Reason::kTargetNotEmpty:
             return "Restore into an empty or missing directory.";
+        case Reason::kTargetFull:
+            return "Make room where the restore writes, or restore elsewhere.";
+        case Reason::kTargetNotWritable:
+            return "Check how the directory's file system is mounted, and that the runner may write there.";
         case Reason::kAttemptDeadlineExceeded:
         case Reason::kDeadlineExceeded:
         case Reason::kLost:

@@ -50,7 +50,7 @@ back_up() {
     before=$(counters 3)
     newest=$(log_versions | tail -n 1)
     start=$(now)
-    "$runner" backup --from 127.0.0.1:26363 --source prod --database graph.db --to "$STATE/repository" \
+    "$runner" backup --quiet --output json --from 127.0.0.1:26363 --source prod --database graph.db --to "$STATE/repository" \
         --connections "$1" --compression "$2" --bandwidth-limit "$3" > "$STATE/report" 2> "$STATE/err" || code=$?
     end=$(now)
     oldest=$(log_versions | head -n 1)
@@ -59,7 +59,7 @@ back_up() {
     outcome=Completed
     [ "$code" = 0 ] || outcome=$(sed -n 's/^error: \([A-Za-z]*\): .*/\1/p' "$STATE/err")
     echo "   $outcome in $(seconds_between "$start" "$end") s at $reached transactions a second:" \
-        "$(sed -n 's/.*"message":"\([^"]*\)".*/\1/p' "$STATE/report")$(sed 's/^error: [A-Za-z]*: //' "$STATE/err")"
+        "$(sed -n 's/.*"message":"\([^"]*\)".*/\1/p' "$STATE/report")"
 }
 
 # check_backup: restores what back_up made, and holds it against the counters that the source had before

@@ -64,7 +64,7 @@ restore_and_check() {
 }
 
 step "a backup goes only into a place that was initialised"
-b=("$runner" backup --source prod --database graph.db --to "$STATE/repository")
+b=("$runner" backup --output json --source prod --database graph.db --to "$STATE/repository")
 expect 20 StorageUnavailable "${b[@]}" --from 127.0.0.1:26363
 [ ! -e "$STATE/repository" ] || die "a directory was made unasked"
 mkdir "$STATE/repository"
@@ -145,7 +145,7 @@ mkdir "$STATE/keys"
 echo "$key_id" > "$STATE/keys/access-key-id"
 echo "$secret" > "$STATE/keys/secret-access-key"
 at=(--s3-endpoint "http://127.0.0.1:$port" --allow-insecure --s3-bucket backups --s3-prefix neo4j --credentials-dir "$STATE/keys")
-in_bucket=("$runner" backup --from 127.0.0.1:26363 --source prod --database graph.db --connections 4 "${at[@]}")
+in_bucket=("$runner" backup --output json --from 127.0.0.1:26363 --source prod --database graph.db --connections 4 "${at[@]}")
 expect 30 StorageNotInitialized "${in_bucket[@]}"
 "${in_bucket[@]}" --init > "$STATE/report"
 [ "$("$runner" list "${at[@]}" --output json | jq -r .chain)" = "$(chain_of "$STATE/report")" ] || die "the backup is not listed"

@@ -147,7 +147,7 @@ expect 10 InvalidRunSpec "${check[@]}" --s3-endpoint "$clear" --credentials-dir 
 expect 30 StorageCertificateInvalid "${check[@]}" --s3-endpoint "$tls" --credentials-dir "$STATE/keys"
 expect 30 StorageCertificateInvalid "${check[@]}" --s3-endpoint "$tls" --credentials-dir "$STATE/keys" --s3-ca-file "$PKI/other.crt"
 expect 20 StorageUnreachable "${check[@]}" --s3-endpoint "http://127.0.0.1:$(free_port)" --allow-insecure --credentials-dir "$STATE/keys"
-expect 20 StorageUnreachable "${check[@]}" --s3-endpoint "https://${versity#http://}" --credentials-dir "$STATE/keys" --timeout 20
+expect 20 StorageUnreachable "${check[@]}" --s3-endpoint "https://${versity#http://}" --credentials-dir "$STATE/keys" --timeout 20s
 expect 20 StorageNameNotResolved "${check[@]}" --s3-endpoint https://nowhere.invalid --credentials-dir "$STATE/keys"
 HTTPS_PROXY=http://127.0.0.1:$(free_port) expect 20 StorageProxyFailed "${check[@]}" --s3-endpoint "$tls" --s3-ca-file "$PKI/root.crt" \
     --credentials-dir "$STATE/keys"
@@ -155,7 +155,7 @@ HTTPS_PROXY=http://127.0.0.1:$(free_port) NO_PROXY=localhost "${check[@]}" --s3-
     --credentials-dir "$STATE/keys" > /dev/null || die "NO_PROXY is not heeded"
 kill -STOP "${pids[0]}"
 started=$SECONDS
-expect 20 StorageUnavailable "${check[@]}" --s3-endpoint "$clear" --allow-insecure --credentials-dir "$STATE/keys" --timeout 3
+expect 20 StorageUnavailable "${check[@]}" --s3-endpoint "$clear" --allow-insecure --credentials-dir "$STATE/keys" --timeout 3s
 # The deadline, and ten seconds for removing what may have been stored.
 [ $((SECONDS - started)) -le 15 ] || die "a frozen server held check-storage for $((SECONDS - started)) s"
 kill -CONT "${pids[0]}"

@@ -68,8 +68,8 @@ begin() {
     newest=$(log_versions | tail -n 1)
     stored_before=$(stored_bytes)
     start=$(now)
-    timeout -s KILL "$patience" "$runner" backup --from 127.0.0.1:26363 --source prod --database graph.db --compression none \
-        "${at[@]}" "$@" > "$STATE/report" 2> "$STATE/err" &
+    timeout -s KILL "$patience" "$runner" backup --output json --from 127.0.0.1:26363 --source prod --database graph.db \
+        --compression none "${at[@]}" "$@" > "$STATE/report" 2> "$STATE/err" &
     backup=$!
 }
 # half_way: until half of the store is in the bucket
@@ -91,7 +91,7 @@ ended() {
     [ "$code" = 0 ] || outcome=$(sed -n 's/^error: \([A-Za-z]*\): .*/\1/p' "$STATE/err")
     echo "   $outcome (exit $code) after $(seconds_between "$start" "$end") s, $(rate "$start" "$end") transactions a second," \
         "log files $newest to $(log_versions | tail -n 1), from $(log_versions | head -n 1) on kept:" \
-        "$(sed -n 's/.*"message":"\([^"]*\)".*/\1/p' "$STATE/report")$(sed 's/^error: [A-Za-z]*: //' "$STATE/err")"
+        "$(sed -n 's/.*"message":"\([^"]*\)".*/\1/p' "$STATE/report")"
     case " $* " in *" $outcome "*) ;; *) die "expected $*, got ${outcome:-exit code $code}" ;; esac
     chain=$(chain_of "$STATE/report")
     [ "$outcome" = Completed ] || [ -z "$chain" ] || die "a failed backup names an artifact"

@@ -80,7 +80,7 @@ grep -q '"clientCertificateDemanded":false' "$STATE/probe" || die "the open core
 [ "$(grep -c '"reason":"TlsClientCertificateRequired"' "$STATE/probe")" = 2 ] || die "the other two don't: $(cat "$STATE/probe")"
 
 "$runner" init --in "$STATE/repository" | sed 's/^/   /'
-b=("$runner" backup --source prod --database graph.db --to "$STATE/repository")
+b=("$runner" backup --output json --source prod --database graph.db --to "$STATE/repository")
 # back_up NODES VERSION REQUESTED FLAG...: a backup that must hold so many nodes
 back_up() {
     local nodes=$1 version=$2 requested=$3 chain single=$STATE/single

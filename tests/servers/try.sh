@@ -51,7 +51,7 @@ step "what the repository holds, and whether it is whole"
 show "$runner" list --in "$STATE/repository"
 show "$runner" verify --in "$STATE/repository"
 step "a fresh server starts on the restored database"
-start_restored "$runner" "$(chain_of "$STATE/report")"
+start_restored "$runner" "$(sed -n 's/^chain *//p' "$STATE/report")"
 restored=$(cypher 4 "MATCH (n) RETURN count(n)")
 step "nodes in the source: $(cypher 3 "MATCH (n) RETURN count(n)"), nodes in the restored database: $restored"
 [ "$restored" = 20000 ] || die "the counts differ"

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 
 #include "backup-runner/app/outcome.hpp"
 #include "backup-runner/engine/backup.hpp"
+#include "tests/support/failing_calls.hpp"
 #include "tests/support/fake_catchup_server.hpp"
 #include "tests/support/loopback_listener.hpp"
 
@@ -33,7 +35,7 @@ std::vector<std::string> lines_of(const std::string& text) {
 }
 
 VerifyOptions all_of(const std::string& directory) {
-    return {.store = {.directory = directory}, .source = "", .chain = ""};
+    return {.store = {.directory = directory}};
 }
 
 /// A repository with three backups, whose heads a test may harm.
@@ -77,7 +79,7 @@ protected:
                 .source = "prod",
                 .database = "graph.db",
                 .chain = {},
-                .target = target};
+                .target = {.directory = target}};
     }
 
     /// Runs a command; its exit code. What it prints is in out_ and err_.
@@ -233,7 +235,7 @@ TEST_F(CommandsTest, RestorePutsTheLogWhereTheServerLooksForIt) {
     EXPECT_TRUE(std::filesystem::exists(root_ + "/target/neostore.transaction.db.0"));
     EXPECT_THAT(out_.at(1), AllOf(HasSubstr("log is in " + root_ + "/target;"), HasSubstr("--tx-log-to")));
     options = restore_to(root_ + "/second");
-    options.log_target = root_ + "/logs";
+    options.target.log_directory = root_ + "/logs";
     ASSERT_EQ(run(options), 0) << err_;
     EXPECT_TRUE(std::filesystem::exists(root_ + "/logs/neostore.transaction.db.0"));
     EXPECT_FALSE(std::filesystem::exists(root_ + "/second/neostore.transaction.db.0"));
@@ -242,17 +244,19 @@ TEST_F(CommandsTest, RestorePutsTheLogWhereTheServerLooksForIt) {
 
 TEST_F(CommandsTest, RestoreRefusesDirectoriesThatHoldSomething) {
     auto options = restore_to(root_ + "/target");
-    options.log_target = root_ + "/logs";
-    std::filesystem::create_directories(options.log_target);
-    std::ofstream(options.log_target + "/neostore.transaction.db.7") << "of another time";
+    options.target.log_directory = root_ + "/logs";
+    std::filesystem::create_directories(options.target.log_directory);
+    std::ofstream(options.target.log_directory + "/neostore.transaction.db.7") << "of another time";
     EXPECT_EQ(run(options), 10);
-    EXPECT_THAT(err_, AllOf(StartsWith("error: TargetNotEmpty: " + options.log_target), HasSubstr("transaction.db.7")));
-    EXPECT_TRUE(std::filesystem::is_empty(options.target));
-    options.log_target = options.target + "/.";
+    EXPECT_THAT(err_, AllOf(StartsWith("error: TargetNotEmpty: " + options.target.log_directory),
+                            HasSubstr("transaction.db.7")));
+    EXPECT_FALSE(std::filesystem::exists(options.target.directory)) << "nothing is made";
+    options.target.log_directory = options.target.directory + "/.";
     EXPECT_EQ(run(options), 10);
     EXPECT_THAT(err_, StartsWith("error: InvalidRunSpec: "));
-    std::ofstream(options.target + "/neostore") << "old";
-    EXPECT_EQ(run(restore_to(options.target)), 10);
+    std::filesystem::create_directory(options.target.directory);
+    std::ofstream(options.target.directory + "/neostore") << "old";
+    EXPECT_EQ(run(restore_to(options.target.directory)), 10);
     EXPECT_THAT(err_, StartsWith("error: TargetNotEmpty: "));
 }
 
@@ -269,14 +273,15 @@ TEST_F(CommandsTest, RestoreGivesEverythingToTheOwnerThatIsAskedFor) {
     auto options = restore_to(root_ + "/data/databases/graph.db");
     // Only root may give files away.
     const bool root = ::geteuid() == 0;
-    options.owner = root ? storage::Owner{.user = 101, .group = 102} : storage::Owner{::geteuid(), ::getegid()};
+    options.target.access.owner =
+        root ? storage::Owner{.user = 101, .group = 102} : storage::Owner{::geteuid(), ::getegid()};
     ASSERT_EQ(run(options), 0) << err_;
     std::size_t count = 0;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(root_ + "/data")) {
         struct stat status {};
         ASSERT_EQ(::lstat(entry.path().c_str(), &status), 0);
-        EXPECT_EQ(status.st_uid, options.owner->user) << entry.path();
-        EXPECT_EQ(status.st_gid, options.owner->group) << entry.path();
+        EXPECT_EQ(status.st_uid, options.target.access.owner->user) << entry.path();
+        EXPECT_EQ(status.st_gid, options.target.access.owner->group) << entry.path();
         ++count;
     }
     EXPECT_GT(count, 6U);
@@ -295,7 +300,7 @@ TEST_F(CommandsTest, NothingIsMadeWhereARepositoryIsMissing) {
     EXPECT_EQ(run(ListOptions{.store = {.directory = missing}}), 30);
     EXPECT_EQ(run(all_of(missing)), 30);
     EXPECT_TRUE(std::filesystem::is_empty(missing));
-    EXPECT_FALSE(std::filesystem::exists(options.target));
+    EXPECT_FALSE(std::filesystem::exists(options.target.directory));
 }
 
 TEST_F(CommandsTest, ABackupGoesOnWhereItsProgressPortIsTaken) {
@@ -313,6 +318,102 @@ TEST_F(CommandsTest, ABackupGoesOnWhereItsProgressPortIsTaken) {
     EXPECT_EQ(runner::run(BackupOptions{spec}, std::chrono::steady_clock::now(), {}), 20);
     EXPECT_THAT(::testing::internal::GetCapturedStderr(),
                 AllOf(HasSubstr("warning: nobody can ask for progress on port "), HasSubstr("error: Source")));
+}
+
+TEST_F(CommandsTest, ListAndVerifyLookAtWhatTheyAreAskedToLookAt) {
+    const auto chain = std::filesystem::path(heads_.at(1)).filename().string().substr(0, 23);
+    auto list = ListOptions{.store = {.directory = repository()}, .scope = {.chain = chain}, .json = true};
+    EXPECT_EQ(run(list), 0) << err_;
+    EXPECT_THAT(out_, ElementsAre(HasSubstr("-run-2-1.json")));
+    list.scope = {.database = "other.db"};
+    EXPECT_EQ(run(list), 0) << err_;
+    EXPECT_TRUE(out_.empty());
+    auto verify = all_of(repository());
+    verify.scope = {.source = "prod", .database = "graph.db", .chain = chain};
+    EXPECT_EQ(run(verify), 0) << err_;
+    EXPECT_THAT(out_, ElementsAre(AllOf(StartsWith("ok "), HasSubstr("-run-2-1.json"))));
+    verify.scope = {.database = "other.db"};
+    EXPECT_EQ(run(verify), 30);
+    EXPECT_THAT(err_, StartsWith("error: ArtifactNotFound: "));
+}
+
+TEST_F(CommandsTest, VerifyWritesALineOfJsonForEachBackup) {
+    cut(1);
+    auto verify = all_of(repository());
+    verify.json = true;
+    EXPECT_EQ(run(verify), 40);
+    EXPECT_THAT(out_, ElementsAre(AllOf(HasSubstr("-run-1-1.json"), HasSubstr(R"("reason":"Completed")")),
+                                  AllOf(HasSubstr("-run-2-1.json"), HasSubstr(R"("reason":"ArtifactDamaged")"),
+                                        HasSubstr(R"("message":)")),
+                                  HasSubstr("-run-3-1.json")));
+}
+
+TEST_F(CommandsTest, ADeadlineThatHasPassedIsNoDamage) {
+    auto verify = all_of(repository());
+    verify.deadline = base::Deadline::at(std::chrono::steady_clock::now());
+    EXPECT_EQ(run(verify), 20);
+    EXPECT_TRUE(out_.empty());
+    EXPECT_THAT(err_, StartsWith("error: AttemptDeadlineExceeded: the deadline of this command has passed: "));
+    EXPECT_EQ(run(ListOptions{.store = {.directory = repository()}, .deadline = verify.deadline}), 20);
+    EXPECT_THAT(err_, StartsWith("error: AttemptDeadlineExceeded: "));
+}
+
+TEST_F(CommandsTest, InitAndRestoreTellProgramsInJson) {
+    EXPECT_EQ(run(InitOptions{.store = {.directory = repository()}, .json = true}), 0) << err_;
+    EXPECT_THAT(out_, ElementsAre(AllOf(HasSubstr(R"("reason":"Completed")"), HasSubstr(R"("repository":")"))));
+    EXPECT_EQ(run(InitOptions{.store = {.directory = heads_.at(0)}, .json = true}), 20);
+    EXPECT_THAT(out_, ElementsAre(AllOf(HasSubstr(R"("reason":"Storage)"), HasSubstr(R"("message":)"))));
+    auto options = restore_to(root_ + "/target");
+    options.json = true;
+    EXPECT_EQ(run(options), 0) << err_;
+    EXPECT_THAT(out_, ElementsAre(AllOf(HasSubstr(R"("highestTransaction":9)"), HasSubstr(R"("bytes":)"),
+                                        HasSubstr(R"("storeDirectory":")" + root_ + "/target\""))));
+    EXPECT_EQ(run(options), 10) << "it holds something now";
+    EXPECT_THAT(out_, ElementsAre(AllOf(HasSubstr(R"("reason":"TargetNotEmpty")"), HasSubstr(R"("message":)"))));
+}
+
+TEST_F(CommandsTest, ADryRunOfARestoreTellsWhatItWouldDoAndWritesNothing) {
+    auto options = restore_to(root_ + "/data/graph.db");
+    options.dry_run = true;
+    EXPECT_EQ(run(options), 0) << err_;
+    EXPECT_THAT(out_, ::testing::Contains(AllOf(StartsWith("would restore "), HasSubstr("-run-3-1.json"))));
+    EXPECT_THAT(out_, ::testing::Contains(StartsWith("up to             transaction 9")));
+    EXPECT_THAT(out_, ::testing::Contains(StartsWith("free there ")));
+    EXPECT_THAT(out_, ::testing::Contains("in the way        nothing"));
+    EXPECT_FALSE(std::filesystem::exists(root_ + "/data"));
+    std::filesystem::create_directories(options.target.directory);
+    std::ofstream(options.target.directory + "/neostore") << "old";
+    options.json = true;
+    EXPECT_EQ(run(options), 10);
+    EXPECT_THAT(out_, ElementsAre(AllOf(HasSubstr(R"("reason":"TargetNotEmpty")"), HasSubstr(R"("dryRun":true)"),
+                                        HasSubstr(R"("availableBytes":)"))));
+    EXPECT_THAT(err_, StartsWith("error: TargetNotEmpty: "));
+}
+
+TEST_F(CommandsTest, RestoreGivesFilesTheModesThatAreAskedFor) {
+    auto options = restore_to(root_ + "/data/databases/graph.db");
+    options.target.access.modes = storage::Modes{.file = 0604, .directory = 0705};
+    ASSERT_EQ(run(options), 0) << err_;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(root_ + "/data")) {
+        const auto mode = static_cast<unsigned>(entry.status().permissions());
+        EXPECT_EQ(mode, entry.is_directory() ? 0705U : 0604U) << entry.path();
+    }
+}
+
+TEST_F(CommandsTest, WhatTheTargetSaysIsNotToldAsTheStorages) {
+    const std::vector<std::pair<int, const char*>> cases{
+        {ENOSPC, "TargetFull"}, {EDQUOT, "TargetFull"}, {EROFS, "TargetNotWritable"}, {EIO, "TargetNotWritable"}};
+    for (const auto& [error, reason] : cases) {
+        const auto target = root_ + "/target-" + std::to_string(error);
+        const auto restore = [&, reason = reason] {
+            const int code = run(restore_to(target));
+            return code == 30 && err_.starts_with("error: " + std::string(reason) + ": ") ? 0 : 1;
+        };
+        EXPECT_EQ(testing::with_failing_calls({{SYS_fsync, error}}, restore), 0) << reason;
+    }
+    std::ofstream(root_ + "/file") << "x";
+    EXPECT_EQ(run(restore_to(root_ + "/file/graph.db")), 30);
+    EXPECT_THAT(err_, StartsWith("error: TargetNotWritable: "));
 }
 
 /// Concludes a run in a process of its own whose standard output and error go to these files; its exit code.

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include "common/base/notice.hpp"
+
 namespace n4b::runner {
 namespace {
 
@@ -76,12 +78,84 @@ TEST(RestoreOptions, TakeAnOwnerInNumbers) {
     };
     const auto options = restore("101:102");
     ASSERT_TRUE(options) << options.error().message;
-    EXPECT_EQ(std::get<RestoreOptions>(*options).owner->user, 101U);
-    EXPECT_EQ(std::get<RestoreOptions>(*options).owner->group, 102U);
-    EXPECT_EQ(std::get<RestoreOptions>(*options).log_target, "/l");
+    const auto& target = std::get<RestoreOptions>(*options).target;
+    EXPECT_EQ(target.access.owner->user, 101U);
+    EXPECT_EQ(target.access.owner->group, 102U);
+    EXPECT_FALSE(target.access.modes);
+    EXPECT_EQ(target.log_directory, "/l");
     for (const char* wrong : {"neo4j", "neo4j:neo4j", "101", "101:", ":101", "101:-1", "101:102:103", "4294967295:1"}) {
         EXPECT_THAT(restore(wrong).error().message, ::testing::HasSubstr("--owner: found \"")) << wrong;
     }
+}
+
+TEST(RestoreOptions, TakeModesInOctal) {
+    const auto restore = [](const std::string& modes) {
+        return parse_line(
+            {"restore", "--in", "/r", "--source", "s", "--database", "d", "--to", "/t", "--modes", modes, "--dry-run"});
+    };
+    const auto options = restore("0600:0700");
+    ASSERT_TRUE(options) << options.error().message;
+    EXPECT_EQ(std::get<RestoreOptions>(*options).target.access.modes->file, 0600U);
+    EXPECT_EQ(std::get<RestoreOptions>(*options).target.access.modes->directory, 0700U);
+    EXPECT_TRUE(std::get<RestoreOptions>(*options).dry_run);
+    EXPECT_EQ(std::get<RestoreOptions>(*restore("644:755")).target.access.modes->file, 0644U);
+    for (const char* wrong : {"0640", "0640:", "rw:rwx", "0440:0750", "0640:0640", "01777:0750", "0648:0750"}) {
+        EXPECT_THAT(restore(wrong).error().message, ::testing::HasSubstr("--modes: found \"")) << wrong;
+    }
+}
+
+TEST(BackupOptions, TakeEveryTimeoutAndTheRun) {
+    const auto plain = parse(with({}));
+    ASSERT_TRUE(plain) << plain.error().message;
+    EXPECT_EQ(std::get<BackupOptions>(*plain).spec.timeouts, contract::RunTimeouts{}) << "the defaults are the same";
+    EXPECT_FALSE(std::get<BackupOptions>(*plain).spec.duration);
+    EXPECT_EQ(std::get<BackupOptions>(*plain).output, BackupOutput::kText);
+    const auto options =
+        parse(with({"--connect-timeout", "1s", "--prepare-timeout", "1h30m", "--stall-timeout", "500ms", "--deadline",
+                    "6h", "--run-uid", "nightly-7", "--attempt", "2", "--dry-run", "--output", "json"}));
+    ASSERT_TRUE(options) << options.error().message;
+    const auto& backup = std::get<BackupOptions>(*options);
+    EXPECT_EQ(backup.spec.timeouts.connect, std::chrono::seconds(1));
+    EXPECT_EQ(backup.spec.timeouts.prepare, std::chrono::minutes(90));
+    EXPECT_EQ(backup.spec.timeouts.stall, std::chrono::milliseconds(500));
+    EXPECT_EQ(backup.spec.duration, std::chrono::hours(6));
+    EXPECT_EQ(backup.spec.run.uid, "nightly-7");
+    EXPECT_EQ(backup.spec.run.attempt, 2);
+    EXPECT_TRUE(backup.dry_run);
+    EXPECT_EQ(backup.output, BackupOutput::kJson);
+}
+
+TEST(BackupOptions, RefuseSpansAndRunsThatAreNone) {
+    using ::testing::HasSubstr;
+    EXPECT_EQ(parse(with({"--stall-timeout", "10"})).error().message,
+              "--stall-timeout: \"10\" is not a duration such as 90s, 10m or 1h30m");
+    EXPECT_THAT(parse(with({"--deadline", "0s"})).error().message, HasSubstr("--deadline: found \"0s\""));
+    EXPECT_THAT(parse(with({"--attempt", "2"})).error().message, HasSubstr("--run-uid"));
+    EXPECT_THAT(parse(with({"--run-uid", "A"})).error().message, HasSubstr("run.uid"));
+}
+
+TEST(LookOptions, NarrowWhatIsLookedAt) {
+    const auto list = parse_line({"list", "--in", "/r", "--source", "s", "--database", "d", "--chain", "c"});
+    ASSERT_TRUE(list) << list.error().message;
+    EXPECT_EQ(std::get<ListOptions>(*list).scope.database, "d");
+    const auto verify = parse_line({"verify", "--in", "/r", "--database", "d", "--chain", "c", "--deadline", "1h"});
+    ASSERT_TRUE(verify) << verify.error().message;
+    EXPECT_EQ(std::get<VerifyOptions>(*verify).scope.chain, "c");
+    EXPECT_GT(std::get<VerifyOptions>(*verify).deadline.left(), std::chrono::minutes(59));
+    EXPECT_FALSE(parse_line({"list", "--in", "/r", "--source", "../x"}));
+}
+
+TEST(EveryCommand, IsAsLoudAsItIsAskedToBe) {
+    const auto loud = [](const char* flag) {
+        std::vector<std::string> words{"list", "--in", "/r"};
+        if (*flag != '\0') words.emplace_back(flag);
+        EXPECT_TRUE(parse_line(words));
+        return base::tells_everything() ? 2 : base::tells_usual() ? 1 : 0;
+    };
+    EXPECT_EQ(loud("--quiet"), 0);
+    EXPECT_EQ(loud("-v"), 2);
+    EXPECT_EQ(loud(""), 1);
+    EXPECT_EQ(std::get<Exit>(*parse_line({"list", "--in", "/r", "-q", "-v"})).code, 10) << "both";
 }
 
 TEST(ProbeOptions, TakeTheServersAndTls) {
@@ -125,7 +199,7 @@ TEST(StorageOptions, AreThoseOfEveryCommandThatReadsOrWritesBackups) {
     EXPECT_EQ(std::get<VerifyOptions>(*in_bucket({"verify"})).store.s3->ca_file, "/ca");
     const auto restore = in_bucket({"restore", "--source", "s", "--database", "d", "--to", "/x"});
     EXPECT_EQ(std::get<RestoreOptions>(*restore).store.s3->credentials_dir, "/keys");
-    EXPECT_EQ(std::get<RestoreOptions>(*restore).target, "/x");
+    EXPECT_EQ(std::get<RestoreOptions>(*restore).target.directory, "/x");
     const auto backup = in_bucket({"backup", "--from", "a", "--source", "s", "--database", "d", "--init"});
     ASSERT_TRUE(backup) << backup.error().message;
     const auto& spec = std::get<BackupOptions>(*backup).spec;
@@ -145,7 +219,7 @@ TEST(StorageOptions, AreThoseOfEveryCommandThatReadsOrWritesBackups) {
 }
 
 TEST(CheckStorageOptions, NameADirectoryOrABucket) {
-    const auto directory = parse_line({"check-storage", "--in", "/backups", "--output", "json", "--timeout", "5"});
+    const auto directory = parse_line({"check-storage", "--in", "/backups", "--output", "json", "--timeout", "5s"});
     ASSERT_TRUE(directory) << directory.error().message;
     const auto& in = std::get<CheckStorageOptions>(*directory);
     EXPECT_EQ(in.store.directory, "/backups");

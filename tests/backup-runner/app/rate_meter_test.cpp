@@ -15,6 +15,8 @@ TEST(RateMeter, TellsTheRateOfTheLastWindow) {
     EXPECT_EQ(meter.look(9000, start + 3s), 500) << "the last known one";
     EXPECT_EQ(meter.look(9000, start + 12s), 800);
     EXPECT_EQ(meter.look(9000, start + 22s), 0) << "nothing flows any more";
+    EXPECT_EQ(meter.look(100, start + 24s), 0) << "it was begun anew";
+    EXPECT_EQ(meter.look(300, start + 26s), 100);
 }
 
 }  // namespace

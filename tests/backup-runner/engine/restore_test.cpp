@@ -140,6 +140,34 @@ TEST_F(RestoreTest, IsWholeOrMarkedWhereverThePowerFails) {
     }
 }
 
+TEST_F(RestoreTest, IsRefusedBeforeAnythingIsWrittenWhereThereIsTooLittleRoom) {
+    auto artifact = back_up("run-1");
+    artifact.head.counts.plain_bytes = std::int64_t{1} << 60;
+    const auto view = look_at_target({.directory = target()}, artifact.head.counts.plain_bytes);
+    ASSERT_TRUE(view.available && view.obstacle);
+    const auto refused = restore(*store_, artifact, {.directory = target()}, {});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().reason, Reason::kTargetFull);
+    EXPECT_NE(refused.error().message.find(" free bytes, expected the 1152921504606846976 of the backup"),
+              std::string::npos)
+        << refused.error().message;
+    EXPECT_FALSE(std::filesystem::exists(target()));
+    const auto ignored = restore(*store_, artifact, {.directory = target(), .ignore_room = true}, {});
+    ASSERT_FALSE(ignored);
+    EXPECT_EQ(ignored.error().reason, Reason::kArtifactDamaged) << "it was begun";
+}
+
+TEST_F(RestoreTest, CountsWhatItRestoresAndChecks) {
+    const auto artifact = back_up("run-1");
+    ProgressCounters progress;
+    ASSERT_TRUE(verify(*store_, artifact, {}, &progress));
+    EXPECT_EQ(progress.bytes, artifact.head.counts.plain_bytes);
+    EXPECT_EQ(progress.files, artifact.head.counts.files + 1) << "the log counts";
+    progress.bytes = 0;
+    ASSERT_TRUE(restore(*store_, artifact, {.directory = target()}, {}, &progress));
+    EXPECT_EQ(progress.bytes, artifact.head.counts.plain_bytes);
+}
+
 TEST_F(RestoreTest, IsMarkedUntilALogElsewhereIsDurable) {
     const auto artifact = back_up("run-1");
     const auto logs = root_ + "/logs";

@@ -1,0 +1,233 @@
+#include "backup-runner/app/command_line.hpp"
+
+#include "backup-runner/app/version.hpp"
+
+namespace n4b::runner {
+namespace {
+
+constexpr char kTlsGroup[] = "TLS";
+constexpr char kOutputGroup[] = "Output";
+constexpr char kDuration[] = "DURATION";
+constexpr char kName[] = "NAME";
+constexpr char kDirectory[] = "DIR";
+
+void add_deadline(CLI::App& command, CommonFlags& flags) {
+    command
+        .add_option("--deadline", flags.deadline, "End within this time, such as 90s, 10m or 1h30m, whatever happens")
+        ->type_name(kDuration);
+}
+
+void add_place(CLI::App& command, StorageFlags& flags,
+               const std::string& directory_help = "Directory of the repository, on a mounted volume") {
+    add_storage_flags(command, flags, directory_help);
+    command.get_option(flags.directory_flag)->type_name(kDirectory);
+}
+
+/// `form`: the one for people.
+void add_common_flags(CLI::App& command, CommonFlags& flags, const std::string& form) {
+    flags.output = form;
+    command.add_option("--output", flags.output, form + " for people, json for programs")
+        ->check(CLI::IsMember({form, std::string("json")}))
+        ->capture_default_str();
+    auto* quiet =
+        command.add_flag("-q,--quiet", flags.quiet,
+                         "Say nothing but errors; what was asked for, a list or JSON, is printed all the same");
+    command.add_flag("-v,--verbose", flags.verbose, "Say each request, each retry, and which server was passed over")
+        ->excludes(quiet)
+        ->group(kOutputGroup);
+    quiet->group(kOutputGroup);
+}
+
+/// Returns --from.
+CLI::Option* add_source_flags(CLI::App& command, SourceFlags& flags) {
+    auto* from = command.add_option("--from", flags.from, "Servers, in order of preference")
+                     ->delimiter(',')
+                     ->type_name("HOST[:PORT],...");
+    command
+        .add_option("--connect-timeout", flags.connect_timeout,
+                    "How long a server may take to accept a connection; a refused one is tried again so long")
+        ->type_name(kDuration)
+        ->capture_default_str();
+    command
+        .add_option("--tls", flags.tls.directory,
+                    "Speak TLS with what lies in this directory: private.key, public.crt, trusted/ and revoked/ as in "
+                    "Neo4j's policy directory, or trusted.* and revoked.*, or tls.key, tls.crt, ca.crt; passphrase")
+        ->type_name(kDirectory)
+        ->group(kTlsGroup);
+    command.add_option("--tls-trust", flags.tls.trust, "A file of more trusted certificates; may be repeated")
+        ->allow_extra_args(false)
+        ->type_name("FILE")
+        ->group(kTlsGroup);
+    command
+        .add_option("--tls-verification", flags.verification,
+                    "full, unless given: the server's certificate is trusted and bears its name; chain: it is trusted; "
+                    "none: any will do")
+        ->check(CLI::IsMember({"full", "chain", "none"}))
+        ->group(kTlsGroup);
+    command.add_option("--tls-server-name", flags.tls.server_name, "The name to expect in place of the host of --from")
+        ->type_name(kName)
+        ->group(kTlsGroup);
+    return from;
+}
+
+}  // namespace
+
+CommandLine::CommandLine()
+    : app("Copies Neo4j databases over the catchup protocol, and lists, verifies and restores the copies.",
+          "neo4j-backup-runner") {
+    app.set_version_flag("--version", kVersion, "Print the version and end");
+    app.require_subcommand(1);
+    // No group: it is shown nowhere. `make reference` uses it.
+    app.add_option("--print-reference", reference)->check(CLI::IsMember({"man", "markdown"}))->group("");
+    add_init();
+    add_release();
+    add_backup();
+    add_look(list, "list", "List the backups of a repository");
+    add_look(verify, "verify", "Read backups whole and check every digest");
+    add_restore();
+    add_probe();
+    add_check_storage();
+}
+
+void CommandLine::add_backup() {
+    auto& command = *app.add_subcommand("backup", "Make a full backup of one database");
+    backup.command = &command;
+    auto& spec = backup.spec;
+    auto* from = add_source_flags(command, backup.source);
+    command.add_option("--source", spec.source, "Name of the database cluster in the storage; stays when hosts change")
+        ->type_name(kName);
+    command.add_option("--database", spec.database, "Name of the database in the storage, e.g. graph.db")
+        ->type_name(kName);
+    add_place(command, backup.storage);
+    command.add_flag("--init", spec.initialize,
+                     "Make the place a repository first, where it is empty; a directory is made where it is missing");
+    command.add_option("--compression", backup.compression, "Of what is stored")
+        ->check(CLI::IsMember({"none", "zstd"}))
+        ->capture_default_str();
+    command.add_option("--connections", spec.connections, "Connections side by side, 1 to 8")->capture_default_str();
+    command.add_option("--policy", backup.policy, "Which members may be copied from")
+        ->check(CLI::IsMember({"ReplicaOnly", "PreferReplica", "Any"}))
+        ->capture_default_str();
+    command
+        .add_option("--max-lag", spec.max_lag,
+                    "How many transactions a source may be behind the newest known member; any number unless given")
+        ->type_name("NUMBER");
+    command
+        .add_option("--bandwidth-limit", backup.bandwidth,
+                    "Bytes per second over all connections, such as 100Mi; none unless given")
+        ->type_name("BYTES");
+    command
+        .add_option("--prepare-timeout", backup.prepare_timeout,
+                    "How long a server may be silent before a copy, while it makes its check point")
+        ->type_name(kDuration)
+        ->capture_default_str();
+    command
+        .add_option("--stall-timeout", backup.stall_timeout,
+                    "How long a server may be silent, or away, once its bytes have flowed")
+        ->type_name(kDuration)
+        ->capture_default_str();
+    add_deadline(command, backup.common);
+    command
+        .add_option("--run-uid", spec.run.uid,
+                    "Of the run this is an attempt of, 1 to 64 of 0-9, a-z and -; a new one unless given. What another "
+                    "attempt of the same run has finished is taken for its own")
+        ->type_name("UID");
+    command.add_option("--attempt", spec.run.attempt, "The number of the attempt, with --run-uid")
+        ->type_name("NUMBER")
+        ->capture_default_str();
+    command.add_flag("--dry-run", backup.dry_run,
+                     "Ask the servers and look at the storage, and tell what a backup would do; copies and writes "
+                     "nothing");
+    command.add_option("--spec", backup.spec_file, "A RunSpec file in place of all other flags but --dry-run")
+        ->excludes(from)
+        ->type_name("FILE");
+    add_common_flags(command, backup.common, "text");
+}
+
+void CommandLine::add_look(Look& look, const char* name, const char* description) {
+    auto& command = *app.add_subcommand(name, description);
+    look.command = &command;
+    add_place(command, look.storage);
+    command.add_option("--source", look.source, "Only backups of this source")->type_name(kName);
+    command.add_option("--database", look.database, "Only backups of this database")->type_name(kName);
+    command.add_option("--chain", look.chain, "Only this chain")->type_name(kName);
+    add_deadline(command, look.common);
+    add_common_flags(command, look.common, "table");
+}
+
+void CommandLine::add_restore() {
+    auto& command = *app.add_subcommand("restore", "Write a plain database directory");
+    restore.command = &command;
+    auto& options = restore.options;
+    add_place(command, restore.storage);
+    command.add_option("--source", options.source, "Whose backup")->required()->type_name(kName);
+    command.add_option("--database", options.database, "Which database's backup")->required()->type_name(kName);
+    command.add_option("--chain", options.chain, "Which chain; else the one that reaches the highest transaction")
+        ->type_name(kName);
+    command.add_option("--to", options.target.directory, "An empty or missing directory")
+        ->required()
+        ->type_name(kDirectory);
+    command
+        .add_option("--tx-log-to", options.target.log_directory,
+                    "An empty or missing directory for the transaction log, where the server has "
+                    "dbms.directories.tx_log; else it goes into the directory of --to")
+        ->type_name(kDirectory);
+    command
+        .add_option("--owner", restore.owner,
+                    "Whose all files and directories shall be, in numbers: those the server runs with; needs root")
+        ->type_name("UID:GID");
+    command
+        .add_option("--modes", restore.modes,
+                    "Modes of all files and directories in octal; else 0640:0750 less the umask")
+        ->type_name("FILES:DIRECTORIES");
+    command.add_flag("--ignore-free-space", options.target.ignore_room,
+                     "Begin even where there is less room than the backup has bytes: the file system compresses");
+    command.add_flag("--dry-run", options.dry_run,
+                     "Tell what would be restored, how much room there is and what stands in the way; writes nothing");
+    add_deadline(command, restore.common);
+    add_common_flags(command, restore.common, "text");
+}
+
+void CommandLine::add_init() {
+    auto& command =
+        *app.add_subcommand("init", "Make an empty place a repository, once; a backup goes to no other place");
+    init.command = &command;
+    add_place(command, init.storage, "Directory on a mounted volume; made where it is missing");
+    command.add_flag("--adopt", init.adopt, "The place holds backups that were copied from another repository");
+    add_deadline(command, init.common);
+    add_common_flags(command, init.common, "text");
+}
+
+void CommandLine::add_release() {
+    auto& command = *app.add_subcommand(
+        "release", "Give up whose a source's name is, so that the next backup under it claims it; backups stay");
+    release.command = &command;
+    add_place(command, release.storage);
+    command.add_option("--source", release.source, "The name to give up")->required()->type_name(kName);
+    add_deadline(command, release.common);
+    add_common_flags(command, release.common, "text");
+}
+
+void CommandLine::add_probe() {
+    auto& command = *app.add_subcommand(
+        "probe",
+        "Ask every server for its role, its lag, its store id and what protects the connection; changes nothing");
+    probe.command = &command;
+    add_source_flags(command, probe.source)->required();
+    add_deadline(command, probe.common);
+    add_common_flags(command, probe.common, "table");
+}
+
+void CommandLine::add_check_storage() {
+    auto& command = *app.add_subcommand(
+        "check-storage",
+        "Write, read, list and delete an object, and tell what the storage can do; leaves nothing behind");
+    check_storage.command = &command;
+    add_place(command, check_storage.storage);
+    command.add_option("--timeout", check_storage.timeout, "For all of it")
+        ->type_name(kDuration)
+        ->capture_default_str();
+    add_common_flags(command, check_storage.common, "text");
+}
+
+}  // namespace n4b::runner

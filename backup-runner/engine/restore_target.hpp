@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "backup-runner/storage/storage.hpp"
+#include "common/base/result.hpp"
+
+namespace n4b::engine {
+
+/// Where a restore writes.
+struct RestoreTarget {
+    std::string directory;
+    /// Of the transaction log, for a server whose dbms.directories.tx_log is not its database directory; empty: the
+    /// same.
+    std::string log_directory{};
+    storage::Access access{};
+    /// Goes on where there is less room than there are bytes, for file systems that compress what is written.
+    bool ignore_room = false;
+};
+
+/// What a restore meets at its target.
+struct TargetView {
+    /// Bytes that an ordinary user can have there, on both file systems where the log goes to another one; nothing: the
+    /// file system does not tell.
+    std::optional<std::int64_t> available{};
+    /// What stands in the way: TargetNotEmpty, TargetFull, TargetNotWritable, or InvalidRunSpec where both directories
+    /// are one.
+    std::optional<base::Error> obstacle{};
+};
+
+/// Looks whether a restore of so many bytes can go there; writes nothing, and makes no directory.
+TargetView look_at_target(const RestoreTarget& target, std::int64_t bytes);
+
+/// TargetNotEmpty: there is anything but lost+found. `directory`: its name, for messages.
+base::Result<void> check_empty(storage::Storage& target, const std::string& directory);
+
+/// The error of a call on the target, whose reasons would be told as the storage's otherwise: TargetFull or
+/// TargetNotWritable; others are left as they are.
+base::Error at_target(base::Error error);
+
+template <typename T>
+base::Result<T> at_target(base::Result<T> result) {
+    if (result) return result;
+    return base::fail(at_target(std::move(result.error())));
+}
+
+}  // namespace n4b::engine
