@@ -26,6 +26,8 @@ void end_on_signals() {
         written = write(STDERR_FILENO, kText.data(), kText.size());
         _exit(static_cast<int>(n4b::contract::ExitCode::kCancelled));
     };
+    // A backup takes no notice of it either.
+    std::signal(SIGUSR2, SIG_IGN);
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
         // What nohup ignores stays ignored. A shell ignores SIGINT for what runs in its background.
         if (std::signal(signal, end) == SIG_IGN && signal == SIGHUP) std::signal(signal, SIG_IGN);

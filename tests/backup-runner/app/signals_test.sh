@@ -18,7 +18,7 @@ exec 3<> "$state/silent"
 waits() { grep -q '^1 ' "/proc/$1/syscall"; }
 
 for command in list verify; do
-    for signal in TERM INT HUP; do
+    for signals in TERM INT HUP "USR2 TERM"; do
         code=0
         # Bash starts what runs in the background with SIGINT ignored; this undoes it.
         env --default-signal=INT,HUP "$runner" $command --in "$state/repository" > "$state/silent" 3>&- 2> "$state/err" &
@@ -27,9 +27,12 @@ for command in list verify; do
             ! waits $pid || break
             sleep 0.05
         done
-        kill -s $signal $pid
+        for signal in $signals; do
+            kill -s "$signal" $pid
+            sleep 0.2
+        done
         wait $pid || code=$?
-        [ $code = 50 ] || { echo "FAILED: $command ended with $code after SIG$signal: $(tail -n 3 "$state/err")"; exit 1; }
+        [ $code = 50 ] || { echo "FAILED: $command ended with $code after $signals: $(tail -n 3 "$state/err")"; exit 1; }
         grep -q '^error: Cancelled: ' "$state/err" || { echo "FAILED: $command said $(cat "$state/err")"; exit 1; }
     done
 done
