@@ -95,7 +95,8 @@ std::string_view advice(base::Reason reason) {
             return "Put the access key id and the secret access key under the names in docs/object-storage.md into the "
                    "Secret; it also says what other sources of credentials need.";
         case Reason::kStorageCredentialsRejected:
-            return "Renew the credentials in the Secret, or let the role trust the token: its issuer, audience and subject.";
+            return "Renew the credentials in the Secret, or let the role trust the token: its issuer, audience and "
+                   "subject.";
         case Reason::kStorageSignatureMismatch:
             return "Check the secret access key, line ends included, and proxies that rewrite requests.";
         case Reason::kStorageRegionWrong:
