@@ -10,9 +10,10 @@ using base::Result;
 
 namespace {
 
-/// The log has the memory of two blocks, in pieces: what is sent early is sent before the source prunes it. A storage
-/// that takes little more than the log grows by is busy with the files' blocks when a piece is full, and the log must
-/// find room until its turn has come. More than one is under way when it falls behind: each goes before the files'.
+/// The log has the memory of two blocks, in pieces: what is sent early is sent before the source prunes it. On the way
+/// to a storage that takes little more than the log grows by, a piece shares the line with the files' blocks, and the
+/// log must find room until it is through. More than one is under way when it falls behind: each goes before the
+/// files'.
 constexpr std::size_t kLogBlocks = 8;
 constexpr std::size_t kLogPart = 4;
 /// A quarter of it is the least that an encoder takes.

@@ -13,7 +13,7 @@ struct WriterOptions {
     std::size_t block_bytes = 8 * 1024 * 1024;
     std::size_t blocks = 4;   ///< In the pool; as much as two for the log, and the index's one, come on top.
     std::size_t streams = 2;  ///< At most so many besides the log; no more than blocks, or they would wait for ever.
-    std::size_t threads = 4;  ///< That store blocks: so many PUTs at once, the index's apart.
+    std::size_t threads = 4;  ///< That store blocks: so many PUTs at once, the index's and one of the log's apart.
     format::Encoding encoding = format::Encoding::kZstd;
 };
 

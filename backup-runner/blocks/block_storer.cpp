@@ -10,9 +10,11 @@ using base::Result;
 
 BlockStorer::BlockStorer(BlockPlace& place, IndexWriter& index, std::size_t threads)
     : place_(place), index_(index), forward_stop_(place.call.stop, [this] { stop_puts_.request_stop(); }) {
-    for (std::size_t i = 0; i < threads; ++i) {
-        threads_.emplace_back([this](const std::stop_token& stop) { run(stop); });
-    }
+    const auto start = [this](Serves serves) {
+        threads_.emplace_back([this, serves](const std::stop_token& stop) { run(stop, serves); });
+    };
+    for (std::size_t i = 0; i < threads; ++i) start(Serves::kAll);
+    start(Serves::kUrgent);
 }
 
 BlockStorer::~BlockStorer() {
@@ -38,12 +40,14 @@ Result<void> BlockStorer::submit(FilledBlock block, Urgency urgency) {
     return {};
 }
 
-void BlockStorer::run(const std::stop_token& stop) {
+void BlockStorer::run(const std::stop_token& stop, Serves serves) {
     for (;;) {
         Waiting waiting;
         {
             std::unique_lock lock(mutex_);
-            changed_.wait(lock, stop, [this] { return !first_.waiting.empty() || !normal_.waiting.empty(); });
+            changed_.wait(lock, stop, [&] {
+                return !first_.waiting.empty() || (serves == Serves::kAll && !normal_.waiting.empty());
+            });
             if (stop.stop_requested()) return;
             auto& of = first_.waiting.empty() ? normal_ : first_;
             waiting = std::move(of.waiting.front());

@@ -36,7 +36,7 @@ public:
         std::int64_t bytes = 0;
     };
 
-    /// Borrows place and index.
+    /// Borrows place and index. One thread more takes urgent blocks only, so that they never wait for a PUT of another.
     BlockStorer(BlockPlace& place, IndexWriter& index, std::size_t threads);
     /// Ends calls that are under way.
     ~BlockStorer();
@@ -71,7 +71,8 @@ private:
         std::int64_t next_described = 0;
     };
 
-    void run(const std::stop_token& stop);
+    enum class Serves { kAll, kUrgent };
+    void run(const std::stop_token& stop, Serves serves);
     Lane& lane(Urgency urgency) { return urgency == Urgency::kFirst ? first_ : normal_; }
     Lane* ready_lane();
     base::Result<void> store(Waiting waiting);

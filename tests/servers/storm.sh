@@ -213,7 +213,7 @@ if [ "$nodes" -gt "$few" ]; then # takes as long as the log needs to fill what i
     step "the way to MinIO is throttled to less than the log grows"
     begin "${pace[@]}"
     half_way
-    echo 20000 > "$STATE/control"
+    echo 100000 > "$STATE/control"
     ended SourceLogPruned
     echo 0 > "$STATE/control"
     all_whole 6
@@ -256,6 +256,7 @@ fills() {
     begin "${pace[@]}"
     half_way
     ended StorageFull
+    [ -z "$(find "$bucket" -path '*/blocks/*' -type f)" ] || die "what the attempt wrote still fills the disk"
     all_whole 0
     mount -o remount,size=$((store_bytes * 3)) "$1"
     next_one 1
