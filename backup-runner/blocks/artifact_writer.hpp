@@ -42,6 +42,9 @@ public:
 
     base::Result<void> add_transactions(const format::TransactionGroup& group) { return index_.add(group); }
 
+    /// Ends every wait and every PUT, also those that come: the artifact is lost. Thread-safe.
+    void give_up() { stop_.request_stop(); }
+
     /// Waits until all is stored, once every stream was flushed. The first error of any block.
     base::Result<Totals> finish();
 

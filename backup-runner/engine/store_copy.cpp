@@ -374,6 +374,8 @@ void Copy::note(const base::Error& error) {
         if (!error_) error_ = error;
     }
     stop_.request_stop();
+    // The first connection was opened before this copy began, and none of them looks up from a wait for the storage.
+    artifact_.give_up();
 }
 
 }  // namespace

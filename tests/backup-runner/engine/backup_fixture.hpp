@@ -47,7 +47,7 @@ protected:
                                             .clock = clock,
                                             .random = [random]() mutable { return ++random; },
                                             .progress = progress,
-                                            .buffers = kSmallBuffers,
+                                            .buffers = buffers_,
                                             .version = "test",
                                             .started = std::chrono::steady_clock::now() - runs_before_};
         return engine::back_up(spec_, environment, std::move(stop));
@@ -62,6 +62,7 @@ protected:
     std::unique_ptr<object_store::ObjectStore> store_;
     testing::FakeCatchupServer server_;
     contract::RunSpec spec_;
+    BufferSizes buffers_ = kSmallBuffers;
     const format::Layout layout_ = format::Layout::create("prod", "graph.db").value();
     std::uint32_t runs_ = 0;
     std::chrono::milliseconds runs_before_{0};  ///< How long the process has run when a backup begins.

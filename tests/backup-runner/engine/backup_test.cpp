@@ -117,6 +117,22 @@ TEST_F(BackupTest, SaysThatTheLogWasPruned) {
     EXPECT_EQ(sound_artifacts(), 0U);
 }
 
+TEST_F(BackupTest, SaysThatTheLogWasPrunedAtOnceThoughTheStorageTakesNothingMore) {
+    testing::MemoryStore store({.put_takes = std::chrono::hours(1)});
+    spec_.connections = 1;
+    spec_.compression = contract::Compression::kNone;
+    spec_.duration = std::chrono::seconds(20);
+    buffers_ = {.receive = 4096, .block = 16 * 1024, .blocks = 2};
+    server_.store_file("neostore.nodestore.db").resize(16 * buffers_.block);
+    server_.on_pull = [&](std::int64_t previous) {
+        if (previous < 9) return;
+        server_.last_committed = 12;
+        server_.pruned_to = 11;
+    };
+    const auto report = back_up(store);
+    EXPECT_EQ(report.reason, Reason::kSourceLogPruned) << report.message;
+}
+
 TEST_F(BackupTest, RefusesALogThatDoesNotReachTheLastTransaction) {
     server_.pulled_to = 8;
     const auto report = back_up();
