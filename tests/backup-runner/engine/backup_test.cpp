@@ -95,7 +95,7 @@ TEST_F(BackupTest, PullsOnWhileAStorageThatIsAwayIsAskedForItsTimeBehindTheLastF
     testing::MemoryStore store;
     int asked = 0;
     store.on_now = [&] {
-        if (++asked != 2) return;  // The first stands in the intent.
+        if (++asked != 3) return;  // The first is for the clean-up, and the second stands in the intent.
         server_.last_committed = 12;
         EXPECT_EQ(pulled.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready)
             << "nobody came for what was committed while the storage was away";
