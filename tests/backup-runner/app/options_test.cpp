@@ -245,7 +245,7 @@ TEST(CheckStorageOptions, NameADirectoryOrABucket) {
 
 TEST(CheckStorageOptions, NameCredentialsAndALock) {
     const auto s3_of = [](std::vector<std::string> more) {
-        std::vector<std::string> words{"check-storage", "--s3-bucket", "b", "--s3-region", "r"};
+        std::vector<std::string> words{"check-storage", "--s3-bucket", "backups", "--s3-region", "r"};
         words.insert(words.end(), more.begin(), more.end());
         const auto options = parse_line(words);
         EXPECT_TRUE(options) << options.error().message;
