@@ -3,6 +3,7 @@
 #include <random>
 
 #include "backup-runner/app/commands.hpp"
+#include "backup-runner/app/json_output.hpp"
 #include "backup-runner/app/outcome.hpp"
 #include "backup-runner/engine/source_probe.hpp"
 #include "backup-runner/engine/storage_check.hpp"
@@ -74,10 +75,6 @@ void print_text(Output& output, const StoreChoice& store, const StorageLook& loo
                            : "not told by object storage");
 }
 
-void print_json(Output& output, const Json& json) {
-    output.print("{}\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
-}
-
 Json json_of(const StoreChoice& store, const StorageLook& look) {
     const auto& abilities = *look.abilities;
     Json json{{"reason", to_string(base::Reason::kCompleted)},
@@ -132,11 +129,7 @@ int run(const CheckStorageOptions& options, base::SteadyTime started, std::stop_
                               {.deadline = base::Deadline::at(started + options.timeout), .stop = std::move(stop)});
     if (look.error) {
         const auto& error = *look.error;
-        if (options.json) {
-            print_json(output, {{"reason", to_string(reason_of(error))},
-                                {"storage", describe(options.store)},
-                                {"message", error.message}});
-        }
+        if (options.json) print_failure(output, error, {{"storage", describe(options.store)}});
         return finish(base::fail(error), output);
     }
     const auto offset = look.abilities->clock_offset;

@@ -65,8 +65,8 @@ private:
         const auto placed = create();
         placed_ = placed_ || placed;
         if (!placed && !lets_nobody_write(placed.error()) && placed.error().code != ErrorCode::kCancelled) {
-            base::notice(fmt::format("warning: nothing keeps chain {} from being deleted while it is read: {}\n",
-                                     chain_, placed.error().message));
+            base::warn(fmt::format("nothing keeps chain {} from being deleted while it is read: {}", chain_,
+                                   placed.error().message));
         }
         return placed.has_value();
     }
