@@ -36,8 +36,10 @@ ArtifactWriter::ArtifactWriter(object_store::ObjectStore& store, std::string pre
                                const object_store::Call& call)
     : options_(options),
       forward_stop_(call.stop, [this] { stop_.request_stop(); }),
-      place_{
-          .store = store, .prefix = std::move(prefix), .call = {.deadline = call.deadline, .stop = stop_.get_token()}},
+      batch_(store.begin_batch()),
+      place_{.batch = *batch_,
+             .prefix = std::move(prefix),
+             .call = {.deadline = call.deadline, .stop = stop_.get_token()}},
       pool_(options.blocks, options.block_bytes),
       log_pool_(kLogBlocks, options.block_bytes / kLogPart),
       index_(place_, options.block_bytes),
@@ -70,6 +72,7 @@ Result<std::unique_ptr<BlockStream>> ArtifactWriter::open(BlockPool& pool, Urgen
 Result<ArtifactWriter::Totals> ArtifactWriter::finish() {
     N4B_TRY(const auto stored, storer_.drain());
     N4B_TRY(auto index, index_.finish());
+    N4B_TRY_VOID(batch_->settle(place_.call));
     Totals totals{.counts = {.files = counters_.files,
                              .tries = counters_.tries,
                              .blocks = stored.blocks + static_cast<std::int64_t>(index.size()),

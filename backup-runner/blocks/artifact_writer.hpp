@@ -45,7 +45,7 @@ public:
     /// Ends every wait and every PUT, also those that come: the artifact is lost. Thread-safe.
     void give_up() { stop_.request_stop(); }
 
-    /// Waits until all is stored, once every stream was flushed. The first error of any block.
+    /// Waits until all is stored and durable, once every stream was flushed. The first error of any block.
     base::Result<Totals> finish();
 
 private:
@@ -59,6 +59,7 @@ private:
     StreamCounters counters_{};
     std::stop_source stop_{};
     std::stop_callback<std::function<void()>> forward_stop_;
+    const std::unique_ptr<object_store::ObjectBatch> batch_;
     BlockPlace place_;
     BlockPool pool_;
     BlockPool log_pool_;

@@ -27,13 +27,17 @@ void PooledBuffer::give_back() {
     pool_ = nullptr;
 }
 
+BlockMemory allocate_block(std::size_t bytes) {
+    return BlockMemory(static_cast<std::byte*>(::operator new[](bytes, kBlockAlignment)));
+}
+
 base::Result<PooledBuffer> BlockPool::acquire(const object_store::Call& call) {
     N4B_TRY_VOID(object_store::check_call(call, "wait for a block"));
     std::unique_lock lock(mutex_);
     N4B_TRY_VOID(wait_for(free_again_, lock, call, "wait for a block", [this] { return !free_.empty() || left_ > 0; }));
     if (free_.empty()) {
         // Not zeroed: a block is always filled from its beginning.
-        buffers_.push_back(std::make_unique_for_overwrite<std::byte[]>(buffer_bytes_));
+        buffers_.push_back(allocate_block(buffer_bytes_));
         free_.push_back(buffers_.back().get());
         --left_;
     }

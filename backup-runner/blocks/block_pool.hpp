@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <span>
 #include <vector>
 
@@ -14,6 +15,17 @@
 namespace n4b::blocks {
 
 class BlockPool;
+
+/// A page's: what a volume needs to take a block without copying it.
+inline constexpr std::align_val_t kBlockAlignment{4096};
+
+struct BlockMemoryDeleter {
+    void operator()(std::byte* bytes) const { ::operator delete[](bytes, kBlockAlignment); }
+};
+using BlockMemory = std::unique_ptr<std::byte[], BlockMemoryDeleter>;
+
+/// Memory for a block, aligned and not initialised.
+BlockMemory allocate_block(std::size_t bytes);
 
 /// A buffer that is lent; goes back to its pool when destroyed. One thread at a time.
 class PooledBuffer {
@@ -57,7 +69,7 @@ private:
 
     std::mutex mutex_{};  ///< Guards all below but buffer_bytes_.
     std::condition_variable_any free_again_{};
-    std::vector<std::unique_ptr<std::byte[]>> buffers_{};
+    std::vector<BlockMemory> buffers_{};
     std::vector<std::byte*> free_{};
     std::size_t left_;  ///< Not allocated yet.
     const std::size_t buffer_bytes_;

@@ -88,10 +88,11 @@ Result<void> BlockStorer::store(Waiting waiting) {
     N4B_TRY(const auto number, place_.take_number());
     const auto bytes = std::span<const std::byte>(block.buffer.bytes()).first(block.bytes);
     for (auto& extent : block.extents) extent.block = number;
-    Described described{.digest = digest_of_block(number, bytes), .extents = std::move(block.extents)};
+    const auto digest = digest_of_block(number, bytes);
     // In the index before it is in the storage: an artifact with a block that failed gets no head.
-    N4B_TRY_VOID(describe(lane(waiting.urgency), waiting.ticket, std::move(described)));
-    return place_.put(number, bytes, {.deadline = place_.call.deadline, .stop = stop_puts_.get_token()});
+    N4B_TRY_VOID(
+        describe(lane(waiting.urgency), waiting.ticket, {.digest = digest, .extents = std::move(block.extents)}));
+    return place_.put(digest, bytes, {.deadline = place_.call.deadline, .stop = stop_puts_.get_token()});
 }
 
 /// The lane whose next block can go into the index.

@@ -21,10 +21,10 @@ Result<std::int64_t> BlockPlace::take_number() {
                       fmt::format("an artifact has at most {} blocks", format::kMaxBlockNumber + 1));
 }
 
-Result<void> BlockPlace::put(std::int64_t number, std::span<const std::byte> bytes,
+Result<void> BlockPlace::put(const format::BlockDigest& digest, std::span<const std::byte> bytes,
                              const object_store::Call& put_call) {
-    const auto name = key(number);
-    N4B_TRY_VOID(store.put(name, bytes, put_call));
+    const auto name = key(digest.number);
+    N4B_TRY_VOID(batch.put(name, {.bytes = bytes, .sha256 = digest.sha256}, put_call));
     listing += listing_of(name, static_cast<std::int64_t>(bytes.size()));
     return {};
 }
@@ -40,7 +40,10 @@ format::BlockDigest digest_of_block(std::int64_t number, std::span<const std::by
 }
 
 IndexWriter::IndexWriter(BlockPlace& place, std::size_t block_bytes)
-    : place_(place), buffer_(block_bytes), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+    : place_(place),
+      memory_(allocate_block(block_bytes)),
+      buffer_(memory_.get(), block_bytes),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 IndexWriter::~IndexWriter() = default;
 
@@ -103,8 +106,9 @@ Result<void> IndexWriter::store() {
     if (encoder_.filled() == 0) return {};
     const auto bytes = std::span<const std::byte>(buffer_).first(encoder_.filled());
     N4B_TRY(const auto number, place_.take_number());
-    N4B_TRY_VOID(place_.put(number, bytes, place_.call));
-    blocks_.push_back(digest_of_block(number, bytes));
+    auto digest = digest_of_block(number, bytes);
+    N4B_TRY_VOID(place_.put(digest, bytes, place_.call));
+    blocks_.push_back(std::move(digest));
     encoder_.begin_block(buffer_);
     return {};
 }

@@ -4,10 +4,12 @@
 #include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "backup-runner/blocks/block_pool.hpp"
 #include "backup-runner/format/extent_encoder.hpp"
 #include "backup-runner/format/index_line.hpp"
 #include "backup-runner/object_store/object_store.hpp"
@@ -16,7 +18,7 @@ namespace n4b::blocks {
 
 /// Where the blocks of an artifact go, and who numbers them. Borrowed by all who store blocks.
 struct BlockPlace {
-    object_store::ObjectStore& store;
+    object_store::ObjectBatch& batch;
     const std::string prefix;  ///< Of the blocks' keys; ends at a '/'.
     const object_store::Call call{};
     std::atomic<std::int64_t> next_number = 0;
@@ -26,8 +28,9 @@ struct BlockPlace {
     /// Invalid: the artifact has as many blocks as it can.
     base::Result<std::int64_t> take_number();
 
-    /// Stores a block under its number.
-    base::Result<void> put(std::int64_t number, std::span<const std::byte> bytes, const object_store::Call& put_call);
+    /// Stores a block under its number; `digest` is that of `bytes`.
+    base::Result<void> put(const format::BlockDigest& digest, std::span<const std::byte> bytes,
+                           const object_store::Call& put_call);
 };
 
 /// A number for an object in a listing. Their sum stands for a set of objects, in any order, in 8 bytes.
@@ -64,7 +67,8 @@ private:
     BlockPlace& place_;
 
     // Of the thread, and after it of finish().
-    std::vector<std::byte> buffer_;
+    const BlockMemory memory_;
+    const std::span<std::byte> buffer_;
     format::ExtentEncoder encoder_{format::Encoding::kZstd};
     std::vector<format::BlockDigest> blocks_{};
 

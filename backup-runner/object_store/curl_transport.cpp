@@ -22,6 +22,8 @@ using std::chrono::milliseconds;
 
 /// libcurl looks at its own timers at least so often; a stop wakes it at once.
 constexpr milliseconds kLongestPoll{1000};
+/// libcurl's own 64 KiB cost a send, a poll and a turn of its machinery for each; every connection has one such buffer.
+constexpr long kUploadBufferBytes = 256L * 1024;
 constexpr std::size_t kMaxHeaders = 64;
 constexpr std::size_t kMaxHeaderValue = 4096;
 constexpr int kProxyAuthenticationRequired = 407;
@@ -199,6 +201,7 @@ void CurlTransport::configure(CurlSession& session, Progress& progress, const cu
     if (request.method == "PUT" || request.method == "POST") {
         set(easy, CURLOPT_UPLOAD, 1L);
         set(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+        set(easy, CURLOPT_UPLOAD_BUFFERSIZE, kUploadBufferBytes);
         set(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(progress.exchange.body.size()));
         set(easy, CURLOPT_READFUNCTION, &send_body);
         set(easy, CURLOPT_READDATA, static_cast<void*>(&progress));

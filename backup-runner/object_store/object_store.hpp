@@ -45,6 +45,26 @@ struct Space {
     std::int64_t available = 0;
 };
 
+/// Bytes whose SHA-256 is known, so that nobody hashes them twice; borrowed.
+struct HashedBytes {
+    std::span<const std::byte> bytes{};
+    std::string_view sha256{};  ///< 64 lower-case hexadecimal digits.
+};
+
+/// Objects that count only all together, such as the blocks of an artifact: what makes them durable on a volume is
+/// shared among them. Outlived by its store. Thread-safe.
+class ObjectBatch {
+public:
+    virtual ~ObjectBatch() = default;
+
+    /// As ObjectStore::put, but before settle() has returned, the object may not be visible yet, and may be gone after
+    /// a power failure. An error may be that of an object put before, after which the batch is lost.
+    virtual base::Result<void> put(std::string_view key, const HashedBytes& object, const Call& call) = 0;
+
+    /// Makes all objects visible and durable whose put has returned.
+    virtual base::Result<void> settle(const Call& call) = 0;
+};
+
 /// Objects by key, on a volume or in a bucket. Keys are relative to the store, with '/' between components, and
 /// checked: no empty component, no "." or "..", at most 900 bytes. Thread-safe.
 ///
@@ -64,6 +84,9 @@ public:
 
     /// Writes an object, in place of whatever had the key. Idempotent.
     virtual base::Result<void> put(std::string_view key, std::span<const std::byte> bytes, const Call& call) = 0;
+
+    /// Begins a batch. Destroyed before it is settled, it may leave any of its objects.
+    virtual std::unique_ptr<ObjectBatch> begin_batch() = 0;
 
     /// Reads bytes from `offset` on; returns how many, fewer than `into` has room for only at the object's end, and 0
     /// beyond it. NotFound (ArtifactNotFound).

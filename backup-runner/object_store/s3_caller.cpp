@@ -59,7 +59,8 @@ struct S3Caller::Outcome {
 
 Result<S3Answer> S3Caller::perform(const S3Call& s3_call, const Call& call) {
     const auto what = s3::describe(parts_.location, s3_call.operation);
-    s3::Payload payload{.sha256 = s3::sha256_hex(s3_call.body)};
+    s3::Payload payload{.sha256 = s3_call.body_sha256.empty() ? s3::sha256_hex(s3_call.body)
+                                                              : std::string(s3_call.body_sha256)};
     if (s3::is_locked(parts_.location, s3_call.operation)) payload.md5_base64 = s3::md5_base64(s3_call.body);
     Progress progress;
     progress.tries.max = parts_.max_tries;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "backup-runner/object_store/s3_store.hpp"
 #include "backup-runner/s3/failure.hpp"
@@ -15,6 +16,7 @@ namespace n4b::object_store {
 struct S3Call {
     const s3::Operation& operation;
     std::span<const std::byte> body{};
+    std::string_view body_sha256{};  ///< Its hexadecimal digits; empty: nobody has hashed the body yet.
     std::span<std::byte> into{};
     std::size_t max_reply = s3::kMaxErrorBytes;
 };

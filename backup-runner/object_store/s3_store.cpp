@@ -45,12 +45,10 @@ public:
     }
 
     Result<void> put(std::string_view key, std::span<const std::byte> bytes, const Call& call) override {
-        N4B_TRY_VOID(s3::check_key(key));
-        const auto operation = s3::put_object(location(), key);
-        N4B_TRY(const auto answer, caller_.perform({.operation = operation, .body = bytes}, call));
-        if (answer.refusal) return unexpected(operation, answer);
-        return {};
+        return put_object(key, {.bytes = bytes}, call);
     }
+
+    std::unique_ptr<ObjectBatch> begin_batch() override { return std::make_unique<Batch>(*this); }
 
     Result<std::size_t> get(std::string_view key, std::int64_t offset, std::span<std::byte> into,
                             const Call& call) override {
@@ -134,6 +132,29 @@ public:
     Result<std::optional<Space>> space(const Call& /*call*/) override { return std::nullopt; }
 
 private:
+    /// What is in a bucket is durable at once, so that a batch has nothing to share.
+    class Batch final : public ObjectBatch {
+    public:
+        explicit Batch(S3Store& store) : store_(store) {}
+        Result<void> put(std::string_view key, const HashedBytes& object, const Call& call) override {
+            return store_.put_object(key, object, call);
+        }
+        Result<void> settle(const Call& /*call*/) override { return {}; }
+
+    private:
+        S3Store& store_;
+    };
+
+    /// Without a digest, the bytes are hashed here.
+    Result<void> put_object(std::string_view key, const HashedBytes& object, const Call& call) {
+        N4B_TRY_VOID(s3::check_key(key));
+        const auto operation = s3::put_object(location(), key);
+        N4B_TRY(const auto answer,
+                caller_.perform({.operation = operation, .body = object.bytes, .body_sha256 = object.sha256}, call));
+        if (answer.refusal) return unexpected(operation, answer);
+        return {};
+    }
+
     [[nodiscard]] const s3::Location& location() const { return caller_.location(); }
 
     tl::unexpected<base::Error> missing(const s3::Operation& operation) const {

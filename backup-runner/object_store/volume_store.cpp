@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <mutex>
 #include <queue>
 #include <random>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -32,6 +34,13 @@ using storage::volume_failure;
 constexpr std::string_view kUnfinished = ".n4b-unfinished-";
 /// A deadline or a stop is looked at between pieces of so many bytes.
 constexpr std::size_t kPieceBytes = std::size_t{1} << 20U;
+/// Of memory and place, for a read around the page cache: enough for any device.
+constexpr std::size_t kDirectAlignment = 4096;
+constexpr std::size_t kLeastDirectRead = std::size_t{256} * 1024;
+/// What a batch has written and not made durable yet: so many files share the work of the file system's journal, and so
+/// many bytes may wait in the page cache where files can't be written around it.
+constexpr std::size_t kMostUnsettledFiles = 8;
+constexpr std::size_t kMostUnsettledBytes = std::size_t{8} << 20U;
 constexpr std::size_t kPageKeys = 1000;
 /// Names of one directory that are in memory at once, some 60 bytes each.
 constexpr std::size_t kNamesAtOnce = 10'000;
@@ -198,6 +207,8 @@ public:
         return replaced;
     }
 
+    std::unique_ptr<ObjectBatch> begin_batch() override { return std::make_unique<Batch>(*this); }
+
     Result<std::size_t> get(std::string_view key, std::int64_t offset, std::span<std::byte> into,
                             const Call& call) override {
         N4B_TRY_VOID(check_volume_key(key));
@@ -213,17 +224,7 @@ public:
                               fmt::format("{}: found {}, expected a file", path,
                                           S_ISDIR(status.st_mode) ? "a directory" : "no file"));
         }
-        std::size_t done = 0;
-        while (done < into.size()) {
-            if (done > 0) N4B_TRY_VOID(check_call(call, "read " + path));
-            const auto piece = std::min(into.size() - done, kPieceBytes);
-            const ssize_t n = ::pread(file.get(), into.data() + done, piece, offset + static_cast<std::int64_t>(done));
-            if (n < 0 && errno == EINTR) continue;
-            if (n < 0) return volume_failure(errno, "read", path);
-            if (n == 0) break;
-            done += static_cast<std::size_t>(n);
-        }
-        return done;
+        return read(file.get(), path, offset, into, call);
     }
 
     Result<ObjectInfo> stat(std::string_view key, const Call& call) override {
@@ -304,6 +305,105 @@ public:
     }
 
 private:
+    /// Whole blocks are read around the page cache, as they are written: nobody here reads them twice.
+    static bool read_around_the_cache(int file, std::span<const std::byte> into, std::int64_t offset) {
+        const auto places = reinterpret_cast<std::uintptr_t>(into.data()) | static_cast<std::uintptr_t>(offset);
+        return places % kDirectAlignment == 0 && into.size() >= kLeastDirectRead &&
+               ::fcntl(file, F_SETFL, O_RDONLY | O_DIRECT) == 0;
+    }
+
+    static Result<std::size_t> read(int file, const std::string& path, std::int64_t offset, std::span<std::byte> into,
+                                    const Call& call) {
+        bool direct = read_around_the_cache(file, into, offset);
+        std::size_t done = 0;
+        while (done < into.size()) {
+            if (done > 0) N4B_TRY_VOID(check_call(call, "read " + path));
+            auto piece = std::min(into.size() - done, kPieceBytes);
+            if (direct && piece >= kDirectAlignment) piece -= piece % kDirectAlignment;
+            const bool odd = piece % kDirectAlignment != 0 || done % kDirectAlignment != 0;
+            if (direct && odd) direct = ::fcntl(file, F_SETFL, O_RDONLY) != 0;
+            const ssize_t n = ::pread(file, into.data() + done, piece, offset + static_cast<std::int64_t>(done));
+            if (n < 0 && errno == EINTR) continue;
+            // Some file systems take the flag and refuse the read.
+            if (n < 0 && errno == EINVAL && direct && ::fcntl(file, F_SETFL, O_RDONLY) == 0) {
+                direct = false;
+                continue;
+            }
+            if (n < 0) return volume_failure(errno, "read", path);
+            if (n == 0) break;
+            done += static_cast<std::size_t>(n);
+        }
+        return done;
+    }
+
+    /// A file that is written, under a name that is no key.
+    struct Unfinished {
+        std::unique_ptr<storage::Writer> writer{};  ///< Of its contents, which are not durable yet.
+        std::string name{};
+    };
+
+    /// Makes files durable some at a time, gives them their names then, and makes the names durable at the end.
+    class Batch final : public ObjectBatch {
+    public:
+        explicit Batch(VolumeStore& store) : store_(store) {}
+
+        Result<void> put(std::string_view key, const HashedBytes& object, const Call& call) override {
+            N4B_TRY(auto file, store_.in_its_directory(key, call, [&] {
+                return store_.write_contents(parent_of(key), object.bytes, storage::Caching::kAround, call);
+            }));
+            std::vector<Waiting> full;
+            {
+                const std::lock_guard lock(mutex_);
+                directories_.emplace(parent_of(key));
+                waiting_.push_back({.file = std::move(file), .key = std::string(key)});
+                waiting_bytes_ += object.bytes.size();
+                if (waiting_.size() < kMostUnsettledFiles && waiting_bytes_ < kMostUnsettledBytes) return {};
+                std::swap(full, waiting_);
+                waiting_bytes_ = 0;
+            }
+            return finish(full, call);
+        }
+
+        Result<void> settle(const Call& call) override {
+            const std::lock_guard lock(mutex_);
+            N4B_TRY_VOID(finish(waiting_, call));
+            waiting_.clear();
+            waiting_bytes_ = 0;
+            for (const auto& directory : directories_) {
+                N4B_TRY_VOID(check_call(call, "sync " + store_.path_of(directory)));
+                N4B_TRY_VOID(store_.files_->sync_directory(directory));
+                N4B_TRY_VOID(store_.sync_ancestors(directory));
+            }
+            directories_.clear();
+            return {};
+        }
+
+    private:
+        struct Waiting {
+            Unfinished file{};
+            std::string key{};
+        };
+
+        /// Each file has its contents before it has its name.
+        Result<void> finish(std::vector<Waiting>& files, const Call& call) {
+            for (auto& [file, key] : files) {
+                N4B_TRY_VOID(check_call(call, "sync " + store_.path_of(key)));
+                N4B_TRY_VOID(file.writer->finish());
+                if (auto named = store_.files_->rename(file.name, key); !named) {
+                    (void)store_.files_->remove(file.name);
+                    return named;
+                }
+            }
+            return {};
+        }
+
+        VolumeStore& store_;
+        std::mutex mutex_{};  ///< Guards all below.
+        std::vector<Waiting> waiting_{};
+        std::size_t waiting_bytes_ = 0;
+        std::set<std::string> directories_{};  ///< Of all objects since the last settle().
+    };
+
     [[nodiscard]] std::string path_of(std::string_view key) const { return root_ + "/" + std::string(key); }
 
     static tl::unexpected<base::Error> missing_or_failed(int error, std::string_view what, const std::string& path) {
@@ -350,12 +450,18 @@ private:
 
     /// A durable file beside the key's place, under a name that is no key; returns its own key.
     Result<std::string> write(std::string_view key, std::span<const std::byte> bytes, const Call& call) {
+        return in_its_directory(key, call, [&] { return write_unfinished(parent_of(key), bytes, call); });
+    }
+
+    /// Makes the key's directory and writes a file in it.
+    template <typename Write>
+    auto in_its_directory(std::string_view key, const Call& call, Write write) -> decltype(write()) {
         N4B_TRY_VOID(check_volume_key(key));
         const auto directory = parent_of(key);
         for (int tries = 1;; ++tries) {
             N4B_TRY_VOID(check_call(call, "write " + path_of(key)));
             const auto made = directory.empty() ? Result<void>{} : files_->make_directories(directory);
-            auto written = made.and_then([&] { return write_unfinished(directory, bytes, call); });
+            auto written = made.and_then(write);
             // Whoever cleans up beside this key removes directories that are empty at that moment. Once the file is
             // there, this one is not.
             const bool gone = !written && written.error().code == ErrorCode::kNotFound;
@@ -365,17 +471,24 @@ private:
 
     Result<std::string> write_unfinished(std::string_view directory, std::span<const std::byte> bytes,
                                          const Call& call) {
+        N4B_TRY(const auto file, write_contents(directory, bytes, storage::Caching::kThrough, call));
+        N4B_TRY_VOID(file.writer->finish());
+        return file.name;
+    }
+
+    /// Not durable yet.
+    Result<Unfinished> write_contents(std::string_view directory, std::span<const std::byte> bytes,
+                                      storage::Caching caching, const Call& call) {
         auto name =
             fmt::format("{}{}{}{:08x}-{}", directory, directory.empty() ? "" : "/", kUnfinished, salt_, ++count_);
-        N4B_TRY(const auto writer, files_->create(name));
+        N4B_TRY(auto writer, files_->create(name, caching));
         while (!bytes.empty()) {
             N4B_TRY_VOID(check_call(call, "write " + path_of(name)));
             const auto piece = bytes.first(std::min(bytes.size(), kPieceBytes));
             N4B_TRY_VOID(writer->write(piece));
             bytes = bytes.subspan(piece.size());
         }
-        N4B_TRY_VOID(writer->finish());
-        return name;
+        return Unfinished{.writer = std::move(writer), .name = std::move(name)};
     }
 
     const std::string root_;

@@ -34,6 +34,15 @@ public:
     virtual base::Result<void> finish() = 0;
 };
 
+/// How the bytes of a new object get to the device.
+enum class Caching {
+    kThrough,  ///< Through the page cache.
+    /// Straight to the device where the file system can do it, for objects of 1 MiB and more: saves the page cache's
+    /// pages, which count against a container's memory limit and are expensive to get on a busy node, and a copy where
+    /// the caller's memory is aligned to 4 KiB. Takes 1 MiB of memory where it is not.
+    kAround,
+};
+
 /// Files below a directory: what a restore writes, and what an object store keeps its objects in. Keys are relative,
 /// with
 /// '/' between components, and ours.
@@ -46,12 +55,15 @@ public:
     /// AlreadyExists: one of them is a file.
     virtual base::Result<void> make_directories(std::string_view key) = 0;
     /// AlreadyExists (ArtifactConflict): somebody else has the key.
-    virtual base::Result<std::unique_ptr<Writer>> create(std::string_view key) = 0;
+    virtual base::Result<std::unique_ptr<Writer>> create(std::string_view key, Caching caching) = 0;
+    base::Result<std::unique_ptr<Writer>> create(std::string_view key) { return create(key, Caching::kThrough); }
     /// Gives a finished object its final name, exclusively and atomically, and removes the old one; durable when it
     /// returns. AlreadyExists (ArtifactConflict). Invalid (StorageOperationUnsupported): the file system can't do it,
     /// which is told apart from a volume that fails; both names are as they were.
     virtual base::Result<void> publish(std::string_view from, std::string_view to) = 0;
-    /// Gives a finished object its final name, in place of whatever had it; durable when it returns.
+    /// Gives a finished object its final name, in place of whatever had it; durable when the directory is synced.
+    virtual base::Result<void> rename(std::string_view from, std::string_view to) = 0;
+    /// The same, durable when it returns.
     virtual base::Result<void> replace(std::string_view from, std::string_view to) = 0;
     /// Gives a finished object the name of an empty directory, which goes away; at once where the file system can
     /// exchange two names, and durable when it returns.

@@ -4,9 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include "backup-runner/storage/descriptor.hpp"
@@ -26,6 +30,9 @@ constexpr mode_t kFileMode = 0640;
 /// older is waited for and leaves the page cache: it is read again by nobody here, the database on the same node has
 /// better use for the memory, and pages that are used again cost less than fresh ones (a third of the time of a copy).
 constexpr std::int64_t kWriteBackBytes = std::int64_t{8} * 1024 * 1024;
+/// Of memory, place and length, for a write around the page cache: enough for any device.
+constexpr std::size_t kDirectAlignment = 4096;
+constexpr std::size_t kGatherBytes = std::size_t{1} << 20U;
 
 /// What sync_file_range() answers where there is no such thing. Anything else is an error of the data itself, which
 /// fsync() may not tell again.
@@ -87,7 +94,8 @@ Result<void> rename_to_free_name(const std::string& source, const std::string& t
 
 class VolumeWriter final : public Writer {
 public:
-    VolumeWriter(Descriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+    VolumeWriter(Descriptor fd, std::string path, bool direct)
+        : fd_(std::move(fd)), path_(std::move(path)), direct_(direct) {}
     ~VolumeWriter() override {
         if (!finished_) ::unlink(path_.c_str());
     }
@@ -96,16 +104,22 @@ public:
 
     Result<void> write(std::span<const std::byte> bytes) override {
         while (!bytes.empty()) {
-            const ssize_t n = ::write(fd_.get(), bytes.data(), bytes.size());
-            if (n < 0 && errno == EINTR) continue;
-            if (n <= 0) return volume_failure(n < 0 ? errno : EIO, "write", path_);
-            bytes = bytes.subspan(static_cast<std::size_t>(n));
-            written_ += n;
+            if (!direct_) return write_all(bytes);
+            const bool aligned = reinterpret_cast<std::uintptr_t>(bytes.data()) % kDirectAlignment == 0;
+            if (gathered_ == 0 && aligned && bytes.size() >= kDirectAlignment) {
+                const auto whole = bytes.first(bytes.size() / kDirectAlignment * kDirectAlignment);
+                N4B_TRY_VOID(write_all(whole));
+                bytes = bytes.subspan(whole.size());
+            } else {
+                N4B_TRY(const auto taken, gather(bytes));
+                bytes = bytes.subspan(taken);
+            }
         }
-        return written_ - started_ >= kWriteBackBytes ? write_back() : Result<void>{};
+        return {};
     }
 
     Result<void> finish() override {
+        N4B_TRY_VOID(write_gathered());
         if (sync(fd_.get()) != 0) return volume_failure(errno, "fsync", path_);
         ::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_DONTNEED);
         // Durable already; an interrupted close has closed (Linux).
@@ -115,6 +129,53 @@ public:
     }
 
 private:
+    /// Around the page cache only while all is aligned; whoever calls this sees to it.
+    Result<void> write_all(std::span<const std::byte> bytes) {
+        while (!bytes.empty()) {
+            const ssize_t n = ::write(fd_.get(), bytes.data(), bytes.size());
+            if (n < 0 && errno == EINTR) continue;
+            if (n < 0 && errno == EINVAL && direct_) {
+                // Some file systems take the flag and refuse the write, or ended the last write at an odd place.
+                go_through_the_cache();
+                continue;
+            }
+            if (n <= 0) return volume_failure(n < 0 ? errno : EIO, "write", path_);
+            bytes = bytes.subspan(static_cast<std::size_t>(n));
+            written_ += n;
+            if (direct_) started_ = dropped_ = written_;
+        }
+        return written_ - started_ >= kWriteBackBytes ? write_back() : Result<void>{};
+    }
+
+    /// Copies what comes in odd pieces to aligned memory, and writes that when it is full. How much was taken.
+    Result<std::size_t> gather(std::span<const std::byte> bytes) {
+        if (!gather_) gather_.reset(static_cast<std::byte*>(std::aligned_alloc(kDirectAlignment, kGatherBytes)));
+        if (!gather_) {
+            go_through_the_cache();
+            return 0;
+        }
+        const auto taken = std::min(bytes.size(), kGatherBytes - gathered_);
+        std::memcpy(gather_.get() + gathered_, bytes.data(), taken);
+        gathered_ += taken;
+        if (gathered_ == kGatherBytes) N4B_TRY_VOID(write_gathered());
+        return taken;
+    }
+
+    /// What is no whole number of pages goes through the page cache: it ends the file.
+    Result<void> write_gathered() {
+        const auto bytes = std::span<const std::byte>(gather_.get(), std::exchange(gathered_, 0));
+        const auto whole = direct_ ? bytes.size() / kDirectAlignment * kDirectAlignment : 0;
+        N4B_TRY_VOID(write_all(bytes.first(whole)));
+        if (whole == bytes.size()) return {};
+        go_through_the_cache();
+        return write_all(bytes.subspan(whole));
+    }
+
+    void go_through_the_cache() {
+        direct_ = false;
+        ::fcntl(fd_.get(), F_SETFL, ::fcntl(fd_.get(), F_GETFL) & ~O_DIRECT);
+    }
+
     /// No proof that anything is durable: that is fsync's.
     Result<void> write_back() {
         ::sync_file_range(fd_.get(), started_, written_ - started_, SYNC_FILE_RANGE_WRITE);
@@ -134,6 +195,9 @@ private:
 
     Descriptor fd_;
     std::string path_;
+    bool direct_;  ///< Around the page cache.
+    std::unique_ptr<std::byte, decltype(&std::free)> gather_{nullptr, &std::free};
+    std::size_t gathered_ = 0;
     std::int64_t written_ = 0;
     std::int64_t started_ = 0;  ///< Up to here, write-back has begun.
     std::int64_t dropped_ = 0;  ///< Up to here, the page cache has let go.
@@ -158,6 +222,8 @@ void give_to_owner_of_directory(const std::string& path) {
 
 class Volume final : public Storage {
 public:
+    using Storage::create;
+
     explicit Volume(std::string root, Access access = {}, Unnamed unnamed = Unnamed::kOurs)
         : root_(std::move(root)), access_(access), unnamed_(unnamed) {}
 
@@ -187,13 +253,16 @@ public:
         return {};
     }
 
-    Result<std::unique_ptr<Writer>> create(std::string_view key) override {
+    Result<std::unique_ptr<Writer>> create(std::string_view key, Caching caching) override {
         auto path = path_of(key);
         Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kFileMode));
         if (fd.get() < 0) return volume_failure(errno, "create", path);
         // At once, so that the sync of the contents makes the owner durable as well.
         N4B_TRY_VOID(give(path, access_.modes ? std::optional(access_.modes->file) : std::nullopt));
-        return std::make_unique<VolumeWriter>(std::move(fd), std::move(path));
+        // Not with open(): where the file system can't do it, open() has made the file when it fails.
+        const bool direct =
+            caching == Caching::kAround && ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_DIRECT) == 0;
+        return std::make_unique<VolumeWriter>(std::move(fd), std::move(path), direct);
     }
 
     Result<void> publish(std::string_view from, std::string_view to) override {
@@ -214,9 +283,14 @@ public:
         return {};
     }
 
-    Result<void> replace(std::string_view from, std::string_view to) override {
+    Result<void> rename(std::string_view from, std::string_view to) override {
         const auto target = path_of(to);
         if (::rename(path_of(from).c_str(), target.c_str()) != 0) return volume_failure(errno, "rename", target);
+        return {};
+    }
+
+    Result<void> replace(std::string_view from, std::string_view to) override {
+        N4B_TRY_VOID(rename(from, to));
         return sync_parent(to);
     }
 

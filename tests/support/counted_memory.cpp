@@ -10,7 +10,7 @@ namespace {
 
 thread_local bool counted = true;
 
-/// Stands before each block; its size keeps the block aligned for everything but over-aligned types.
+/// Stands right before each block; its size keeps the block aligned for everything but over-aligned types.
 struct alignas(std::max_align_t) Label {
     std::size_t bytes;
     bool counted;
@@ -26,9 +26,7 @@ std::atomic<std::int64_t>& peak_bytes() {
     return bytes;
 }
 
-void* take(std::size_t bytes) noexcept {
-    auto* label = static_cast<Label*>(std::malloc(sizeof(Label) + bytes));
-    if (label == nullptr) return nullptr;
+void* label_and_count(Label* label, std::size_t bytes) noexcept {
     *label = {.bytes = bytes, .counted = counted};
     if (counted) {
         const auto now = live_bytes() += static_cast<std::int64_t>(bytes);
@@ -39,11 +37,32 @@ void* take(std::size_t bytes) noexcept {
     return label + 1;
 }
 
-void give_back(void* block) {
-    if (block == nullptr) return;
+void* take(std::size_t bytes) noexcept {
+    auto* label = static_cast<Label*>(std::malloc(sizeof(Label) + bytes));
+    return label == nullptr ? nullptr : label_and_count(label, bytes);
+}
+
+/// A whole alignment stands before the block, with the label at its end.
+void* take(std::size_t bytes, std::align_val_t alignment) noexcept {
+    const auto step = static_cast<std::size_t>(alignment);
+    auto* begin = static_cast<std::byte*>(std::aligned_alloc(step, (bytes + 2 * step - 1) / step * step));
+    return begin == nullptr ? nullptr : label_and_count(reinterpret_cast<Label*>(begin + step) - 1, bytes);
+}
+
+Label* uncount(void* block) {
     auto* label = static_cast<Label*>(block) - 1;
     if (label->counted) live_bytes() -= static_cast<std::int64_t>(label->bytes);
-    std::free(label);
+    return label;
+}
+
+void give_back(void* block) {
+    if (block != nullptr) std::free(uncount(block));
+}
+
+void give_back(void* block, std::align_val_t alignment) {
+    if (block == nullptr) return;
+    uncount(block);
+    std::free(static_cast<std::byte*>(block) - static_cast<std::size_t>(alignment));
 }
 
 }  // namespace
@@ -82,6 +101,13 @@ void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
 }
 void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept {
     return n4b::testing::take(bytes);
+}
+void* operator new[](std::size_t bytes, std::align_val_t alignment) {
+    if (auto* block = n4b::testing::take(bytes, alignment)) return block;
+    throw std::bad_alloc();
+}
+void operator delete[](void* block, std::align_val_t alignment) noexcept {
+    n4b::testing::give_back(block, alignment);
 }
 void operator delete(void* block) noexcept {
     n4b::testing::give_back(block);

@@ -40,7 +40,7 @@ public:
             return base::fail(ErrorCode::kUnavailable, Reason::kSourceConnectionLost, "Connection reset by peer");
         }
         if (ended_ || out_.empty()) return 0;
-        auto n = static_cast<std::int64_t>(std::min(into.size(), out_.size()));
+        auto n = static_cast<std::int64_t>(std::min(into.size(), out_.size() - read_));
         const std::int64_t before = server_.sent_;
         n = std::min(n, std::max<std::int64_t>(server_.cut_after - before, 0));
         if (const std::int64_t at = server_.break_once_after; at != INT64_MAX && before + n >= at) {
@@ -50,8 +50,12 @@ public:
         }
         if (n == 0) return 0;
         server_.sent_ += n;
-        std::copy_n(out_.begin(), n, into.begin());
-        out_.erase(out_.begin(), out_.begin() + n);
+        std::copy_n(out_.begin() + static_cast<std::ptrdiff_t>(read_), n, into.begin());
+        read_ += static_cast<std::size_t>(n);
+        if (read_ == out_.size()) {
+            out_.clear();
+            read_ = 0;
+        }
         return static_cast<std::size_t>(n);
     }
 
@@ -92,6 +96,7 @@ private:
     std::stop_token stop_;
     Bytes in_{};
     Bytes out_{};
+    std::size_t read_ = 0;  ///< Of `out_`: answers have hundreds of megabytes, too many to move with each read.
     int frames_ = 0;
     std::uint8_t type_ = 0;
     bool ended_ = false;

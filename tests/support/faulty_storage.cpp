@@ -74,9 +74,9 @@ Result<void> FaultyStorage::make_directories(std::string_view key) {
     return strike([&] { return inner_.make_directories(key); });
 }
 
-Result<std::unique_ptr<storage::Writer>> FaultyStorage::create(std::string_view key) {
+Result<std::unique_ptr<storage::Writer>> FaultyStorage::create(std::string_view key, storage::Caching caching) {
     return strike([&]() -> Result<std::unique_ptr<storage::Writer>> {
-        N4B_TRY(auto inner, inner_.create(key));
+        N4B_TRY(auto inner, inner_.create(key, caching));
         const std::lock_guard lock(mutex_);
         files_[std::string(key)] = false;
         volatile_entries_.insert(std::string(key));
@@ -105,6 +105,16 @@ Result<void> FaultyStorage::publish(std::string_view from, std::string_view to) 
     return strike([&]() -> Result<void> {
         N4B_TRY_VOID(inner_.publish(from, to));
         note_renamed(from, to);
+        return {};
+    });
+}
+
+Result<void> FaultyStorage::rename(std::string_view from, std::string_view to) {
+    return strike([&]() -> Result<void> {
+        N4B_TRY_VOID(inner_.rename(from, to));
+        note_renamed(from, to);
+        const std::lock_guard lock(mutex_);
+        volatile_entries_.insert(std::string(to));
         return {};
     });
 }

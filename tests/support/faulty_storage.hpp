@@ -43,8 +43,10 @@ public:
     [[noreturn]] void power_off();
 
     base::Result<void> make_directories(std::string_view key) override;
-    base::Result<std::unique_ptr<storage::Writer>> create(std::string_view key) override;
+    using storage::Storage::create;
+    base::Result<std::unique_ptr<storage::Writer>> create(std::string_view key, storage::Caching caching) override;
     base::Result<void> publish(std::string_view from, std::string_view to) override;
+    base::Result<void> rename(std::string_view from, std::string_view to) override;
     base::Result<void> replace(std::string_view from, std::string_view to) override;
     base::Result<void> replace_directory(std::string_view from, std::string_view to) override;
     base::Result<void> sync_directory(std::string_view key) override;

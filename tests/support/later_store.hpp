@@ -19,6 +19,7 @@ public:
                            const object_store::Call& call) override {
         return inner_.put(key, bytes, call);
     }
+    std::unique_ptr<object_store::ObjectBatch> begin_batch() override { return inner_.begin_batch(); }
     base::Result<std::size_t> get(std::string_view key, std::int64_t offset, std::span<std::byte> into,
                                   const object_store::Call& call) override {
         return inner_.get(key, offset, into, call);

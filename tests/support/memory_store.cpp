@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <condition_variable>
 
+#include "backup-runner/s3/digest.hpp"
+
 namespace n4b::testing {
 
 using base::ErrorCode;
@@ -46,24 +48,69 @@ Result<object_store::Creation> MemoryStore::create(std::string_view key, std::sp
     return created ? object_store::Creation::kCreated : object_store::Creation::kTaken;
 }
 
-Result<void> MemoryStore::put(std::string_view key, std::span<const std::byte> bytes, const Call& call) {
+class MemoryStore::Batch final : public object_store::ObjectBatch {
+public:
+    explicit Batch(MemoryStore& store) : store_(store) {}
+
+    Result<void> put(std::string_view key, const object_store::HashedBytes& object, const Call& call) override {
+        if (s3::sha256_hex(object.bytes) != object.sha256) ++store_.wrong_digests_;
+        N4B_TRY_VOID(store_.begin_put(key, object.bytes.size(), call));
+        if (store_.trouble_.forgets) return {};
+        const std::lock_guard lock(mutex_);
+        unsettled_.emplace_back(key, std::vector(object.bytes.begin(), object.bytes.end()));
+        return {};
+    }
+
+    Result<void> settle(const Call& call) override {
+        N4B_TRY_VOID(object_store::check_call(call, "settle"));
+        const std::lock_guard lock(mutex_);
+        for (auto& [key, bytes] : unsettled_) store_.keep(key, std::move(bytes));
+        unsettled_.clear();
+        return {};
+    }
+
+private:
+    MemoryStore& store_;
+    std::mutex mutex_{};
+    std::vector<std::pair<std::string, std::vector<std::byte>>> unsettled_{};  ///< Guarded by the mutex.
+};
+
+std::unique_ptr<object_store::ObjectBatch> MemoryStore::begin_batch() {
+    return std::make_unique<Batch>(*this);
+}
+
+Result<void> MemoryStore::begin_put(std::string_view key, std::size_t bytes, const Call& call) {
     bool fails = false;
+    auto takes = trouble_.put_takes;
     {
         const std::lock_guard lock(mutex_);
         fails = trouble_.put_that_fails == static_cast<std::int64_t>(put_order_.size());
         put_order_.emplace_back(key);
+        if (trouble_.bytes_per_second > 0) {
+            const auto now = std::chrono::steady_clock::now();
+            const std::chrono::duration<double> own(static_cast<double>(bytes) / trouble_.bytes_per_second);
+            busy_until_ = std::max(busy_until_, now) + std::chrono::duration_cast<base::SteadyTime::duration>(own);
+            takes += std::chrono::ceil<std::chrono::milliseconds>(busy_until_ - now);
+        }
     }
     if (fails) return base::fail(ErrorCode::kUnavailable, Reason::kStorageFull, "put: no room");
     ++active_puts_;
-    const auto spent = spend(trouble_.put_takes, call);
+    const auto spent = spend(takes, call);
     --active_puts_;
-    N4B_TRY_VOID(spent);
-    if (trouble_.forgets) return {};
+    return spent;
+}
+
+Result<void> MemoryStore::put(std::string_view key, std::span<const std::byte> bytes, const Call& call) {
+    N4B_TRY_VOID(begin_put(key, bytes.size(), call));
+    if (!trouble_.forgets) keep(key, {bytes.begin(), bytes.end()});
+    return {};
+}
+
+void MemoryStore::keep(std::string_view key, std::vector<std::byte> bytes) {
     const std::lock_guard lock(mutex_);
-    const auto [at, inserted] = objects_.insert_or_assign(std::string(key), std::vector(bytes.begin(), bytes.end()));
+    const auto [at, inserted] = objects_.insert_or_assign(std::string(key), std::move(bytes));
     if (!inserted) ++overwritten_;
     times_[std::string(key)] = time();
-    return {};
 }
 
 Result<std::size_t> MemoryStore::get(std::string_view key, std::int64_t offset, std::span<std::byte> into,

@@ -86,12 +86,14 @@ TEST(Damage, OfABlockThatIsMissingOrCutShortIsFound) {
 class IndexOf {
 public:
     explicit IndexOf(const std::vector<format::IndexLine>& lines) {
-        BlockPlace place{.store = store_, .prefix = kPrefix};
+        const auto batch = store_.begin_batch();
+        BlockPlace place{.batch = *batch, .prefix = kPrefix};
         EXPECT_TRUE(store_.put(place.key(0), kBlock, {}));
         place.next_number = 1;
         IndexWriter index(place, kBlockBytes);
         for (const auto& line : lines) EXPECT_TRUE(index.add(line));
         head_.index = index.finish().value();
+        EXPECT_TRUE(batch->settle({}));
         head_.block_bytes = kBlockBytes;
         head_.counts.tries = 2;
     }

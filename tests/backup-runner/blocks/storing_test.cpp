@@ -56,6 +56,8 @@ TEST(Storing, OfThousandsOfSmallFilesTakesAHandfulOfPuts) {
     ASSERT_TRUE(totals) << totals.error().message;
     EXPECT_EQ(totals->counts.files, 2'000);
     EXPECT_LE(store.puts(), 10) << "8 MB in blocks of 1 MiB, and the index";
+    EXPECT_EQ(store.wrong_digests(), 0) << "the storage is given each block's own digest";
+    EXPECT_EQ(static_cast<std::int64_t>(store.objects().size()), store.puts()) << "all are settled";
     // Not a PUT's wait for each: that would be minutes. What it takes is compressing, under sanitizers.
     EXPECT_LT(received, 30s);
 }

@@ -6,6 +6,8 @@
 #include <atomic>
 #include <thread>
 
+#include "backup-runner/s3/digest.hpp"
+
 namespace n4b::object_store {
 namespace {
 
@@ -30,6 +32,30 @@ TEST_P(ConformanceTest, PutReplaces) {
     ASSERT_TRUE(store().put("k", bytes_of("first"), {}));
     ASSERT_TRUE(store().put("k", bytes_of("second one"), {}));
     EXPECT_EQ(found("k", 0, 100), bytes_of("second one"));
+}
+
+TEST_P(ConformanceTest, ObjectsOfABatchAreThereOnceItIsSettled) {
+    const auto batch = store().begin_batch();
+    std::vector<std::string> expected;
+    {
+        std::vector<std::jthread> threads;
+        for (int t = 0; t < 3; ++t) {
+            for (int i = 0; i < 7; ++i) expected.push_back(fmt::format("b/{}/{}", t, i));
+            threads.emplace_back([&, t] {
+                for (int i = 0; i < 7; ++i) {
+                    const auto bytes = random_bytes(300'000, static_cast<unsigned>(t * 10 + i));
+                    const auto digest = s3::sha256_hex(bytes);
+                    EXPECT_TRUE(batch->put(fmt::format("b/{}/{}", t, i), {.bytes = bytes, .sha256 = digest}, {}));
+                }
+            });
+        }
+    }
+    const auto settled = batch->settle({});
+    ASSERT_TRUE(settled) << settled.error().message;
+    EXPECT_EQ(keys("b/"), expected);
+    EXPECT_EQ(found("b/2/6", 0, 300'001), random_bytes(300'000, 26));
+    EXPECT_TRUE(batch->settle({})) << "again";
+    EXPECT_EQ(store().begin_batch()->put("../x", {}, {}).error().code, ErrorCode::kInvalid);
 }
 
 TEST_P(ConformanceTest, CreateTakesAFreeKeyOnly) {

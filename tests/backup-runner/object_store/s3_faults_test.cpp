@@ -75,6 +75,15 @@ protected:
     testing::ScriptedHttpServer server_{[this](const HttpCall& call) { return s3_.answer(call); }};
 };
 
+TEST_F(S3FaultsTest, WhatComesWithItsDigestIsNotHashedAgain) {
+    const auto at = store(1);
+    const auto batch = at->begin_batch();
+    // One that is wrong shows it: the storage hashes for itself what it is sent.
+    const auto put = batch->put("k", {.bytes = bytes_of("x"), .sha256 = std::string(64, 'd')}, kCall);
+    ASSERT_FALSE(put);
+    EXPECT_THAT(put.error().message, HasSubstr("XAmzContentSHA256Mismatch"));
+}
+
 TEST_F(S3FaultsTest, ThrottlingIsWaitedOut) {
     auto slow_down = s3_error(503, "SlowDown");
     auto later = slow_down;

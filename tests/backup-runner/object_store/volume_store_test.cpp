@@ -119,6 +119,57 @@ TEST_F(VolumeStoreTest, AFailedWriteLeavesNothing) {
     }
 }
 
+/// Memory that starts at a page, or a few bytes behind one.
+struct Aligned {
+    explicit Aligned(std::size_t size, std::size_t shift = 0)
+        : memory(size + 2 * kPage), bytes(std::span(memory).subspan(begin() + shift, size)) {
+        for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>(i * 7 + i / 4096);
+    }
+    static constexpr std::size_t kPage = 4096;
+    [[nodiscard]] std::size_t begin() const {
+        return (kPage - reinterpret_cast<std::uintptr_t>(memory.data()) % kPage) % kPage;
+    }
+    std::vector<std::byte> memory;
+    std::span<std::byte> bytes;
+};
+
+TEST_F(VolumeStoreTest, KeepsBlocksOfAnyLengthAndPlaceInMemory) {
+    const auto keep = [&] {
+        int wrong = 0;
+        for (const std::size_t size : {0U, 1U, 4'095U, 4'096U, 300'000U, 1'048'576U, 2'097'152U, 2'100'001U}) {
+            for (const std::size_t shift : {0U, 16U}) {
+                const Aligned block(size, shift);
+                const auto batch = store_->begin_batch();
+                const bool put = batch->put("a/k", {.bytes = block.bytes}, {}) && batch->settle({});
+                Aligned read(size + 1, shift);
+                const auto all = store_->get("a/k", 0, read.bytes, {});
+                const bool same = all && *all == size && std::ranges::equal(read.bytes.first(size), block.bytes);
+                Aligned tail(size - size / 2);
+                const auto rest = store_->get("a/k", static_cast<std::int64_t>(size / 2), tail.bytes, {});
+                const bool half = rest && std::ranges::equal(tail.bytes, block.bytes.subspan(size / 2));
+                wrong += put && same && half ? 0 : 1;
+            }
+        }
+        return wrong;
+    };
+    EXPECT_EQ(keep(), 0);
+    EXPECT_EQ(with_failing_calls({{SYS_fcntl, EINVAL}}, keep), 0) << "a file system that knows nothing but its cache";
+}
+
+TEST_F(VolumeStoreTest, ABatchThatIsGivenUpLeavesNothing) {
+    for (const bool fails : {false, true}) {
+        const auto code = with_failing_calls(fails ? kNoRenames : std::vector<std::pair<long, int>>{}, [&] {
+            const auto batch = store_->begin_batch();
+            for (int i = 0; i < 3; ++i) {
+                if (!batch->put("k" + std::to_string(i), {.bytes = std::vector<std::byte>(10)}, {})) return 1;
+            }
+            return !fails || !batch->settle({}) ? 2 : 3;
+        });
+        EXPECT_EQ(code, 2);
+        EXPECT_TRUE(std::filesystem::is_empty(root_)) << fails;
+    }
+}
+
 TEST_F(VolumeStoreTest, CreateIsExclusiveWithoutHardLinksToo) {
     const auto code = with_failing_calls(kNoLinks, [&] {
         const auto first = store_->create("k", {}, {});

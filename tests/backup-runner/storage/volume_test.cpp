@@ -192,6 +192,28 @@ TEST_F(VolumeTest, TellsOfAFailedWriteBackAndDoesWithout) {
     }
 }
 
+TEST_F(VolumeTest, WritesAroundThePageCacheWhatComesInOddPieces) {
+    const auto write_odd = [&] {
+        const auto writer = volume_->create("odd", Caching::kAround);
+        std::vector<std::byte> all(std::size_t{5} * 1024 * 1024 + 77);
+        for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::byte>(i * 13 + i / 4096);
+        std::size_t piece = 1;
+        for (auto left = std::span<const std::byte>(all); !left.empty(); piece = piece * 3 + 1) {
+            const auto part = left.first(std::min(left.size(), piece));
+            if (!(*writer)->write(part)) return 1;
+            left = left.subspan(part.size());
+        }
+        if (!(*writer)->finish()) return 2;
+        std::ifstream file(root_ + "/odd", std::ios::binary);
+        const std::vector<char> read{std::istreambuf_iterator<char>(file), {}};
+        const auto* expected = reinterpret_cast<const char*>(all.data());
+        return std::equal(read.begin(), read.end(), expected, expected + all.size()) ? 0 : 3;
+    };
+    EXPECT_EQ(write_odd(), 0);
+    ASSERT_TRUE(volume_->remove("odd"));
+    EXPECT_EQ(with_failing_calls({{SYS_fcntl, EINVAL}}, write_odd), 0) << "a file system that can't";
+}
+
 TEST_F(VolumeTest, TellsWhatAFailedCloseMeans) {
     const std::vector<std::pair<int, int>> cases{{ENOSPC, 2}, {EINTR, 0}};
     for (const auto& [error, code] : cases) {
