@@ -2,9 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <deque>
 #include <utility>
 
 #include "backup-runner/archive/names.hpp"
+#include "backup-runner/blocks/block_stream.hpp"
+#include "backup-runner/blocks/read_ahead.hpp"
 #include "backup-runner/format/damage.hpp"
 
 namespace n4b::blocks {
@@ -41,7 +45,7 @@ public:
     /// `only`: the one try that is read, or all.
     Pass(ArtifactReader& reader, ContentReceiver& receiver, std::optional<std::int64_t> only,
          const object_store::Call& call)
-        : reader_(reader), receiver_(receiver), only_(only), call_(call) {}
+        : reader_(reader), receiver_(receiver), only_(only), ahead_(reader.artifact_, call) {}
 
     Result<void> take(const format::IndexLine& line) {
         if (const auto* open = std::get_if<format::OpenLine>(&line)) return take_open(*open);
@@ -50,6 +54,21 @@ public:
         return {};
     }
     void read_only(std::int64_t number) { only_ = number; }
+    /// The index has ended.
+    Result<void> finish() {
+        N4B_TRY_VOID(finish_block());
+        while (!known_.empty()) N4B_TRY_VOID(pass_on_first());
+        return {};
+    }
+
+private:
+    /// An extent that was checked against the index, and waits for its block.
+    struct Known {
+        format::Extent extent{};
+        bool done = false;    ///< Its try is complete behind it.
+        bool passed = false;  ///< Whether the receiver gets it: a try that never ended is only checked.
+    };
+
     /// Extents cover a block without a gap, so that no stored byte is without an owner.
     Result<void> finish_block() {
         if (block_ && covered_ != block_->bytes) {
@@ -60,7 +79,6 @@ public:
         return {};
     }
 
-private:
     [[nodiscard]] bool wanted(std::int64_t number) const { return !only_ || *only_ == number; }
     Result<Try*> find(std::int64_t number) {
         if (static_cast<std::size_t>(number) > reader_.tries_.size()) {
@@ -82,7 +100,7 @@ private:
         N4B_TRY_VOID(finish_block());
         block_ = block;
         covered_ = 0;
-        loaded_ = {};
+        loading_ = false;
         return {};
     }
 
@@ -105,47 +123,76 @@ private:
             return damaged(fmt::format("index: try {} has more than its {} bytes", extent.number, found->bytes));
         }
         if (!wanted(extent.number)) return {};
-        return decode(extent, *found);
+        return remember(extent, *found);
     }
 
-    Result<void> decode(const format::Extent& extent, const Try& of) {
-        if (loaded_.empty()) {
-            N4B_TRY(loaded_, load_block(reader_.artifact_, *block_, reader_.block_buffer_, call_));
+    /// Blocks are loaded while the index tells of the next ones, as far as there is room.
+    Result<void> remember(const format::Extent& extent, const Try& of) {
+        if (!loading_) {
+            if (ahead_.full()) N4B_TRY_VOID(pass_on_first());
+            N4B_TRY_VOID(ahead_.begin(*block_));
+            known_.emplace_back();
+            loading_ = true;
         }
+        known_.back().push_back({.extent = extent, .done = of.reached == of.bytes, .passed = of.bytes >= 0});
+        // No writer of ours makes more of one block.
+        if (known_.back().size() < kMaxExtentsPerBlock) return {};
+        while (known_.size() > 1) N4B_TRY_VOID(pass_on_first());
+        return decode_first();
+    }
+
+    Result<void> pass_on_first() {
+        N4B_TRY_VOID(decode_first());
+        known_.pop_front();
+        ahead_.drop_first();
+        return {};
+    }
+
+    Result<void> decode_first() {
+        N4B_TRY(const auto bytes, ahead_.first());
+        for (const auto& known : known_.front()) N4B_TRY_VOID(decode(bytes, known));
+        known_.front().clear();
+        return {};
+    }
+
+    Result<void> decode(std::span<const std::byte> block, const Known& known) {
+        const auto& extent = known.extent;
         const format::EncodedExtent encoded{.plain_length = extent.plain_length,
                                             .block_offset = extent.block_offset,
                                             .stored_length = extent.stored_length,
                                             .xxh3 = extent.xxh3};
-        const auto decoded = decoder_.decode(loaded_, encoded, [&](std::span<const std::byte> bytes) -> Result<void> {
-            if (of.bytes < 0) return {};
+        const auto decoded = decoder_.decode(block, encoded, [&](std::span<const std::byte> bytes) -> Result<void> {
+            if (!known.passed) return {};
             return receiver_.data(extent.number, bytes);
         });
         if (!decoded) {
             return base::fail(decoded.error().wrap(
                 fmt::format("block {} at {}", format::block_name(extent.block), extent.block_offset)));
         }
-        return of.reached == of.bytes ? receiver_.done(extent.number) : Result<void>{};
+        return known.done ? receiver_.done(extent.number) : Result<void>{};
     }
 
     ArtifactReader& reader_;
     ContentReceiver& receiver_;
     std::optional<std::int64_t> only_;
-    const object_store::Call& call_;
+    ReadAhead ahead_;
+    std::deque<std::vector<Known>> known_{};  ///< Of each block that is loaded ahead, what is wanted of it.
     format::ExtentDecoder decoder_{};
-    std::optional<format::BlockDigest> block_{};
+    std::optional<format::BlockDigest> block_{};  ///< Whose extents the index tells of now.
     std::int64_t covered_ = 0;
-    std::span<const std::byte> loaded_{};  ///< Empty until an extent of the block is wanted.
+    bool loading_ = false;  ///< An extent of that block is wanted.
 };
 
-ArtifactReader::ArtifactReader(StoredArtifact artifact)
-    : artifact_(std::move(artifact)), index_buffer_(static_cast<std::size_t>(artifact_.head.block_bytes)) {}
+ArtifactReader::ArtifactReader(StoredArtifact artifact) : artifact_(std::move(artifact)) {
+    std::int64_t largest = 0;
+    for (const auto& block : artifact_.head.index) largest = std::max(largest, block.bytes);
+    index_buffer_.resize(static_cast<std::size_t>(std::min(largest, artifact_.head.block_bytes)));
+}
 
 /// The first pass.
 Result<void> ArtifactReader::find_tries(const object_store::Call& call) {
     if (artifact_.head.counts.tries > format::kMaxTry) return damaged("head: counts.tries is beyond what an index has");
     tries_.assign(static_cast<std::size_t>(artifact_.head.counts.tries), Try{});
-    // Allocated when a block is first needed: who reads transactions alone needs none.
-    block_buffer_.resize(static_cast<std::size_t>(artifact_.head.block_bytes));
     const auto take = [&](const format::IndexLine& line) -> Result<void> {
         const auto* done = std::get_if<format::DoneLine>(&line);
         if (done == nullptr) return {};
@@ -176,7 +223,7 @@ Result<void> ArtifactReader::read_all(ContentReceiver& receiver, const object_st
     Pass pass(*this, receiver, std::nullopt, call);
     N4B_TRY_VOID(read_index(
         artifact_, index_buffer_, [&](const auto& line) { return pass.take(line); }, call));
-    N4B_TRY_VOID(pass.finish_block());
+    N4B_TRY_VOID(pass.finish());
     return check_ends(std::nullopt);
 }
 
@@ -205,6 +252,7 @@ Result<void> ArtifactReader::read_one(const std::optional<std::string>& path, co
                           path ? fmt::format("the artifact has no file {}", archive::quoted_name(*path))
                                : "the artifact has no transaction log");
     }
+    N4B_TRY_VOID(pass.finish());
     return check_ends(number);
 }
 

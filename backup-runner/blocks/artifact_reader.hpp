@@ -22,8 +22,8 @@ public:
     virtual base::Result<void> done(std::int64_t number) = 0;
 };
 
-/// Reads one artifact: its index twice, and each block once. Memory: two blocks, 16 bytes for each try, and the
-/// decoder's. One thread.
+/// Reads one artifact: its index twice, and each block once, some of them ahead. Memory: the index's largest block,
+/// blocks_in_memory() others, 16 bytes for each try, and the decoder's. One thread.
 ///
 /// DataLoss (ArtifactDamaged): a block, an extent, a line or a sum doesn't match, with what and where.
 class ArtifactReader {
@@ -54,7 +54,6 @@ private:
 
     const StoredArtifact artifact_;
     std::vector<std::byte> index_buffer_;
-    std::vector<std::byte> block_buffer_;
     std::vector<Try> tries_{};
 };
 

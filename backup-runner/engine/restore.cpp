@@ -35,6 +35,9 @@ constexpr std::string_view kLogPath = "neostore.transaction.db.0";
 constexpr std::int64_t kMostNeostoreBytes = 64 * 1024;
 /// Files that have begun and not ended: one for each connection of the backup, and the log.
 constexpr std::size_t kMostOpenFiles = 64;
+/// From so many bytes on a file is written around the page cache, which takes 1 MiB of memory for each that is open.
+constexpr std::int64_t kLargeFile = std::int64_t{4} * 1024 * 1024;
+constexpr std::size_t kMostLargeFiles = 6;
 /// Files that are announced and have not begun: what one block for each of these can hold.
 constexpr std::size_t kMostAwaitedFiles = 512 * 1024;
 
@@ -59,7 +62,7 @@ public:
         }
         if (awaited_.size() == kMostAwaitedFiles)
             return damaged("index: more files begin than can wait for their bytes");
-        awaited_.emplace(number, std::move(relative));
+        awaited_.emplace(number, Awaited{.path = std::move(relative), .bytes = bytes});
         return {};
     }
 
@@ -87,7 +90,7 @@ public:
     Result<std::string> finish() {
         N4B_TRY_VOID(content_.compare(head_.counts));
         if (!content_.has_log()) {
-            N4B_TRY_VOID(create(kNoTry, std::string(kLogPath), target_.log));
+            N4B_TRY_VOID(create(kNoTry, {.path = std::string(kLogPath)}, target_.log));
             N4B_TRY_VOID(at_target(open_.at(kNoTry)->write(bytes_of(base::from_hex(head_.log_preamble)))));
             N4B_TRY_VOID(done(kNoTry));
         }
@@ -105,9 +108,15 @@ public:
 private:
     static constexpr std::int64_t kNoTry = 0;  ///< Tries are numbered from 1 on.
 
+    /// A file whose bytes have not come yet.
+    struct Awaited {
+        std::string path{};
+        std::int64_t bytes = 0;
+    };
+
     Result<void> open_log(std::int64_t number, std::int64_t bytes) {
         N4B_TRY_VOID(content_.add_log(bytes));
-        N4B_TRY_VOID(create(number, std::string(kLogPath), target_.log));
+        N4B_TRY_VOID(create(number, {.path = std::string(kLogPath), .bytes = bytes}, target_.log));
         return at_target(open_.at(number)->write(bytes_of(base::from_hex(head_.log_preamble))));
     }
 
@@ -121,14 +130,17 @@ private:
         return open_.at(number).get();
     }
 
-    Result<void> create(std::int64_t number, const std::string& path, storage::Storage& in) {
+    Result<void> create(std::int64_t number, const Awaited& file, storage::Storage& in) {
+        const auto& path = file.path;
         if (open_.size() == kMostOpenFiles) {
             return damaged(fmt::format("index: more than {} files are open at once", kMostOpenFiles));
         }
         if (const auto slash = path.rfind('/'); slash != std::string::npos) {
             N4B_TRY_VOID(at_target(in.make_directories(path.substr(0, slash))));
         }
-        N4B_TRY(auto writer, at_target(in.create(path)));
+        const bool large = file.bytes >= kLargeFile && open_.size() < kMostLargeFiles;
+        N4B_TRY(auto writer,
+                at_target(in.create(path, large ? storage::Caching::kAround : storage::Caching::kThrough)));
         open_.emplace(number, std::move(writer));
         return {};
     }
@@ -136,7 +148,7 @@ private:
     const format::Head& head_;
     const OpenTarget& target_;
     RestoredContent content_{};
-    std::map<std::int64_t, std::string> awaited_{};
+    std::map<std::int64_t, Awaited> awaited_{};
     std::map<std::int64_t, std::unique_ptr<storage::Writer>> open_{};
     std::int64_t neostore_number_ = 0;
     std::string neostore_{};

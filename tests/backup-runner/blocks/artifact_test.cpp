@@ -154,6 +154,39 @@ TEST(Artifact, ReadsOneFileFromItsOwnBlocksAlone) {
     EXPECT_EQ(missing.error().code, base::ErrorCode::kNotFound);
 }
 
+/// Holds the first bytes back until the store has been asked for `gets` objects.
+class SlowReceiver final : public ContentReceiver {
+public:
+    SlowReceiver(const MemoryStore& store, std::int64_t gets) : store_(store), gets_(gets) {}
+    base::Result<void> open(std::int64_t /*number*/, const std::optional<std::string>& /*path*/,
+                            std::int64_t /*bytes*/) override {
+        return {};
+    }
+    base::Result<void> data(std::int64_t /*number*/, std::span<const std::byte> /*bytes*/) override {
+        const auto limit = base::Deadline::after(std::chrono::seconds(10));
+        while (store_.gets() < gets_ && !limit.passed()) std::this_thread::yield();
+        return store_.gets() < gets_ ? base::fail(base::ErrorCode::kDeadline, "nothing is read ahead")
+                                     : base::Result<void>{};
+    }
+    base::Result<void> done(std::int64_t /*number*/) override { return {}; }
+
+private:
+    const MemoryStore& store_;
+    const std::int64_t gets_;
+};
+
+TEST(Artifact, IsReadAheadOfWhatIsUsed) {
+    MemoryStore store;
+    const WriterOptions options{
+        .block_bytes = 16 * 1024, .blocks = 2, .streams = 1, .encoding = format::Encoding::kNone};
+    const auto written = write_artifact(store, options, {{{"f", Bytes(8 * 16 * 1024)}}}, {}, 1);
+    ASSERT_EQ(written.head.index.size(), 1U);
+    constexpr std::int64_t kIndexTwiceAndItsBlocks = 2 + 4;
+    SlowReceiver receiver(store, kIndexTwiceAndItsBlocks);
+    const auto read = ArtifactReader({.store = store, .prefix = kPrefix, .head = written.head}).read_all(receiver, {});
+    EXPECT_TRUE(read) << read.error().message;
+}
+
 TEST(Artifact, TellsTheTransactionsOfItsLogInTheirOrder) {
     MemoryStore store;
     const auto writer =
