@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Medians of what measure.py printed, and ratios of wall time, CPU time and peak RSS to neo4j-admin and to cp+sync.
-summary.py RESULTS"""
+"""Medians of what measure.py printed, as a table for docs/benchmarks.md, with the ratio of wall time to that of each BASE:
+the median of the ratios within each round, since rounds differ when others use the machine.
+summary.py RESULTS BASE..."""
 import statistics
 import sys
 
@@ -8,10 +9,11 @@ rows = {}
 for line in open(sys.argv[1]):
     name, *values = line.split()
     rows.setdefault(name, []).append([float(v) for v in values])
-medians = {name: [statistics.median(column) for column in zip(*runs)] for name, runs in rows.items()}
-print(f"medians of {len(next(iter(rows.values())))} rounds")
-print(f"{'what':<14} {'wall s':>8} {'CPU s':>8} {'RSS MiB':>8}   ratios to neo4j-admin    wall to cp+sync, drain")
-for name, (wall, cpu, rss) in medians.items():
-    admin, cp, drain = medians["neo4j-admin"], medians["cp+sync"], medians["drain"]
-    print(f"{name:<14} {wall:8.3f} {cpu:8.3f} {rss:8.1f}   {wall / admin[0]:.3f} {cpu / admin[1]:.3f} {rss / admin[2]:.3f}"
-          f"        {wall / cp[0]:.2f} {wall / drain[0]:.2f}")
+bases = sys.argv[2:]
+print(f"medians of {len(next(iter(rows.values())))} rounds\n")
+print("| what | wall s | CPU s | peak RSS MiB | " + " | ".join(f"wall to {base}" for base in bases) + " |")
+print("| --- " * (4 + len(bases)) + "|")
+for name, runs in rows.items():
+    wall, cpu, rss = (statistics.median(column) for column in zip(*runs))
+    ratios = [statistics.median(run[0] / base[0] for run, base in zip(runs, rows[base])) for base in bases]
+    print(f"| {name} | {wall:.3f} | {cpu:.3f} | {rss:.1f} | " + " | ".join(f"{ratio:.2f}" for ratio in ratios) + " |")
