@@ -7,7 +7,7 @@ SOURCES = $(shell git ls-files '*.hpp' '*.cpp')
 # $(call step,name,command): says what it does and how long it took.
 step = @echo "== $(1)"; start=$$SECONDS; $(2); echo "== $(1): $$((SECONDS - start)) s"
 
-.PHONY: help packages generate reference build test test-unit test-servers test-s3 test-s3-faults test-load test-e2e test-chaos test-chaos-checker test-api test-chart test-setup try demo testbed-up testbed-down images format format-check lint fuzz bench clean
+.PHONY: help packages generate reference build test test-unit test-servers test-s3 test-s3-faults test-load test-e2e test-chaos test-chaos-checker test-api test-chart test-setup try demo testbed-up testbed-down images format format-check lint fuzz bench bench-build bench-s3 clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -119,12 +119,18 @@ fuzz: ## run each libFuzzer target for FUZZ_SECONDS (60)
 	  ASAN_OPTIONS=quarantine_size_mb=64 $$target -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=512 -print_final_stats=1 build/fuzz/corpus/$$name tests/fuzz/corpus/$$name; \
 	done
 
-bench: build ## time backups of a store of NODES nodes beside neo4j-admin and cp
+bench-build: build
 	packages/install.sh servers
 	tests/servers/fetch.sh
 	cmake --preset release -DN4B_BENCH=ON > /dev/null
 	cmake --build --preset release -j $(JOBS)
+
+bench: bench-build ## time backups of a store of NODES nodes beside neo4j-admin and cp
 	tests/bench/run.sh build/release $(NODES)
+
+bench-s3: bench-build ## time backups into MinIO beside rclone, and how long the source's checkpoint lock is held
+	tests/bench/s3.sh build/release $(NODES)
+	build/release/bin/prepare_lock
 
 clean: ## remove what was built
 	rm -rf build

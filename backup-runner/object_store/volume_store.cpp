@@ -37,10 +37,9 @@ constexpr std::size_t kPieceBytes = std::size_t{1} << 20U;
 /// Of memory and place, for a read around the page cache: enough for any device.
 constexpr std::size_t kDirectAlignment = 4096;
 constexpr std::size_t kLeastDirectRead = std::size_t{256} * 1024;
-/// What a batch has written and not made durable yet: so many files share the work of the file system's journal, and so
-/// many bytes may wait in the page cache where files can't be written around it.
-constexpr std::size_t kMostUnsettledFiles = 8;
-constexpr std::size_t kMostUnsettledBytes = std::size_t{8} << 20U;
+/// So many files of a batch are made durable together, so that they share the work of the file system's journal. Each
+/// is an open file until then.
+constexpr std::size_t kFilesAtOnce = 32;
 constexpr std::size_t kPageKeys = 1000;
 /// Names of one directory that are in memory at once, some 60 bytes each.
 constexpr std::size_t kNamesAtOnce = 10'000;
@@ -356,25 +355,26 @@ private:
                 const std::lock_guard lock(mutex_);
                 directories_.emplace(parent_of(key));
                 waiting_.push_back({.file = std::move(file), .key = std::string(key)});
-                waiting_bytes_ += object.bytes.size();
-                if (waiting_.size() < kMostUnsettledFiles && waiting_bytes_ < kMostUnsettledBytes) return {};
+                if (waiting_.size() < kFilesAtOnce) return {};
                 std::swap(full, waiting_);
-                waiting_bytes_ = 0;
             }
             return finish(full, call);
         }
 
         Result<void> settle(const Call& call) override {
-            const std::lock_guard lock(mutex_);
-            N4B_TRY_VOID(finish(waiting_, call));
-            waiting_.clear();
-            waiting_bytes_ = 0;
-            for (const auto& directory : directories_) {
+            std::vector<Waiting> rest;
+            std::set<std::string> directories;
+            {
+                const std::lock_guard lock(mutex_);
+                std::swap(rest, waiting_);
+                std::swap(directories, directories_);
+            }
+            N4B_TRY_VOID(finish(rest, call));
+            for (const auto& directory : directories) {
                 N4B_TRY_VOID(check_call(call, "sync " + store_.path_of(directory)));
                 N4B_TRY_VOID(store_.files_->sync_directory(directory));
-                N4B_TRY_VOID(store_.sync_ancestors(directory));
+                N4B_TRY_VOID(store_.sync_above(directory));
             }
-            directories_.clear();
             return {};
         }
 
@@ -400,8 +400,7 @@ private:
         VolumeStore& store_;
         std::mutex mutex_{};  ///< Guards all below.
         std::vector<Waiting> waiting_{};
-        std::size_t waiting_bytes_ = 0;
-        std::set<std::string> directories_{};  ///< Of all objects since the last settle().
+        std::set<std::string> directories_{};  ///< In which names are not durable yet.
     };
 
     [[nodiscard]] std::string path_of(std::string_view key) const { return root_ + "/" + std::string(key); }
@@ -413,8 +412,10 @@ private:
 
     /// A directory that was there already may be one whose maker died before its name was durable, and all that is made
     /// in it since would be gone with the name.
-    Result<void> sync_ancestors(std::string_view key) {
-        for (auto directory = parent_of(key); !directory.empty();) {
+    Result<void> sync_ancestors(std::string_view key) { return sync_above(parent_of(key)); }
+
+    Result<void> sync_above(std::string_view directory) {
+        while (!directory.empty()) {
             directory = parent_of(directory);
             N4B_TRY_VOID(files_->sync_directory(directory));
         }

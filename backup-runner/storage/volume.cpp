@@ -94,8 +94,11 @@ Result<void> rename_to_free_name(const std::string& source, const std::string& t
 
 class VolumeWriter final : public Writer {
 public:
-    VolumeWriter(Descriptor fd, std::string path, bool direct)
-        : fd_(std::move(fd)), path_(std::move(path)), direct_(direct) {}
+    VolumeWriter(Descriptor fd, std::string path, Caching caching)
+        : fd_(std::move(fd)), path_(std::move(path)), around_(caching == Caching::kAround) {
+        // Not with open(): where the file system can't do it, open() has made the file when it fails.
+        direct_ = around_ && ::fcntl(fd_.get(), F_SETFL, ::fcntl(fd_.get(), F_GETFL) | O_DIRECT) == 0;
+    }
     ~VolumeWriter() override {
         if (!finished_) ::unlink(path_.c_str());
     }
@@ -144,6 +147,8 @@ private:
             written_ += n;
             if (direct_) started_ = dropped_ = written_;
         }
+        // Of what was meant to go around the cache nothing may pile up in it.
+        if (around_ && !direct_) ::sync_file_range(fd_.get(), started_, written_ - started_, SYNC_FILE_RANGE_WRITE);
         return written_ - started_ >= kWriteBackBytes ? write_back() : Result<void>{};
     }
 
@@ -195,7 +200,8 @@ private:
 
     Descriptor fd_;
     std::string path_;
-    bool direct_;  ///< Around the page cache.
+    const bool around_;    ///< The page cache, if possible.
+    bool direct_ = false;  ///< It is possible.
     std::unique_ptr<std::byte, decltype(&std::free)> gather_{nullptr, &std::free};
     std::size_t gathered_ = 0;
     std::int64_t written_ = 0;
@@ -259,10 +265,7 @@ public:
         if (fd.get() < 0) return volume_failure(errno, "create", path);
         // At once, so that the sync of the contents makes the owner durable as well.
         N4B_TRY_VOID(give(path, access_.modes ? std::optional(access_.modes->file) : std::nullopt));
-        // Not with open(): where the file system can't do it, open() has made the file when it fails.
-        const bool direct =
-            caching == Caching::kAround && ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_DIRECT) == 0;
-        return std::make_unique<VolumeWriter>(std::move(fd), std::move(path), direct);
+        return std::make_unique<VolumeWriter>(std::move(fd), std::move(path), caching);
     }
 
     Result<void> publish(std::string_view from, std::string_view to) override {
