@@ -231,7 +231,8 @@ TEST(Attempt, SaysWhichCredentialsCannotBeMounted) {
     for (const auto& [volume, reason] :
          {std::pair("source-tls", Reason::kCredentialsNotFound), std::pair("trust-0", Reason::kCredentialsNotFound),
           std::pair("storage-credentials", Reason::kCredentialsNotFound),
-          std::pair("storage-ca", Reason::kCredentialsNotFound), std::pair("storage", Reason::kVolumeNotMountable),
+          std::pair("storage-ca", Reason::kCredentialsNotFound),
+          std::pair("storage-proxy", Reason::kCredentialsNotFound), std::pair("storage", Reason::kVolumeNotMountable),
           std::pair("backups", Reason::kVolumeNotMountable)}) {
         World w;
         w.events = {{"Warning", "FailedMount", std::string("MountVolume.SetUp failed for volume \"") + volume + "\""}};

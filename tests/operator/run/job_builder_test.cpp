@@ -196,6 +196,7 @@ TEST(JobDigest, ChangesWithWhatTheJobDoesAndWithNothingElse) {
     EXPECT_TRUE(changed([](Wish& w) { w.spec.command = contract::Command::kLookUp; }));
     EXPECT_TRUE(changed([](Wish& w) { w.mounts.pop_back(); }));
     EXPECT_TRUE(changed([](Wish& w) { w.profile.resources.limits["memory"] = "128Mi"; }));
+    EXPECT_TRUE(changed([](Wish& w) { w.profile.service_account = "another"; })) << "it may stand for another role";
     EXPECT_TRUE(changed([](Wish& w) { w.profile.security_context = R"({"runAsUser":7})"; }));
     EXPECT_TRUE(changed([](Wish& w) { w.attempt.number = 3; }));
     EXPECT_TRUE(changed([](Wish& w) { w.owner.meta.uid = "another"; }));
