@@ -145,10 +145,13 @@ private:
             if (n <= 0) return volume_failure(n < 0 ? errno : EIO, "write", path_);
             bytes = bytes.subspan(static_cast<std::size_t>(n));
             written_ += n;
-            if (direct_) started_ = dropped_ = written_;
+            if (direct_) hinted_ = started_ = dropped_ = written_;
         }
-        // Of what was meant to go around the cache nothing may pile up in it.
-        if (around_ && !direct_) ::sync_file_range(fd_.get(), started_, written_ - started_, SYNC_FILE_RANGE_WRITE);
+        // Of what was meant to go around the cache little may pile up in it.
+        if (around_ && written_ - hinted_ >= static_cast<std::int64_t>(kGatherBytes)) {
+            ::sync_file_range(fd_.get(), hinted_, written_ - hinted_, SYNC_FILE_RANGE_WRITE);
+            hinted_ = written_;
+        }
         return written_ - started_ >= kWriteBackBytes ? write_back() : Result<void>{};
     }
 
@@ -205,6 +208,7 @@ private:
     std::unique_ptr<std::byte, decltype(&std::free)> gather_{nullptr, &std::free};
     std::size_t gathered_ = 0;
     std::int64_t written_ = 0;
+    std::int64_t hinted_ = 0;   ///< Up to here, write-back has begun early.
     std::int64_t started_ = 0;  ///< Up to here, write-back has begun.
     std::int64_t dropped_ = 0;  ///< Up to here, the page cache has let go.
     bool finished_ = false;

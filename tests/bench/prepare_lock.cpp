@@ -54,6 +54,7 @@ public:
     }
     Result<bool> exists(std::string_view key) override { return inner_->exists(key); }
     Result<void> remove(std::string_view key) override { return inner_->remove(key); }
+    Result<bool> remove_directory(std::string_view key) override { return inner_->remove_directory(key); }
 
 private:
     class SlowWriter final : public storage::Writer {
