@@ -13,6 +13,7 @@
 #include "backup-runner/engine/repository.hpp"
 #include "backup-runner/engine/restore.hpp"
 #include "backup-runner/engine/restore_choice.hpp"
+#include "backup-runner/engine/restored_content.hpp"
 #include "tests/backup-runner/engine/backup_fixture.hpp"
 #include "tests/support/faulty_storage.hpp"
 #include "tests/support/memory_store.hpp"

@@ -12,6 +12,7 @@
 #include "backup-runner/blocks/artifact_writer.hpp"
 #include "backup-runner/engine/backup.hpp"
 #include "backup-runner/engine/restore_choice.hpp"
+#include "backup-runner/engine/restored_content.hpp"
 #include "tests/backup-runner/engine/sound_artifacts.hpp"
 #include "tests/support/fake_catchup_server.hpp"
 #include "tests/support/faulty_storage.hpp"
