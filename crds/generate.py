@@ -63,6 +63,10 @@ def expand(node, path):
         return [expand(item, f"{path}[{index}]") for index, item in enumerate(node)]
     if not isinstance(node, dict):
         return node
+    for key, value in node.items():
+        # The rest of an unquoted text after a comma within { } is a key without a value.
+        if value is None:
+            raise SystemExit(f"{path}: {key!r} has no value; quote a text that holds a comma")
     node = {key: expand(value, f"{path}.{key}") for key, value in node.items()}
     fragment = node.pop("$fragment", None)
     if fragment is not None:
