@@ -7,6 +7,8 @@
 #include <future>
 #include <iterator>
 #include <mutex>
+#include <span>
+#include <string>
 #include <thread>
 
 #include "backup-runner/archive/names.hpp"
@@ -447,12 +449,32 @@ TEST_F(BackupTest, WritesAnIntentThatIsHeldToItsName) {
     EXPECT_EQ(intents, 1);
 }
 
+/// Where an attempt's intent lies, with a '/' at its end.
+std::string directory_of_run(testing::MemoryStore& store, const std::string& run) {
+    std::string directory;
+    const auto listed = store.list("", "",
+                                   [&](std::span<const object_store::ObjectInfo> page) {
+                                       for (const auto& object : page) {
+                                           const auto intent = object.key.find(run + "/intent-");
+                                           if (intent != std::string::npos)
+                                               directory = object.key.substr(0, intent + run.size() + 1);
+                                       }
+                                       return true;
+                                   },
+                                   {});
+    return listed ? directory : std::string();
+}
+
 TEST_F(BackupTest, GoesOnWhereTheStorageDeletesNothing) {
     testing::MemoryStore store({.refuses_removal = true});
     ASSERT_EQ(back_up(store).reason, Reason::kCompleted);
     server_.pulled_to = 8;  // A copy that fails, and can't be removed.
     spec_.run = {.uid = "run-2", .attempt = 1};
     ASSERT_EQ(back_up(store).reason, Reason::kCopyInconsistent);
+    // Whether any of its few bytes were on their way when it failed is a matter of chance.
+    const auto failed = directory_of_run(store, "run-2-1");
+    ASSERT_FALSE(failed.empty());
+    ASSERT_TRUE(store.put(failed + "blocks/00000000", std::as_bytes(std::span("x", 1)), {}));
     server_.pulled_to = INT64_MAX;
     spec_.run.attempt = 2;
     const auto report = back_up(store);
