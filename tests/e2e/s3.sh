@@ -132,13 +132,13 @@ session=$(curl -sf --cacert "$PKI/root.crt" --aws-sigv4 aws:amz:us-east-1:sts --
     -d DurationSeconds=3600 --data-urlencode "Policy=$policy")
 of_session() { local rest=${session#*<"$1">}; echo "${rest%%</"$1">*}"; }
 keys no-delete "$(of_session AccessKeyId)" "$(of_session SecretAccessKey)" "$(of_session SessionToken)"
-# MinIO refuses objects when less than a tenth of its disk is free, which this one is too small for.
 mkdir "$STATE/full"
 mount -t tmpfs -o size=1m tmpfs "$STATE/full"
 minio full "$STATE/certificates" "$HOST"
 full=https://$HOST:$port
 wait_for "$full/minio/health/live" --cacert "$PKI/root.crt"
 s3_request PUT "$full/backups" --cacert "$PKI/root.crt"
+head -c 2M /dev/zero > "$STATE/full/rest" 2> /dev/null && die "2 MiB fit into a disk of 1 MiB"
 wrong_port=$(free_port)
 peer python3 tests/e2e/wrong_s3.py "$HOST:$wrong_port"
 wrong=http://$HOST:$wrong_port
