@@ -110,6 +110,8 @@ clusterDNS: ["$SERVICES.10"]
 clusterDomain: cluster.local
 resolvConf: ""
 evictionHard: {nodefs.available: "1%", imagefs.available: "1%", memory.available: "100Mi"}
+# On a disk that is nearly full kubelet would remove images that no pod uses at the moment, and none can be pulled here again.
+imageGCHighThresholdPercent: 100
 C
 # An answer alone says little: before the server is ready it refuses the addresses of Services.
 for _ in $(seq 240); do ! ready || break; sleep 0.5; done
