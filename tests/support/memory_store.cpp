@@ -95,6 +95,7 @@ Result<void> MemoryStore::begin_put(std::string_view key, std::size_t bytes, con
     }
     if (fails) return base::fail(ErrorCode::kUnavailable, Reason::kStorageFull, "put: no room");
     ++active_puts_;
+    if (on_put) on_put(bytes);
     const auto spent = spend(takes, call);
     --active_puts_;
     return spent;

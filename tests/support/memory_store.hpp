@@ -53,6 +53,8 @@ public:
     std::function<void()> on_list{};
     /// The same for now().
     std::function<void()> on_now{};
+    /// The same within each PUT, by the thread that stores; how many bytes there are.
+    std::function<void(std::size_t bytes)> on_put{};
 
     /// Puts the store's clock forward.
     void let_pass(std::chrono::seconds span);
