@@ -84,7 +84,7 @@ round() {
         [ "$slow" -le $((1 + backups / 3)) ] || die "this machine does not sustain $least_rate transactions a second"
     done
 }
-listed() { "$runner" list --in "$STATE/repository" --output json | wc -l; }
+listed() { "$runner" list --in "$STATE/repository" --output json | jq -c 'select(.kind != "Unfinished")' | wc -l; }
 
 step "a cluster of two cores and a read replica forms"
 start_cluster

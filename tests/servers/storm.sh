@@ -99,7 +99,7 @@ ended() {
 # all_whole COUNT: so many backups are listed, and each verifies
 all_whole() {
     local listed verified=0
-    listed=$("$runner" list "${at[@]}" --output json | wc -l)
+    listed=$("$runner" list "${at[@]}" --output json | jq -c 'select(.kind != "Unfinished")' | wc -l)
     [ "$listed" = "$1" ] || die "$listed backups are listed, expected $1"
     [ "$1" = 0 ] || "$runner" verify "${at[@]}" > "$STATE/verified" || { cat "$STATE/verified" >&2; die "verify"; }
     [ "$1" = 0 ] || verified=$(grep -c '^ok ' "$STATE/verified")
