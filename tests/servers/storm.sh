@@ -251,6 +251,21 @@ versitygw() {
     use "http://127.0.0.1:$port" "$STATE/$1/data/backups"
     wait_for "http://127.0.0.1:$port"
 }
+# takes_a_block: the storage, which may remember for a second or two how full its disk was, takes as much as a block again
+takes_a_block() {
+    local by_rclone=(--retries 1 --low-level-retries 1 --s3-provider Minio --s3-endpoint "http://127.0.0.1:$port" --s3-access-key-id "$key_id"
+        --s3-secret-access-key "$secret")
+    head -c 8M /dev/zero > "$STATE/block"
+    for _ in $(seq 50); do
+        if RCLONE_CONFIG=/dev/null "$servers/rclone" copyto -q "${by_rclone[@]}" "$STATE/block" :s3:backups/block 2> "$STATE/refusal"; then
+            RCLONE_CONFIG=/dev/null "$servers/rclone" deletefile -q "${by_rclone[@]}" :s3:backups/block
+            return 0
+        fi
+        sleep 0.2
+    done
+    cat "$STATE/refusal" >&2
+    die "the storage takes no block, although its disk has room"
+}
 # fills DIRECTORY: the file system there, on which the bucket lies, is filled half-way, and then made larger
 fills() {
     begin "${pace[@]}"
@@ -259,6 +274,7 @@ fills() {
     [ -z "$(find "$bucket" -path '*/blocks/*' -type f)" ] || die "what the attempt wrote still fills the disk"
     all_whole 0
     mount -o remount,size=$((store_bytes * 3)) "$1"
+    takes_a_block
     next_one 1
     kill_server "${pids[-1]}"
     umount "$1"
