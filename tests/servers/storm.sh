@@ -253,7 +253,7 @@ versitygw() {
 }
 # takes_a_block: the storage, which may remember for a second or two how full its disk was, takes as much as a block again
 takes_a_block() {
-    local by_rclone=(--retries 1 --low-level-retries 1 --s3-provider Minio --s3-endpoint "http://127.0.0.1:$port" --s3-access-key-id "$key_id"
+    local by_rclone=(--s3-no-check-bucket --retries 1 --low-level-retries 1 --s3-provider Minio --s3-endpoint "http://127.0.0.1:$port" --s3-access-key-id "$key_id"
         --s3-secret-access-key "$secret")
     head -c 8M /dev/zero > "$STATE/block"
     for _ in $(seq 50); do
