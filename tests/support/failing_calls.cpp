@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <thread>
 
 namespace n4b::testing {
 namespace {
@@ -46,6 +47,14 @@ int with_failing_calls(const std::vector<std::pair<long, int>>& calls, const std
     int status = 0;
     if (child < 0 || ::waitpid(child, &status, 0) != child || !WIFEXITED(status)) return -1;
     return WEXITSTATUS(status);
+}
+
+int in_thread_with_failing_calls(const std::vector<std::pair<long, int>>& calls, const std::function<int()>& work) {
+    int code = kNoFilter;
+    std::thread([&] {
+        if (install(calls)) code = work();
+    }).join();
+    return code;
 }
 
 }  // namespace n4b::testing

@@ -207,7 +207,7 @@ TEST_F(BackupCommandTest, WorksWhereNothingCanBeCreatedExclusively) {
             return execute({"restore", "--in", repository(), "--source", "prod", "--database", "graph.db", "--to",
                             root_ + "/target", "-q"});
         };
-        EXPECT_EQ(testing::with_failing_calls(calls, work), 0) << error;
+        EXPECT_EQ(testing::in_thread_with_failing_calls(calls, work), 0) << error;
         EXPECT_TRUE(std::filesystem::is_regular_file(root_ + "/target/neostore")) << error;
     }
 }
