@@ -10,31 +10,25 @@ cd "$here/../.."
 . tests/e2e/steps.sh
 PKI=$STATE/pki
 export PKI
-mkdir "$PKI" "$STATE/keys"
+mkdir "$PKI"
 # shellcheck source=tests/servers/certificates.sh
 . tests/servers/certificates.sh
-pids=()
 # shellcheck source=tests/servers/minio.sh
 . tests/servers/minio.sh
-stop_minio() { for pid in "${pids[@]}"; do kill -KILL "$pid" 2> /dev/null && wait "$pid" 2> /dev/null; done || true; pids=(); }
-trap 'stop_minio; kubectl delete namespace tenant --ignore-not-found --wait=false > /dev/null 2>&1 || true; umount -l "$STATE/full" 2> /dev/null || true; cleanup' EXIT
+trap 'stop_all; kubectl delete namespace tenant --ignore-not-found --wait=false > /dev/null 2>&1 || true; umount -l "$STATE/full" 2> /dev/null || true; cleanup' EXIT
 runner=$(realpath "${RUNNER_BINARY:-build/release/bin/neo4j-backup-runner}")
 begin
 
 step "a bucket over TLS with a private CA"
 authority root
 authority other
-issue root minio "IP:$HOST"
-mkdir "$STATE/certificates"
-cp "$PKI/minio.crt" "$STATE/certificates/public.crt"
-cp "$PKI/minio.key" "$STATE/certificates/private.key"
+certify "IP:$HOST"
 minio tls "$STATE/certificates" "$HOST"
 bucket_port=$port
 endpoint=https://$HOST:$bucket_port
 wait_for "$endpoint/minio/health/live" --cacert "$PKI/root.crt"
 s3_request PUT "$endpoint/backups" --cacert "$PKI/root.crt"
-printf '%s\n' "$key_id" > "$STATE/keys/access-key-id"
-printf '%s\n' "$secret" > "$STATE/keys/secret-access-key"
+write_keys "$STATE/keys"
 # keys NAME ID SECRET [TOKEN]: a Secret
 keys() {
     local token=()
@@ -88,7 +82,7 @@ step "the storage is killed half-way and comes back: the backup rides it out"
 backup ridden main prod 'runner: {bandwidthLimit: 128Ki}'
 running ridden
 for _ in $(seq 100); do [ -z "$(field ridden progress.bytes)" ] || break; sleep 0.5; done
-stop_minio
+stop_all
 sleep 10
 minio tls "$STATE/certificates" "$HOST" "$bucket_port"
 expect ridden True Completed 240

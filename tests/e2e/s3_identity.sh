@@ -10,15 +10,14 @@ cd "$here/../.."
 . tests/e2e/steps.sh
 PKI=$STATE/pki
 export PKI
-mkdir "$PKI" "$STATE/keys" "$STATE/proxy"
+mkdir "$PKI" "$STATE/proxy"
 # shellcheck source=tests/servers/certificates.sh
 . tests/servers/certificates.sh
-pids=()
 # shellcheck source=tests/servers/minio.sh
 . tests/servers/minio.sh
 packages/install.sh servers
 stop_servers() {
-    for pid in "${pids[@]}"; do kill "$pid" 2> /dev/null && wait "$pid" 2> /dev/null; done || true
+    stop_all
     kubectl delete clusterrolebinding n4b-test-issuer-discovery --ignore-not-found > /dev/null 2>&1 || true
     kubectl delete serviceaccount -n "$NS" backups strangers --ignore-not-found > /dev/null 2>&1 || true
 }
@@ -30,10 +29,8 @@ step "MinIO trusts the tokens of this cluster"
 kubectl create clusterrolebinding n4b-test-issuer-discovery --clusterrole=system:service-account-issuer-discovery \
     --group=system:unauthenticated --dry-run=client -o yaml | kubectl apply -f - > /dev/null
 authority root
-issue root minio "IP:$HOST"
-mkdir -p "$STATE/certificates/CAs"
-cp "$PKI/minio.crt" "$STATE/certificates/public.crt"
-cp "$PKI/minio.key" "$STATE/certificates/private.key"
+certify "IP:$HOST"
+mkdir "$STATE/certificates/CAs"
 # The documents name the API server by its issuer, kubernetes.default.svc, which this machine doesn't know: a copy of them names
 # where the keys really are.
 kube=https://$HOST:6443
@@ -110,8 +107,7 @@ kubectl get nbs -n "$NS" | sed 's/^/   /'
 
 step "what was stored is sound"
 mkdir -p "$STATE/keys"
-printf '%s\n' "$key_id" > "$STATE/keys/access-key-id"
-printf '%s\n' "$secret" > "$STATE/keys/secret-access-key"
+write_keys "$STATE/keys"
 runner=$(realpath "${RUNNER_BINARY:-build/release/bin/neo4j-backup-runner}")
 "$runner" verify --s3-bucket backups --s3-prefix neo4j --s3-endpoint "$endpoint" --s3-ca-file "$PKI/root.crt" --credentials-dir "$STATE/keys" > "$STATE/out"
 [ "$(grep -c '^ok ' "$STATE/out")" = 2 ] || die "$(cat "$STATE/out")"

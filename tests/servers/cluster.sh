@@ -4,12 +4,13 @@
 # directory of its own; stop_all ends what was started, by process id. MEMBER_SETTINGS, lines of neo4j.conf, are added to those
 # of the members.
 : "${STATE:?}"
+# shellcheck source=tests/servers/processes.sh
+. "$(dirname "${BASH_SOURCE[0]}")/processes.sh"
 # shellcheck source=tests/servers/consistency.sh
 . "$(dirname "${BASH_SOURCE[0]}")/consistency.sh"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/neo4j-backup-operator/neo4j-3.4.10-v1
 java=$cache/jdk/bin/java
 classes="$cache/neo4j:$cache/neo4j/lib/*"
-pids=()
 
 # write_conf HOME MODE NUMBER
 write_conf() {
@@ -98,14 +99,11 @@ cypher() {
 }
 
 stop_server() {
-    local pid end=$((SECONDS + 60)) others=() other
+    local pid end=$((SECONDS + 60))
     pid=$(cat "$1/pid")
     kill "$pid" 2> /dev/null || true
     while kill -0 "$pid" 2> /dev/null && [ $SECONDS -lt $end ]; do sleep 0.2; done
-    # Once it has ended, its id may become another's.
-    ! kill -0 "$pid" 2> /dev/null || return 0
-    for other in "${pids[@]}"; do [ "$other" = "$pid" ] || others+=("$other"); done
-    pids=("${others[@]}")
+    kill -0 "$pid" 2> /dev/null || forget "$pid"
 }
 
 single=$STATE/single
@@ -126,9 +124,4 @@ start_restored() {
 check_restored() {
     stop_server "$single"
     check_consistency NEO4J "$single"
-}
-
-stop_all() {
-    for pid in "${pids[@]}"; do kill -9 "$pid" 2> /dev/null || true; done
-    for pid in "${pids[@]}"; do wait "$pid" 2> /dev/null || true; done
 }

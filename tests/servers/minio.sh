@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Sourced by the server tests that need object storage: MinIO on loopback. The caller sets STATE, a directory of its own, and pids,
-# to which the servers that are started are added; it has sourced steps.sh. Sets servers, where the programs are.
+# Sourced by the server tests that need object storage: MinIO on loopback. The caller sets STATE, a directory of its own, and has
+# sourced steps.sh; stop_all ends what was started. Sets servers, where the programs are.
 : "${STATE:?}"
+# shellcheck source=tests/servers/processes.sh
+. "$(dirname "${BASH_SOURCE[0]}")/processes.sh"
 # shellcheck disable=SC2034 # the sourcing tests read it
 servers=$("$(dirname "${BASH_SOURCE[0]}")/s3_servers/fetch.sh")
 # Proxies and credentials of the caller's environment must not reach the tests, which set their own.
@@ -19,6 +21,19 @@ minio() {
     MINIO_ROOT_USER=$key_id MINIO_ROOT_PASSWORD=$secret MINIO_BROWSER=off MINIO_DOMAIN=localhost "$servers/minio" server --quiet \
         --address "${3:-127.0.0.1}:$port" --certs-dir "$certificates" "$directory/data" > "$directory/log" 2>&1 &
     pids+=($!)
+}
+# certify NAMES: makes $STATE/certificates, with which a MinIO speaks TLS under these names; trusted is the authority root
+certify() {
+    issue root minio "$1"
+    mkdir -p "$STATE/certificates"
+    cp "$PKI/minio.crt" "$STATE/certificates/public.crt"
+    cp "$PKI/minio.key" "$STATE/certificates/private.key"
+}
+# write_keys DIRECTORY: MinIO's key as the runner's --credentials-dir has it
+write_keys() {
+    mkdir -p "$1"
+    printf '%s\n' "$key_id" > "$1/access-key-id"
+    printf '%s\n' "$secret" > "$1/secret-access-key"
 }
 # wait_for URL CURL_OPTION...: until the server answers
 wait_for() {

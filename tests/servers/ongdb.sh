@@ -3,11 +3,12 @@
 # (core), 2 (core), 3 (read replica); member n has backup port 2836n and transaction port 2860n. The caller sets STATE, a
 # directory of its own, and makes $STATE/policy/POLICY for each policy that it names; stop_all ends what was started.
 : "${STATE:?}"
+# shellcheck source=tests/servers/processes.sh
+. "$(dirname "${BASH_SOURCE[0]}")/processes.sh"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/neo4j-backup-operator/neo4j-3.4.10-v1
 java=$cache/jdk/bin/java
 ongdb=$cache/ongdb-1.0.3-v1
 tcnative=$cache/netty-tcnative-2.0.28-v1
-pids=()
 # Of what members speak among each other, the transaction port included; empty: clear text.
 cluster_policy=backup
 
@@ -94,9 +95,4 @@ stop_ongdb() {
     echo quit > "$1/in"
     local end=$((SECONDS + 60))
     while kill -0 "$(cat "$1/pid")" 2> /dev/null && [ $SECONDS -lt $end ]; do sleep 0.2; done
-}
-
-stop_all() {
-    for pid in "${pids[@]}"; do kill -9 "$pid" 2> /dev/null || true; done
-    for pid in "${pids[@]}"; do wait "$pid" 2> /dev/null || true; done
 }

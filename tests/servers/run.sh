@@ -141,9 +141,7 @@ step "a backup into a bucket, and its restore from there"
 minio bucket
 wait_for "http://127.0.0.1:$port/minio/health/live"
 s3_request PUT "http://127.0.0.1:$port/backups"
-mkdir "$STATE/keys"
-echo "$key_id" > "$STATE/keys/access-key-id"
-echo "$secret" > "$STATE/keys/secret-access-key"
+write_keys "$STATE/keys"
 at=(--s3-endpoint "http://127.0.0.1:$port" --allow-insecure --s3-bucket backups --s3-prefix neo4j --credentials-dir "$STATE/keys")
 in_bucket=("$runner" backup --output json --from 127.0.0.1:26363 --source prod --database graph.db --connections 4 "${at[@]}")
 expect 30 StorageNotInitialized "${in_bucket[@]}"
@@ -172,7 +170,6 @@ expect 10 TargetNotEmpty "$runner" restore --in "$STATE/repository" --source pro
 step "another database under the same source name is refused"
 # The servers have ended before their directories go: a member that is still writing would bring files back.
 stop_all
-pids=()
 rm -rf "$STATE/1" "$STATE/2" "$STATE/3"
 start_cluster
 expect 30 SourceIdentityChanged "${b[@]}" --from 127.0.0.1:26363

@@ -15,12 +15,10 @@ mkdir "$PKI"
 . "$here/certificates.sh"
 # shellcheck source=tests/servers/steps.sh
 . "$here/steps.sh"
-pids=()
 # shellcheck source=tests/servers/minio.sh
 . "$here/minio.sh"
 cleanup() {
-    for pid in "${pids[@]}"; do kill "$pid" 2> /dev/null || true; done
-    for pid in "${pids[@]}"; do wait "$pid" 2> /dev/null || true; done
+    stop_all
     rm -rf "$STATE"
 }
 trap cleanup EXIT
@@ -33,14 +31,11 @@ run_suite() {
     grep -E '^\[==========\] [1-9][0-9]+ tests' "$STATE/suite" || { cat "$STATE/suite" >&2; die "the suite on $1 has no tests"; }
 }
 
-mkdir "$STATE/keys" "$STATE/unknown" "$STATE/wrong"
-printf '%s\n' "$key_id" | tee "$STATE/keys/access-key-id" > "$STATE/wrong/access-key-id"
-printf '%s\n' "$secret" | tee "$STATE/keys/secret-access-key" > "$STATE/unknown/secret-access-key"
+for keys in keys unknown wrong; do write_keys "$STATE/$keys"; done
 echo nobodys-key > "$STATE/unknown/access-key-id"
 echo another-secret > "$STATE/wrong/secret-access-key"
 authority root
 authority other
-issue root minio DNS:localhost,IP:127.0.0.1
 
 step "MinIO in clear text"
 minio clear
@@ -51,9 +46,7 @@ run_suite "$clear" backups
 N4B_S3_ADDRESSING=virtual-host run_suite "http://localhost:$port" backups
 
 step "MinIO over TLS with a private CA"
-mkdir "$STATE/certificates"
-cp "$PKI/minio.crt" "$STATE/certificates/public.crt"
-cp "$PKI/minio.key" "$STATE/certificates/private.key"
+certify DNS:localhost,IP:127.0.0.1
 minio tls "$STATE/certificates"
 tls=https://localhost:$port
 wait_for "$tls/minio/health/live" --cacert "$PKI/root.crt"

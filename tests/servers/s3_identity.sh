@@ -9,23 +9,20 @@ suite=$(realpath "${2:?usage: s3_identity.sh RUNNER SUITE}")
 STATE=$(mktemp -d)
 PKI=$STATE/pki
 export STATE PKI
-mkdir "$PKI" "$STATE/keys" "$STATE/issuer" "$STATE/tokens" "$STATE/proxy"
+mkdir "$PKI" "$STATE/issuer" "$STATE/tokens" "$STATE/proxy"
 # shellcheck source=tests/servers/certificates.sh
 . "$here/certificates.sh"
 # shellcheck source=tests/servers/steps.sh
 . "$here/steps.sh"
-pids=()
 # shellcheck source=tests/servers/minio.sh
 . "$here/minio.sh"
 cleanup() {
-    for pid in "${pids[@]}"; do kill "$pid" 2> /dev/null || true; done
-    for pid in "${pids[@]}"; do wait "$pid" 2> /dev/null || true; done
+    stop_all
     rm -rf "$STATE"
 }
 trap cleanup EXIT
 trap 'exit 143' TERM INT
-printf '%s\n' "$key_id" > "$STATE/keys/access-key-id"
-printf '%s\n' "$secret" > "$STATE/keys/secret-access-key"
+write_keys "$STATE/keys"
 
 step "an issuer of tokens, and MinIO over TLS that takes them"
 issuer=$(free_port)
@@ -33,10 +30,7 @@ python3 "$here/issuer.py" serve "$issuer" "$STATE/issuer" > "$STATE/issuer/log" 
 pids+=($!)
 wait_for "http://127.0.0.1:$issuer/keys"
 authority root
-issue root minio DNS:localhost,IP:127.0.0.1
-mkdir "$STATE/certificates"
-cp "$PKI/minio.crt" "$STATE/certificates/public.crt"
-cp "$PKI/minio.key" "$STATE/certificates/private.key"
+certify DNS:localhost,IP:127.0.0.1
 export MINIO_IDENTITY_OPENID_CONFIG_URL=http://127.0.0.1:$issuer/.well-known/openid-configuration
 export MINIO_IDENTITY_OPENID_CLIENT_ID=backups MINIO_IDENTITY_OPENID_ROLE_POLICY=readwrite
 minio tls "$STATE/certificates"

@@ -39,12 +39,9 @@ patience=900 # seconds after which a backup that has not ended is killed
 
 # kill_server PID: at once, as a crash does
 kill_server() {
-    local others=() pid
     kill -9 "$1"
     wait "$1" 2> /dev/null || true
-    # Once it has ended, its id may become another's.
-    for pid in "${pids[@]}"; do [ "$pid" = "$1" ] || others+=("$pid"); done
-    pids=("${others[@]}")
+    forget "$1"
 }
 # give_keys ID SECRET: into the directory of credentials, both files at once, as a kubelet exchanges those of a Secret
 give_keys() {

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Sourced by whatever starts servers for a test: their process ids are in pids, and stop_all ends them.
+[ -n "${pids+set}" ] || pids=()
+
+# forget PID: a server that has ended; its id may become another's
+forget() {
+    local others=() pid
+    for pid in "${pids[@]}"; do [ "$pid" = "$1" ] || others+=("$pid"); done
+    pids=("${others[@]}")
+}
+
+stop_all() {
+    local pid
+    for pid in "${pids[@]}"; do kill -9 "$pid" 2> /dev/null || true; done
+    for pid in "${pids[@]}"; do wait "$pid" 2> /dev/null || true; done
+    pids=()
+}
