@@ -2,9 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <array>
-
 #include "common/base/duration.hpp"
+#include "common/base/quantity.hpp"
 
 namespace n4b::runner {
 
@@ -36,16 +35,8 @@ std::string to_text(const ProgressView& view) {
 }
 
 std::string size_text(std::int64_t bytes) {
-    constexpr double kStep = 1024;
-    constexpr std::array kUnits{"KiB", "MiB", "GiB", "TiB", "PiB"};
-    if (bytes < static_cast<std::int64_t>(kStep)) return fmt::format("{} bytes", bytes);
-    double amount = static_cast<double>(bytes) / kStep;
-    std::size_t unit = 0;
-    while (amount >= kStep && unit + 1 < kUnits.size()) {
-        amount /= kStep;
-        ++unit;
-    }
-    return fmt::format("{:.1f} {}", amount, kUnits.at(unit));
+    constexpr std::int64_t kKiB = 1024;
+    return bytes < kKiB ? fmt::format("{} bytes", bytes) : base::bytes_for_people(bytes);
 }
 
 }  // namespace n4b::runner

@@ -36,4 +36,13 @@ Result<std::int64_t> parse_quantity(std::string_view text) {
     return fail(ErrorCode::kInvalid, fmt::format("\"{}\" is not a quantity such as 100Mi", text.substr(0, 32)));
 }
 
+std::string bytes_for_people(std::int64_t bytes) {
+    constexpr std::array kUnits{"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+    auto value = static_cast<double>(bytes);
+    std::size_t unit = 0;
+    // 1023.95 would be printed as 1024.0.
+    for (; value >= 1023.95 && unit + 1 < kUnits.size(); ++unit) value /= 1024;
+    return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, kUnits.at(unit));
+}
+
 }  // namespace n4b::base

@@ -3,18 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 namespace n4b::api {
-
-std::string bytes_for_people(std::int64_t bytes) {
-    constexpr std::array kUnits{"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
-    auto value = static_cast<double>(bytes);
-    std::size_t unit = 0;
-    // 1023.95 would be printed as 1024.0.
-    for (; value >= 1023.95 && unit + 1 < kUnits.size(); ++unit) value /= 1024;
-    return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, kUnits.at(unit));
-}
 
 std::string span_for_people(std::chrono::milliseconds span) {
     const auto seconds = std::max(std::chrono::round<std::chrono::seconds>(span).count(), std::int64_t{0});

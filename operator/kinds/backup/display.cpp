@@ -1,5 +1,6 @@
 #include "operator/kinds/backup/display.hpp"
 
+#include "common/base/quantity.hpp"
 #include "operator/api/for_people.hpp"
 
 namespace n4b::backup {
@@ -7,8 +8,8 @@ namespace n4b::backup {
 Display display_of(const BackupStatus& status) {
     Display display;
     if (status.artifact) {
-        display.size = api::bytes_for_people(status.artifact->bytes);
-        display.stored = api::bytes_for_people(status.artifact->stored_bytes);
+        display.size = base::bytes_for_people(status.artifact->bytes);
+        display.stored = base::bytes_for_people(status.artifact->stored_bytes);
     }
     if (status.run.started && status.run.completed) {
         display.took = api::span_for_people(*status.run.completed - *status.run.started);

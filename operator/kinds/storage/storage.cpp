@@ -1,7 +1,7 @@
 #include "operator/kinds/storage/storage.hpp"
 
+#include "common/base/quantity.hpp"
 #include "operator/api/duration.hpp"
-#include "operator/api/for_people.hpp"
 #include "operator/api/read_meta.hpp"
 
 namespace n4b::storage {
@@ -148,7 +148,7 @@ base::Result<Storage> parse_storage(const Json& json) {
 Display display_of(const StorageSpec& spec, const StorageStatus& status) {
     Display display{.location =
                         spec.s3 ? "s3://" + below(spec.s3->bucket, spec.s3->prefix) : below(spec.claim, spec.path)};
-    if (status.found && status.found->free_bytes) display.free = api::bytes_for_people(*status.found->free_bytes);
+    if (status.found && status.found->free_bytes) display.free = base::bytes_for_people(*status.found->free_bytes);
     return display;
 }
 

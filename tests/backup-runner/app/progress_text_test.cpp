@@ -33,6 +33,7 @@ TEST(ProgressText, AGuessThatWasSurpassedIsNone) {
 TEST(SizeText, HasTheUnitThatKeepsItShort) {
     EXPECT_EQ(size_text(1023), "1023 bytes");
     EXPECT_EQ(size_text(1536), "1.5 KiB");
+    EXPECT_EQ(size_text(kMiB - 1), "1.0 MiB") << "never 1024.0 of a unit";
     EXPECT_EQ(size_text(12 * kMiB * 1024), "12.0 GiB");
     EXPECT_EQ(size_text(INT64_MAX), "8192.0 PiB");
 }

@@ -10,16 +10,6 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-TEST(ForPeople, Bytes) {
-    EXPECT_EQ(bytes_for_people(0), "0 B");
-    EXPECT_EQ(bytes_for_people(1023), "1023 B");
-    EXPECT_EQ(bytes_for_people(1024), "1.0 KiB");
-    EXPECT_EQ(bytes_for_people(1024 * 1024 - 1), "1.0 MiB") << "never 1024.0 of a unit";
-    EXPECT_EQ(bytes_for_people(1'181'116'006), "1.1 GiB");
-    EXPECT_EQ(bytes_for_people(std::int64_t{5} << 50), "5.0 PiB");
-    EXPECT_EQ(bytes_for_people(INT64_MAX), "8192.0 PiB");
-}
-
 TEST(ForPeople, Spans) {
     EXPECT_EQ(span_for_people(milliseconds(0)), "0s");
     EXPECT_EQ(span_for_people(milliseconds(-5000)), "0s") << "two clocks differ";
