@@ -81,35 +81,24 @@ void warn_of_leftovers(const base::Error& error) {
     base::warn("not all that unfinished backups take is shown: " + error.message);
 }
 
-bool is_in(const engine::Scope& scope, const engine::FoundLeftover& found, const engine::Leftover& leftover) {
-    const auto fits = [](const std::string& wanted, const std::string& there) {
-        return wanted.empty() || wanted == there;
-    };
-    return fits(scope.source, found.source) && fits(scope.database, found.database) &&
-           fits(scope.chain, leftover.name.chain);
-}
-
 /// What takes room and is no backup. None of it is an error: a backup may be under way.
 void print_leftovers(object_store::ObjectStore& store, const ListOptions& options, Output& output) {
-    const auto walked = engine::walk_all_leftovers(store,
-                                                   [&](const engine::FoundLeftover& found) {
-                                                       if (!found.leftover) {
-                                                           warn_of_leftovers(found.leftover.error());
-                                                           return true;
-                                                       }
-                                                       const auto& leftover = *found.leftover;
-                                                       if (!is_in(options.scope, found, leftover)) return true;
-                                                       // It was cleaned away; what stays until its deadline takes no
-                                                       // room to speak of.
-                                                       if (leftover.abandoned && leftover.blocks == 0) return true;
-                                                       if (options.json) {
-                                                           print_json(output, json_of(found, leftover));
-                                                       } else {
-                                                           print_row(output, found, leftover);
-                                                       }
-                                                       return output.works();
-                                                   },
-                                                   {.deadline = options.deadline});
+    const auto print = [&](const engine::FoundLeftover& found) {
+        if (!found.leftover) {
+            warn_of_leftovers(found.leftover.error());
+            return true;
+        }
+        const auto& leftover = *found.leftover;
+        // It was cleaned away; what stays until its deadline takes no room to speak of.
+        if (leftover.abandoned && leftover.blocks == 0) return true;
+        if (options.json) {
+            print_json(output, json_of(found, leftover));
+        } else {
+            print_row(output, found, leftover);
+        }
+        return output.works();
+    };
+    const auto walked = engine::walk_all_leftovers(store, options.scope, print, {.deadline = options.deadline});
     if (!walked) warn_of_leftovers(walked.error());
 }
 

@@ -190,25 +190,23 @@ Result<void> walk_leftovers(ObjectStore& store, const format::Layout& layout, co
     return Walk(store, layout, range, take, call).run();
 }
 
-Result<void> walk_all_leftovers(ObjectStore& store, const std::function<bool(const FoundLeftover&)>& take,
-                                const Call& call) {
-    return walk_databases(
-        store, "",
-        [&](const std::string& source, const std::string& database) {
-            bool more = true;
-            const auto layout = format::Layout::create(source, database);
-            const auto walked = layout ? walk_leftovers(
-                                             store, *layout, {},
-                                             [&](const Leftover& leftover) {
-                                                 more = take({source, database, leftover});
-                                                 return more;
-                                             },
-                                             call)
-                                       : Result<void>(base::fail(layout.error()));
-            if (!walked && more) more = take({source, database, base::fail(walked.error())});
+Result<void> walk_all_leftovers(ObjectStore& store, const Scope& scope,
+                                const std::function<bool(const FoundLeftover&)>& take, const Call& call) {
+    const auto in_database = [&](const std::string& source, const std::string& database) -> bool {
+        if (!scope.database.empty() && database != scope.database) return true;
+        bool more = true;
+        const auto pass_on = [&](const Leftover& leftover) {
+            if (!scope.chain.empty() && leftover.name.chain != scope.chain) return true;
+            more = take({source, database, leftover});
             return more;
-        },
-        call);
+        };
+        const auto walked = format::Layout::create(source, database).and_then([&](const format::Layout& layout) {
+            return walk_leftovers(store, layout, {}, pass_on, call);
+        });
+        if (!walked && more) more = take({source, database, base::fail(walked.error())});
+        return more;
+    };
+    return walk_databases(store, scope.source, in_database, call);
 }
 
 Result<bool> has_head(ObjectStore& store, const format::Layout& layout, const format::ArtifactName& name,

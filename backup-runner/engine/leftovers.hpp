@@ -48,8 +48,8 @@ struct FoundLeftover {
     base::Result<Leftover> leftover;
 };
 
-/// The same for every source and database of a repository.
-base::Result<void> walk_all_leftovers(object_store::ObjectStore& store,
+/// The same for every source and database in scope. What is out of it is not listed, its chains apart.
+base::Result<void> walk_all_leftovers(object_store::ObjectStore& store, const Scope& scope,
                                       const std::function<bool(const FoundLeftover&)>& take,
                                       const object_store::Call& call);
 

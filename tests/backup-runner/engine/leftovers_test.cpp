@@ -117,5 +117,30 @@ TEST_F(LeftoversTest, AnyNumberOfChainsStopsNothing) {
     EXPECT_EQ(look_up(store_, layout_, {.uid = "nobody"}, {}).error().reason, base::Reason::kArtifactNotFound);
 }
 
+TEST_F(LeftoversTest, OfOneDatabaseAreFoundWithoutListingTheOthers) {
+    const auto other = format::Layout::create("test", "graph.db").value();
+    put(layout_.blocks(artifact(0)) + "00000001");
+    put(layout_.blocks(artifact(1)) + "00000001");
+    for (int i = 0; i < 100; ++i) put(other.blocks(artifact(i)) + "00000001");
+    std::vector<std::string> found;
+    const auto walk_in = [&](const Scope& scope) {
+        found.clear();
+        const auto walked = walk_all_leftovers(store_, scope,
+                                               [&](const FoundLeftover& leftover) {
+                                                   found.push_back(leftover.leftover->name.chain);
+                                                   return true;
+                                               },
+                                               {});
+        EXPECT_TRUE(walked) << walked.error().message;
+    };
+    walk_in({.source = "prod", .chain = artifact(1).chain});
+    EXPECT_THAT(found, ElementsAre(artifact(1).chain));
+    EXPECT_LT(store_.listed(), 100);
+    walk_in({.database = "another"});
+    EXPECT_THAT(found, ElementsAre());
+    walk_in({});
+    EXPECT_EQ(found.size(), 102U);
+}
+
 }  // namespace
 }  // namespace n4b::engine
