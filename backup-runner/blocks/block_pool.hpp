@@ -16,8 +16,8 @@ namespace n4b::blocks {
 
 class BlockPool;
 
-/// A page's: what a volume needs to take a block without copying it.
-inline constexpr std::align_val_t kBlockAlignment{4096};
+/// What a volume needs to take a block without copying it.
+inline constexpr std::align_val_t kBlockAlignment{storage::kDirectAlignment};
 
 struct BlockMemoryDeleter {
     void operator()(std::byte* bytes) const { ::operator delete[](bytes, kBlockAlignment); }

@@ -28,14 +28,13 @@ using base::ErrorCode;
 using base::Reason;
 using base::Result;
 using storage::Descriptor;
+using storage::kDirectAlignment;
 using storage::volume_failure;
 
 /// How the names of files begin that are still being written. They are no keys.
 constexpr std::string_view kUnfinished = ".n4b-unfinished-";
 /// A deadline or a stop is looked at between pieces of so many bytes.
 constexpr std::size_t kPieceBytes = std::size_t{1} << 20U;
-/// Of memory and place, for a read around the page cache: enough for any device.
-constexpr std::size_t kDirectAlignment = 4096;
 constexpr std::size_t kLeastDirectRead = std::size_t{256} * 1024;
 /// So many files of a batch are made durable together, so that they share the work of the file system's journal. Each
 /// is an open file until then.

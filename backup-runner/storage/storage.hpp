@@ -34,12 +34,15 @@ public:
     virtual base::Result<void> finish() = 0;
 };
 
+/// Of memory, place and length, for a read or a write around the page cache: enough for any device.
+inline constexpr std::size_t kDirectAlignment = 4096;
+
 /// How the bytes of a new object get to the device.
 enum class Caching {
     kThrough,  ///< Through the page cache.
     /// Straight to the device where the file system can do it, for objects of 1 MiB and more: saves the page cache's
     /// pages, which count against a container's memory limit and are expensive to get on a busy node, and a copy where
-    /// the caller's memory is aligned to 4 KiB. Takes 1 MiB of memory where it is not.
+    /// the caller's memory is aligned to kDirectAlignment. Takes 1 MiB of memory where it is not.
     kAround,
 };
 

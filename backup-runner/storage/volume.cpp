@@ -30,8 +30,6 @@ constexpr mode_t kFileMode = 0640;
 /// older is waited for and leaves the page cache: it is read again by nobody here, the database on the same node has
 /// better use for the memory, and pages that are used again cost less than fresh ones (a third of the time of a copy).
 constexpr std::int64_t kWriteBackBytes = std::int64_t{8} * 1024 * 1024;
-/// Of memory, place and length, for a write around the page cache: enough for any device.
-constexpr std::size_t kDirectAlignment = 4096;
 constexpr std::size_t kGatherBytes = std::size_t{1} << 20U;
 
 /// What sync_file_range() answers where there is no such thing. Anything else is an error of the data itself, which
