@@ -1,13 +1,12 @@
 #include <fmt/format.h>
 
-#include <random>
-
 #include "backup-runner/app/commands.hpp"
 #include "backup-runner/app/json_output.hpp"
 #include "backup-runner/app/outcome.hpp"
 #include "backup-runner/engine/source_probe.hpp"
 #include "backup-runner/engine/storage_check.hpp"
 #include "backup-runner/format/names.hpp"
+#include "common/base/hex.hpp"
 #include "common/base/json_object.hpp"
 #include "common/base/notice.hpp"
 
@@ -57,22 +56,22 @@ std::string lock_text(const s3::ObjectLock& lock) {
 
 void print_text(Output& output, const StoreChoice& store, const StorageLook& look) {
     const auto& abilities = *look.abilities;
-    const auto row = [&](std::string_view name, std::string_view value) { output.print("{:<18}{}\n", name, value); };
-    row("storage", describe(store));
-    row("repository", look.repository.empty() ? "none yet: init makes one of an empty place" : look.repository);
-    row("objects", deeds(look));
-    row("exclusive create", explain(abilities.exclusive_create));
+    output.row("storage", describe(store));
+    output.row("repository", look.repository.empty() ? "none yet: init makes one of an empty place" : look.repository);
+    output.row("objects", deeds(look));
+    output.row("exclusive create", explain(abilities.exclusive_create));
     if (store.s3) {
-        row("versions", abilities.keeps_versions
-                            ? "kept: what is deleted takes room until a lifecycle rule of the bucket removes it"
-                            : "not kept");
-        row("object lock", lock_text(store.s3->location.lock));
+        output.row("versions", abilities.keeps_versions
+                                   ? "kept: what is deleted takes room until a lifecycle rule of the bucket removes it"
+                                   : "not kept");
+        output.row("object lock", lock_text(store.s3->location.lock));
     }
-    row("clock", clock_text(abilities.clock_offset));
+    output.row("clock", clock_text(abilities.clock_offset));
     const bool told = abilities.free_bytes && abilities.total_bytes;
-    row("free space", told ? fmt::format("{:.1f} GiB of {:.1f} GiB", static_cast<double>(*abilities.free_bytes) / kGiB,
-                                         static_cast<double>(*abilities.total_bytes) / kGiB)
-                           : "not told by object storage");
+    output.row("free space",
+               told ? fmt::format("{:.1f} GiB of {:.1f} GiB", static_cast<double>(*abilities.free_bytes) / kGiB,
+                                  static_cast<double>(*abilities.total_bytes) / kGiB)
+                    : "not told by object storage");
 }
 
 Json json_of(const StoreChoice& store, const StorageLook& look) {
@@ -89,11 +88,6 @@ Json json_of(const StoreChoice& store, const StorageLook& look) {
     return json;
 }
 
-std::string random_digits() {
-    std::random_device device;
-    return fmt::format("{:08x}{:08x}", device(), device());
-}
-
 using Opened = Result<std::unique_ptr<object_store::ObjectStore>>;
 
 /// `store`: the choice, opened.
@@ -102,8 +96,8 @@ StorageLook look_at(const StoreChoice& choice, const Opened& store, const format
     if (!store) return {.error = store.error()};
     const auto look = [&](object_store::ObjectStore& plain) {
         return engine::look_at_storage({.plain = plain, .backups = **store},
-                                       std::string(format::kCheckPrefix) + random_digits(), wish, base::RealClock(),
-                                       call);
+                                       std::string(format::kCheckPrefix) + base::random_digits(), wish,
+                                       base::RealClock(), call);
     };
     if (!choice.s3 || choice.s3->location.lock.mode == s3::LockMode::kNone) return look(**store);
     auto unlocked = choice;
@@ -118,7 +112,7 @@ format::RepositoryWish wish_of(const contract::RunSpec& spec) {
     const auto otherwise = spec.repository.empty() ? Use::kRead : Use::kWrite;
     return {.use = spec.initialize ? Use::kInitialize : otherwise,
             .expected_id = spec.repository,
-            .new_id = spec.new_repository.empty() ? random_digits() : spec.new_repository};
+            .new_id = spec.new_repository.empty() ? base::random_digits() : spec.new_repository};
 }
 
 }  // namespace
@@ -127,11 +121,7 @@ int run(const CheckStorageOptions& options, base::SteadyTime started, std::stop_
     Output output;
     const auto look = look_at(options.store, open_store(options.store, kTries), {},
                               {.deadline = base::Deadline::at(started + options.timeout), .stop = std::move(stop)});
-    if (look.error) {
-        const auto& error = *look.error;
-        if (options.json) print_failure(output, error, {{"storage", describe(options.store)}});
-        return finish(base::fail(error), output);
-    }
+    if (look.error) return finish_failed(output, *look.error, options.json, {{"storage", describe(options.store)}});
     const auto offset = look.abilities->clock_offset;
     if (std::chrono::abs(offset) > kOddClock) {
         base::warn(fmt::format("clock: {}; set the one that is wrong (NTP)", clock_text(offset)));

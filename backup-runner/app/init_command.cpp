@@ -1,11 +1,8 @@
-#include <fmt/format.h>
-
-#include <random>
-
 #include "backup-runner/app/commands.hpp"
 #include "backup-runner/app/json_output.hpp"
 #include "backup-runner/app/outcome.hpp"
 #include "backup-runner/engine/repository.hpp"
+#include "common/base/hex.hpp"
 #include "common/base/notice.hpp"
 
 namespace n4b::runner {
@@ -18,9 +15,8 @@ Result<format::RepositoryFile> init(const InitOptions& options) {
         N4B_TRY([[maybe_unused]] const auto made, storage::create_volume(options.store.directory));
     }
     N4B_TRY(const auto store, open_store(options.store, kFewTries));
-    std::random_device device;
     const auto use = options.adopt ? format::RepositoryUse::kAdopt : format::RepositoryUse::kInitialize;
-    return engine::open_repository(*store, {.use = use, .new_id = fmt::format("{:08x}{:08x}", device(), device())},
+    return engine::open_repository(*store, {.use = use, .new_id = base::random_digits()},
                                    {.deadline = options.deadline});
 }
 
@@ -30,10 +26,7 @@ int run(const InitOptions& options) {
     Output output;
     const auto repository = in_time(init(options), options.deadline);
     const auto place = describe(options.store);
-    if (!repository) {
-        if (options.json) print_failure(output, repository.error(), {{"storage", place}});
-        return finish(base::fail(repository.error()), output);
-    }
+    if (!repository) return finish_failed(output, repository.error(), options.json, {{"storage", place}});
     if (options.json) {
         print_json(
             output,

@@ -1,5 +1,7 @@
 #include "backup-runner/app/json_output.hpp"
 
+#include <utility>
+
 #include "backup-runner/app/outcome.hpp"
 
 namespace n4b::runner {
@@ -12,6 +14,11 @@ void print_failure(Output& output, const base::Error& error, base::Json more) {
     more["reason"] = to_string(reason_of(error));
     more["message"] = error.message;
     print_json(output, more);
+}
+
+int finish_failed(Output& output, const base::Error& error, bool json, base::Json more) {
+    if (json) print_failure(output, error, std::move(more));
+    return finish(base::fail(error), output);
 }
 
 }  // namespace n4b::runner

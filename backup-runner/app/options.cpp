@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <fstream>
-#include <random>
 #include <sstream>
 
 #include "backup-runner/app/command_line.hpp"
@@ -11,6 +10,7 @@
 #include "backup-runner/app/output.hpp"
 #include "backup-runner/app/reference.hpp"
 #include "common/base/check.hpp"
+#include "common/base/hex.hpp"
 #include "common/base/notice.hpp"
 #include "common/base/quantity.hpp"
 #include "common/contract/exit_code.hpp"
@@ -20,11 +20,6 @@ namespace {
 
 using base::Result;
 using contract::RunSpec;
-
-std::string random_uid() {
-    std::random_device device;
-    return fmt::format("{:08x}{:08x}", device(), device());
-}
 
 Result<RunSpec> read_spec(const std::string& path) {
     std::ifstream file(path);
@@ -69,7 +64,7 @@ Result<RunSpec> spec_from_flags(RunSpec spec, const SourceFlags& flags, const Co
     if (!common.deadline.empty()) {
         N4B_TRY(spec.duration, parse_span("--deadline", common.deadline));
     }
-    if (spec.run.uid.empty()) spec.run.uid = random_uid();
+    if (spec.run.uid.empty()) spec.run.uid = base::random_digits();
     return contract::parse_run_spec(contract::to_json(spec));
 }
 

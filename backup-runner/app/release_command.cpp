@@ -34,10 +34,7 @@ Json json_of(const std::string& source, const engine::Release& released) {
 int run(const ReleaseOptions& options) {
     Output output;
     const auto released = in_time(release(options), options.deadline);
-    if (!released) {
-        if (options.json) print_failure(output, released.error());
-        return finish(base::fail(released.error()), output);
-    }
+    if (!released) return finish_failed(output, released.error(), options.json);
     if (options.json) {
         print_json(output, json_of(options.source, *released));
     } else if (base::tells_usual()) {

@@ -293,7 +293,7 @@ void Backup::look_at_room(const format::Head& last) {
 
 format::RepositoryWish Backup::repository_wish() const {
     auto id = spec_.new_repository;
-    if (id.empty()) id = fmt::format("{:08x}{:08x}", environment_.random(), environment_.random());
+    if (id.empty()) id = base::random_digits(environment_.random);
     return {.use = spec_.initialize ? format::RepositoryUse::kInitialize : format::RepositoryUse::kWrite,
             .expected_id = spec_.repository,
             .new_id = std::move(id)};

@@ -2,11 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
-#include <condition_variable>
-#include <mutex>
-#include <random>
-#include <span>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -15,6 +10,7 @@
 #include "backup-runner/format/repository.hpp"
 #include "common/base/hex.hpp"
 #include "common/base/notice.hpp"
+#include "common/base/pause.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -33,12 +29,6 @@ constexpr std::chrono::seconds kPatience{30};
 bool lets_nobody_write(const Error& error) {
     return error.reason == Reason::kStorageReadOnly || error.reason == Reason::kStoragePermission ||
            error.reason == Reason::kStorageAccessDenied;
-}
-
-std::string random_digits() {
-    std::random_device device;
-    const std::array<std::uint32_t, 2> random{device(), device()};
-    return base::to_hex(std::as_bytes(std::span(random)));
 }
 
 /// Holds a chain from its construction to its destruction. The thread that renews it is its own.
@@ -75,7 +65,7 @@ private:
         const Call call{.deadline = call_.deadline.sooner(base::Deadline::after(kPatience)), .stop = call_.stop};
         N4B_TRY(const auto now, store_.now(call));
         const format::ReaderHoldName name{.expires = std::chrono::ceil<std::chrono::seconds>(now + times_.counts),
-                                          .random = random_digits()};
+                                          .random = base::random_digits()};
         auto key = layout_.hold(chain_, name);
         N4B_TRY_VOID(create_object(store_, key, format::print_hold({.expires = name.expires}), call));
         std::swap(key_, key);
@@ -85,13 +75,8 @@ private:
 
     /// The new hold is there before the old one goes.
     void renew(const std::stop_token& stop) {
-        std::mutex mutex;
-        std::condition_variable_any wake;
-        std::unique_lock lock(mutex);
-        while (!wake.wait_for(lock, stop, times_.renewed, [&] { return stop.stop_requested(); })) {
-            // Where that fails, the hold that is there counts for long enough to try again.
-            (void)place();
-        }
+        // Where a renewal fails, the hold that is there counts for long enough to try again.
+        while (base::pause(times_.renewed, stop)) (void)place();
     }
 
     /// One that can't be removed expires.

@@ -1,6 +1,9 @@
 #include "common/base/hex.hpp"
 
+#include <fmt/format.h>
+
 #include <charconv>
+#include <random>
 
 namespace n4b::base {
 
@@ -23,6 +26,16 @@ std::string from_hex(std::string_view digits) {
         bytes.push_back(static_cast<char>(value));
     }
     return bytes;
+}
+
+std::string random_digits(const std::function<std::uint32_t()>& random) {
+    const auto first = random();
+    return fmt::format("{:08x}{:08x}", first, random());
+}
+
+std::string random_digits() {
+    std::random_device device;
+    return random_digits([&device] { return device(); });
 }
 
 }  // namespace n4b::base
