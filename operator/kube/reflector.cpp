@@ -75,13 +75,13 @@ WatchStep Reflector::list(Client& client, Progress& progress, const Listing& lis
     if (!page) {
         ++list_failures_;
         note_answer(page.error());
-        list_error_ = page.error().code;
+        note_list_error(page.error().code);
         progress.retry_after = page.error().retry_after;
         progress.error = page.error().message;
         return on_list_failure(listing, page.error().code);
     }
     heard();
-    list_error_ = std::nullopt;
+    note_list_error(std::nullopt);
     if (page->continue_token.empty()) {
         sink_.retain(std::exchange(progress.listed, {}));
         ready_ = true;
@@ -152,6 +152,16 @@ void Reflector::note_answer(const base::Error& error) {
     const bool none = error.code == ErrorCode::kDeadline || error.code == ErrorCode::kUnavailable ||
                       error.code == ErrorCode::kCancelled || error.code == ErrorCode::kInternal;
     if (!none) heard();
+}
+
+void Reflector::note_list_error(std::optional<base::ErrorCode> code) {
+    const std::lock_guard lock(list_error_mutex_);
+    list_error_ = code;
+}
+
+std::optional<base::ErrorCode> Reflector::list_error() const {
+    const std::lock_guard lock(list_error_mutex_);
+    return list_error_;
 }
 
 std::chrono::steady_clock::duration Reflector::silent_for() const {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <set>
@@ -57,7 +58,7 @@ public:
     /// True once the first list is complete.
     [[nodiscard]] bool ready() const { return ready_; }
     /// Of the last list, if that failed.
-    [[nodiscard]] std::optional<base::ErrorCode> list_error() const { return list_error_; }
+    [[nodiscard]] std::optional<base::ErrorCode> list_error() const;
     /// The namespace, empty for all.
     [[nodiscard]] const std::string& scope() const { return resource_.scope; }
     [[nodiscard]] const std::string& kind() const { return resource_.kind; }
@@ -81,11 +82,13 @@ private:
     void tell_failure(const Progress& progress, bool listing) const;
     void heard();
     void note_answer(const base::Error& error);
+    void note_list_error(std::optional<base::ErrorCode> code);
     http::Transport& transport_;
     Resource resource_;
     ObjectSink sink_;
     std::atomic<bool> ready_ = false;
-    std::atomic<std::optional<base::ErrorCode>> list_error_{};
+    mutable std::mutex list_error_mutex_{};
+    std::optional<base::ErrorCode> list_error_{};
     std::atomic<base::SteadyTime> heard_ = std::chrono::steady_clock::now();
     std::atomic<base::SteadyTime> moved_ = std::chrono::steady_clock::now();
     std::atomic<std::uint64_t> list_failures_ = 0;
