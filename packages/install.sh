@@ -5,7 +5,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 missing=()
 for section in "$@"; do
     while read -r package; do
-        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep 'ok installed' > /dev/null || missing+=("$package")
     done < <(awk -v s="$section" '$1 == s {print $2}' "$here/debian.txt")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0

@@ -195,7 +195,7 @@ expect failed-with-sidecar False SourceUnreachable
 sleep 3
 pod=$(kubectl get pod -n "$NS" -l "$(made_for failed-with-sidecar)" -o jsonpath='{.items[0].metadata.name}')
 [ "$(kubectl get pod -n "$NS" "$pod" -o jsonpath='{.spec.containers[*].name}/{.status.phase}')" = "sidecar runner/Running" ] || die "no sidecar runs"
-kubectl logs -n "$NS" "$pod" -c runner 2>&1 | grep -q SourceUnreachable || die "the log of a failed attempt is gone"
+kubectl logs -n "$NS" "$pod" -c runner 2>&1 | grep SourceUnreachable > /dev/null || die "the log of a failed attempt is gone"
 backup after-sidecar sidecar prod
 expect after-sidecar True Completed
 

@@ -61,7 +61,7 @@ bucket main
 looked main True Ready
 [ "$(repository main)" = "$(in_bucket cat :s3:backups/neo4j/neo4j-backup.json | jq -r .id)" ] || die "the look made no repository, or tells another"
 kubectl get nbs -n "$NS" main | sed 's/^/   /'
-kubectl get nbs -n "$NS" main | grep -qE '^main +S3 +s3://backups/neo4j ' || die "columns"
+kubectl get nbs -n "$NS" main | grep -E '^main +S3 +s3://backups/neo4j ' > /dev/null || die "columns"
 
 step "a backup goes there; verified in the bucket, copied to a volume, and restored from the copy into a server"
 from prod "$service"

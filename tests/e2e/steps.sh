@@ -78,7 +78,7 @@ expect() {
         sleep 0.5
     done
     # The event follows the status.
-    until [ "$2" = Unknown ] || kubectl events -n "$NS" --for "neo4jbackup/$1" 2> /dev/null | grep -q "$3"; do
+    until [ "$2" = Unknown ] || kubectl events -n "$NS" --for "neo4jbackup/$1" 2> /dev/null | grep "$3" > /dev/null; do
         [ $SECONDS -lt $end ] || die "$1: no event says $3"
         sleep 0.5
     done
@@ -102,7 +102,7 @@ field() { kubectl get nb -n "$NS" "$1" -o jsonpath="{.status.$2}"; } # BACKUP PA
 # told BACKUP TEXT: an event says so
 told() {
     for _ in $(seq 20); do
-        ! kubectl events -n "$NS" --for "neo4jbackup/$1" 2> /dev/null | grep -qE "$2" || return 0
+        ! kubectl events -n "$NS" --for "neo4jbackup/$1" 2> /dev/null | grep -E "$2" > /dev/null || return 0
         sleep 0.5
     done
     die "$1: no event says $2"

@@ -53,7 +53,7 @@ back_up() {
     "$runner" backup --quiet --output json --from 127.0.0.1:26363 --source prod --database graph.db --to "$STATE/repository" \
         --connections "$1" --compression "$2" --bandwidth-limit "$3" > "$STATE/report" 2> "$STATE/err" || code=$?
     end=$(now)
-    oldest=$(log_versions | head -n 1)
+    oldest=$(log_versions | sed -n 1p)
     pause_writer
     reached=$(rate "$(awk -v a="$start" -v b="$end" 'BEGIN {printf "%.6f", a < b - 2 ? a : b - 2}')" "$end")
     outcome=Completed

@@ -80,7 +80,7 @@ ask() {
     local lines end=$((SECONDS + 60))
     lines=$(wc -l < "$1/out.log")
     echo "$2" > "$1/in"
-    until tail -n "+$((lines + 1))" "$1/out.log" | grep -qE '^(WROTE|COUNT|ERROR)'; do
+    until tail -n "+$((lines + 1))" "$1/out.log" | grep -E '^(WROTE|COUNT|ERROR)' > /dev/null; do
         [ $SECONDS -lt $end ] || return 1
         sleep 0.1
     done

@@ -38,7 +38,7 @@ grep -q '^127.0.0.1:26363 .* ReadReplica  *unknown  *[0-9]' "$STATE/probe" || di
 grep -q '^127.0.0.1:1 .* SourceUnreachable: ' "$STATE/probe" || die "the server that is not there"
 grep -q '^3 of 4 members answered$' "$STATE/probe" || die "three of four"
 [ "$(checkpoints)" = "$checkpoints" ] || die "a probe made a member checkpoint"
-"$runner" probe --from 127.0.0.1:26363 --output json | grep -q '"role":"ReadReplica"' || die "JSON"
+"$runner" probe --from 127.0.0.1:26363 --output json | grep '"role":"ReadReplica"' > /dev/null || die "JSON"
 expect 30 NotCatchupServer "$runner" probe --from 127.0.0.1:27473
 expect 30 SourceSpeaksClearText "$runner" probe --from 127.0.0.1:26363 --tls-verification none
 

