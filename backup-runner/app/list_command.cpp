@@ -60,7 +60,7 @@ void print_row(Output& output, const engine::FoundHead& found) {
 }
 
 base::Json json_of(const engine::FoundLeftover& found, const engine::Leftover& leftover) {
-    base::Json json{{"kind", "Unfinished"},
+    base::Json json{{"kind", leftover.had_head ? "HeadMissing" : "Unfinished"},
                     {"source", found.source},
                     {"database", found.database},
                     {"chain", leftover.name.chain},
@@ -72,6 +72,10 @@ base::Json json_of(const engine::FoundLeftover& found, const engine::Leftover& l
 }
 
 void print_row(Output& output, const engine::FoundLeftover& found, const engine::Leftover& leftover) {
+    if (leftover.had_head) {
+        return output.print("{:<16} {:<12} {:<24} HEAD MISSING: {} bytes of run {}, which had finished\n", found.source,
+                            found.database, leftover.name.chain, leftover.bytes, format::to_string(leftover.name.run));
+    }
     output.print("{:<16} {:<12} {:<24} UNFINISHED: {} bytes of run {}, which may write to it until {}\n", found.source,
                  found.database, leftover.name.chain, leftover.bytes, format::to_string(leftover.name.run),
                  leftover.deadline ? base::format_rfc3339(*leftover.deadline) : "an unknown time");
@@ -141,7 +145,7 @@ Result<int> print_list(const ListOptions& options, Output& output) {
 
 int run(const ListOptions& options) {
     Output output;
-    return finish(in_time(print_list(options, output), options.deadline), output);
+    return finish(in_time(print_list(options, output), options.deadline), output, options.json);
 }
 
 }  // namespace n4b::runner

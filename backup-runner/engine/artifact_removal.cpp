@@ -1,4 +1,5 @@
 #include "backup-runner/engine/artifact_removal.hpp"
+#include "common/base/saturating.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -67,9 +68,14 @@ private:
     void remove(const ObjectInfo& object) {
         const auto removal = store_.remove(object.key, call_);
         if (!removal) return note(removal.error());
+        if (*removal == object_store::Removal::kHeld) {
+            return note({.code = base::ErrorCode::kPermissionDenied,
+                         .message = object.key + ": the storage keeps it locked",
+                         .reason = base::Reason::kStorageAccessDenied});
+        }
         const std::lock_guard lock(mutex_);
         ++removed_.objects;
-        removed_.bytes += object.bytes;
+        removed_.bytes = base::saturating_sum(removed_.bytes, object.bytes);
         if (*removal == object_store::Removal::kHidden) removed_.hidden = true;
     }
 

@@ -177,8 +177,11 @@ bool ends_only_the_copy(const base::Error& error) {
     }
 }
 
-/// Whether an object may still appear whose creation ended so: a server or a proxy may have the request.
+/// Whether an object may be there, or may still appear, whose creation ended so: a server or a proxy may have the
+/// request.
 bool may_still_arrive(const base::Error& error) {
+    // Whatever the storage said last: an earlier try may have been done.
+    if (error.code == ErrorCode::kUnavailable) return true;
     switch (error.reason.value_or(Reason::kInternalError)) {
         case Reason::kStorageFull:
         case Reason::kStorageReadOnly:
@@ -493,7 +496,10 @@ Result<Artifact> Backup::publish(const format::Head& head, std::uint64_t listing
     may_have_head_ = true;
     const auto creation = create_object(store, key, text, call());
     if (!creation) {
-        may_have_head_ = may_still_arrive(creation.error());
+        // A volume can fail after the name has appeared.
+        const auto found = store.stat(key, call());
+        const bool absent = !found && found.error().code == ErrorCode::kNotFound;
+        may_have_head_ = may_still_arrive(creation.error()) || !absent;
         return base::fail(creation.error());
     }
     if (*creation == object_store::Creation::kTaken) {
@@ -501,6 +507,10 @@ Result<Artifact> Backup::publish(const format::Head& head, std::uint64_t listing
                           fmt::format("{}: somebody else has made a head of this name", key));
     }
     N4B_TRY_VOID(check_wanted(store, *layout_, name_, call()));
+    // The backup is sound without the mark. With it, nobody cleans it away where its head is lost one day.
+    if (const auto marked = create_object(store, layout_->mark(name_), format::print_mark(name), call()); !marked) {
+        warn("the backup could not be marked as finished: " + marked.error().message);
+    }
     // What counts is what a reader finds, so the head is read back.
     return read_head(store, *layout_, format::to_string(name), call());
 }

@@ -14,6 +14,7 @@
 #include "backup-runner/engine/repository.hpp"
 #include "backup-runner/format/damage.hpp"
 #include "common/base/notice.hpp"
+#include "common/base/saturating.hpp"
 #include "common/contract/run_spec.hpp"
 
 namespace n4b::engine {
@@ -307,7 +308,7 @@ Result<BlockListing> list_blocks(ObjectStore& store, const format::Layout& layou
         [&](std::span<const ObjectInfo> page) {
             for (const auto& object : page) {
                 ++listing.blocks;
-                listing.bytes += object.bytes;
+                listing.bytes = base::saturating_sum(listing.bytes, object.bytes);
                 listing.sum += blocks::listing_of(object.key, object.bytes);
             }
             return true;

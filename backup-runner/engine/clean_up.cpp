@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "backup-runner/archive/names.hpp"
@@ -11,6 +13,7 @@
 #include "backup-runner/engine/leftovers.hpp"
 #include "backup-runner/engine/repository.hpp"
 #include "backup-runner/format/repository.hpp"
+#include "common/base/saturating.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -27,8 +30,8 @@ using object_store::ObjectStore;
 constexpr std::chrono::hours kMargin{1};
 /// A copy of a whole repository brings chains before heads, and intents whose deadlines have long passed.
 constexpr std::chrono::hours kQuiet{24};
-/// What others left where there is no head at all: more is no accident of backups, but one of heads.
-constexpr std::ptrdiff_t kMostWithoutHeads = 10;
+/// How long it may take to take an abandoned.json back after everything else has failed.
+constexpr std::chrono::seconds kTakeBackTime{10};
 /// Somebody who has just written an abandoned.json looks for the head and may take it back. A clean-up never takes
 /// longer than its caller gives it, which is less than this.
 constexpr std::chrono::minutes kSettled{2};
@@ -51,7 +54,7 @@ public:
         : store_(store), layout_(layout), run_(run), call_(call) {}
 
     CleanedUp run() {
-        if (const auto done = work(); !done) tell(done.error());
+        if (const auto done = work(); !done) tell(done.error().message);
         return done_;
     }
 
@@ -59,38 +62,31 @@ private:
     Result<void> work() {
         N4B_TRY(now_, store_.now(call_));
         const auto recent = archive::chain_name(now_ - kRecent, 0);
-        N4B_TRY_VOID(find({.from = recent}));
-        N4B_TRY_VOID(find({.before = recent}));
+        N4B_TRY_VOID(clean({.from = recent}));
+        if (refusals_ < kMostRefusals) N4B_TRY_VOID(clean({.before = recent}));
+        if (lost_ > 0) {
+            tell(fmt::format("{} finished backups have no head in {}, the first of them in {}: were heads moved away?",
+                             lost_, layout_.heads(), first_lost_));
+        }
+        return {};
+    }
+
+    Result<void> clean(const ChainRange& range) {
+        found_.clear();
+        N4B_TRY_VOID(find(range));
         // What this run itself left goes first.
-        const auto others =
-            std::stable_partition(found_.begin(), found_.end(), [&](const Leftover& one) { return is_our_own(one); });
-        if (found_.end() - others > kMostWithoutHeads) N4B_TRY_VOID(spare_without_heads(others));
+        std::stable_partition(found_.begin(), found_.end(), [&](const Leftover& one) { return is_our_own(one); });
         for (const auto& leftover : found_) {
             const auto removed = remove(leftover);
             if (removed) continue;
             const bool refused = is_refusal(removed.error());
             // Of an intent that can't be understood nobody knows whose it is: that artifact stays, and no other need.
-            if (!refused && !lies_in_the_head(removed.error())) return removed;
-            tell(removed.error());
+            // In a full storage those go that need no mark.
+            const bool full = removed.error().reason == Reason::kStorageFull;
+            if (!refused && !full && !lies_in_the_head(removed.error())) return removed;
+            tell(removed.error().message);
             if (refused && ++refusals_ == kMostRefusals) return {};
         }
-        return {};
-    }
-
-    Result<void> spare_without_heads(std::vector<Leftover>::iterator others) {
-        bool any = false;
-        N4B_TRY_VOID(list_head_names(
-            store_, layout_,
-            [&](const std::string&) {
-                any = true;
-                return false;
-            },
-            call_));
-        if (any) return {};
-        done_.trouble =
-            fmt::format("{} hold no head, and neither does any other backup below {}: were heads moved away?",
-                        found_.end() - others, layout_.heads());
-        found_.erase(others, found_.end());
         return {};
     }
 
@@ -98,7 +94,11 @@ private:
         return walk_leftovers(
             store_, layout_, range,
             [&](const Leftover& leftover) {
-                if (may_go(leftover)) found_.push_back(leftover);
+                if (leftover.had_head) {
+                    if (lost_++ == 0) first_lost_ = layout_.artifact(leftover.name);
+                } else if (may_go(leftover)) {
+                    found_.push_back(leftover);
+                }
                 return found_.size() < kMostLeftovers;
             },
             call_);
@@ -109,8 +109,11 @@ private:
     }
 
     [[nodiscard]] bool is_expired(const Leftover& leftover) const {
-        return leftover.deadline && *leftover.deadline + kMargin < now_ &&
-               leftover.newest.value_or(now_) + kQuiet < now_;
+        if (!leftover.deadline || *leftover.deadline + kMargin >= now_) return false;
+        const auto newest = leftover.newest.value_or(now_);
+        // No backup adds anything after its deadline, so this was copied here, and its head may be copied yet.
+        if (newest > *leftover.deadline + kMargin) return false;
+        return newest + kQuiet < now_;
     }
 
     /// Intents are removed after the deadline only.
@@ -133,7 +136,7 @@ private:
                                                      : remove_blocks(store_, layout_, leftover.name, call_);
         const bool was_empty = leftover.abandoned && leftover.blocks == 0;
         if (!was_empty && removed.bytes > 0) ++done_.artifacts;
-        done_.bytes += removed.bytes;
+        done_.bytes = base::saturating_sum(done_.bytes, removed.bytes);
         done_.hidden = done_.hidden || removed.hidden;
         if (removed.error) return base::fail(*removed.error);
         return {};
@@ -150,18 +153,29 @@ private:
             if (intent->repository != run_.repository) return false;
         }
         auto creation = Creation::kTaken;
+        bool full = false;
         if (!leftover.abandoned) {
-            N4B_TRY(creation, create_object(store_, key, format::print_abandoned(), call_));
+            const auto created = create_object(store_, key, format::print_abandoned(), call_);
+            // A full storage takes no abandoned.json either. Whose deadline has passed by so much needs none: nobody
+            // finishes it any more.
+            full = !created && created.error().reason == Reason::kStorageFull && is_expired(leftover);
+            if (!created && !full) return base::fail(created.error());
+            creation = created.value_or(Creation::kTaken);
         }
-        if (creation == Creation::kTaken) {
+        if (creation == Creation::kTaken && !full) {
             const auto info = store_.stat(key, call_);
             if (!info && info.error().code == ErrorCode::kNotFound) return false;
             if (!info) return base::fail(info.error());
             if (info->modified.value_or(base::SystemTime{}) + kSettled > now_) return false;
         }
-        N4B_TRY(const bool finished, has_head(store_, layout_, leftover.name, call_));
-        if (finished && creation == Creation::kCreated) N4B_TRY_VOID(store_.remove(key, call_));
-        return !finished;
+        const auto finished = has_head(store_, layout_, leftover.name, call_);
+        // Where nobody knows, too, since a head that is there would never count again.
+        if (creation == Creation::kCreated && finished.value_or(true)) {
+            const auto taken_back = store_.remove(key, {.deadline = base::Deadline::after(kTakeBackTime)});
+            if (finished && !taken_back) return base::fail(taken_back.error());
+        }
+        if (!finished) return base::fail(finished.error());
+        return !*finished;
     }
 
     Result<format::Intent> read_intent(const Leftover& leftover) {
@@ -175,8 +189,8 @@ private:
             fmt::format("{}: found run {}, expected that of its directory", key, format::to_string(intent->run)));
     }
 
-    void tell(const Error& error) {
-        if (done_.trouble.empty()) done_.trouble = error.message;
+    void tell(std::string trouble) {
+        if (done_.trouble.empty()) done_.trouble = std::move(trouble);
     }
 
     ObjectStore& store_;
@@ -186,6 +200,8 @@ private:
     base::SystemTime now_{};
     std::vector<Leftover> found_{};
     int refusals_ = 0;
+    std::int64_t lost_ = 0;  ///< Artifacts that had a head.
+    std::string first_lost_{};
     CleanedUp done_{};
 };
 

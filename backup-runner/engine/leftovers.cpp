@@ -1,4 +1,5 @@
 #include "backup-runner/engine/leftovers.hpp"
+#include "common/base/saturating.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -153,11 +154,12 @@ private:
 
     void add(std::string_view rest, const ObjectInfo& object) {
         ++leftover_.objects;
-        leftover_.bytes += object.bytes;
+        leftover_.bytes = base::saturating_sum(leftover_.bytes, object.bytes);
         if (rest == "abandoned.json") {
             leftover_.abandoned = true;
             return;
         }
+        if (rest == "artifact.json") leftover_.had_head = true;
         if (rest.starts_with("blocks/")) ++leftover_.blocks;
         const auto later = [](auto& last, const base::SystemTime time) { last = std::max(last.value_or(time), time); };
         if (object.modified) later(leftover_.newest, *object.modified);

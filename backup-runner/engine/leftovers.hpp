@@ -13,13 +13,15 @@
 
 namespace n4b::engine {
 
-/// What lies in the storage of an artifact without a head: a backup that is under way, or one that was killed.
+/// What lies in the storage of an artifact without a head: a backup that is under way, one that was killed, or one that
+/// has lost its head.
 struct Leftover {
     format::ArtifactName name{};
     /// Until when somebody may write to it, by the storage's clock: as its intent says, or the latest of them. Nothing:
     /// there is no intent.
     std::optional<base::SystemTime> deadline{};
     bool abandoned = false;  ///< Somebody has begun to clean it away.
+    bool had_head = false;   ///< It was finished: its head was removed, moved away, or is still to be copied here.
     /// When the last of its objects came to lie there, abandoned.json apart; nothing: the storage does not say.
     std::optional<base::SystemTime> newest{};
     std::int64_t objects = 0;

@@ -11,6 +11,7 @@
 
 #include "backup-runner/archive/names.hpp"
 #include "backup-runner/engine/restored_content.hpp"
+#include "common/base/saturating.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -81,7 +82,8 @@ std::optional<std::int64_t> available_at(const RestoreTarget& target) {
     if (target.log_directory.empty()) return store.available;
     const auto log = room_at(target.log_directory);
     if (log.device == store.device || !store.available || !log.available) return store.available;
-    return *store.available + *log.available;
+    // File systems without a limit tell of nearly 2^63 bytes each.
+    return base::saturating_sum(*store.available, *log.available);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "backup-runner/archive/names.hpp"
 #include "backup-runner/engine/store_list.hpp"
 #include "backup-runner/format/damage.hpp"
+#include "common/base/saturating.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -29,13 +30,13 @@ base::Result<std::string> RestoredContent::add_file(const std::string& path, std
     if (names_.add(*relative) != NameClash::kNone) return bad_path(path, "is there twice, or is a directory as well");
     has_neostore_ = has_neostore_ || *relative == kNeostore;
     ++files_;
-    bytes_ += bytes;
+    bytes_ = base::saturating_sum(bytes_, bytes);
     return relative;
 }
 
 base::Result<void> RestoredContent::add_log(std::int64_t bytes) {
     if (++logs_ > 1) return damaged("index: there are two logs");
-    bytes_ += bytes;
+    bytes_ = base::saturating_sum(bytes_, bytes);
     return {};
 }
 

@@ -115,6 +115,8 @@ public:
     }
     [[nodiscard]] std::string blocks(const ArtifactName& name) const { return artifact(name) + "blocks/"; }
     [[nodiscard]] std::string abandoned(const ArtifactName& name) const { return artifact(name) + "abandoned.json"; }
+    /// There since the artifact has a head. It sorts before blocks and intent, so that a copy brings it first.
+    [[nodiscard]] std::string mark(const ArtifactName& name) const { return artifact(name) + "artifact.json"; }
 
 private:
     Layout(std::string source, std::string base) : source_(std::move(source)), base_(std::move(base)) {}

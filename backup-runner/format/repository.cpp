@@ -198,6 +198,13 @@ std::string print_abandoned() {
     return text_of(json);
 }
 
+std::string print_mark(const HeadName& head) {
+    Json json = Json::object();
+    json["format"] = kFormat;
+    json["head"] = to_string(head);
+    return text_of(json);
+}
+
 std::string print_hold(const Hold& hold) {
     Json json = Json::object();
     json["format"] = kFormat;

@@ -140,6 +140,7 @@ Result<void> MemoryStore::list(std::string_view prefix, std::string_view after,
                                const std::function<bool(std::span<const ObjectInfo>)>& take, const Call& call) {
     N4B_TRY_VOID(object_store::check_call(call, "list"));
     if (on_list) on_list();
+    if (lists_fail) return base::fail(ErrorCode::kUnavailable, Reason::kStorageUnavailable, "list: 503");
     constexpr std::size_t kPageKeys = 1000;
     std::string last(after);
     for (bool more = true; more;) {
@@ -170,6 +171,7 @@ Result<object_store::Removal> MemoryStore::remove(std::string_view key, const Ca
     if (trouble_.refuses_removal) {
         return base::fail(ErrorCode::kPermissionDenied, Reason::kStorageAccessDenied, "remove: AccessDenied");
     }
+    if (trouble_.locks) return object_store::Removal::kHeld;
     objects_.erase(std::string(key));
     times_.erase(std::string(key));
     return trouble_.keeps_versions ? object_store::Removal::kHidden : object_store::Removal::kRemoved;

@@ -25,6 +25,7 @@ public:
         std::optional<base::Reason> creation_fails{};
         bool refuses_removal = false;
         bool keeps_versions = false;
+        bool locks = false;  ///< Nothing can be deleted.
         std::optional<object_store::Space> space{};
     };
     MemoryStore() = default;
@@ -51,6 +52,8 @@ public:
 
     /// Called at the begin of each list(); set before the store is used.
     std::function<void()> on_list{};
+    /// Lists fail, from the one on that is under way.
+    std::atomic<bool> lists_fail = false;
     /// The same for now().
     std::function<void()> on_now{};
     /// The same within each PUT, by the thread that stores; how many bytes there are.

@@ -24,6 +24,7 @@ namespace {
 using base::Reason;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -138,6 +139,10 @@ TEST_F(CommandsTest, ListShowsWhatUnfinishedBackupsTake) {
     EXPECT_EQ(out_.back(),
               R"({"chain":"20261122T215049Z-3f9c21","database":"graph.db","kind":"Unfinished","objects":2,)"
               R"("run":"run-4-1","source":"prod","storedBytes":15,"writableUntil":"2026-11-26T11:42:41Z"})");
+    std::ofstream(directory + "/artifact.json") << "{}";
+    EXPECT_EQ(run(ListOptions{.store = {.directory = repository()}}), 0) << err_;
+    EXPECT_THAT(out_.back(), EndsWith("HEAD MISSING: 17 bytes of run run-4-1, which had finished"));
+    std::filesystem::remove(directory + "/artifact.json");
     std::filesystem::remove_all(directory + "/blocks");
     std::ofstream(directory + "/abandoned.json") << "{}";
     EXPECT_EQ(run(ListOptions{.store = {.directory = repository()}}), 0) << err_;

@@ -18,6 +18,7 @@
 #include "backup-runner/engine/restored_content.hpp"
 #include "tests/backup-runner/engine/backup_fixture.hpp"
 #include "tests/support/faulty_storage.hpp"
+#include "tests/support/forwarding_store.hpp"
 #include "tests/support/memory_store.hpp"
 
 namespace n4b::engine {
@@ -368,6 +369,61 @@ TEST_F(BackupTest, LeavesNothingOfACopyThatFailed) {
                              },
                              {}));
     EXPECT_EQ(keys, std::vector<std::string>{"neo4j-backup.json"});
+}
+
+/// A store whose creation of a head fails so, after it was done or without.
+class HeadlessStore final : public testing::ForwardingStore {
+public:
+    HeadlessStore(object_store::ObjectStore& inner, base::Error error, bool stored)
+        : ForwardingStore(inner), error_(std::move(error)), stored_(stored) {}
+
+    base::Result<object_store::Creation> create(std::string_view key, std::span<const std::byte> bytes,
+                                                const object_store::Call& call) override {
+        if (key.find("/heads/") == std::string_view::npos) return inner_.create(key, bytes, call);
+        if (stored_) N4B_TRY_VOID(inner_.create(key, bytes, call));
+        return base::fail(error_);
+    }
+
+private:
+    const base::Error error_;
+    const bool stored_;
+};
+
+TEST_F(BackupTest, DiscardsNothingWhereItsHeadMayBeThere) {
+    struct Case {
+        base::ErrorCode code;
+        base::Reason reason;
+        bool stored;
+        bool discards;
+    };
+    const std::vector<Case> cases{
+        // A volume that fails in the sync of the directory, after the name has appeared.
+        {base::ErrorCode::kFailedPrecondition, base::Reason::kStorageFull, true, false},
+        // The last try met a quota; what became of the first, nobody knows.
+        {base::ErrorCode::kUnavailable, base::Reason::kStorageFull, false, false},
+        {base::ErrorCode::kUnavailable, base::Reason::kStorageUnavailable, false, false},
+        {base::ErrorCode::kFailedPrecondition, base::Reason::kStorageFull, false, true},
+        {base::ErrorCode::kPermissionDenied, base::Reason::kStorageAccessDenied, false, true},
+    };
+    for (const auto& [code, reason, stored, discards] : cases) {
+        make_repository();
+        HeadlessStore store(*store_, {.code = code, .message = "head", .reason = reason}, stored);
+        EXPECT_EQ(back_up(store).reason, reason);
+        const bool blocks_are_there = !std::filesystem::is_empty(repository() + "/prod/graph.db/chains");
+        EXPECT_EQ(blocks_are_there, !discards) << to_string(reason) << stored;
+        EXPECT_EQ(sound_artifacts(), stored ? 1U : 0U);
+    }
+}
+
+TEST_F(BackupTest, MarksWhatIsFinished) {
+    const auto report = back_up();
+    ASSERT_EQ(report.reason, Reason::kCompleted);
+    const auto name = format::parse_head_name(std::filesystem::path(report.artifact->location).filename().string());
+    ASSERT_TRUE(name);
+    std::ifstream mark(repository() + "/" + layout_.mark(name->artifact));
+    const std::string text{std::istreambuf_iterator<char>(mark), {}};
+    EXPECT_EQ(text, format::print_mark(*name));
+    EXPECT_NE(text.find(format::to_string(*name)), std::string::npos);
 }
 
 TEST_F(BackupTest, PublishesNoHeadWhenTheStorageHangsBeyondTheDeadline) {

@@ -43,6 +43,9 @@ protected:
         return name;
     }
     void finish(MemoryStore& store, const format::ArtifactName& name) { put(store, layout_.head({name, 9}), "{"); }
+    void mark(MemoryStore& store, const format::ArtifactName& name) {
+        put(store, layout_.mark(name), format::print_mark({name, 9}));
+    }
     CleanedUp clean(MemoryStore& store, const std::string& uid = "me", std::int64_t attempt = 2) {
         return clean_up(store, layout_, {.run = {uid, attempt}, .repository = "here"}, {});
     }
@@ -154,15 +157,66 @@ TEST_F(CleanUpTest, LeavesWhatHasNoIntentAndWhatHasABadOne) {
     EXPECT_FALSE(store_.objects().contains(layout_.abandoned(bad)));
 }
 
-TEST_F(CleanUpTest, SparesEverythingWhereHeadsSeemToBeMissing) {
-    for (int i = 0; i < 11; ++i) leave(store_, artifact("other", 1, i));
-    leave(store_, artifact("me", 1, 20));
+TEST_F(CleanUpTest, SparesWhatWasFinishedWhereItsHeadIsMissing) {
+    for (int i = 0; i < 11; ++i) mark(store_, leave(store_, artifact("other", 1, i)));
+    mark(store_, leave(store_, artifact("me", 1, 11)));
+    const auto before = keys(store_);
     store_.let_pass(hours(30));
+    for (int night = 0; night < 3; ++night) {
+        const auto cleaned = clean(store_);
+        EXPECT_EQ(cleaned.artifacts, 0);
+        EXPECT_THAT(cleaned.trouble, HasSubstr("12 finished backups have no head"));
+        EXPECT_THAT(cleaned.trouble, HasSubstr("were heads moved away?"));
+        EXPECT_EQ(keys(store_).size(), before.size() + static_cast<std::size_t>(night));
+        finish(store_, artifact("done", 1, 30 + night));  // As the backup of that night does.
+    }
+}
+
+TEST_F(CleanUpTest, SparesWhatIsBeingCopiedHere) {
+    const auto deadline = std::chrono::floor<std::chrono::seconds>(store_.now({}).value()) + hours(1);
+    const auto name = artifact("copied", 1);
+    store_.let_pass(hours(240));
+    put(store_, layout_.blocks(name) + "00000001", "0123456789");
+    put(store_, layout_.intent(name, deadline),
+        format::print_intent({.repository = "here", .run = name.run, .deadline = deadline}));
+    store_.let_pass(hours(72));
+    EXPECT_EQ(clean(store_).artifacts, 0) << "a large copy takes days, and brings heads last";
+    EXPECT_EQ(keys(store_).size(), 2U);
+}
+
+TEST_F(CleanUpTest, TakesItsMarkBackWhenItCannotLookForTheHead) {
+    const auto name = leave(store_, artifact("me", 1));
+    store_.on_list = [&] {
+        // The storage goes away right then; the head that is there must count once it is back.
+        if (!store_.objects().contains(layout_.abandoned(name))) return;
+        store_.lists_fail = true;
+    };
     const auto cleaned = clean(store_);
-    EXPECT_EQ(cleaned.artifacts, 1) << "our own";
-    EXPECT_THAT(cleaned.trouble, HasSubstr("were heads moved away?"));
-    finish(store_, artifact("done", 1, 30));
-    EXPECT_EQ(clean(store_).artifacts, 11);
+    EXPECT_EQ(cleaned.artifacts, 0);
+    EXPECT_NE(cleaned.trouble, "");
+    EXPECT_FALSE(store_.objects().contains(layout_.abandoned(name)));
+}
+
+TEST_F(CleanUpTest, GoesOnInAStorageThatIsFull) {
+    MemoryStore full({.creation_fails = base::Reason::kStorageFull});
+    leave(full, artifact("old", 1));
+    leave(full, artifact("me", 1, 1));
+    full.let_pass(hours(30));
+    leave(full, artifact("me", 1, 2));
+    const auto cleaned = clean(full);
+    EXPECT_EQ(cleaned.artifacts, 2) << "of which the deadlines have passed";
+    EXPECT_THAT(cleaned.trouble, HasSubstr("refused"));
+    EXPECT_EQ(keys(full).size(), 4U) << "a head of the young one may still arrive, and nothing could tell its writer";
+}
+
+TEST_F(CleanUpTest, WhatIsLockedCountsAsThere) {
+    MemoryStore locking({.locks = true});
+    for (int i = 0; i < 20; ++i) leave(locking, artifact("me", 1, i), 30);
+    const auto cleaned = clean(locking);
+    EXPECT_EQ(cleaned.artifacts, 0);
+    EXPECT_EQ(cleaned.bytes, 0);
+    EXPECT_THAT(cleaned.trouble, HasSubstr("locked"));
+    EXPECT_EQ(locking.removals(), 3);
 }
 
 TEST_F(CleanUpTest, AsksAStorageThatRefusesOnlyAFewTimes) {
