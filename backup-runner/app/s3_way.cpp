@@ -23,6 +23,7 @@ using Opened = Result<std::unique_ptr<CredentialSource>>;
 
 constexpr char kKeyId[] = "AWS_ACCESS_KEY_ID";
 constexpr char kSecret[] = "AWS_SECRET_ACCESS_KEY";
+constexpr char kTokenService[] = "AWS_ENDPOINT_URL_STS";
 constexpr char kTokenFile[] = "AWS_WEB_IDENTITY_TOKEN_FILE";
 constexpr char kAgentUrl[] = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 constexpr char kAgentPath[] = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
@@ -66,7 +67,7 @@ Opened open_web_identity(const S3Choice& choice, const s3::Location& location) {
                         "sets it where the pod's service account is annotated with a role",
                         kTokenFile));
     }
-    const auto endpoint = asked.sts_endpoint.empty() ? from_environment({"AWS_ENDPOINT_URL_STS"}) : asked.sts_endpoint;
+    const auto endpoint = asked.sts_endpoint.empty() ? from_environment({kTokenService}) : asked.sts_endpoint;
     if (endpoint.empty()) {
         identity.service = s3::usual_token_service(location);
     } else {
@@ -125,7 +126,16 @@ Opened open_automatic(const S3Choice& choice, const s3::Location& location) {
         if (!keys) return base::fail(keys.error().wrap("no --credentials-dir is given, and in the environment"));
         return keys;
     }
-    return found[0] == kTokenFile ? open_web_identity(choice, location) : open_pod_identity();
+    if (found[0] != kTokenFile) return open_pod_identity();
+    // The token that EKS gives to a pod is good for Amazon: whoever else gets it can use it there.
+    const bool service_is_known = s3::amazons_token_service(location) || !from_environment({kTokenService}).empty();
+    if (!service_is_known && choice.web_identity.sts_endpoint.empty()) {
+        return bad(
+            fmt::format("found {} in the environment, and a storage that is not Amazon's; expected --s3-credentials "
+                        "web-identity or {} to say that the token is meant for it",
+                        kTokenFile, kTokenService));
+    }
+    return open_web_identity(choice, location);
 }
 
 }  // namespace

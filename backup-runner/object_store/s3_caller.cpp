@@ -30,6 +30,7 @@ s3::Failure failure_of_transport(base::Error error, const std::string& what) {
 
 /// From here on it is more than a hiccup, and whoever reads a log should know what a run waits for.
 constexpr int kTellingFailures = 3;
+constexpr int kServerError = 500;
 
 void tell_retry(int failures, milliseconds wait, const base::Error& error) {
     const auto text =
@@ -40,6 +41,11 @@ void tell_retry(int failures, milliseconds wait, const base::Error& error) {
 bool is_answer(s3::FailureKind kind) {
     return kind == s3::FailureKind::kTaken || kind == s3::FailureKind::kNotFound || kind == s3::FailureKind::kHeld ||
            kind == s3::FailureKind::kBeyondEnd;
+}
+
+/// Another try may do better.
+bool is_momentary(const base::Error& error) {
+    return error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kThrottled;
 }
 
 }  // namespace
@@ -83,11 +89,16 @@ Result<S3Answer> S3Caller::perform(const S3Call& s3_call, const Call& call) {
                             .maybe_done_before = progress.maybe_done};
         }
         ++progress.tries.failures;
-        progress.maybe_done = progress.maybe_done || failure.kind == s3::FailureKind::kTransient;
+        // A gateway may answer that it is overloaded after the storage has done what it was asked for.
+        const bool server_failed = outcome->received.reply.status >= kServerError;
+        progress.maybe_done = progress.maybe_done || failure.kind == s3::FailureKind::kTransient || server_failed;
         const auto wait = next_wait(failure, progress, call);
         if (!wait || *wait >= call.deadline.left()) {
             const auto tries = progress.tries.failures;
             if (tries > 1) failure.error.message += fmt::format(" (after {} tries)", tries);
+            // Whatever the last try met: nobody knows what became of an earlier one.
+            const bool unsure = progress.maybe_done && s3_call.operation.writes;
+            if (unsure && !is_momentary(failure.error)) failure.error.code = ErrorCode::kUnavailable;
             return base::fail(std::move(failure.error));
         }
         tell_retry(progress.tries.failures, *wait, failure.error);
@@ -102,9 +113,7 @@ Result<S3Caller::Outcome> S3Caller::try_once(const S3Call& s3_call, const s3::Pa
                                              const Call& call) {
     auto credentials = parts_.credentials->current(call);
     if (!credentials) {
-        const auto code = credentials.error().code;
-        const bool again = code == ErrorCode::kUnavailable || code == ErrorCode::kThrottled;
-        if (!again) return base::fail(credentials.error());
+        if (!is_momentary(credentials.error())) return base::fail(credentials.error());
         // Whoever issues credentials can't at the moment: nothing has been sent.
         return Outcome{.failure = s3::Failure{
                            .kind = s3::FailureKind::kThrottled,
@@ -137,14 +146,17 @@ Result<S3Caller::Outcome> S3Caller::try_once(const S3Call& s3_call, const s3::Pa
 
 std::optional<milliseconds> S3Caller::next_wait(const s3::Failure& failure, Progress& progress, const Call& call) {
     auto& tries = progress.tries;
-    if (failure.kind == s3::FailureKind::kCredentials && !tries.credentials_again) {
+    auto kind = failure.kind;
+    if (kind == s3::FailureKind::kCredentials && !tries.credentials_again) {
         const auto now = parts_.credentials->after_refusal_of(progress.credentials, call);
         tries.credentials_changed = now && *now != progress.credentials;
+        // Whoever issues credentials can't at the moment, which says nothing about those that it will issue.
+        if (!now && is_momentary(now.error())) kind = s3::FailureKind::kThrottled;
     }
     tries.clock_known = progress.time.has_value();
-    const auto wait = s3::wait_before_retry(failure.kind, tries, failure.error.retry_after, parts_.random());
-    if (wait && failure.kind == s3::FailureKind::kCredentials) tries.credentials_again = true;
-    if (wait && failure.kind == s3::FailureKind::kClock) {
+    const auto wait = s3::wait_before_retry(kind, tries, failure.error.retry_after, parts_.random());
+    if (wait && kind == s3::FailureKind::kCredentials) tries.credentials_again = true;
+    if (wait && kind == s3::FailureKind::kClock) {
         clock_offset_ = *progress.time - parts_.clock->system_now();
         tries.clock_used = true;
     }

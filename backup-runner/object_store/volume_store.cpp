@@ -200,8 +200,10 @@ public:
 
     Result<void> put(std::string_view key, std::span<const std::byte> bytes, const Call& call) override {
         N4B_TRY(const auto unfinished, write(key, bytes, call));
-        auto replaced = files_->replace(unfinished, key);
-        if (!replaced) (void)files_->remove(unfinished);
+        auto replaced =
+            check_call(call, "create " + path_of(key)).and_then([&] { return files_->replace(unfinished, key); });
+        if (replaced) return sync_ancestors(key);
+        (void)files_->remove(unfinished);
         return replaced;
     }
 
@@ -284,7 +286,9 @@ public:
 
     /// The time that the file system, on network ones the server, gives to a file that is written.
     Result<base::SystemTime> now(const Call& call) override {
-        N4B_TRY(const auto unfinished, write_unfinished("", std::as_bytes(std::span("t", 1)), call));
+        N4B_TRY_VOID(check_call(call, "the time of " + root_));
+        // Without a byte, which a full file system would not take.
+        N4B_TRY(const auto unfinished, write_unfinished("", {}, call));
         const auto path = path_of(unfinished);
         struct stat status {};
         const int error = ::stat(path.c_str(), &status) == 0 ? 0 : errno;

@@ -60,6 +60,13 @@ Result<Session> checked(RawSession raw) {
     return session;
 }
 
+/// Without the bucket that may stand before it.
+std::string_view host_of_service(const Location& location) {
+    std::string_view host = location.host;
+    if (!location.path_style) host.remove_prefix(location.bucket.size() + 1);
+    return host;
+}
+
 bool is_one_of(std::string_view text, std::initializer_list<std::string_view> list) {
     return std::find(list.begin(), list.end(), text) != list.end();
 }
@@ -97,14 +104,18 @@ Freshness freshness_of(milliseconds left, milliseconds lifetime) {
     return left <= std::min(kDueBefore, lifetime / 2) ? Freshness::kDue : Freshness::kFresh;
 }
 
-std::string usual_token_service(const Location& location) {
-    std::string_view host = location.host;
-    if (!location.path_style) host.remove_prefix(location.bucket.size() + 1);
+std::optional<std::string> amazons_token_service(const Location& location) {
+    const auto host = host_of_service(location);
     const auto name = host.substr(0, host.rfind(':'));
     for (const std::string_view tail : {"amazonaws.com", "amazonaws.com.cn"}) {
         if (name.ends_with(fmt::format(".{}", tail))) return fmt::format("https://sts.{}.{}", location.region, tail);
     }
-    return fmt::format("{}://{}", location.scheme, host);
+    return std::nullopt;
+}
+
+std::string usual_token_service(const Location& location) {
+    auto amazons = amazons_token_service(location);
+    return amazons ? std::move(*amazons) : fmt::format("{}://{}", location.scheme, host_of_service(location));
 }
 
 SessionRequest assume_role(const std::string& service, const RoleWanted& wanted) {

@@ -47,6 +47,9 @@ struct SessionRequest {
     std::string body{};
 };
 
+/// Amazon's token service of the region, for Amazon's buckets; nothing for those of others.
+std::optional<std::string> amazons_token_service(const Location& location);
+
 /// Where the token service of a storage is: Amazon's of the region for Amazon's buckets; else the storage's own
 /// endpoint, as MinIO and Ceph have it. "https://HOST[:PORT]".
 std::string usual_token_service(const Location& location);

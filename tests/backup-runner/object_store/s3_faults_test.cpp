@@ -116,7 +116,9 @@ TEST_F(S3FaultsTest, ARetryAfterBeyondTheDeadlineIsNotWaitedFor) {
 }
 
 TEST_F(S3FaultsTest, AnErrorAfterSuccessIsNoConflict) {
-    for (const auto& answer : {s3_error(500, "InternalError"), HttpAnswer{.fault = HttpFault::kReset}}) {
+    auto overloaded = HttpAnswer{.status = 502};
+    overloaded.headers.emplace_back("Retry-After", "0");
+    for (const auto& answer : {s3_error(500, "InternalError"), HttpAnswer{.fault = HttpFault::kReset}, overloaded}) {
         s3_.intervene({after_the_work(answer)});
         const auto key = fmt::format("head-{}", answer.status);
         const auto created = store()->create(key, bytes_of("ours"), kCall);
@@ -124,6 +126,16 @@ TEST_F(S3FaultsTest, AnErrorAfterSuccessIsNoConflict) {
         EXPECT_EQ(*created, Creation::kCreated);
         EXPECT_EQ(s3_.held("pre/fix/" + key), "ours");
     }
+}
+
+TEST_F(S3FaultsTest, WhatMayHaveBeenDoneIsToldWhateverTheLastTryMeets) {
+    s3_.intervene({after_the_work(s3_error(500, "InternalError")), answering(s3_error(403, "QuotaExceeded"))});
+    const auto created = store()->create("head", bytes_of("ours"), kCall);
+    ASSERT_FALSE(created);
+    EXPECT_EQ(created.error().reason, Reason::kStorageFull);
+    EXPECT_EQ(created.error().code, ErrorCode::kUnavailable) << "nobody knows whether the object is there";
+    s3_.intervene({answering(s3_error(403, "QuotaExceeded"))});
+    EXPECT_EQ(store()->create("other", bytes_of("ours"), kCall).error().code, ErrorCode::kFailedPrecondition);
 }
 
 TEST_F(S3FaultsTest, AnothersObjectAfterAnErrorIsAConflict) {

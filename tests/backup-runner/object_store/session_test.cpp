@@ -354,6 +354,18 @@ TEST_F(SessionStoreTest, ATokenServiceThatIsAwayForAMomentIsRiddenOut) {
     EXPECT_EQ(bucket_.calls(), 1);
 }
 
+TEST_F(SessionStoreTest, ARefusedSessionWaitsForATokenServiceThatIsAwayForAMoment) {
+    s3_.set({.key_id = "1"});
+    const auto opened = store();
+    EXPECT_TRUE(put(*opened));
+    s3_.set({.key_id = "2"});
+    s3_.intervene({[](auto&, const auto&) { return testing::s3_error(400, "ExpiredToken"); }});
+    away_ = 2;
+    const auto again = put(*opened);
+    EXPECT_TRUE(again) << again.error().message;
+    EXPECT_EQ(issued_, 2);
+}
+
 TEST_F(SessionStoreTest, ATokenServiceThatStaysAwayIsTold) {
     away_ = 100;
     const auto failed = put(*store());
