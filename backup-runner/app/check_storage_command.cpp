@@ -43,28 +43,31 @@ std::string clock_text(std::chrono::milliseconds offset) {
 }
 
 /// What was done, as a person reads it.
-std::string_view deeds(const StorageLook& look) {
-    return look.held ? "written, read and listed; the storage locks it against deletion"
-                     : "written, read, listed and deleted";
+std::string_view deeds(const contract::StorageReport& abilities) {
+    return abilities.locks_by_itself ? "written, read and listed; the storage locks it against deletion"
+                                     : "written, read, listed and deleted";
 }
 
-std::string lock_text(const s3::ObjectLock& lock) {
+/// `tried`: the storage was asked for it.
+std::string lock_text(const s3::ObjectLock& lock, bool tried) {
     if (lock.mode == s3::LockMode::kNone) return "none asked for";
-    return fmt::format("{} for {} days, which the storage takes",
-                       lock.mode == s3::LockMode::kCompliance ? "compliance" : "governance", lock.time.count());
+    return fmt::format("{} for {} days, {}", lock.mode == s3::LockMode::kCompliance ? "compliance" : "governance",
+                       lock.time.count(),
+                       tried ? "which the storage takes" : "not tried, since the object would stay for so long");
 }
 
 void print_text(Output& output, const StoreChoice& store, const StorageLook& look) {
     const auto& abilities = *look.abilities;
     output.row("storage", describe(store));
     output.row("repository", look.repository.empty() ? "none yet: init makes one of an empty place" : look.repository);
-    output.row("objects", deeds(look));
+    output.row("objects", deeds(abilities));
     output.row("exclusive create", explain(abilities.exclusive_create));
     if (store.s3) {
         output.row("versions", abilities.keeps_versions
                                    ? "kept: what is deleted takes room until a lifecycle rule of the bucket removes it"
                                    : "not kept");
-        output.row("object lock", lock_text(store.s3->location.lock));
+        output.row("object lock",
+                   lock_text(store.s3->location.lock, abilities.exclusive_create == ExclusiveCreate::kHeld));
     }
     output.row("clock", clock_text(abilities.clock_offset));
     const bool told = abilities.free_bytes && abilities.total_bytes;
@@ -80,7 +83,7 @@ Json json_of(const StoreChoice& store, const StorageLook& look) {
               {"storage", describe(store)},
               {"exclusiveCreate", to_string(abilities.exclusive_create)},
               {"keepsVersions", abilities.keeps_versions},
-              {"locksByItself", look.held},
+              {"locksByItself", abilities.locks_by_itself},
               {"clockOffsetMs", abilities.clock_offset.count()}};
     if (!look.repository.empty()) json["repository"] = look.repository;
     if (abilities.total_bytes) json["totalBytes"] = *abilities.total_bytes;
@@ -121,7 +124,8 @@ int run(const CheckStorageOptions& options, base::SteadyTime started, std::stop_
     Output output;
     const auto look = look_at(options.store, open_store(options.store, kTries), {},
                               {.deadline = base::Deadline::at(started + options.timeout), .stop = std::move(stop)});
-    if (look.error) return finish_failed(output, *look.error, options.json, {{"storage", describe(options.store)}});
+    if (look.error)
+        return finish(base::fail(*look.error), output, options.json, {{"storage", describe(options.store)}});
     const auto offset = look.abilities->clock_offset;
     if (std::chrono::abs(offset) > kOddClock) {
         base::warn(fmt::format("clock: {}; set the one that is wrong (NTP)", clock_text(offset)));
@@ -140,11 +144,13 @@ int run(const CheckStorageRunOptions& options, base::SteadyTime started, std::st
     const auto store = store_of(spec);
     const auto look =
         look_at(store, open_store_of(spec, kTries), wish_of(spec), {.deadline = deadline, .stop = std::move(stop)});
-    contract::RunReport report{.reason = base::Reason::kCompleted,
-                               .message = fmt::format("an object was {}: {}", deeds(look), describe(store)),
-                               .run_uid = spec.run.uid,
-                               .attempt = spec.run.attempt};
-    if (look.error) report = report_of(spec, *look.error);
+    contract::RunReport report{
+        .reason = base::Reason::kCompleted, .run_uid = spec.run.uid, .attempt = spec.run.attempt};
+    if (look.error) {
+        report = report_of(spec, *look.error);
+    } else {
+        report.message = fmt::format("an object was {}: {}", deeds(*look.abilities), describe(store));
+    }
     report.repository = look.repository;
     report.storage = look.abilities;
     return conclude(report);

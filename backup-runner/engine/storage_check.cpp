@@ -54,9 +54,9 @@ public:
           clock_(clock),
           call_(call) {}
 
-    Result<StorageFinding> run() {
+    Result<StorageReport> run() {
         const auto done = steps();
-        if (done) return StorageFinding{.report = report_, .held = held_};
+        if (done) return report_;
         // The caller's deadline or stop may be what ended the check.
         if (stored_) (void)store_.remove(name_, {.deadline = base::Deadline::after(kCleanUpTime)});
         return base::fail(done.error());
@@ -126,9 +126,15 @@ private:
 
     Result<void> create_again() {
         if (report_.exclusive_create == ExclusiveCreate::kRefused) return {};
-        // Whether the storage takes a lock is told without an object that stays: the name is taken.
-        N4B_TRY(const auto again, as_backups_.create(name_, second_, call_));
-        if (again == Creation::kCreated) report_.exclusive_create = ExclusiveCreate::kIgnored;
+        N4B_TRY(const auto again, store_.create(name_, second_, call_));
+        if (again == Creation::kCreated) {
+            report_.exclusive_create = ExclusiveCreate::kIgnored;
+            return {};
+        }
+        // Whether the storage takes a lock is told without an object that stays, since the name is taken. A storage
+        // that replaced the object would keep a locked one of every check.
+        if (&as_backups_ == &store_) return {};
+        N4B_TRY_VOID(as_backups_.create(name_, second_, call_));
         return {};
     }
 
@@ -151,8 +157,8 @@ private:
     Result<void> remove() {
         N4B_TRY(const auto removal, store_.remove(name_, call_));
         stored_ = false;
-        held_ = removal == Removal::kHeld;
-        if (held_) return {};
+        report_.locks_by_itself = removal == Removal::kHeld;
+        if (report_.locks_by_itself) return {};
         report_.keeps_versions = removal == Removal::kHidden;
         std::array<std::byte, 1> byte{};
         const auto gone = store_.get(name_, 0, byte, call_);
@@ -170,7 +176,6 @@ private:
     const base::Clock& clock_;
     const Call& call_;
     StorageReport report_{};
-    bool held_ = false;    ///< The storage refuses to remove it for now.
     bool stored_ = false;  ///< Something may lie under the name, and is ours.
 };
 
@@ -186,8 +191,8 @@ bool is_missing(const base::Error& error) {
 
 }  // namespace
 
-Result<StorageFinding> check_storage(const CheckedStorage& storage, const std::string& name, const base::Clock& clock,
-                                     const Call& call) {
+Result<StorageReport> check_storage(const CheckedStorage& storage, const std::string& name, const base::Clock& clock,
+                                    const Call& call) {
     return Check(storage, name, clock, call).run();
 }
 
@@ -197,8 +202,7 @@ StorageLook look_at_storage(const CheckedStorage& storage, const std::string& na
     StorageLook look;
     auto use = wish.use;
     if (const auto found = check_storage(storage, name, clock, call)) {
-        look.abilities = found->report;
-        look.held = found->held;
+        look.abilities = *found;
     } else {
         look.error = found.error();
         if (!may_be_read(found.error())) return look;

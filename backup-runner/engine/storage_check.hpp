@@ -16,25 +16,20 @@ struct CheckedStorage {
     object_store::ObjectStore& backups;  ///< As backups write to it; the same where they lock nothing.
 };
 
-struct StorageFinding {
-    contract::StorageReport report{};
-    bool held = false;  ///< The object is still there, since the storage locks what is stored by itself.
-};
-
 /// Does once what backups do: creates an object under a name of its own, reads it back whole and in part, lists it,
-/// creates it once more as backups would, deletes it, and asks for clock and free space. Leaves nothing behind, unless
-/// the storage refuses the deletion since it locks what is stored: after an error too, the object is removed where it
-/// may have been stored, which takes at most ten seconds longer. `name`: unique to this call. The first thing that
-/// fails is the error, with its reason: the store's own, ArtifactDamaged (other bytes came back), ArtifactConflict (the
-/// name is taken), StorageReplyInvalid (what was stored isn't listed, or what was deleted is still there). The clock's
-/// offset is right within two seconds. Blocks.
-base::Result<StorageFinding> check_storage(const CheckedStorage& storage, const std::string& name,
-                                           const base::Clock& clock, const object_store::Call& call);
+/// creates it once more, deletes it, and asks for clock and free space. Where backups lock what they store, it asks for
+/// the lock with a creation that the storage refuses since the name is taken; one that refuses none isn't asked. Leaves
+/// nothing behind, unless the storage refuses the deletion since it locks what is stored: after an error too, the
+/// object is removed where it may have been stored, which takes at most ten seconds longer. `name`: unique to this
+/// call. The first thing that fails is the error, with its reason: the store's own, ArtifactDamaged (other bytes came
+/// back), ArtifactConflict (the name is taken), StorageReplyInvalid (what was stored isn't listed, or what was deleted
+/// is still there). The clock's offset is right within two seconds. Blocks.
+base::Result<contract::StorageReport> check_storage(const CheckedStorage& storage, const std::string& name,
+                                                    const base::Clock& clock, const object_store::Call& call);
 
 /// What a look at a storage found.
 struct StorageLook {
     std::optional<contract::StorageReport> abilities{};  ///< Nothing: check_storage() failed.
-    bool held = false;                                   ///< As StorageFinding has it.
     std::string repository{};                            ///< Id of the one that is there as wished; empty: none.
     std::optional<base::Error> error{};                  ///< Why backups can't be made there; nothing: they can.
 };

@@ -204,6 +204,7 @@ void read_probe(JsonObject& object, RunReport& report) {
 Json storage_json(const StorageReport& s) {
     Json json{{"exclusiveCreate", to_string(s.exclusive_create)},
               {"keepsVersions", s.keeps_versions},
+              {"locksByItself", s.locks_by_itself},
               {"clockOffsetMs", s.clock_offset.count()}};
     if (s.free_bytes) json["freeBytes"] = *s.free_bytes;
     if (s.total_bytes) json["totalBytes"] = *s.total_bytes;
@@ -218,6 +219,7 @@ std::optional<std::int64_t> read_bytes(JsonObject& object, const char* key) {
 
 StorageReport read_storage(JsonObject& object) {
     StorageReport storage{.keeps_versions = object.value_or("keepsVersions", false),
+                          .locks_by_itself = object.value_or("locksByItself", false),
                           .clock_offset = std::chrono::milliseconds(object.value_or<std::int64_t>("clockOffsetMs", 0)),
                           .free_bytes = read_bytes(object, "freeBytes"),
                           .total_bytes = read_bytes(object, "totalBytes")};

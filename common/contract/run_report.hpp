@@ -100,6 +100,7 @@ enum class ExclusiveCreate {
 struct StorageReport {
     ExclusiveCreate exclusive_create = ExclusiveCreate::kHeld;
     bool keeps_versions = false;               ///< What is deleted can still be had, and takes room.
+    bool locks_by_itself = false;              ///< What is stored can't be deleted for some time, without being asked.
     std::chrono::milliseconds clock_offset{};  ///< The storage's clock less the runner's.
     std::optional<std::int64_t> free_bytes{};  ///< Absent: the storage has no such figure.
     std::optional<std::int64_t> total_bytes{};
@@ -147,7 +148,7 @@ struct RunReport {
 ///
 /// A storage is told as
 ///
-///     "storage":{exclusiveCreate, keepsVersions, clockOffsetMs, freeBytes, totalBytes}
+///     "storage":{exclusiveCreate, keepsVersions, locksByItself, clockOffsetMs, freeBytes, totalBytes}
 std::string to_json(const RunReport& report);
 
 /// "Held", "Ignored" or "Refused".

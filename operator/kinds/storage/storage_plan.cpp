@@ -43,7 +43,9 @@ Finding exclusive_create(ExclusiveCreate found) {
 }
 
 std::string success_text(const contract::StorageReport& found) {
-    std::string text = "an object was written, read, listed and deleted";
+    std::string text = found.locks_by_itself ? "an object was written, read and listed; the storage locks it by itself "
+                                               "against deletion, so that it stays until its lock has ended"
+                                             : "an object was written, read, listed and deleted";
     if (found.keeps_versions)
         text += "; the bucket keeps versions of what is deleted, until a lifecycle rule ends them";
     return text;
@@ -68,8 +70,8 @@ void tell_success(const contract::StorageReport& found, run::RunStep& step, run:
     warn_of_clock(found, step);
 }
 
-/// What can be done with the storage stays as it was found last. A storage that works, but holds another repository
-/// than it should, or none, is written to all the same.
+/// Keeps what the last successful look found of the storage's abilities. Where the object of the look could be written,
+/// but the repository is wrong or missing, `Writable` is still True.
 void tell_failure(const run::Verdict& verdict, const std::optional<contract::RunReport>& report,
                   run::ConditionWriter& conditions) {
     const auto finding = [&](const char* status) { return Finding{status, verdict.reason, verdict.message}; };

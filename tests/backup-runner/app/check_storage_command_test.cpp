@@ -257,6 +257,19 @@ TEST_F(CheckBucketTest, ALockIsAskedForWithoutAnObjectThatStays) {
     EXPECT_THAT(out_, HasSubstr("object lock       governance for 30 days, which the storage takes"));
 }
 
+TEST_F(CheckBucketTest, ALockIsNotAskedForWhereEachLookWouldLeaveALockedObject) {
+    options_.store.s3->location.lock = {.mode = s3::LockMode::kCompliance, .time = std::chrono::days(30)};
+    s3_.set({.if_none_match = testing::S3Habits::Condition::kIgnored, .versioned = true, .knows_locks = true});
+    std::atomic<int> locked = 0;
+    s3_.intervene(std::vector<testing::FakeS3::Intervention>(20, [&](auto&, const testing::HttpCall& call) {
+        if (call.headers.contains("x-amz-object-lock-mode")) ++locked;
+        return std::optional<testing::HttpAnswer>();
+    }));
+    EXPECT_EQ(run(options_), 0) << err_;
+    EXPECT_EQ(locked, 0);
+    EXPECT_THAT(out_, HasSubstr("object lock       compliance for 30 days, not tried"));
+}
+
 TEST_F(CheckBucketTest, AnObjectThatTheStorageLocksByItselfIsNoFailure) {
     s3_.set({.locks_all = true});
     EXPECT_EQ(run(options_), 0) << err_;
@@ -319,6 +332,12 @@ TEST_F(CheckIdentityTest, AmazonsVariablesNameAWebIdentity) {
     EXPECT_EQ(run(options_), 0) << err_;
     EXPECT_THAT(asked_.body, HasSubstr("RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fb&RoleSessionName=night&"));
     EXPECT_THAT(asked_.body, HasSubstr("WebIdentityToken=geheimes-token"));
+}
+
+TEST_F(CheckIdentityTest, ATokenOfTheEnvironmentGoesToNobodyUnasked) {
+    const Environment eks({{"AWS_ROLE_ARN", "arn:aws:iam::1:role/b"}, {"AWS_WEB_IDENTITY_TOKEN_FILE", token_file_}});
+    EXPECT_EQ(run(options_), 30);
+    EXPECT_THAT(err_, HasSubstr("a storage that is not Amazon's; expected --s3-credentials web-identity"));
 }
 
 TEST_F(CheckIdentityTest, AChoiceOfItsOwnGoesBeforeTheEnvironment) {

@@ -143,6 +143,7 @@ TEST(RunReport, TellsWhatAStorageCanDo) {
     for (const auto exclusive : {ExclusiveCreate::kHeld, ExclusiveCreate::kIgnored, ExclusiveCreate::kRefused}) {
         report.storage = StorageReport{.exclusive_create = exclusive,
                                        .keeps_versions = true,
+                                       .locks_by_itself = true,
                                        .clock_offset = std::chrono::milliseconds(-400),
                                        .free_bytes = 5,
                                        .total_bytes = 7};

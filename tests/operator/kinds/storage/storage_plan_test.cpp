@@ -217,6 +217,8 @@ TEST(StoragePlan, TellsWhatTheStorageDoesNotDo) {
     look.works({.exclusive_create = ExclusiveCreate::kRefused});
     EXPECT_EQ(look.condition("ExclusiveCreate"), "False/ExclusiveCreateRefused");
     EXPECT_THAT(look.warnings(), IsEmpty()) << "it was told before";
+    look.works({.locks_by_itself = true});
+    EXPECT_THAT(api::find_condition(look.storage.status.conditions, "Ready")->message, HasSubstr("locks it by itself"));
 }
 
 TEST(StoragePlan, WarnsOfAnOddClock) {
