@@ -93,7 +93,7 @@ void CommandLine::add_backup() {
     auto& command = *app.add_subcommand("backup", "Make a full backup of one database");
     backup.command = &command;
     auto& spec = backup.spec;
-    auto* from = add_source_flags(command, backup.source);
+    add_source_flags(command, backup.source);
     command.add_option("--source", spec.source, "Name of the database cluster in the storage; stays when hosts change")
         ->type_name(kName);
     command.add_option("--database", spec.database, "Name of the database in the storage, e.g. graph.db")
@@ -138,8 +138,11 @@ void CommandLine::add_backup() {
     command.add_flag("--dry-run", backup.dry_run,
                      "Ask the servers and look at the storage, and tell what a backup would do; copies and writes "
                      "nothing");
-    command.add_option("--spec", backup.spec_file, "A RunSpec file in place of all other flags but --dry-run")
-        ->excludes(from)
+    command
+        .add_option(
+            "--spec", backup.spec_file,
+            "A RunSpec file in place of all other flags but --dry-run and those of the output; the report is JSON "
+            "unless --output text is given")
         ->type_name("FILE");
     add_common_flags(command, backup.common, "text");
 }
@@ -199,11 +202,12 @@ void CommandLine::add_init() {
 }
 
 void CommandLine::add_release() {
-    auto& command = *app.add_subcommand(
-        "release", "Give up whose a source's name is, so that the next backup under it claims it; backups stay");
+    auto& command = *app.add_subcommand("release",
+                                        "Remove the owner of a source's name, so that the next backup under that name "
+                                        "becomes its owner; deletes no backup");
     release.command = &command;
     add_place(command, release.storage);
-    command.add_option("--source", release.source, "The name to give up")->required()->type_name(kName);
+    command.add_option("--source", release.source, "The name that is to have no owner")->required()->type_name(kName);
     add_deadline(command, release.common);
     add_common_flags(command, release.common, "text");
 }

@@ -26,7 +26,7 @@ int run(const InitOptions& options) {
     Output output;
     const auto repository = in_time(init(options), options.deadline);
     const auto place = describe(options.store);
-    if (!repository) return finish_failed(output, repository.error(), options.json, {{"storage", place}});
+    if (!repository) return finish(base::fail(repository.error()), output, options.json, {{"storage", place}});
     if (options.json) {
         print_json(
             output,

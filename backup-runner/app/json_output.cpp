@@ -16,9 +16,9 @@ void print_failure(Output& output, const base::Error& error, base::Json more) {
     print_json(output, more);
 }
 
-int finish_failed(Output& output, const base::Error& error, bool json, base::Json more) {
-    if (json) print_failure(output, error, std::move(more));
-    return finish(base::fail(error), output);
+int finish(const base::Result<int>& result, Output& output, bool json, base::Json more) {
+    if (!result && json && !output.used()) print_failure(output, result.error(), std::move(more));
+    return finish(result, output);
 }
 
 }  // namespace n4b::runner

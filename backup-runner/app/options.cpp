@@ -68,21 +68,46 @@ Result<RunSpec> spec_from_flags(RunSpec spec, const SourceFlags& flags, const Co
     return contract::parse_run_spec(contract::to_json(spec));
 }
 
-Result<Options> with_dry_run(Options options, bool dry_run) {
-    if (!dry_run) return options;
-    if (auto* backup = std::get_if<BackupOptions>(&options)) {
-        backup->dry_run = true;
-        return options;
+/// What a RunSpec says comes from it alone, so that nobody believes a flag that nothing heeds.
+Result<void> refuse_flags_beside_spec(const CLI::App& command) {
+    for (const auto* flag : command.get_options()) {
+        const auto name = flag->get_name();
+        const bool heeded =
+            name == "--spec" || name == "--dry-run" || name == "--output" || name == "--quiet" || name == "--verbose";
+        if (flag->count() > 0 && !heeded) return bad_flag(name + ": found beside --spec, expected in the RunSpec");
     }
-    return bad_flag("--dry-run: found a RunSpec of another command, expected that of a backup");
+    return {};
+}
+
+BackupOutput backup_output(const std::string& form) {
+    return form == "json" ? BackupOutput::kJson : BackupOutput::kText;
+}
+
+ProbeOutput probe_output(const std::string& form) {
+    return form == "json" ? ProbeOutput::kJson : ProbeOutput::kTable;
+}
+
+Result<Options> options_of_spec(const CommandLine::Backup& flags) {
+    N4B_TRY_VOID(refuse_flags_beside_spec(*flags.command));
+    N4B_TRY(auto read, read_spec(flags.spec_file));
+    N4B_TRY(auto options, by_command(std::move(read)));
+    auto* backup = std::get_if<BackupOptions>(&options);
+    auto* probe = std::get_if<ProbeOptions>(&options);
+    if (flags.dry_run && backup == nullptr) {
+        return bad_flag("--dry-run: found a RunSpec of another command, expected that of a backup");
+    }
+    if (backup != nullptr) backup->dry_run = flags.dry_run;
+    if (flags.command->count("--output") == 0) return options;
+    if (backup == nullptr && probe == nullptr) {
+        return bad_flag("--output: found a RunSpec whose report is JSON always, expected that of a backup or a probe");
+    }
+    if (backup != nullptr) backup->output = backup_output(flags.common.output);
+    if (probe != nullptr) probe->output = probe_output(flags.common.output);
+    return options;
 }
 
 Result<Options> options_of(CommandLine::Backup& flags) {
-    if (!flags.spec_file.empty()) {
-        N4B_TRY(auto read, read_spec(flags.spec_file));
-        N4B_TRY(auto options, by_command(std::move(read)));
-        return with_dry_run(std::move(options), flags.dry_run);
-    }
+    if (!flags.spec_file.empty()) return options_of_spec(flags);
     auto& spec = flags.spec;
     spec.policy = contract::parse_source_policy(flags.policy).value_or(spec.policy);
     const auto limit = base::parse_quantity(flags.bandwidth);
@@ -100,17 +125,15 @@ Result<Options> options_of(CommandLine::Backup& flags) {
         return bad_flag("--attempt: found it alone, expected --run-uid as well");
     }
     N4B_TRY(auto made, spec_from_flags(std::move(spec), flags.source, flags.common));
-    return BackupOptions{.spec = std::move(made),
-                         .output = flags.common.output == "json" ? BackupOutput::kJson : BackupOutput::kText,
-                         .dry_run = flags.dry_run};
+    return BackupOptions{
+        .spec = std::move(made), .output = backup_output(flags.common.output), .dry_run = flags.dry_run};
 }
 
 Result<Options> options_of(const CommandLine::Probe& flags) {
     RunSpec spec;
     spec.command = contract::Command::kProbe;
     N4B_TRY(auto made, spec_from_flags(std::move(spec), flags.source, flags.common));
-    return ProbeOptions{.spec = std::move(made),
-                        .output = flags.common.output == "json" ? ProbeOutput::kJson : ProbeOutput::kTable};
+    return ProbeOptions{.spec = std::move(made), .output = probe_output(flags.common.output)};
 }
 
 Result<base::Deadline> deadline_of(const CommonFlags& flags) {

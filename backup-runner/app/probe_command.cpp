@@ -4,6 +4,7 @@
 #include <set>
 
 #include "backup-runner/app/commands.hpp"
+#include "backup-runner/app/json_output.hpp"
 #include "backup-runner/app/outcome.hpp"
 #include "backup-runner/app/source_dialer.hpp"
 #include "backup-runner/engine/probe.hpp"
@@ -83,9 +84,9 @@ void print_table(Output& output, const RunReport& report) {
 }
 
 void print_lines(Output& output, const RunReport& report) {
-    for (const auto& member : report.members) {
-        output.print("{}\n", json_of(member).dump(-1, ' ', false, Json::error_handler_t::replace));
-    }
+    if (report.members.empty())
+        return print_json(output, {{"reason", to_string(report.reason)}, {"message", report.message}});
+    for (const auto& member : report.members) print_json(output, json_of(member));
 }
 
 RunReport probe(const contract::RunSpec& spec, base::SteadyTime started, const std::stop_token& stop) {

@@ -34,7 +34,7 @@ Json json_of(const std::string& source, const engine::Release& released) {
 int run(const ReleaseOptions& options) {
     Output output;
     const auto released = in_time(release(options), options.deadline);
-    if (!released) return finish_failed(output, released.error(), options.json);
+    if (!released) return finish(base::fail(released.error()), output, options.json);
     if (options.json) {
         print_json(output, json_of(options.source, *released));
     } else if (base::tells_usual()) {

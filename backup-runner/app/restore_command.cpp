@@ -126,9 +126,7 @@ Result<int> restore_and_tell(const RestoreOptions& options, Output& output) {
 
 int run(const RestoreOptions& options) {
     Output output;
-    const auto result = in_time(restore_and_tell(options, output), options.deadline);
-    if (!result && options.json && !output.used()) print_failure(output, result.error());
-    return finish(result, output);
+    return finish(in_time(restore_and_tell(options, output), options.deadline), output, options.json);
 }
 
 }  // namespace n4b::runner

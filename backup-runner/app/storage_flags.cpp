@@ -87,7 +87,9 @@ void add_storage_flags(CLI::App& command, StorageFlags& flags, const std::string
     add("--s3-role-arn", identity.role_arn, "With web-identity: the role to assume");
     add("--s3-sts-endpoint", identity.sts_endpoint,
         "With web-identity: https://HOST[:PORT] of the token service; else Amazon's of the region, or --s3-endpoint");
-    command.add_flag("--allow-insecure", location.allow_insecure, "Allow http:// in --s3-endpoint")->group(kS3Group);
+    command
+        .add_flag("--allow-insecure", location.allow_insecure, "Allow http:// in --s3-endpoint and --s3-sts-endpoint")
+        ->group(kS3Group);
 }
 
 base::Result<StoreChoice> choice_of(const CLI::App& command, const StorageFlags& flags) {

@@ -115,18 +115,23 @@ Result<std::unique_ptr<object_store::ObjectStore>> open_store(const StoreChoice&
     return object_store::open_volume_store(choice.directory);
 }
 
-Result<std::unique_ptr<object_store::ObjectStore>> open_store_of(const contract::RunSpec& spec, int max_tries) {
-    const bool on_volume = !spec.storage_s3;
-    if (on_volume && spec.initialize) {
+Result<std::unique_ptr<object_store::ObjectStore>> open_store_of(const contract::RunSpec& spec, int max_tries,
+                                                                 bool dry_run) {
+    if (!spec.storage_s3 && spec.initialize && !dry_run) {
         N4B_TRY([[maybe_unused]] const auto made, storage::create_volume(spec.storage_path));
     }
     auto store = open_store(store_of(spec), max_tries);
-    if (store || !on_volume || spec.repository.empty() || store.error().code != base::ErrorCode::kNotFound) {
-        return store;
+    if (store || spec.storage_s3 || store.error().code != base::ErrorCode::kNotFound) return store;
+    const auto not_there = [&](std::string_view meaning) {
+        return base::fail(base::ErrorCode::kFailedPrecondition, base::Reason::kStorageNotInitialized,
+                          fmt::format("{}{}", store.error().message, meaning));
+    };
+    if (!spec.repository.empty()) {
+        return not_there(
+            fmt::format(", but repository {} was here: a volume that isn't mounted, or another one", spec.repository));
     }
-    return base::fail(base::ErrorCode::kFailedPrecondition, base::Reason::kStorageNotInitialized,
-                      fmt::format("{}, but repository {} was here: a volume that isn't mounted, or another one",
-                                  store.error().message, spec.repository));
+    if (!spec.initialize) return store;
+    return not_there("; a backup would make this directory, and a dry run can tell more once it is there");
 }
 
 std::string describe(const StoreChoice& choice) {

@@ -49,9 +49,10 @@ inline constexpr int kPatientTries = 40;
 base::Result<std::unique_ptr<object_store::ObjectStore>> open_store(const StoreChoice& choice, int max_tries);
 
 /// The same for a run. On a volume it makes the directory where it is missing and the run may initialise a place, and
-/// nowhere else, since what is missing may be a volume that isn't mounted. FailedPrecondition (StorageNotInitialized):
-/// it is missing, and the run expects a repository there.
-base::Result<std::unique_ptr<object_store::ObjectStore>> open_store_of(const contract::RunSpec& spec, int max_tries);
+/// nowhere else, since what is missing may be a volume that isn't mounted. `dry_run`: it makes none. FailedPrecondition
+/// (StorageNotInitialized): it is missing, and the run expects a repository there, or would have made the directory.
+base::Result<std::unique_ptr<object_store::ObjectStore>> open_store_of(const contract::RunSpec& spec, int max_tries,
+                                                                       bool dry_run = false);
 
 /// "s3://BUCKET/PREFIX at https://HOST", or the directory.
 std::string describe(const StoreChoice& choice);

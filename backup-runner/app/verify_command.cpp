@@ -70,6 +70,8 @@ private:
             ended_ = result.error();
             return false;
         }
+        // The line that tells how far it is, on the same terminal, is there again after the next look at the counters.
+        base::show_status("");
         options_.json ? print_line(head, result) : print_row(head, result);
         result ? tally_.good() : tally_.bad(result.error());
         return output_.works();
@@ -105,7 +107,7 @@ private:
 
 int run(const VerifyOptions& options) {
     Output output;
-    return finish(in_time(Verification(options, output).run(), options.deadline), output);
+    return finish(in_time(Verification(options, output).run(), options.deadline), output, options.json);
 }
 
 }  // namespace n4b::runner

@@ -188,7 +188,7 @@ S3Location read_s3(JsonObject& object) {
     if (!s3.encryption.empty() && s3.encryption != "AES256" && s3.encryption != "aws:kms") {
         object.reject("encryption", "expected AES256 or aws:kms");
     }
-    read_text(object, "kmsKeyId", kMaxS3Text, s3.kms_key_id);
+    read_text(object, "kmsKeyId", kMaxArn, s3.kms_key_id);
     read_text(object, "caFile", kMaxPath, s3.ca_file);
     read_credentials(object, s3);
     object.object("proxy", [&](JsonObject& proxy) { s3.proxy = read_proxy(proxy); });
@@ -202,6 +202,13 @@ void read_storage(JsonObject& object, RunSpec& spec) {
     read_id(object, "repository", spec.repository);
     spec.initialize = object.value_or("initialize", false);
     read_id(object, "newRepository", spec.new_repository);
+    if (spec.initialize && !spec.repository.empty()) {
+        object.reject("initialize",
+                      "found beside repository, expected none: what holds a repository already is not made one");
+    }
+    if (!spec.initialize && !spec.new_repository.empty()) {
+        object.reject("newRepository", "found without initialize, expected both or none");
+    }
     if (object.object("s3", [&](JsonObject& s3) { spec.storage_s3 = read_s3(s3); })) {
         if (object.has("path")) object.reject("path", "found beside s3, expected one storage");
         return object.refuse_unknown();

@@ -101,6 +101,32 @@ protected:
     std::string err_;
 };
 
+TEST_F(BackupCommandTest, ADryRunMakesNoDirectoryAndSaysThatTheBackupWould) {
+    EXPECT_EQ(run(backup({"--init", "--dry-run"})), 30);
+    EXPECT_THAT(err_, HasSubstr("StorageNotInitialized"));
+    EXPECT_THAT(err_, HasSubstr("a backup would make this directory"));
+    EXPECT_FALSE(std::filesystem::exists(repository()));
+}
+
+TEST_F(BackupCommandTest, EveryCommandTellsItsFailureInJson) {
+    for (const auto& words : std::vector<std::vector<std::string>>{
+             {"list", "--in", repository()},
+             {"verify", "--in", repository()},
+             {"restore", "--in", repository(), "--source", "s", "--database", "d", "--to", root_ + "/t"},
+             {"init", "--in", "/proc/none"},
+             {"release", "--in", repository(), "--source", "s"},
+             {"check-storage", "--in", repository()},
+             {"probe", "--from", "127.0.0.1:1", "--tls", root_ + "/none"}}) {
+        auto line = words;
+        line.insert(line.end(), {"--output", "json"});
+        EXPECT_NE(run(line), 0) << words[0];
+        ASSERT_EQ(out_.size(), 1U) << words[0];
+        const auto json = Json::parse(out_[0]);
+        EXPECT_THAT(err_, HasSubstr(json["reason"].get<std::string>())) << words[0];
+        EXPECT_NE(json["message"].get<std::string>(), "") << words[0];
+    }
+}
+
 TEST_F(BackupCommandTest, ShowsPeopleWhatItMadeAndProgramsTheReport) {
     ASSERT_EQ(run(backup({"--init"})), 0) << err_;
     EXPECT_THAT(out_, Contains(AllOf(StartsWith("backup "), HasSubstr("prod/graph.db/heads/"))));

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+#include <fstream>
 
 #include "common/base/notice.hpp"
 
@@ -49,6 +52,54 @@ TEST(BackupOptions, RefuseWhatIsWrong) {
     const auto policy = parse(with({"--policy", "Core"}));
     ASSERT_TRUE(policy);
     EXPECT_EQ(std::get<Exit>(*policy).code, 10);
+}
+
+/// A file with a RunSpec, for a test.
+class SpecFile {
+public:
+    explicit SpecFile(const contract::RunSpec& spec) {
+        char pattern[] = "/tmp/n4b-options-test-XXXXXX";
+        ::close(::mkstemp(pattern));
+        path_ = pattern;
+        std::ofstream(path_) << contract::to_json(spec);
+    }
+    SpecFile(const SpecFile&) = delete;
+    SpecFile& operator=(const SpecFile&) = delete;
+    ~SpecFile() { ::unlink(path_.c_str()); }
+    [[nodiscard]] const std::string& path() const { return path_; }
+
+private:
+    std::string path_;
+};
+
+TEST(BackupOptions, OfARunSpecComeFromItAlone) {
+    using ::testing::HasSubstr;
+    const SpecFile backup({.run = {.uid = "u"},
+                           .source = "prod",
+                           .endpoints = {{.host = "h", .port = 6362}},
+                           .database = "graph.db",
+                           .storage_path = "/b"});
+    const auto with_spec = [](const SpecFile& spec, std::vector<std::string> more) {
+        more.insert(more.begin(), {"--spec", spec.path()});
+        return parse(std::move(more));
+    };
+    const auto plain = with_spec(backup, {});
+    ASSERT_TRUE(plain) << plain.error().message;
+    EXPECT_EQ(std::get<BackupOptions>(*plain).output, BackupOutput::kReport);
+    const auto dry = with_spec(backup, {"--dry-run", "--output", "text", "-q"});
+    ASSERT_TRUE(dry) << dry.error().message;
+    EXPECT_EQ(std::get<BackupOptions>(*dry).output, BackupOutput::kText);
+    EXPECT_TRUE(std::get<BackupOptions>(*dry).dry_run);
+    EXPECT_EQ(std::get<BackupOptions>(*with_spec(backup, {"--output", "json"})).output, BackupOutput::kJson);
+    for (const auto& flag : {"--from", "--to", "--deadline", "--source", "--compression", "--s3-bucket"}) {
+        const auto refused = with_spec(backup, {flag, std::string_view(flag) == "--compression" ? "none" : "1h"});
+        ASSERT_FALSE(refused) << flag;
+        EXPECT_THAT(refused.error().message, HasSubstr(std::string(flag) + ": found beside --spec"));
+    }
+    const SpecFile check({.command = contract::Command::kCheckStorage, .run = {.uid = "u"}, .storage_path = "/b"});
+    EXPECT_TRUE(with_spec(check, {}));
+    EXPECT_THAT(with_spec(check, {"--dry-run"}).error().message, HasSubstr("--dry-run"));
+    EXPECT_THAT(with_spec(check, {"--output", "json"}).error().message, HasSubstr("--output"));
 }
 
 /// What a pod's environment asks for.

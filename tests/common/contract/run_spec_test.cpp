@@ -19,7 +19,6 @@ RunSpec example() {
                        .server_name = "neo4j"};
     spec.database = "graph.db";
     spec.storage_path = "/backup/neo4j";
-    spec.repository = "9f0c";
     spec.initialize = true;
     spec.new_repository = "77aa-1";
     spec.compression = Compression::kNone;
@@ -34,6 +33,11 @@ TEST(RunSpec, SurvivesItsJsonForm) {
     const auto parsed = parse_run_spec(to_json(example()));
     ASSERT_TRUE(parsed) << parsed.error().message;
     EXPECT_EQ(*parsed, example());
+    auto another = example();
+    another.initialize = false;
+    another.new_repository.clear();
+    another.repository = "9f0c";
+    EXPECT_EQ(*parse_run_spec(to_json(another)), another);
 }
 
 S3Location bucket() {
@@ -109,6 +113,11 @@ TEST(RunSpec, NamesWhatIsWrongWithABucket) {
     };
     const std::vector<Case> cases{
         {R"({"s3":{"bucket":"b"}})", ""},
+        {R"({"path":"/b","repository":"9f0c","initialize":true})",
+         "RunSpec: storage.initialize: found beside repository, expected none: what holds a repository already is not "
+         "made one"},
+        {R"({"path":"/b","newRepository":"9f0c"})",
+         "RunSpec: storage.newRepository: found without initialize, expected both or none"},
         {R"({"s3":{"bucket":"b"},"path":"/b"})", "RunSpec: storage.path: found beside s3, expected one storage"},
         {R"({"s3":{"bucket":"b"},"gcs":{}})", "RunSpec: storage.gcs: unknown field"},
         {R"({"s3":{}})", "RunSpec: storage.s3.bucket: missing"},
@@ -224,7 +233,7 @@ TEST(RunSpec, NamesWhatIsWrong) {
         {"\"durationMs\":21600000", "\"durationMs\":-1", "RunSpec: durationMs: expected 0 ms to 366 days"},
         {"\"durationMs\":21600000", "\"deadline\":\"\"", "RunSpec: deadline: unknown field"},
         {"\"path\":\"/backup/neo4j\"", "\"path\":\"\"", "RunSpec: storage.path: empty"},
-        {"\"9f0c\"", "\"9F0C\"", "RunSpec: storage.repository: expected 1 to 64 of [0-9a-z-]"},
+        {"\"77aa-1\"", "\"77AA-1\"", "RunSpec: storage.newRepository: expected 1 to 64 of [0-9a-z-]"},
         {"\"77aa-1\"", "\"a/b\"", "RunSpec: storage.newRepository: expected 1 to 64 of [0-9a-z-]"},
         {"\"4f1d-9\"", "\"" + std::string(65, 'a') + "\"", "RunSpec: run.cluster: expected 1 to 64 of [0-9a-z-]"},
         {"\"name\":\"prod\"", "\"name\":\"../x\"",
