@@ -93,7 +93,7 @@ std::string_view advice(base::Reason reason) {
             return "Allow the operation in the policy of the key or of the bucket.";
         case Reason::kStorageCredentialsInvalid:
             return "Put the access key id and the secret access key under the names in docs/object-storage.md into the "
-                   "Secret; it also says what other sources of credentials need.";
+                   "Secret; it also says what other sources of credentials, and a proxy's username and password, need.";
         case Reason::kStorageCredentialsRejected:
             return "Renew the credentials in the Secret, or let the role trust the token: its issuer, audience and "
                    "subject.";
