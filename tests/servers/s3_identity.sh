@@ -51,8 +51,11 @@ by_role=("${at[@]}" --s3-credentials web-identity --s3-role-arn "$role")
 step "a role is assumed by flags, and by the environment that EKS gives a pod"
 "$runner" check-storage "${by_role[@]}" --s3-web-identity-token-file "$STATE/tokens/token" | sed 's/^/   /'
 "$runner" init "${by_role[@]}" --s3-web-identity-token-file "$STATE/tokens/token" --s3-prefix flags | sed 's/^/   /'
-AWS_ROLE_ARN=$role AWS_WEB_IDENTITY_TOKEN_FILE=$STATE/tokens/token AWS_ROLE_SESSION_NAME=night \
-    "$runner" list "${at[@]}" --s3-prefix flags > /dev/null
+export AWS_ROLE_ARN=$role AWS_WEB_IDENTITY_TOKEN_FILE=$STATE/tokens/token AWS_ROLE_SESSION_NAME=night
+expect 30 StorageCredentialsInvalid "$runner" list "${at[@]}" --s3-prefix flags
+AWS_ENDPOINT_URL_STS=$endpoint "$runner" list "${at[@]}" --s3-prefix flags > /dev/null
+"$runner" list "${at[@]}" --s3-prefix flags --s3-credentials web-identity > /dev/null
+unset AWS_ROLE_ARN AWS_WEB_IDENTITY_TOKEN_FILE AWS_ROLE_SESSION_NAME
 
 step "every mistake has its reason"
 token 600 others > "$STATE/tokens/others"
