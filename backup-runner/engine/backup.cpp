@@ -78,6 +78,7 @@ private:
     Result<Artifact> write_artifact(Found found, contract::SourceReport& told);
     Result<void> write_intent();
     Result<Artifact> publish(const format::Head& head, std::uint64_t listing);
+    void mark_finished(const format::HeadName& head);
     Result<void> check_stored(const format::Counts& counts, std::uint64_t listing);
     Result<void> check_publication();
     void discard();
@@ -242,8 +243,11 @@ Result<void> Backup::work(contract::RunReport& report) {
     auto earlier =
         look_up(environment_.store, *layout_, {.uid = spec_.run.uid, .other_than_attempt = spec_.run.attempt}, call());
     if (earlier) {
+        // Its maker may have been killed right before it did so.
+        mark_finished(name_of(earlier->head));
         tell_success(report, *earlier);
         report.adopted = true;
+        report.message += notes_;
         return {};
     }
     if (earlier.error().reason != Reason::kArtifactNotFound) return base::fail(earlier.error());
@@ -507,12 +511,16 @@ Result<Artifact> Backup::publish(const format::Head& head, std::uint64_t listing
                           fmt::format("{}: somebody else has made a head of this name", key));
     }
     N4B_TRY_VOID(check_wanted(store, *layout_, name_, call()));
-    // The backup is sound without the mark. With it, nobody cleans it away where its head is lost one day.
-    if (const auto marked = create_object(store, layout_->mark(name_), format::print_mark(name), call()); !marked) {
-        warn("the backup could not be marked as finished: " + marked.error().message);
-    }
+    mark_finished(name);
     // What counts is what a reader finds, so the head is read back.
     return read_head(store, *layout_, format::to_string(name), call());
+}
+
+/// The backup is sound without the mark. With it, nobody cleans it away where its head is lost one day.
+void Backup::mark_finished(const format::HeadName& head) {
+    const auto key = layout_->mark(head.artifact);
+    const auto marked = create_object(environment_.store, key, format::print_mark(head), call());
+    if (!marked) warn("the backup could not be marked as finished: " + marked.error().message);
 }
 
 /// Each block is there with its size, as a listing shows it.

@@ -154,10 +154,15 @@ TEST_F(BackupTest, RefusesALogThatEndsBeforeWhatAFileMayHold) {
 }
 
 TEST_F(BackupTest, AdoptsWhatTheSameRunHasFinished) {
-    ASSERT_EQ(back_up().reason, Reason::kCompleted);
+    const auto first = back_up();
+    ASSERT_EQ(first.reason, Reason::kCompleted);
     const auto sent = server_.sent();
     spec_.run.attempt = 2;
+    const auto name = format::parse_head_name(std::filesystem::path(first.artifact->location).filename().string());
+    const auto mark = repository() + "/" + layout_.mark(name->artifact);
+    ASSERT_TRUE(std::filesystem::remove(mark));
     const auto again = back_up();
+    EXPECT_TRUE(std::filesystem::exists(mark)) << "the first was killed before it made one";
     EXPECT_EQ(again.reason, Reason::kCompleted) << again.message;
     EXPECT_TRUE(again.adopted);
     EXPECT_EQ(server_.sent(), sent);
