@@ -109,11 +109,8 @@ private:
     }
 
     [[nodiscard]] bool is_expired(const Leftover& leftover) const {
-        if (!leftover.deadline || *leftover.deadline + kMargin >= now_) return false;
-        const auto newest = leftover.newest.value_or(now_);
-        // No backup adds anything after its deadline, so this was copied here, and its head may be copied yet.
-        if (newest > *leftover.deadline + kMargin) return false;
-        return newest + kQuiet < now_;
+        return leftover.deadline && *leftover.deadline + kMargin < now_ &&
+               leftover.newest.value_or(now_) + kQuiet < now_;
     }
 
     /// Intents are removed after the deadline only.

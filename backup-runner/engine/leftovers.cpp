@@ -118,8 +118,7 @@ public:
             N4B_TRY_VOID(looked);
             after = ended_ ? std::string() : next;
         }
-        emit();
-        return {};
+        return emit();
     }
 
 private:
@@ -131,7 +130,7 @@ private:
             if (ended_) return {};
             const auto directory = std::string_view(object.key).substr(0, object.key.size() - member->rest.size());
             if (directory != current_) {
-                emit();
+                N4B_TRY_VOID(emit());
                 if (ended_) return {};
                 N4B_TRY_VOID(begin(*member, directory));
             }
@@ -167,10 +166,15 @@ private:
     }
 
     /// Tells the leftover that has been gathered.
-    void emit() {
+    Result<void> emit() {
+        // One that finishes during the walk shows its mark and not its head, when heads were read before.
+        if (!current_.empty() && !finished_ && leftover_.had_head) {
+            N4B_TRY(finished_, has_head(store_, layout_, leftover_.name, call_));
+        }
         if (!current_.empty() && !finished_ && !take_(leftover_)) ended_ = true;
         current_.clear();
         finished_ = true;
+        return {};
     }
 
     ObjectStore& store_;

@@ -173,15 +173,24 @@ TEST_F(CleanUpTest, SparesWhatWasFinishedWhereItsHeadIsMissing) {
 }
 
 TEST_F(CleanUpTest, SparesWhatIsBeingCopiedHere) {
-    const auto deadline = std::chrono::floor<std::chrono::seconds>(store_.now({}).value()) + hours(1);
-    const auto name = artifact("copied", 1);
+    const auto name = leave(store_, artifact("copied", 1));
+    mark(store_, name);
     store_.let_pass(hours(240));
-    put(store_, layout_.blocks(name) + "00000001", "0123456789");
-    put(store_, layout_.intent(name, deadline),
-        format::print_intent({.repository = "here", .run = name.run, .deadline = deadline}));
-    store_.let_pass(hours(72));
     EXPECT_EQ(clean(store_).artifacts, 0) << "a large copy takes days, and brings heads last";
-    EXPECT_EQ(keys(store_).size(), 2U);
+    EXPECT_EQ(keys(store_).size(), 5U);
+    finish(store_, name);
+    EXPECT_EQ(clean(store_).trouble, "");
+}
+
+TEST_F(CleanUpTest, WhatFinishesDuringTheWalkIsNotToldAsLost) {
+    const auto name = leave(store_, artifact("old", 1));
+    int lists = 0;
+    store_.on_list = [&] {
+        // The heads have been read by then.
+        if (++lists == 3) finish(store_, name);
+    };
+    mark(store_, name);
+    EXPECT_EQ(clean(store_).trouble, "");
 }
 
 TEST_F(CleanUpTest, TakesItsMarkBackWhenItCannotLookForTheHead) {
