@@ -33,6 +33,8 @@ constexpr std::chrono::hours kLongest{30 * 24};
 /// How long it may take to remove what a failed backup wrote: a pod that is told to end is killed after 30 seconds, and
 /// must have told its report by then.
 constexpr std::chrono::seconds kDiscardTime{20};
+/// How long a finished backup may take to be marked as such.
+constexpr std::chrono::seconds kMarkTime{30};
 /// How long a backup puts up with removing what others left, and which part of its own time it gives for that.
 constexpr std::chrono::seconds kCleanUpTime{60};
 constexpr int kCleanUpPart = 10;
@@ -500,10 +502,10 @@ Result<Artifact> Backup::publish(const format::Head& head, std::uint64_t listing
     may_have_head_ = true;
     const auto creation = create_object(store, key, text, call());
     if (!creation) {
+        if (may_still_arrive(creation.error())) return base::fail(creation.error());
         // A volume can fail after the name has appeared.
         const auto found = store.stat(key, call());
-        const bool absent = !found && found.error().code == ErrorCode::kNotFound;
-        may_have_head_ = may_still_arrive(creation.error()) || !absent;
+        may_have_head_ = found || found.error().code != ErrorCode::kNotFound;
         return base::fail(creation.error());
     }
     if (*creation == object_store::Creation::kTaken) {
@@ -519,7 +521,8 @@ Result<Artifact> Backup::publish(const format::Head& head, std::uint64_t listing
 /// The backup is sound without the mark. With it, nobody cleans it away where its head is lost one day.
 void Backup::mark_finished(const format::HeadName& head) {
     const auto key = layout_->mark(head.artifact);
-    const auto marked = create_object(environment_.store, key, format::print_mark(head), call());
+    const Call soon{.deadline = deadline_.sooner(base::Deadline::after(kMarkTime)), .stop = stop_};
+    const auto marked = create_object(environment_.store, key, format::print_mark(head), soon);
     if (!marked) warn("the backup could not be marked as finished: " + marked.error().message);
 }
 

@@ -39,7 +39,7 @@ std::vector<std::byte> content_of(const std::string& name, std::string_view whic
 /// Whether a write that ended so may have left its object.
 bool may_be_stored(const base::Error& error) {
     return error.code == ErrorCode::kDeadline || error.code == ErrorCode::kCancelled ||
-           error.reason == Reason::kStorageUnavailable;
+           error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kThrottled;
 }
 
 /// The check itself; one use.

@@ -48,6 +48,14 @@ bool is_momentary(const base::Error& error) {
     return error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kThrottled;
 }
 
+/// What failed last, of a request of which an earlier try may have been done: an error that says that nothing was done
+/// says so of the last try only. Unavailable: nobody knows.
+base::Error as_far_as_known(base::Error error, bool maybe_done, const S3Call& call) {
+    const bool open = is_momentary(error) || error.code == ErrorCode::kDeadline || error.code == ErrorCode::kCancelled;
+    if (maybe_done && call.operation.writes && !open) error.code = ErrorCode::kUnavailable;
+    return error;
+}
+
 }  // namespace
 
 /// What has happened to one call so far.
@@ -75,7 +83,9 @@ Result<S3Answer> S3Caller::perform(const S3Call& s3_call, const Call& call) {
         auto outcome = try_once(s3_call, payload, progress, call);
         if (!outcome) {
             // What failed before the deadline says more than that it has passed.
-            if (outcome.error().code != ErrorCode::kDeadline || !last) return base::fail(outcome.error().wrap(what));
+            if (outcome.error().code != ErrorCode::kDeadline || !last) {
+                return base::fail(as_far_as_known(outcome.error().wrap(what), progress.maybe_done, s3_call));
+            }
             return base::fail(last->wrap("given up at the deadline"));
         }
         if (!outcome->failure) {
@@ -90,16 +100,14 @@ Result<S3Answer> S3Caller::perform(const S3Call& s3_call, const Call& call) {
         }
         ++progress.tries.failures;
         // A gateway may answer that it is overloaded after the storage has done what it was asked for.
-        const bool server_failed = outcome->received.reply.status >= kServerError;
-        progress.maybe_done = progress.maybe_done || failure.kind == s3::FailureKind::kTransient || server_failed;
+        const bool overloaded =
+            failure.kind == s3::FailureKind::kThrottled && outcome->received.reply.status >= kServerError;
+        progress.maybe_done = progress.maybe_done || failure.kind == s3::FailureKind::kTransient || overloaded;
         const auto wait = next_wait(failure, progress, call);
         if (!wait || *wait >= call.deadline.left()) {
             const auto tries = progress.tries.failures;
             if (tries > 1) failure.error.message += fmt::format(" (after {} tries)", tries);
-            // Whatever the last try met: nobody knows what became of an earlier one.
-            const bool unsure = progress.maybe_done && s3_call.operation.writes;
-            if (unsure && !is_momentary(failure.error)) failure.error.code = ErrorCode::kUnavailable;
-            return base::fail(std::move(failure.error));
+            return base::fail(as_far_as_known(std::move(failure.error), progress.maybe_done, s3_call));
         }
         tell_retry(progress.tries.failures, *wait, failure.error);
         last = std::move(failure.error);
@@ -144,7 +152,8 @@ Result<S3Caller::Outcome> S3Caller::try_once(const S3Call& s3_call, const s3::Pa
     return outcome;
 }
 
-std::optional<milliseconds> S3Caller::next_wait(const s3::Failure& failure, Progress& progress, const Call& call) {
+/// Nothing: the failure ends the call.
+std::optional<milliseconds> S3Caller::next_wait(s3::Failure& failure, Progress& progress, const Call& call) {
     auto& tries = progress.tries;
     auto kind = failure.kind;
     if (kind == s3::FailureKind::kCredentials && !tries.credentials_again) {
@@ -152,6 +161,12 @@ std::optional<milliseconds> S3Caller::next_wait(const s3::Failure& failure, Prog
         tries.credentials_changed = now && *now != progress.credentials;
         // Whoever issues credentials can't at the moment, which says nothing about those that it will issue.
         if (!now && is_momentary(now.error())) kind = s3::FailureKind::kThrottled;
+        const bool ended =
+            !now && (now.error().code == ErrorCode::kCancelled || now.error().code == ErrorCode::kDeadline);
+        if (ended) {
+            failure.error = now.error();
+            return std::nullopt;
+        }
     }
     tries.clock_known = progress.time.has_value();
     const auto wait = s3::wait_before_retry(kind, tries, failure.error.retry_after, parts_.random());

@@ -136,6 +136,8 @@ TEST_F(S3FaultsTest, WhatMayHaveBeenDoneIsToldWhateverTheLastTryMeets) {
     EXPECT_EQ(created.error().code, ErrorCode::kUnavailable) << "nobody knows whether the object is there";
     s3_.intervene({answering(s3_error(403, "QuotaExceeded"))});
     EXPECT_EQ(store()->create("other", bytes_of("ours"), kCall).error().code, ErrorCode::kFailedPrecondition);
+    s3_.intervene({answering(s3_error(507, "XMinioStorageFull"))});
+    EXPECT_EQ(store()->create("another", bytes_of("ours"), kCall).error().code, ErrorCode::kFailedPrecondition);
 }
 
 TEST_F(S3FaultsTest, AnothersObjectAfterAnErrorIsAConflict) {
