@@ -105,7 +105,7 @@ format: packages ## format all sources
 format-check: packages
 	$(call step,format check,clang-format-14 --dry-run --Werror $(SOURCES))
 	@# grep -q ends before what feeds it has written all, which pipefail takes for a failure now and then.
-	@! grep -rnE '[^|]\|[[:space:]]*grep -[A-Za-z]*q' --include='*.sh' .ci tests packages || \
+	@! grep -rlPz '[^|]\|\s*grep -[A-Za-z]*q' --include='*.sh' .ci tests packages || \
 	  { echo 'a pipe ends in grep -q: expected grep PATTERN > /dev/null' >&2; exit 1; }
 
 lint: packages ## clang-tidy over all sources but tests
