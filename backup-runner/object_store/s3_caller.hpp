@@ -43,8 +43,7 @@ private:
     struct Outcome;
     base::Result<Outcome> try_once(const S3Call& s3_call, const s3::Payload& payload, Progress& progress,
                                    const Call& call);
-    std::optional<std::chrono::milliseconds> next_wait(s3::Failure& failure, Progress& progress,
-                                                       const Call& call);
+    std::optional<std::chrono::milliseconds> next_wait(s3::Failure& failure, Progress& progress, const Call& call);
 
     const S3Parts parts_;
     /// Added to our clock when signing, once the storage has refused our own time.
