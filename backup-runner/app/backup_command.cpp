@@ -108,7 +108,7 @@ Result<RunReport> back_up(const contract::RunSpec& spec, base::SteadyTime starte
 
 Result<engine::BackupPlan> plan(const contract::RunSpec& spec, base::SteadyTime started, std::stop_token stop) {
     N4B_TRY(const auto parts, parts_of(spec));
-    N4B_TRY(const auto store, open_store_of(spec, kFewTries, true));
+    N4B_TRY(const auto store, open_store_of(spec, kFewTries, /*dry_run=*/true));
     engine::ProgressCounters counters;
     return engine::plan_backup(parts.spec, environment_of(parts, *store, counters, started), std::move(stop));
 }

@@ -124,8 +124,9 @@ int run(const CheckStorageOptions& options, base::SteadyTime started, std::stop_
     Output output;
     const auto look = look_at(options.store, open_store(options.store, kTries), {},
                               {.deadline = base::Deadline::at(started + options.timeout), .stop = std::move(stop)});
-    if (look.error)
+    if (look.error) {
         return finish(base::fail(*look.error), output, options.json, {{"storage", describe(options.store)}});
+    }
     const auto offset = look.abilities->clock_offset;
     if (std::chrono::abs(offset) > kOddClock) {
         base::warn(fmt::format("clock: {}; set the one that is wrong (NTP)", clock_text(offset)));

@@ -81,7 +81,7 @@ private:
             if (removed) continue;
             const bool refused = is_refusal(removed.error());
             // Of an intent that can't be understood nobody knows whose it is: that artifact stays, and no other need.
-            // In a full storage those go that need no mark.
+            // A full storage refuses this one's abandoned.json. Others, whose deadline has passed, can go without.
             const bool full = removed.error().reason == Reason::kStorageFull;
             if (!refused && !full && !lies_in_the_head(removed.error())) return removed;
             tell(removed.error().message);
@@ -150,16 +150,16 @@ private:
             if (intent->repository != run_.repository) return false;
         }
         auto creation = Creation::kTaken;
-        bool full = false;
+        bool goes_unmarked = false;
         if (!leftover.abandoned) {
             const auto created = create_object(store_, key, format::print_abandoned(), call_);
-            // A full storage takes no abandoned.json either. Whose deadline has passed by so much needs none: nobody
-            // finishes it any more.
-            full = !created && created.error().reason == Reason::kStorageFull && is_expired(leftover);
-            if (!created && !full) return base::fail(created.error());
+            // A full storage takes no abandoned.json, and would stay full. After its deadline nobody finishes the
+            // backup any more, so nobody has to be told that it is being removed.
+            goes_unmarked = !created && created.error().reason == Reason::kStorageFull && is_expired(leftover);
+            if (!created && !goes_unmarked) return base::fail(created.error());
             creation = created.value_or(Creation::kTaken);
         }
-        if (creation == Creation::kTaken && !full) {
+        if (creation == Creation::kTaken && !goes_unmarked) {
             const auto info = store_.stat(key, call_);
             if (!info && info.error().code == ErrorCode::kNotFound) return false;
             if (!info) return base::fail(info.error());

@@ -25,8 +25,9 @@ struct CleaningRun {
 /// Removes what can't finish any more below one source and database: what earlier attempts of the same run left, since
 /// the next one starts only when their pods are gone; and what nobody may write to since an hour and nothing was added
 /// to since a day, by the storage's clock. What somebody else may still write to stays, and so does whatever has a head
-/// or had one, or has a name that this runner does not know, and what was made in another repository. What is being
-/// copied here gets its heads last; it had them where it came from. Ends at the call's deadline, and fails nobody.
+/// or had one, or has a name that this runner does not know, and what was made in another repository. A backup
+/// that is being copied here gets its head last, but brings the mark of the one that it had. Ends at the call's
+/// deadline, and fails nobody.
 ///
 /// Each artifact first gets an abandoned.json, then its head is looked for once more: one that has appeared meanwhile
 /// wins. Writers look for abandoned.json before and after their head, so one whose head comes later still learns of

@@ -52,12 +52,12 @@ public:
 
     /// Called at the begin of each list(); set before the store is used.
     std::function<void()> on_list{};
-    /// Lists fail, from the one on that is under way.
-    std::atomic<bool> lists_fail = false;
     /// The same for now().
     std::function<void()> on_now{};
     /// The same within each PUT, by the thread that stores; how many bytes there are.
     std::function<void(std::size_t bytes)> on_put{};
+    /// Every list() fails, also one that is under way when this is set from within on_list.
+    std::atomic<bool> lists_fail = false;
 
     /// Puts the store's clock forward.
     void let_pass(std::chrono::seconds span);
