@@ -31,10 +31,7 @@ test: packages format-check build ## all tests: sanitizers, real Neo4j servers, 
 	$(call step,what the testbed needs,tests/testbed/fetch.sh)
 	$(call step,chart,tests/chart/run.sh)
 	$(call step,plain Debian,tests/setup/plain_debian.sh --if-changed)
-	$(call step,ThreadSanitizer build,cmake --preset tsan > /dev/null; cmake --build --preset tsan --target n4b_threaded_tests -j $(JOBS))
-	$(call step,ThreadSanitizer tests,ctest --preset tsan)
-	$(call step,debug build,cmake --preset dev -DN4B_SERVER_TESTS=ON > /dev/null; cmake --build --preset dev -j $(JOBS))
-	@trap 'tests/testbed/down.sh' EXIT; echo "== testbed"; tests/e2e/setup.sh; echo "== tests"; ctest --preset dev
+	@trap 'tests/testbed/down.sh' EXIT; echo "== builds and testbed"; tests/setup/builds_and_testbed.sh; echo "== tests"; ctest --preset dev
 
 test-unit: packages ## the quick loop: unit tests under ASan and UBSan
 	$(call step,debug build,cmake --preset dev > /dev/null; cmake --build --preset dev -j $(JOBS))
