@@ -37,7 +37,6 @@ Meaning meaning_of(const CurlFailure& failure) {
         case CURLE_SSL_CONNECT_ERROR:
             return {ErrorCode::kUnavailable, Reason::kStorageUnreachable};
         case CURLE_OPERATION_TIMEDOUT:
-            if (tells("too slow")) return {ErrorCode::kUnavailable, Reason::kStorageUnavailable};
             if (tells("Resolving")) return {ErrorCode::kUnavailable, Reason::kStorageNameNotResolved};
             return {ErrorCode::kUnavailable, Reason::kStorageUnreachable};
         case CURLE_PEER_FAILED_VERIFICATION:

@@ -1,4 +1,7 @@
 #include <fmt/format.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/select.h>
 
 #include <algorithm>
 #include <cstring>
@@ -33,7 +36,8 @@ struct Progress {
     CURL* easy;
     const Exchange& exchange;
     Received received{};
-    std::size_t sent = 0;
+    std::size_t sent = 0;   ///< To libcurl; the kernel may have most of it still.
+    std::size_t heard = 0;  ///< Of heads and bodies of replies.
     bool overflow = false;  ///< A success with more than was asked for.
     bool enough = false;    ///< An error longer than is read.
 };
@@ -58,8 +62,10 @@ int seek_body(void* user, curl_off_t offset, int origin) {
 }
 
 std::size_t take_header(char* data, std::size_t size, std::size_t count, void* user) {
-    auto& reply = static_cast<Progress*>(user)->received.reply;
+    auto& progress = *static_cast<Progress*>(user);
+    auto& reply = progress.received.reply;
     const std::size_t all = size * count;
+    progress.heard += all;
     std::string_view line(data, all);
     // After "100 Continue" the reply proper begins with its own status line.
     if (line.starts_with("HTTP/")) reply.headers.clear();
@@ -79,6 +85,7 @@ std::size_t take_body(char* data, std::size_t size, std::size_t count, void* use
     auto& progress = *static_cast<Progress*>(user);
     auto& [reply, bytes] = progress.received;
     const std::size_t all = size * count;
+    progress.heard += all;
     long status = 0;
     curl_easy_getinfo(progress.easy, CURLINFO_RESPONSE_CODE, &status);
     const auto into = progress.exchange.into;
@@ -96,6 +103,54 @@ std::size_t take_body(char* data, std::size_t size, std::size_t count, void* use
     (s3::is_success(static_cast<int>(status)) ? progress.overflow : progress.enough) = true;
     return 0;
 }
+
+/// Tells how long nothing has moved either way. libcurl's own count (CURLOPT_LOW_SPEED_TIME) ends when the kernel has
+/// the bytes: megabytes wait there on a slow line, and every request would be given up, and begun anew, before they are
+/// sent.
+class Silence {
+public:
+    /// Of the only request of `multi`.
+    Silence(CURLM* multi, const Progress& progress) : multi_(multi), progress_(progress) {}
+
+    /// Since the last time that anything had moved when this was called.
+    [[nodiscard]] base::SteadyTime::duration look() {
+        const Moved now{.sent = progress_.sent, .heard = progress_.heard, .waiting = waiting()};
+        if (now != moved_) {
+            moved_ = now;
+            since_ = std::chrono::steady_clock::now();
+        }
+        return std::chrono::steady_clock::now() - since_;
+    }
+
+private:
+    struct Moved {
+        std::size_t sent = 0;
+        std::size_t heard = 0;
+        int waiting = 0;
+        bool operator==(const Moved&) const = default;
+    };
+
+    /// Bytes that the other side has not acknowledged yet; -1 without a connection.
+    [[nodiscard]] int waiting() const {
+        fd_set read{};
+        fd_set write{};
+        fd_set failed{};
+        int highest = -1;
+        if (curl_multi_fdset(multi_, &read, &write, &failed, &highest) != CURLM_OK) return -1;
+        int all = -1;
+        for (int socket = 0; socket <= highest; ++socket) {
+            int bytes = 0;
+            if (!FD_ISSET(socket, &read) && !FD_ISSET(socket, &write)) continue;
+            if (::ioctl(socket, SIOCOUTQ, &bytes) == 0) all = std::max(all, 0) + bytes;
+        }
+        return all;
+    }
+
+    CURLM* multi_;
+    const Progress& progress_;
+    Moved moved_{};
+    base::SteadyTime since_ = std::chrono::steady_clock::now();
+};
 
 template <typename Value>
 void set(CURL* easy, CURLoption option, Value value) {
@@ -152,7 +207,8 @@ private:
     Result<Received> transfer(CurlSession& session, const Exchange& exchange, const Call& call);
     void configure(CurlSession& session, Progress& progress, const curl_slist* headers) const;
     /// libcurl's outcome; nothing: the call had to end first.
-    static Result<CURLcode> drive(CurlSession& session, const Call& call, const std::string& host);
+    Result<CURLcode> drive(CurlSession& session, const Progress& progress, const Call& call,
+                           const std::string& host) const;
     Result<Received> conclude(CurlSession& session, CURLcode code, Progress& progress, const std::string& host) const;
 
     const TransportOptions options_;
@@ -191,8 +247,6 @@ void CurlTransport::configure(CurlSession& session, Progress& progress, const cu
     set(easy, CURLOPT_NOPROXY, options_.no_proxy.c_str());
     set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_timeout.count()));
-    set(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    set(easy, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options_.silence_timeout.count()));
     set(easy, CURLOPT_HTTPHEADER, headers);
     set(easy, CURLOPT_HEADERFUNCTION, &take_header);
     set(easy, CURLOPT_HEADERDATA, static_cast<void*>(&progress));
@@ -220,18 +274,25 @@ Result<Received> CurlTransport::transfer(CurlSession& session, const Exchange& e
     configure(session, progress, headers.get());
     const auto host = host_of(exchange.request.url);
     N4B_CHECK(curl_multi_add_handle(session.multi.get(), session.easy.get()) == CURLM_OK, "libcurl takes no request");
-    const auto code = drive(session, call, host);
+    const auto code = drive(session, progress, call, host);
     // What is still under way ends here, and its connection with it.
     curl_multi_remove_handle(session.multi.get(), session.easy.get());
     if (!code) return base::fail(code.error());
     return conclude(session, *code, progress, host);
 }
 
-Result<CURLcode> CurlTransport::drive(CurlSession& session, const Call& call, const std::string& host) {
+Result<CURLcode> CurlTransport::drive(CurlSession& session, const Progress& progress, const Call& call,
+                                      const std::string& host) const {
     auto* multi = session.multi.get();
     const std::stop_callback wake(call.stop, [multi] { curl_multi_wakeup(multi); });
+    Silence silence(multi, progress);
     for (;;) {
         N4B_TRY_VOID(check_call(call, host));
+        if (silence.look() > options_.silence_timeout) {
+            return base::fail(
+                ErrorCode::kUnavailable, Reason::kStorageUnavailable,
+                fmt::format("{}: not a byte went either way for {} s", host, options_.silence_timeout.count()));
+        }
         int running = 0;
         N4B_CHECK(curl_multi_perform(multi, &running) == CURLM_OK, "libcurl fails without a request's fault");
         int left = 0;

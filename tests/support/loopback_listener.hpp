@@ -41,6 +41,8 @@ class LoopbackListener : public LoopbackPort {
 public:
     LoopbackListener() { EXPECT_EQ(::listen(fd(), 4), 0); }
 
+    /// For the options of connections to come.
+    [[nodiscard]] int descriptor() const { return fd(); }
     [[nodiscard]] int accept() const { return ::accept(fd(), nullptr, nullptr); }
     /// Ends an accept() that waits in another thread.
     void shut_down() const { ::shutdown(fd(), SHUT_RDWR); }

@@ -1,7 +1,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string_view>
+#include <thread>
+#include <vector>
+
 #include "backup-runner/object_store/curl_errors.hpp"
+#include "backup-runner/object_store/http_transport.hpp"
+#include "tests/support/loopback_listener.hpp"
 #include "tests/support/s3_test_store.hpp"
 #include "tests/support/tls_directory.hpp"
 
@@ -10,6 +17,7 @@ namespace {
 
 using base::ErrorCode;
 using base::Reason;
+using base::Result;
 using testing::FakeS3;
 using ::testing::HasSubstr;
 using testing::HttpAnswer;
@@ -109,6 +117,63 @@ TEST(Transport, ARefusedConnectionIsUnreachable) {
 TEST(Transport, AnUnknownNameIsTold) {
     const auto error = failure_of("https://nowhere.invalid", {});
     EXPECT_EQ(error.reason, Reason::kStorageNameNotResolved) << error.message;
+}
+
+constexpr std::size_t kBodyBytes = 256 * 1024;
+
+/// Takes one connection with little room for what has not been read, and reads 16 KiB of a request at a time, with a
+/// pause before each.
+class SlowReader {
+public:
+    explicit SlowReader(std::chrono::milliseconds pause) : pause_(pause) {
+        const int room = 16 * 1024;
+        EXPECT_EQ(::setsockopt(listener_.descriptor(), SOL_SOCKET, SO_RCVBUF, &room, sizeof room), 0);
+    }
+    [[nodiscard]] std::uint16_t port() const { return listener_.port(); }
+
+private:
+    void serve(const std::stop_token& stop) const {
+        const int fd = listener_.accept();
+        std::vector<char> piece(16 * 1024);
+        // The head of the request counts as a part of its body: nothing hangs on its last bytes.
+        for (std::size_t left = kBodyBytes; left > 0 && !stop.stop_requested();) {
+            std::this_thread::sleep_for(pause_);
+            const auto got = ::read(fd, piece.data(), std::min(left, piece.size()));
+            if (got <= 0) break;
+            left -= static_cast<std::size_t>(got);
+        }
+        constexpr std::string_view kDone = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+        (void)::send(fd, kDone.data(), kDone.size(), MSG_NOSIGNAL);
+        ::close(fd);
+    }
+
+    const std::chrono::milliseconds pause_;
+    testing::LoopbackListener listener_{};
+    std::jthread thread_{[this](const std::stop_token& stop) { serve(stop); }};
+};
+
+/// What a PUT ends with that may be silent for two seconds.
+Result<Received> put_to(const SlowReader& reader) {
+    const auto transport = curl_transport({.allow_insecure = true, .silence_timeout = std::chrono::seconds(2)});
+    const std::vector<std::byte> body(kBodyBytes);
+    const s3::Request request{.method = "PUT", .url = local("http", reader.port()) + "/bucket/key"};
+    return (*transport)->send({.request = request, .body = body}, {});
+}
+
+TEST(Transport, ASlowLineIsNoSilence) {
+    // All of the body waits in the socket from the first moment on, and takes four seconds from there.
+    const SlowReader reader(std::chrono::milliseconds(250));
+    const auto received = put_to(reader);
+    ASSERT_TRUE(received) << received.error().message;
+    EXPECT_EQ(received->reply.status, 200);
+}
+
+TEST(Transport, SilenceEndsARequest) {
+    const SlowReader reader(std::chrono::milliseconds(3000));
+    const auto received = put_to(reader);
+    ASSERT_FALSE(received);
+    EXPECT_EQ(received.error().reason, Reason::kStorageUnavailable) << received.error().message;
+    EXPECT_THAT(received.error().message, HasSubstr("2 s"));
 }
 
 TEST(Transport, AServerThatIsNoHttpServerIsStrange) {
