@@ -61,6 +61,7 @@ stored_bytes() { du -sb "$bucket" 2> /dev/null | cut -f 1; }
 
 # begin FLAG...: a backup in the background, at a pace that leaves time for a fault half-way. Sets before, the counters of the source.
 begin() {
+    kill -0 "$writer" 2> /dev/null || { cat "$STATE/writer.out" >&2; die "the clients have ended"; }
     before=$(counters 3)
     newest=$(log_versions | tail -n 1)
     stored_before=$(stored_bytes)
