@@ -39,7 +39,7 @@ test-unit: packages ## the quick loop: unit tests under ASan and UBSan
 
 test-servers: build ## only the tests against real Neo4j servers
 	$(call step,real servers,packages/install.sh servers; tests/servers/fetch.sh)
-	$(call step,server tests,tests/servers/run.sh build/release/bin/neo4j-backup-runner; tests/servers/tls.sh build/release/bin/neo4j-backup-runner)
+	$(call step,server tests,tests/servers/run.sh build/release/bin/neo4j-backup-runner; tests/servers/chain.sh build/release/bin/neo4j-backup-runner; tests/servers/tls.sh build/release/bin/neo4j-backup-runner)
 
 test-s3: ## only the tests against real S3 servers
 	$(call step,conformance suite,packages/install.sh build servers; cmake --preset dev > /dev/null; cmake --build --preset dev --target object_store_test neo4j-backup-runner -j $(JOBS))

@@ -116,6 +116,11 @@ Result<engine::BackupPlan> plan(const contract::RunSpec& spec, base::SteadyTime 
 Json json_of(const contract::RunSpec& spec, const engine::BackupPlan& plan) {
     auto json = Json::parse(contract::to_json(plan.report));
     json["dryRun"] = true;
+    json["kind"] = plan.kind;
+    if (plan.goes_on_from) json["goesOnFrom"] = plan.goes_on_from->key;
+    if (plan.why_full) {
+        json["unexpectedFull"] = {{"reason", to_string(plan.why_full->reason)}, {"message", plan.why_full->message}};
+    }
     json["storage"] = describe(store_of(spec));
     if (!plan.repository.empty()) json["repository"] = plan.repository;
     if (plan.earlier) {
@@ -133,6 +138,14 @@ void print_plan(Output& output, const contract::RunSpec& spec, const engine::Bac
     const auto& report = plan.report;
     const bool possible = report.reason == base::Reason::kCompleted;
     output.row("would back up", fmt::format("{}/{}", spec.source, spec.database));
+    if (plan.goes_on_from) {
+        output.row("as", "an increment of " + plan.goes_on_from->key);
+    } else if (plan.why_full) {
+        output.row("as", fmt::format("a full, and no increment: {}: {}", to_string(plan.why_full->reason),
+                                     plan.why_full->message));
+    } else if (possible) {
+        output.row("as", "a full");
+    }
     output.row("into", describe(store_of(spec)));
     if (possible || !plan.repository.empty()) {
         output.row("repository", plan.repository.empty() ? "would be made" : plan.repository);

@@ -90,7 +90,7 @@ CommandLine::CommandLine()
 }
 
 void CommandLine::add_backup() {
-    auto& command = *app.add_subcommand("backup", "Make a full backup of one database");
+    auto& command = *app.add_subcommand("backup", "Back up one database, in full or what is new");
     backup.command = &command;
     auto& spec = backup.spec;
     add_source_flags(command, backup.source);
@@ -101,6 +101,25 @@ void CommandLine::add_backup() {
     add_place(command, backup.storage);
     command.add_flag("--init", spec.initialize,
                      "Make the place a repository first, where it is empty; a directory is made where it is missing");
+    command
+        .add_option(
+            "--type", backup.type,
+            "full: all of the database; incremental: what was committed since the last backup; auto: that where "
+            "there is one to go on from, else full")
+        ->check(CLI::IsMember({"full", "incremental", "auto"}))
+        ->capture_default_str();
+    command
+        .add_option(
+            "--on-incremental-impossible", backup.when_impossible,
+            "What to do where the last backup can't be gone on from, such as when the source was set back or has "
+            "thrown away what is needed: make a full one, or fail")
+        ->check(CLI::IsMember({"full", "fail"}))
+        ->capture_default_str();
+    command
+        .add_option("--max-chain-length", spec.max_chain_length,
+                    "How many backups a chain may have, its full included, before the next one is a full; 1 to 4096")
+        ->type_name("NUMBER")
+        ->capture_default_str();
     command.add_option("--compression", backup.compression, "Of what is stored")
         ->check(CLI::IsMember({"none", "zstd"}))
         ->capture_default_str();
@@ -167,6 +186,12 @@ void CommandLine::add_restore() {
     command.add_option("--database", options.database, "Which database's backup")->required()->type_name(kName);
     command.add_option("--chain", options.chain, "Which chain; else the one that reaches the highest transaction")
         ->type_name(kName);
+    command
+        .add_option(
+            "--until-transaction", options.until_transaction,
+            "The last transaction to restore; all of the chain's unless given. None below the end of its full can "
+            "be restored to")
+        ->type_name("NUMBER");
     command.add_option("--to", options.target.directory, "An empty or missing directory")
         ->required()
         ->type_name(kDirectory);

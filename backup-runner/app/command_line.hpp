@@ -43,6 +43,8 @@ public:
         StorageFlags storage{.directory_flag = "--to"};
         contract::RunSpec spec{};
         std::string spec_file{};
+        std::string type = "full";
+        std::string when_impossible = "full";
         std::string compression = "zstd";
         std::string policy = "PreferReplica";
         std::string bandwidth = "0";

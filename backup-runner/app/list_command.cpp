@@ -55,7 +55,7 @@ void print_row(Output& output, const engine::FoundHead& found) {
     }
     const auto& head = found.artifact->head;
     const auto time = recoverable_to(head);
-    output.print("{:<5} {:>12} {:<21} {:>12} {:>12}\n", engine::kind_of(head), highest_of(head),
+    output.print("{:<11} {:>12} {:<21} {:>12} {:>12}\n", engine::kind_of(head), highest_of(head),
                  time ? base::format_rfc3339(*time) : "unknown", head.counts.plain_bytes, head.counts.stored_bytes);
 }
 
@@ -110,7 +110,7 @@ Result<int> print_list(const ListOptions& options, Output& output) {
     const object_store::Call call{.deadline = options.deadline};
     N4B_TRY(const auto store, open_repository(options.store, call));
     if (!options.json) {
-        output.print("{:<16} {:<12} {:<24} {:<5} {:>12} {:<21} {:>12} {:>12}\n", "SOURCE", "DATABASE", "CHAIN", "KIND",
+        output.print("{:<16} {:<12} {:<24} {:<11} {:>12} {:<21} {:>12} {:>12}\n", "SOURCE", "DATABASE", "CHAIN", "KIND",
                      "TRANSACTION", "RECOVERABLE TO", "BYTES", "STORED");
     }
     Tally tally;

@@ -113,6 +113,10 @@ Result<Options> options_of(CommandLine::Backup& flags) {
     const auto limit = base::parse_quantity(flags.bandwidth);
     if (!limit) return bad_flag("--bandwidth-limit: " + limit.error().message);
     spec.bandwidth_limit = *limit;
+    if (flags.type != "full") {
+        spec.type = flags.type == "auto" ? contract::BackupType::kAuto : contract::BackupType::kIncremental;
+    }
+    if (flags.when_impossible == "fail") spec.when_impossible = contract::WhenImpossible::kFail;
     spec.compression = flags.compression == "zstd" ? contract::Compression::kZstd : contract::Compression::kNone;
     if (flags.source.from.empty()) return bad_flag("--from is required (or --spec FILE)");
     N4B_TRY(const auto store, choice_of(*flags.command, flags.storage));

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -76,6 +78,7 @@ struct RestoreOptions {
     std::string source;
     std::string database;
     std::string chain;  ///< Empty: the one that reaches the highest transaction.
+    std::optional<std::int64_t> until_transaction{};
     engine::RestoreTarget target;
     bool dry_run = false;
     bool json = false;

@@ -22,30 +22,40 @@ const std::string& log_directory(const engine::RestoreTarget& target) {
     return target.log_directory.empty() ? target.directory : target.log_directory;
 }
 
-std::optional<base::SystemTime> recoverable_to(const engine::Artifact& artifact) {
-    const auto& transactions = artifact.head.transactions;
-    return transactions ? transactions->highest.point.time : std::nullopt;
+/// Commit time of the last transaction; nothing where no head tells: within an artifact.
+std::optional<base::SystemTime> recoverable_to(const engine::RestorePoint& point) {
+    const auto& transactions = point.chain.back().head.transactions;
+    return transactions && !point.log_bytes ? transactions->highest.point.time : std::nullopt;
 }
 
-Json json_of(const engine::Artifact& artifact, const engine::RestoreTarget& target) {
-    const auto& head = artifact.head;
+Json json_of(const engine::RestorePoint& point, const engine::RestoreTarget& target) {
+    const auto& last = point.chain.back();
+    const auto& head = last.head;
     Json json{{"reason", to_string(base::Reason::kCompleted)},
               {"source", head.source},
               {"database", head.database},
               {"chain", head.name.chain},
-              {"head", artifact.key},
-              {"highestTransaction", highest_of(head)},
-              {"files", head.counts.files},
-              {"bytes", head.counts.plain_bytes},
+              {"head", last.key},
+              {"artifacts", point.chain.size()},
+              {"highestTransaction", point.transaction},
+              {"files", point.chain.front().head.counts.files},
+              {"bytes", plain_bytes_of(point.chain)},
               {"storeDirectory", target.directory},
               {"logDirectory", log_directory(target)}};
-    if (const auto time = recoverable_to(artifact)) json["recoverableTo"] = base::format_rfc3339(*time);
+    if (const auto time = recoverable_to(point)) json["recoverableTo"] = base::format_rfc3339(*time);
     return json;
 }
 
-void print_text(Output& output, const engine::Artifact& artifact, const engine::RestoreTarget& target) {
+/// What it goes on from, too.
+std::string name_of(const engine::Chain& chain) {
+    if (chain.size() == 1) return chain.back().key;
+    return fmt::format("{} and the {} {} that it goes on from", chain.back().key, chain.size() - 1,
+                       chain.size() == 2 ? "backup" : "backups");
+}
+
+void print_text(Output& output, const engine::RestorePoint& point, const engine::RestoreTarget& target) {
     const bool elsewhere = !target.log_directory.empty();
-    output.print("restored {} up to transaction {} into {}\n", artifact.key, highest_of(artifact.head),
+    output.print("restored {} up to transaction {} into {}\n", name_of(point.chain), point.transaction,
                  target.directory);
     output.print(
         "its transaction log is in {}; {}, or it opens the store without recovery and what it then holds is "
@@ -55,16 +65,16 @@ void print_text(Output& output, const engine::Artifact& artifact, const engine::
                   : "the server must not have another dbms.directories.tx_log (else restore with --tx-log-to)");
 }
 
-void print_plan(Output& output, const engine::Artifact& artifact, const engine::RestoreTarget& target,
+void print_plan(Output& output, const engine::RestorePoint& point, const engine::RestoreTarget& target,
                 const engine::TargetView& view) {
-    const auto& head = artifact.head;
-    const auto time = recoverable_to(artifact);
-    output.row("would restore", artifact.key);
-    output.row("chain", head.name.chain);
-    output.row("up to", fmt::format("transaction {}{}", highest_of(head),
+    const auto time = recoverable_to(point);
+    const auto bytes = plain_bytes_of(point.chain);
+    output.row("would restore", name_of(point.chain));
+    output.row("chain", point.chain.back().head.name.chain);
+    output.row("up to", fmt::format("transaction {}{}", point.transaction,
                                     time ? " of " + base::format_rfc3339(*time) : ", whose time is unknown"));
-    output.row("files", fmt::format("{} and the transaction log, {} bytes ({})", head.counts.files,
-                                    head.counts.plain_bytes, size_text(head.counts.plain_bytes)));
+    output.row("files", fmt::format("{} and the transaction log, {} bytes ({})", point.chain.front().head.counts.files,
+                                    bytes, size_text(bytes)));
     output.row("into", target.directory);
     output.row("log into", log_directory(target));
     output.row("free there",
@@ -73,10 +83,10 @@ void print_plan(Output& output, const engine::Artifact& artifact, const engine::
 }
 
 /// Prints what a restore would do; what stands in its way is its outcome.
-Result<int> plan(const RestoreOptions& options, const engine::Artifact& artifact, Output& output) {
-    const auto view = engine::look_at_target(options.target, artifact.head.counts.plain_bytes);
+Result<int> plan(const RestoreOptions& options, const engine::RestorePoint& point, Output& output) {
+    const auto view = engine::look_at_target(options.target, plain_bytes_of(point.chain));
     if (options.json) {
-        auto json = json_of(artifact, options.target);
+        auto json = json_of(point, options.target);
         json["dryRun"] = true;
         if (view.available) json["availableBytes"] = *view.available;
         if (view.obstacle) {
@@ -85,25 +95,33 @@ Result<int> plan(const RestoreOptions& options, const engine::Artifact& artifact
             print_json(output, json);
         }
     } else {
-        print_plan(output, artifact, options.target, view);
+        print_plan(output, point, options.target, view);
     }
     if (view.obstacle) return base::fail(*view.obstacle);
     return 0;
 }
 
-Result<engine::Artifact> choose(object_store::ObjectStore& store, const RestoreOptions& options, const Call& call) {
+Result<engine::RestorePoint> choose(object_store::ObjectStore& store, const RestoreOptions& options, const Call& call) {
     N4B_TRY(const auto layout, format::Layout::create(options.source, options.database));
-    return engine::choose_artifact(store, layout, options.chain, call);
+    N4B_TRY(auto last, engine::choose_artifact(store, layout, options.chain, call));
+    N4B_TRY(auto chain, engine::read_chain(store, layout, std::move(last), call));
+    if (!options.until_transaction) return engine::whole(std::move(chain));
+    auto point = engine::up_to_transaction(store, std::move(chain), *options.until_transaction, call);
+    if (!point && point.error().reason == base::Reason::kInvalidRunSpec) {
+        return base::fail(point.error().wrap("--until-transaction"));
+    }
+    return point;
 }
 
-Result<engine::Artifact> restore(object_store::ObjectStore& store, const RestoreOptions& options, const Call& call) {
-    N4B_TRY(auto artifact, choose(store, options, call));
+Result<engine::RestorePoint> restore(object_store::ObjectStore& store, const RestoreOptions& options,
+                                     const Call& call) {
+    N4B_TRY(auto point, choose(store, options, call));
     engine::ProgressCounters progress;
     progress.phase = "Restoring";
-    progress.total = artifact.head.counts.plain_bytes;
+    progress.total = plain_bytes_of(point.chain);
     const ProgressDisplay display(progress);
-    N4B_TRY_VOID(engine::restore(store, artifact, options.target, call, &progress));
-    return artifact;
+    N4B_TRY_VOID(engine::restore(store, point, options.target, call, &progress));
+    return point;
 }
 
 Result<int> restore_and_tell(const RestoreOptions& options, Output& output) {
@@ -113,11 +131,11 @@ Result<int> restore_and_tell(const RestoreOptions& options, Output& output) {
         N4B_TRY(const auto chosen, choose(*store, options, call));
         return plan(options, chosen, output);
     }
-    N4B_TRY(const auto artifact, restore(*store, options, call));
+    N4B_TRY(const auto point, restore(*store, options, call));
     if (options.json) {
-        print_json(output, json_of(artifact, options.target));
+        print_json(output, json_of(point, options.target));
     } else if (base::tells_usual()) {
-        print_text(output, artifact, options.target);
+        print_text(output, point, options.target);
     }
     return 0;
 }

@@ -7,14 +7,19 @@
 #include <span>
 #include <utility>
 
+#include "backup-runner/archive/digest.hpp"
 #include "backup-runner/archive/names.hpp"
 #include "backup-runner/engine/artifact_removal.hpp"
 #include "backup-runner/engine/catalogue.hpp"
+#include "backup-runner/engine/chain_tip.hpp"
 #include "backup-runner/engine/clean_up.hpp"
+#include "backup-runner/engine/copied_neostore.hpp"
+#include "backup-runner/engine/increment.hpp"
 #include "backup-runner/engine/repository.hpp"
 #include "backup-runner/engine/source_choice.hpp"
 #include "backup-runner/engine/source_probe.hpp"
 #include "backup-runner/engine/store_copy.hpp"
+#include "backup-runner/format/chain_link.hpp"
 #include "common/base/hex.hpp"
 #include "common/base/notice.hpp"
 #include "common/base/rfc3339.hpp"
@@ -73,13 +78,27 @@ private:
     void warn(const std::string& text);
     /// Returns the newest earlier backup.
     Result<std::optional<Artifact>> look_at_sources();
+    Result<Artifact> make(contract::RunReport& report);
+    Result<Artifact> make_full(contract::RunReport& report);
+    Result<std::optional<Artifact>> extend_chain(contract::RunReport& report);
+    Result<std::optional<Artifact>> tip_to_extend(bool read_only);
+    [[nodiscard]] bool gives_way_to_full(const base::Error& error) const;
+    Result<void> plan_kind(BackupPlan& plan);
     Result<void> observe();
     Result<Artifact> copy_from_the_best(contract::RunReport& report);
     Result<Artifact> copy_from(const Candidate& candidate, contract::RunReport& report);
     void note_security(contract::RunReport& report, const net::Security* security);
-    Result<Artifact> write_artifact(Found found, contract::SourceReport& told);
+    Result<Artifact> write_full(Found found, contract::SourceReport& told);
+    Result<Artifact> write_increment(Found found, const contract::SourceReport& told);
+    Result<std::unique_ptr<blocks::ArtifactWriter>> open_writer(std::size_t streams);
+    Result<Artifact> tell_up_to_date(const IncrementPull& pulled, const contract::SourceReport& told);
+    Result<void> check_siblings(const format::HeadName& own);
+    void tell_siblings(const format::HeadName& own);
+    [[nodiscard]] SourceWish wish_after(const Artifact& earlier) const;
+    [[nodiscard]] bool is_current(const contract::SourceReport& told) const;
     Result<void> write_intent();
-    Result<Artifact> publish(const format::Head& head, std::uint64_t listing);
+    Result<void> check_alone(const std::string& intent);
+    Result<Artifact> publish(format::Head head, blocks::ArtifactWriter::Totals totals);
     void mark_finished(const format::HeadName& head);
     Result<void> check_stored(const format::Counts& counts, std::uint64_t listing);
     Result<void> check_publication();
@@ -100,6 +119,9 @@ private:
     std::optional<format::Layout> layout_{};
     std::vector<std::string> tips_{};
     format::ArtifactName name_{};
+    std::optional<Artifact> tip_{};  ///< What an increment goes on from; nothing: a full is made.
+    std::optional<contract::UpToDateReport> up_to_date_{};
+    bool has_intent_ = false;     ///< There may be something to remove.
     bool may_have_head_ = false;  ///< Somebody tried to create it.
     BandwidthLimit limit_;
     SourceWish wish_{};
@@ -109,6 +131,10 @@ private:
 void tell_failure(contract::RunReport& report, const base::Error& error) {
     report.reason = error.reason.value_or(Reason::kInternalError);
     report.message = error.message;
+}
+
+contract::UnexpectedFull reason_of(const base::Error& error) {
+    return {.reason = error.reason.value_or(Reason::kInternalError), .message = error.message};
 }
 
 contract::RunReport new_report(const contract::RunSpec& spec) {
@@ -149,6 +175,25 @@ contract::SourceReport report_of(const Candidate& candidate, const Choice& choic
             .newest_known_transaction = choice.newest_known,
             .lag = choice.lag,
             .choice = choice.why};
+}
+
+/// Whether an increment that ended so is impossible, and not only for now: a full can do better.
+bool makes_impossible(const base::Error& error) {
+    switch (error.reason.value_or(Reason::kInternalError)) {
+        case Reason::kHistoryDiverged:
+        case Reason::kNoEarlierBackup:
+        case Reason::kChainTooLong:
+        // Of every source that was asked.
+        case Reason::kSourceLogPruned:
+        // Of the chain: nothing of it is read while a full is made.
+        case Reason::kArtifactDamaged:
+        case Reason::kArtifactNotSupported:
+        // Two histories, and only a person knows which one is meant.
+        case Reason::kInvalidRunSpec:
+            return true;
+        default:
+            return false;
+    }
 }
 
 /// Whether another source may do better: the error is the source's, not the storage's or our own.
@@ -229,10 +274,25 @@ Result<void> Backup::look_ahead(BackupPlan& plan) {
     if (!decision.create) plan.repository = decision.file.id;
     N4B_TRY(plan.space, environment_.store.space(call()));
     N4B_TRY(plan.earlier, look_at_sources());
+    N4B_TRY_VOID(plan_kind(plan));
     plan.report.passed_over = passed_over(candidates_, wish_);
     N4B_TRY(const auto choice, choose(candidates_, wish_));
     plan.report.source = report_of(candidates_.at(choice.candidate), choice);
     plan.report.reason = Reason::kCompleted;
+    return {};
+}
+
+/// As extend_chain, but it asks no source whether its history is the chain's.
+Result<void> Backup::plan_kind(BackupPlan& plan) {
+    if (spec_.type == contract::BackupType::kFull) return {};
+    auto tip = tip_to_extend(/*read_only=*/true);
+    if (tip) {
+        plan.goes_on_from = std::move(*tip);
+        if (plan.goes_on_from) plan.kind = "Incremental";
+        return {};
+    }
+    if (!gives_way_to_full(tip.error())) return base::fail(tip.error());
+    plan.why_full = reason_of(tip.error());
     return {};
 }
 
@@ -255,13 +315,75 @@ Result<void> Backup::work(contract::RunReport& report) {
     if (earlier.error().reason != Reason::kArtifactNotFound) return base::fail(earlier.error());
     // Before the copy, which may need the room.
     clean_up(report);
-    N4B_TRY([[maybe_unused]] const auto newest, look_at_sources());
-    N4B_TRY(const auto written, copy_from_the_best(report));
+    N4B_TRY(const auto written, make(report));
     const auto source = report.source;
     tell_success(report, written);
     report.source = source;
+    if (up_to_date_) {
+        report.artifact.reset();
+        report.up_to_date = up_to_date_;
+        report.message = fmt::format("nothing new since transaction {}: chain {} holds all there is",
+                                     up_to_date_->transaction, up_to_date_->chain);
+    }
     report.message += certificate_warning_ + notes_;
     return {};
+}
+
+/// An increment where that is wanted and possible, else a full.
+Result<Artifact> Backup::make(contract::RunReport& report) {
+    if (spec_.type == contract::BackupType::kFull) return make_full(report);
+    auto extended = extend_chain(report);
+    if (extended && *extended) return std::move(**extended);
+    tip_.reset();
+    if (!extended) {
+        if (!gives_way_to_full(extended.error())) return base::fail(extended.error());
+        report.unexpected_full = reason_of(extended.error());
+        warn(fmt::format("a full backup in place of an increment: {}: {}", to_string(report.unexpected_full->reason),
+                         report.unexpected_full->message));
+    }
+    // What was tried for the increment may do for a full.
+    candidates_.clear();
+    N4B_TRY_VOID(check_deadline());
+    return make_full(report);
+}
+
+Result<Artifact> Backup::make_full(contract::RunReport& report) {
+    N4B_TRY([[maybe_unused]] const auto newest, look_at_sources());
+    return copy_from_the_best(report);
+}
+
+/// Whether a full is made in place of an increment that ended so.
+bool Backup::gives_way_to_full(const base::Error& error) const {
+    return makes_impossible(error) && spec_.when_impossible == contract::WhenImpossible::kFull;
+}
+
+/// Nothing: there is no backup yet, and a full is what was wanted then.
+Result<std::optional<Artifact>> Backup::tip_to_extend(bool read_only) {
+    N4B_TRY(auto tip, find_tip(environment_.store, *layout_,
+                               {.most_artifacts = spec_.max_chain_length,
+                                .run = {.uid = spec_.run.uid, .attempt = spec_.run.attempt},
+                                .read_only = read_only},
+                               call()));
+    if (tip || spec_.type == contract::BackupType::kAuto) return tip;
+    return base::fail(
+        ErrorCode::kFailedPrecondition, Reason::kNoEarlierBackup,
+        fmt::format("no backup of {}/{} that an increment could go on from", spec_.source, spec_.database));
+}
+
+/// Nothing: there is nothing to extend, and a full is what was wanted then.
+Result<std::optional<Artifact>> Backup::extend_chain(contract::RunReport& report) {
+    N4B_TRY(tip_, tip_to_extend(/*read_only=*/false));
+    if (!tip_) return std::nullopt;
+    wish_ = wish_after(*tip_);
+    N4B_TRY_VOID(observe());
+    return copy_from_the_best(report).map([](Artifact artifact) { return std::optional(std::move(artifact)); });
+}
+
+SourceWish Backup::wish_after(const Artifact& earlier) const {
+    return {.policy = spec_.policy,
+            .max_lag = spec_.max_lag,
+            .store_id = earlier.head.store_id,
+            .earlier = fmt::format("{}/{} (chain {})", spec_.source, spec_.database, earlier.head.name.chain)};
 }
 
 void Backup::note(const std::string& text) {
@@ -324,8 +446,7 @@ Result<std::optional<Artifact>> Backup::look_at_sources() {
     wish_ = {.policy = spec_.policy, .max_lag = spec_.max_lag};
     if (earlier.newest) {
         if (earlier.newest->head.name.sequence == 0) look_at_room(earlier.newest->head);
-        wish_.store_id = earlier.newest->head.store_id;
-        wish_.earlier = fmt::format("{}/{} (chain {})", spec_.source, spec_.database, earlier.newest->head.name.chain);
+        wish_ = wish_after(*earlier.newest);
         // The best guess there is: a database seldom grows or shrinks much between two backups.
         environment_.progress.guessed = true;
         environment_.progress.total = earlier.newest->head.counts.plain_bytes;
@@ -400,14 +521,19 @@ Result<Artifact> Backup::copy_from(const Candidate& candidate, contract::RunRepo
                           fmt::format("{} changed its store id from {} to {} between two connections",
                                       net::to_string(source.address), candidate.store_id, text));
     }
-    name_ = {.chain = archive::chain_name(start_, environment_.random()),
-             .run = {.uid = spec_.run.uid, .attempt = spec_.run.attempt}};
+    const format::RunId run{.uid = spec_.run.uid, .attempt = spec_.run.attempt};
+    name_ = tip_ ? format::ArtifactName{.chain = tip_->head.name.chain,
+                                        .sequence = tip_->head.name.sequence + 1,
+                                        .kind = "incr",
+                                        .run = run}
+                 : format::ArtifactName{.chain = archive::chain_name(start_, environment_.random()), .run = run};
+    has_intent_ = false;
     may_have_head_ = false;
     environment_.progress.files = 0;
     environment_.progress.bytes = 0;
-    N4B_TRY_VOID(write_intent());
-    auto written = write_artifact(std::move(found), *report.source);
-    if (!written) discard();
+    auto written =
+        tip_ ? write_increment(std::move(found), *report.source) : write_full(std::move(found), *report.source);
+    if (!written && has_intent_) discard();
     return written;
 }
 
@@ -433,35 +559,110 @@ Result<void> Backup::write_intent() {
         .repository = repository_, .run = name_.run, .origin = origin_of(spec_), .deadline = end};
     const auto key = layout_->intent(name_, end);
     N4B_TRY(const auto creation, create_object(environment_.store, key, format::print_intent(intent), call()));
-    if (creation == object_store::Creation::kCreated) return {};
-    return base::fail(ErrorCode::kConflict, Reason::kArtifactConflict,
-                      fmt::format("{}: somebody else writes an artifact of this name", key));
+    if (creation != object_store::Creation::kCreated) {
+        return base::fail(ErrorCode::kConflict, Reason::kArtifactConflict,
+                          fmt::format("{}: somebody else writes an artifact of this name", key));
+    }
+    if (tip_) N4B_TRY_VOID(check_alone(key));
+    has_intent_ = true;
+    return {};
 }
 
-Result<Artifact> Backup::write_artifact(Found found, contract::SourceReport& told) {
-    const auto source = found.source;
+/// The name of a full holds a random number. That of an increment is the same for every process that was told to make
+/// the same attempt, one that was killed included: its blocks must not be mixed with ours.
+Result<void> Backup::check_alone(const std::string& intent) {
+    std::string other;
+    N4B_TRY_VOID(environment_.store.list(
+        layout_->artifact(name_), "",
+        [&](std::span<const object_store::ObjectInfo> page) {
+            for (const auto& object : page) {
+                if (object.key != intent) other = object.key;
+            }
+            return other.empty();
+        },
+        call()));
+    if (other.empty()) return {};
+    (void)environment_.store.remove(intent, call());
+    return base::fail(ErrorCode::kConflict, Reason::kArtifactConflict,
+                      fmt::format("{}: another process was told to make this attempt, and works or was killed; make "
+                                  "another attempt (--attempt)",
+                                  other));
+}
+
+Result<std::unique_ptr<blocks::ArtifactWriter>> Backup::open_writer(std::size_t streams) {
     const auto& sizes = environment_.buffers;
     const bool zstd = spec_.compression == contract::Compression::kZstd;
-    N4B_TRY(const auto writer,
-            blocks::ArtifactWriter::create(environment_.store, layout_->blocks(name_),
-                                           {.block_bytes = sizes.block,
-                                            .blocks = sizes.blocks,
-                                            .streams = static_cast<std::size_t>(spec_.connections),
-                                            .threads = kStoringThreads,
-                                            .encoding = zstd ? format::Encoding::kZstd : format::Encoding::kNone},
-                                           call()));
+    return blocks::ArtifactWriter::create(environment_.store, layout_->blocks(name_),
+                                          {.block_bytes = sizes.block,
+                                           .blocks = sizes.blocks,
+                                           .streams = streams,
+                                           .threads = kStoringThreads,
+                                           .encoding = zstd ? format::Encoding::kZstd : format::Encoding::kNone},
+                                          call());
+}
+
+Result<Artifact> Backup::write_full(Found found, contract::SourceReport& told) {
+    N4B_TRY_VOID(write_intent());
+    const auto source = found.source;
+    N4B_TRY(const auto writer, open_writer(static_cast<std::size_t>(spec_.connections)));
     N4B_TRY(const auto copy,
             copy_store(std::move(found.session), source, spec_.connections, *writer, environment_, call()));
     told.prepare = copy.prepare;
     told.checkpoint_lock = copy.checkpoint_lock;
     N4B_TRY(auto totals, writer->finish());
     auto head = new_head(copy, source, told);
-    head.counts = totals.counts;
-    head.counts.transactions = copy.transactions;
-    head.index = std::move(totals.index);
-    head.encodings = {zstd ? "zstd" : "none"};
-    N4B_TRY(head.end, environment_.store.now(call()));
-    return publish(head, totals.listing);
+    head.supersedes = tips_;
+    return publish(std::move(head), std::move(totals));
+}
+
+/// Nothing is written before the first transaction comes that the chain does not have.
+Result<Artifact> Backup::write_increment(Found found, const contract::SourceReport& told) {
+    const auto source = found.source;
+    const auto& tip = tip_->head;
+    std::unique_ptr<blocks::ArtifactWriter> writer;
+    std::unique_ptr<TransactionSink> sink;
+    const OpenLog open_log = [&]() -> Result<TransactionSink*> {
+        N4B_TRY_VOID(write_intent());
+        N4B_TRY(writer, open_writer(0));
+        N4B_TRY(sink,
+                TransactionSink::create(*writer, environment_.progress,
+                                        {.previous = highest_of(tip), .latest_commit_time = tip.latest_commit_time}));
+        return sink.get();
+    };
+    N4B_TRY(const auto pulled,
+            pull_increment(std::move(found.session), source, *layout_, *tip_, open_log, environment_, call()));
+    if (sink == nullptr) return tell_up_to_date(pulled, told);
+    environment_.progress.phase = "Finishing";
+    N4B_TRY_VOID(sink->finish());
+    N4B_TRY(auto totals, writer->finish());
+    const CopyResult copy{.lowest = sink->lowest(),
+                          .highest = sink->highest(),
+                          .transactions = sink->count(),
+                          .latest_commit_time = sink->latest_commit_time(),
+                          .complete_at = pulled.complete_at,
+                          .store_version = tip.store_version,
+                          .neostore_patches = log_patches(sink->last())};
+    auto head = new_head(copy, source, told);
+    head.parent = format::parent_of(tip, archive::digits_of(tip_->digest));
+    head.transactions->earliest_restorable = tip.transactions->earliest_restorable;
+    return publish(std::move(head), std::move(totals));
+}
+
+/// There is nothing new: a fact says so, as long as the source is known not to lag.
+Result<Artifact> Backup::tell_up_to_date(const IncrementPull& pulled, const contract::SourceReport& told) {
+    const auto name = to_string(format::name_of(tip_->head));
+    up_to_date_ = {
+        .chain = tip_->head.name.chain, .artifact = name.substr(0, name.rfind('.')), .transaction = pulled.target};
+    if (is_current(told)) {
+        up_to_date_->current_at = pulled.complete_at;
+        N4B_TRY_VOID(mark_up_to_date(environment_.store, *tip_, pulled.complete_at, name_.run, call()));
+    }
+    return *tip_;
+}
+
+/// Of a member whose lag is unknown nobody can say that its last transaction was the newest.
+bool Backup::is_current(const contract::SourceReport& told) const {
+    return told.lag && *told.lag <= spec_.max_lag.value_or(*told.lag);
 }
 
 format::Head Backup::new_head(const CopyResult& copy, const CopySource& source,
@@ -471,7 +672,6 @@ format::Head Backup::new_head(const CopyResult& copy, const CopySource& source,
         .source = spec_.source,
         .database = spec_.database,
         .name = name_,
-        .supersedes = tips_,
         .origin = origin_of(spec_),
         .server = {.address = net::to_string(source.address), .member = told.member, .role = role_of(told.role)},
         .store_id = txlog::to_string(source.store_id),
@@ -481,21 +681,28 @@ format::Head Backup::new_head(const CopyResult& copy, const CopySource& source,
                 .lowest = copy.lowest, .highest = copy.highest, .earliest_restorable = copy.highest.point},
         .latest_commit_time = copy.latest_commit_time,
         .complete_at = copy.complete_at,
+        .counts = {.transactions = copy.transactions},
         .block_bytes = static_cast<std::int64_t>(environment_.buffers.block),
+        .encodings = {spec_.compression == contract::Compression::kZstd ? "zstd" : "none"},
         .log_preamble = base::to_hex(std::as_bytes(std::span(copy.log_preamble))),
         .neostore_patches = copy.neostore_patches,
         .runner_version = environment_.version,
         .start = start_};
-    // Of a member whose lag is unknown nobody can say that the highest was the newest.
-    if (told.lag && *told.lag <= spec_.max_lag.value_or(*told.lag)) head.current_at = copy.complete_at;
+    if (is_current(told)) head.current_at = copy.complete_at;
     return head;
 }
 
-Result<Artifact> Backup::publish(const format::Head& head, std::uint64_t listing) {
+Result<Artifact> Backup::publish(format::Head head, blocks::ArtifactWriter::Totals totals) {
     auto& store = environment_.store;
     const auto name = name_of(head);
+    const auto transactions = head.counts.transactions;
+    head.counts = totals.counts;
+    head.counts.transactions = transactions;
+    head.index = std::move(totals.index);
+    N4B_TRY(head.end, store.now(call()));
     N4B_TRY(const auto text, format::print_head(head));
-    N4B_TRY_VOID(check_stored(head.counts, listing));
+    N4B_TRY_VOID(check_stored(head.counts, totals.listing));
+    if (tip_) N4B_TRY_VOID(check_siblings(name));
     // Last: the storage may have hung in what came before, and somebody else be at work by now.
     N4B_TRY_VOID(check_publication());
     const auto key = layout_->head(name);
@@ -513,9 +720,29 @@ Result<Artifact> Backup::publish(const format::Head& head, std::uint64_t listing
                           fmt::format("{}: somebody else has made a head of this name", key));
     }
     N4B_TRY_VOID(check_wanted(store, *layout_, name_, call()));
+    if (tip_) tell_siblings(name);
     mark_finished(name);
     // What counts is what a reader finds, so the head is read back.
     return read_head(store, *layout_, format::to_string(name), call());
+}
+
+/// Two increments that go on from one backup hold the same transactions, and a restore takes one of them: the other one
+/// is not made where that can be seen in time.
+Result<void> Backup::check_siblings(const format::HeadName& own) {
+    N4B_TRY(const auto sibling, find_sibling(environment_.store, *layout_, own, call()));
+    if (!sibling) return {};
+    return base::fail(ErrorCode::kConflict, Reason::kArtifactConflict,
+                      fmt::format("{}: somebody else has gone on from the same backup meanwhile; try again, to go on "
+                                  "from theirs",
+                                  layout_->head(*sibling)));
+}
+
+/// Of two that were made at the very same time nothing is lost: they were held to the same transaction.
+void Backup::tell_siblings(const format::HeadName& own) {
+    const auto sibling = find_sibling(environment_.store, *layout_, own, call());
+    if (!sibling || !*sibling) return;
+    warn(fmt::format("conflict: {} goes on from the same backup as this one; {} is used", layout_->head(**sibling),
+                     goes_before(own, **sibling) ? "this one" : "the other one"));
 }
 
 /// The backup is sound without the mark. With it, nobody cleans it away where its head is lost one day.

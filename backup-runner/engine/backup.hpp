@@ -36,19 +36,24 @@ struct BackupEnvironment {
     std::function<void(const contract::SourceReport&, const std::vector<contract::PassedOver>&)> on_choice{};
 };
 
-/// Copies one database in full from the endpoint that fits the policy best, and from the next one when that goes away,
-/// and reports how it went; the report's reason tells success from failure. The place must be a repository already, and
-/// that one which spec.repository names, or is made one where spec.initialize says so. A finished artifact of another
-/// attempt of the same run is adopted in place of a second copy. Blocks; threads of its own for connections. Whatever
-/// happens, an artifact has a head only when all of it is durable.
+/// Copies one database from the endpoint that fits the policy best, and from the next one when that goes away: in full,
+/// or what was committed since the last backup, as spec.type says. Where the last backup can't be gone on from,
+/// spec.when_impossible decides, and the report tells why. Reports how it went; the report's reason tells success from
+/// failure. The place must be a repository already, and that one which spec.repository names, or is made one where
+/// spec.initialize says so. A finished artifact of another attempt of the same run is adopted in place of a second
+/// copy. Blocks; threads of its own for connections. Whatever happens, an artifact has a head only when all of it is
+/// durable.
 contract::RunReport back_up(const contract::RunSpec& spec, const BackupEnvironment& environment, std::stop_token stop);
 
 /// What a backup would do.
 struct BackupPlan {
     /// Source and passed_over as of a backup; the reason is Completed where one could begin.
     contract::RunReport report{};
-    std::string repository{};           ///< Its id; empty: it would be made, or was not found.
-    std::optional<Artifact> earlier{};  ///< The newest that can be read.
+    std::string kind = "Full";
+    std::optional<Artifact> goes_on_from{};              ///< Of an increment.
+    std::optional<contract::UnexpectedFull> why_full{};  ///< Where an increment was wanted.
+    std::string repository{};                            ///< Its id; empty: it would be made, or was not found.
+    std::optional<Artifact> earlier{};                   ///< The newest that can be read.
     std::optional<object_store::Space> space{};
 };
 

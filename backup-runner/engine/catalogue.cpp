@@ -236,6 +236,7 @@ Result<Earlier> find_earlier(ObjectStore& store, const format::Layout& layout, c
             continue;
         }
         superseded.insert(artifact->head.supersedes.begin(), artifact->head.supersedes.end());
+        if (artifact->head.parent) superseded.insert(artifact->head.parent->name);
         if (!superseded.contains(*name)) earlier.tips.push_back(*name);
         if (!earlier.newest) earlier.newest = std::move(*artifact);
     }
@@ -286,6 +287,11 @@ Result<void> check_open(ObjectStore& store, const format::Layout& layout, const 
 Result<void> check_wanted(ObjectStore& store, const format::Layout& layout, const format::ArtifactName& name,
                           const Call& call) {
     N4B_TRY_VOID(check_open(store, layout, name.chain, call));
+    return check_not_abandoned(store, layout, name, call);
+}
+
+Result<void> check_not_abandoned(ObjectStore& store, const format::Layout& layout, const format::ArtifactName& name,
+                                 const Call& call) {
     const auto key = layout.abandoned(name);
     N4B_TRY(const bool abandoned, is_there(store, key, call));
     if (!abandoned) return {};

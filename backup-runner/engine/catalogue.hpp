@@ -97,6 +97,10 @@ base::Result<Artifact> look_up(object_store::ObjectStore& store, const format::L
 base::Result<void> check_open(object_store::ObjectStore& store, const format::Layout& layout, const std::string& chain,
                               const object_store::Call& call);
 
+/// Conflict (ArtifactConflict): the artifact is abandoned.
+base::Result<void> check_not_abandoned(object_store::ObjectStore& store, const format::Layout& layout,
+                                       const format::ArtifactName& name, const object_store::Call& call);
+
 /// Conflict (ArtifactConflict): the chain is closed, or the artifact is abandoned.
 base::Result<void> check_wanted(object_store::ObjectStore& store, const format::Layout& layout,
                                 const format::ArtifactName& name, const object_store::Call& call);

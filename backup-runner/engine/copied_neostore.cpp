@@ -51,4 +51,21 @@ base::Result<std::vector<format::NeostorePatch>> fit_neostore(const catchup::Byt
     return patches_between(contents, patched);
 }
 
+std::vector<format::NeostorePatch> log_patches(std::int64_t last) {
+    using txlog::NeostoreField;
+    std::vector<std::byte> page(txlog::kNeostoreMinBytes);
+    std::vector<format::NeostorePatch> patches;
+    const auto add = [&](NeostoreField field, std::int64_t value) {
+        txlog::set(page, field, value);
+        const auto place = txlog::place_of(field);
+        patches.push_back({.offset = static_cast<std::int64_t>(place),
+                           .hex = base::to_hex(std::span(page).subspan(place, sizeof(value)))});
+    };
+    add(NeostoreField::kLogVersion, kLogVersion);
+    add(NeostoreField::kLastTransaction, last);
+    add(NeostoreField::kLastClosedLogVersion, kLogVersion);
+    add(NeostoreField::kLastClosedLogOffset, txlog::kLogHeaderBytes);
+    return patches;
+}
+
 }  // namespace n4b::engine

@@ -15,4 +15,7 @@ namespace n4b::engine {
 base::Result<std::vector<format::NeostorePatch>> fit_neostore(const catchup::Bytes& contents, const txlog::StoreId& id,
                                                               const TransactionSink& sink);
 
+/// What `neostore` must have beside a log of ours that ends at `last`, whatever it has otherwise.
+std::vector<format::NeostorePatch> log_patches(std::int64_t last);
+
 }  // namespace n4b::engine

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "backup-runner/blocks/artifact_reader.hpp"
+#include "backup-runner/engine/copied_neostore.hpp"
 #include "backup-runner/engine/reader_hold.hpp"
 #include "backup-runner/engine/restored_content.hpp"
 #include "backup-runner/engine/store_list.hpp"
@@ -45,13 +47,40 @@ std::span<const std::byte> bytes_of(std::string_view text) {
     return std::as_bytes(std::span(text));
 }
 
+/// Where a restore stops within an artifact.
+struct Cut {
+    std::int64_t log_bytes = INT64_MAX;  ///< Of its log.
+};
+
+/// The transaction log of all artifacts of a chain, one behind the other, in one file.
+class LogWriter {
+public:
+    /// `bytes`: what comes at most.
+    static Result<LogWriter> create(storage::Storage& in, const format::Head& full, std::int64_t bytes) {
+        const auto caching = bytes >= kLargeFile ? storage::Caching::kAround : storage::Caching::kThrough;
+        N4B_TRY(auto file, at_target(in.create(kLogPath, caching)));
+        N4B_TRY_VOID(at_target(file->write(bytes_of(base::from_hex(full.log_preamble)))));
+        return LogWriter(std::move(file));
+    }
+    Result<void> write(std::span<const std::byte> bytes) { return at_target(file_->write(bytes)); }
+    Result<void> finish() { return at_target(file_->finish()); }
+
+private:
+    explicit LogWriter(std::unique_ptr<storage::Writer> file) : file_(std::move(file)) {}
+    std::unique_ptr<storage::Writer> file_;
+};
+
 /// Writes what an artifact holds into a directory that bears the marker; keeps `neostore` back.
 class StoreWriter final : public blocks::ContentReceiver {
 public:
-    StoreWriter(const format::Head& head, const OpenTarget& target) : head_(head), target_(target) {}
+    StoreWriter(const OpenTarget& target, LogWriter& log, const Cut& cut)
+        : target_(target), log_(log), log_left_(cut.log_bytes) {}
 
     Result<void> open(std::int64_t number, const std::optional<std::string>& path, std::int64_t bytes) override {
-        if (!path) return open_log(number, bytes);
+        if (!path) {
+            log_number_ = number;
+            return content_.add_log(bytes);
+        }
         N4B_TRY(auto relative, content_.add_file(*path, bytes));
         if (relative == kNeostore) {
             if (bytes > kMostNeostoreBytes) {
@@ -72,36 +101,24 @@ public:
             neostore_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
             return {};
         }
+        if (number == log_number_) return write_log(bytes);
         N4B_TRY(storage::Writer* const file, begun(number));
         return at_target(file->write(bytes));
     }
 
     Result<void> done(std::int64_t number) override {
         if (target_.progress != nullptr) ++target_.progress->files;
-        if (number == neostore_number_) return {};
+        if (number == neostore_number_ || number == log_number_) return {};
         N4B_TRY(storage::Writer* const file, begun(number));
         N4B_TRY_VOID(at_target(file->finish()));
         open_.erase(number);
         return {};
     }
 
-    /// Checks that all is there; the log's preamble may be all there is of it. Returns `neostore` as it must be beside
-    /// this log.
-    Result<std::string> finish() {
-        N4B_TRY_VOID(content_.compare(head_.counts));
-        if (!content_.has_log()) {
-            N4B_TRY_VOID(create(kNoTry, {.path = std::string(kLogPath)}, target_.log));
-            N4B_TRY_VOID(at_target(open_.at(kNoTry)->write(bytes_of(base::from_hex(head_.log_preamble)))));
-            N4B_TRY_VOID(done(kNoTry));
-        }
-        for (const auto& patch : head_.neostore_patches) {
-            const auto bytes = base::from_hex(patch.hex);
-            const auto at = static_cast<std::size_t>(patch.offset);
-            if (patch.offset < 0 || at > neostore_.size() || bytes.size() > neostore_.size() - at) {
-                return damaged("head: neostorePatches go beyond the end of neostore");
-            }
-            neostore_.replace(at, bytes.size(), bytes);
-        }
+    /// Checks that all is there that the head promises. Returns `neostore` as the server sent it; empty of an
+    /// increment.
+    Result<std::string> finish(const format::Head& head) {
+        N4B_TRY_VOID(content_.compare(head));
         return std::move(neostore_);
     }
 
@@ -114,10 +131,10 @@ private:
         std::int64_t bytes = 0;
     };
 
-    Result<void> open_log(std::int64_t number, std::int64_t bytes) {
-        N4B_TRY_VOID(content_.add_log(bytes));
-        N4B_TRY_VOID(create(number, {.path = std::string(kLogPath), .bytes = bytes}, target_.log));
-        return at_target(open_.at(number)->write(bytes_of(base::from_hex(head_.log_preamble))));
+    Result<void> write_log(std::span<const std::byte> bytes) {
+        const auto wanted = std::min(static_cast<std::int64_t>(bytes.size()), log_left_);
+        log_left_ -= wanted;
+        return log_.write(bytes.first(static_cast<std::size_t>(wanted)));
     }
 
     /// Files are created when their bytes come, and not when the index first tells of them: of small ones it tells of
@@ -126,33 +143,48 @@ private:
         const auto found = open_.find(number);
         if (found != open_.end()) return found->second.get();
         auto awaited = awaited_.extract(number);
-        N4B_TRY_VOID(create(number, awaited.mapped(), target_.store));
+        N4B_TRY_VOID(create(number, awaited.mapped()));
         return open_.at(number).get();
     }
 
-    Result<void> create(std::int64_t number, const Awaited& file, storage::Storage& in) {
+    Result<void> create(std::int64_t number, const Awaited& file) {
         const auto& path = file.path;
         if (open_.size() == kMostOpenFiles) {
             return damaged(fmt::format("index: more than {} files are open at once", kMostOpenFiles));
         }
         if (const auto slash = path.rfind('/'); slash != std::string::npos) {
-            N4B_TRY_VOID(at_target(in.make_directories(path.substr(0, slash))));
+            N4B_TRY_VOID(at_target(target_.store.make_directories(path.substr(0, slash))));
         }
         const bool large = file.bytes >= kLargeFile && open_.size() < kMostLargeFiles;
         N4B_TRY(auto writer,
-                at_target(in.create(path, large ? storage::Caching::kAround : storage::Caching::kThrough)));
+                at_target(target_.store.create(path, large ? storage::Caching::kAround : storage::Caching::kThrough)));
         open_.emplace(number, std::move(writer));
         return {};
     }
 
-    const format::Head& head_;
     const OpenTarget& target_;
+    LogWriter& log_;
+    std::int64_t log_left_;
     RestoredContent content_{};
     std::map<std::int64_t, Awaited> awaited_{};
     std::map<std::int64_t, std::unique_ptr<storage::Writer>> open_{};
-    std::int64_t neostore_number_ = 0;
+    std::int64_t neostore_number_ = kNoTry;
+    std::int64_t log_number_ = kNoTry;
     std::string neostore_{};
 };
+
+/// Puts what `neostore` must have beside the restored log in place of what the server sent.
+Result<void> patch(std::string& neostore, const std::vector<format::NeostorePatch>& patches) {
+    for (const auto& patch : patches) {
+        const auto bytes = base::from_hex(patch.hex);
+        const auto at = static_cast<std::size_t>(patch.offset);
+        if (patch.offset < 0 || at > neostore.size() || bytes.size() > neostore.size() - at) {
+            return damaged("head: neostorePatches go beyond the end of neostore");
+        }
+        neostore.replace(at, bytes.size(), bytes);
+    }
+    return {};
+}
 
 /// Every directory of a tree: a file's own fsync makes its contents durable, not its name.
 Result<void> sync_directories(storage::Storage& target, const std::string& key, int depth) {
@@ -187,16 +219,34 @@ Result<void> complete(const OpenTarget& target, std::string_view neostore) {
     return store.sync_directory("");
 }
 
-/// All files of an artifact, into a directory that bears the marker.
-Result<void> write_store(ObjectStore& from, const Artifact& artifact, const OpenTarget& target, const Call& call) {
+/// One artifact; returns its `neostore`, empty of an increment.
+Result<std::string> write_artifact(ObjectStore& from, const Artifact& artifact, const OpenTarget& target,
+                                   LogWriter& log, const Cut& cut, const Call& call) {
     N4B_TRY(const auto layout, layout_of(artifact));
+    blocks::ArtifactReader reader({.store = from, .prefix = layout.blocks(artifact.head.name), .head = artifact.head});
+    StoreWriter writer(target, log, cut);
+    N4B_TRY_VOID(reader.read_all(writer, call));
+    return writer.finish(artifact.head);
+}
+
+/// All files of a chain, into a directory that bears the marker.
+Result<void> write_store(ObjectStore& from, const RestorePoint& point, const OpenTarget& target, const Call& call) {
     // A server that finds no neostore, or one that it can't read, makes a new one beside what is there and starts,
     // without a word. It refuses to start on a directory of that name.
     N4B_TRY_VOID(at_target(target.store.make_directories(kNeostore)));
-    blocks::ArtifactReader reader({.store = from, .prefix = layout.blocks(artifact.head.name), .head = artifact.head});
-    StoreWriter writer(artifact.head, target);
-    N4B_TRY_VOID(reader.read_all(writer, call));
-    N4B_TRY(const auto neostore, writer.finish());
+    const auto& chain = point.chain;
+    N4B_TRY(auto log, LogWriter::create(target.log, chain.front().head, plain_bytes_of(chain)));
+    std::string neostore;
+    for (const auto& artifact : chain) {
+        const bool last = &artifact == &chain.back();
+        const Cut cut = last && point.log_bytes ? Cut{*point.log_bytes} : Cut{};
+        N4B_TRY(auto sent, write_artifact(from, artifact, target, log, cut, call));
+        if (&artifact == &chain.front()) neostore = std::move(sent);
+    }
+    N4B_TRY_VOID(log.finish());
+    N4B_TRY_VOID(patch(neostore, chain.back().head.neostore_patches));
+    // The head's patches are for its own last transaction.
+    if (point.log_bytes) N4B_TRY_VOID(patch(neostore, log_patches(point.transaction)));
     return at_target(complete(target, neostore));
 }
 
@@ -208,16 +258,16 @@ Result<void> mark(storage::Storage& store) {
 
 }  // namespace
 
-Result<void> restore(ObjectStore& from, const Artifact& artifact, const RestoreTarget& target, const Call& call,
+Result<void> restore(ObjectStore& from, const RestorePoint& point, const RestoreTarget& target, const Call& call,
                      ProgressCounters* progress) {
-    const auto view = look_at_target(target, artifact.head.counts.plain_bytes);
+    const auto view = look_at_target(target, plain_bytes_of(point.chain));
     if (view.obstacle) return base::fail(*view.obstacle);
     N4B_TRY(const auto store, at_target(storage::create_volume(target.directory, target.access)));
     std::unique_ptr<storage::Storage> log;
     if (!target.log_directory.empty()) {
         N4B_TRY(log, at_target(storage::create_volume(target.log_directory, target.access)));
     }
-    return restore(from, artifact,
+    return restore(from, point,
                    {.store = *store,
                     .log = log ? *log : *store,
                     .name = target.directory,
@@ -226,13 +276,13 @@ Result<void> restore(ObjectStore& from, const Artifact& artifact, const RestoreT
                    call);
 }
 
-Result<void> restore(ObjectStore& from, const Artifact& artifact, const OpenTarget& target, const Call& call) {
+Result<void> restore(ObjectStore& from, const RestorePoint& point, const OpenTarget& target, const Call& call) {
     N4B_TRY_VOID(check_empty(target.store, target.name));
     // Logs of another time would be replayed into the restored store.
     if (&target.log != &target.store) N4B_TRY_VOID(check_empty(target.log, target.log_name));
     N4B_TRY_VOID(at_target(mark(target.store)));
     return read_under_hold(
-        from, artifact, [&] { return write_store(from, artifact, target, call); }, call);
+        from, point.chain.back(), [&] { return write_store(from, point, target, call); }, call);
 }
 
 }  // namespace n4b::engine

@@ -2,19 +2,19 @@
 
 #include <string>
 
-#include "backup-runner/engine/catalogue.hpp"
 #include "backup-runner/engine/progress.hpp"
+#include "backup-runner/engine/restore_point.hpp"
 #include "backup-runner/engine/restore_target.hpp"
 #include "backup-runner/storage/storage.hpp"
 
 namespace n4b::engine {
 
-/// Writes a plain database directory, checking every digest on the way. The directories must not exist or be empty.
-/// `neostore` comes last and a marker file stands there until the end, so nothing half-written is taken for a database.
-/// What look_at_target() finds in the way ends it before anything is written. Also FailedPrecondition (TargetFull,
-/// TargetNotWritable), DataLoss (ArtifactDamaged), and Conflict (ArtifactConflict): the chain was closed meanwhile.
-/// `progress`: counts files and bytes; null: nobody watches.
-base::Result<void> restore(object_store::ObjectStore& from, const Artifact& artifact, const RestoreTarget& target,
+/// Writes a plain database directory as of that point, checking every digest on the way. The directories must not exist
+/// or be empty. `neostore` comes last and a marker file stands there until the end, so nothing half-written is taken
+/// for a database. What look_at_target() finds in the way ends it before anything is written. Also FailedPrecondition
+/// (TargetFull, TargetNotWritable), DataLoss (ArtifactDamaged), and Conflict (ArtifactConflict): the chain was closed
+/// meanwhile. `progress`: counts files and bytes; null: nobody watches.
+base::Result<void> restore(object_store::ObjectStore& from, const RestorePoint& point, const RestoreTarget& target,
                            const object_store::Call& call, ProgressCounters* progress = nullptr);
 
 /// The same directories, open.
@@ -25,7 +25,7 @@ struct OpenTarget {
     std::string log_name{};
     ProgressCounters* progress = nullptr;
 };
-base::Result<void> restore(object_store::ObjectStore& from, const Artifact& artifact, const OpenTarget& target,
+base::Result<void> restore(object_store::ObjectStore& from, const RestorePoint& point, const OpenTarget& target,
                            const object_store::Call& call);
 
 }  // namespace n4b::engine

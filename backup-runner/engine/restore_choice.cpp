@@ -140,13 +140,8 @@ Result<Artifact> choose_latest(ObjectStore& store, const format::Layout& layout,
 
 Result<Artifact> choose_artifact(ObjectStore& store, const format::Layout& layout, const std::string& chain,
                                  const Call& call, const PassedOverHead& passed_over) {
-    N4B_TRY(auto artifact, chain.empty() ? choose_latest(store, layout, call, passed_over)
-                                         : choose_in_chain(store, layout, chain, call));
-    if (artifact.head.name.sequence == 0) return artifact;
-    return base::fail(ErrorCode::kFailedPrecondition, Reason::kArtifactNotSupported,
-                      fmt::format("{}: found a backup that goes on from another one, expected a full; this runner "
-                                  "restores no others",
-                                  artifact.key));
+    return chain.empty() ? choose_latest(store, layout, call, passed_over)
+                         : choose_in_chain(store, layout, chain, call);
 }
 
 }  // namespace n4b::engine

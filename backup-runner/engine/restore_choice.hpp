@@ -6,7 +6,8 @@
 
 namespace n4b::engine {
 
-/// The artifact to restore: of the chain named, or (empty) of the one that reaches the highest transaction. Closed
+/// The artifact to restore up to, which may go on from others (read_chain): the last of the chain named, or (empty) of
+/// the one that reaches the highest transaction. Closed
 /// chains hold none. NotFound (ArtifactNotFound): there is none. Conflict (ArtifactConflict): the chain named is
 /// closed. What is or may be the newest backup, or one in a chain that is named, can't be read: the error of that head,
 /// such as ArtifactDamaged or ArtifactNotSupported. FailedPrecondition (InvalidRunSpec): the newest reaches less far

@@ -40,8 +40,12 @@ base::Result<void> RestoredContent::add_log(std::int64_t bytes) {
     return {};
 }
 
-base::Result<void> RestoredContent::compare(const format::Counts& promised) const {
-    if (!has_neostore_) return damaged("index: there is no neostore in it");
+base::Result<void> RestoredContent::compare(const format::Head& head) const {
+    const auto& promised = head.counts;
+    const bool full = head.name.sequence == 0;
+    if (full && !has_neostore_) return damaged("index: there is no neostore in it");
+    if (!full && files_ > 0)
+        return damaged(fmt::format("index: found {} files in an increment, expected none", files_));
     const bool log = has_log() || promised.transactions == 0;
     if (files_ == promised.files && bytes_ == promised.plain_bytes && log) return {};
     return damaged(fmt::format(

@@ -22,8 +22,9 @@ public:
     base::Result<void> add_log(std::int64_t bytes);
     [[nodiscard]] bool has_log() const { return logs_ > 0; }
 
-    /// DataLoss (ArtifactDamaged): the head promises something else, or there is no neostore.
-    [[nodiscard]] base::Result<void> compare(const format::Counts& promised) const;
+    /// DataLoss (ArtifactDamaged): the head promises something else, or a full has no neostore, or an increment has
+    /// files.
+    [[nodiscard]] base::Result<void> compare(const format::Head& head) const;
 
 private:
     StoreFileNames names_{};

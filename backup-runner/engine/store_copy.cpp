@@ -10,6 +10,7 @@
 
 #include "backup-runner/engine/copied_neostore.hpp"
 #include "backup-runner/engine/file_receivers.hpp"
+#include "backup-runner/engine/pull_outcome.hpp"
 #include "backup-runner/engine/store_list.hpp"
 #include "backup-runner/engine/transaction_sink.hpp"
 #include "backup-runner/txlog/neostore.hpp"
@@ -101,7 +102,7 @@ Result<CopyResult> Copy::run(std::unique_ptr<catchup::Session> session, std::int
     }
     N4B_TRY_VOID(prepare(*session));
     previous_ = std::max<std::int64_t>(checkpoint_ - 1, 1);
-    N4B_TRY(const auto sink, TransactionSink::create(artifact_, environment_.progress, previous_));
+    N4B_TRY(const auto sink, TransactionSink::create(artifact_, environment_.progress, {.previous = previous_}));
     environment_.progress.phase = "Copying";
     auto pull_line = line(nullptr);
     std::optional<base::SystemTime> complete_at;
@@ -287,28 +288,9 @@ Result<void> Copy::pull(SourceLine& line, TransactionSink& sink) {
     N4B_TRY(const auto finished, line.request([&](catchup::Session& session) {
         return session.pull(source_.store_id, sink.last(), limited);
     }));
-    switch (finished.status) {
-        case catchup::PullStatus::kEndOfBatch:
-        case catchup::PullStatus::kEndOfStream:
-            // A server answers so, and not with an error, when it is asked for what lies in its future (6.9).
-            if (finished.latest_transaction >= sink.last()) return {};
-            return behind(fmt::format("the source has committed only up to transaction {}, below {}",
-                                      finished.latest_transaction,
-                                      sink.empty() ? fmt::format("its own checkpoint {}", checkpoint_)
-                                                   : fmt::format("{}, which it sent before", sink.last())));
-        case catchup::PullStatus::kStoreIdMismatch:
-            return refused("the source changed its store id during the copy");
-        case catchup::PullStatus::kStoreUnavailable:
-            return refused("the source's database is not available at the moment");
-        case catchup::PullStatus::kTransactionPruned:
-            return base::fail(ErrorCode::kUnavailable, Reason::kSourceLogPruned,
-                              fmt::format("the source has pruned transaction {}, which the copy needs; its "
-                                          "dbms.tx_log.rotation.retention_policy is too short",
-                                          sink.last() + 1));
-        case catchup::PullStatus::kInvalidRequest:
-            return refused(fmt::format("the source refuses to send transactions after {}", sink.last()));
-    }
-    return refused("the source answered a pull with an unknown status");
+    return check_pull(finished, sink.last(),
+                      sink.empty() ? fmt::format("its own checkpoint {}", checkpoint_)
+                                   : fmt::format("{}, which it sent before", sink.last()));
 }
 
 Result<catchup::Bytes> Copy::fetch_neostore(SourceLine& line) {

@@ -13,14 +13,14 @@ namespace n4b::engine {
 
 /// What a head needs to know of a copy.
 struct CopyResult {
-    format::Transaction lowest;
-    format::HighestTransaction highest;
+    format::Transaction lowest{};
+    format::HighestTransaction highest{};
     std::int64_t transactions = 0;
     std::optional<base::SystemTime> latest_commit_time{};
     /// Right before the source was asked for its last transaction, by the storage's clock.
     std::optional<base::SystemTime> complete_at{};
-    std::string store_version;
-    std::string log_preamble;
+    std::string store_version{};
+    std::string log_preamble{};
     std::vector<format::NeostorePatch> neostore_patches{};
     std::chrono::milliseconds prepare{};          ///< From the request to prepare to the end of its answer.
     std::chrono::milliseconds checkpoint_lock{};  ///< The part of it in which files flowed, under the server's lock.

@@ -30,9 +30,16 @@ std::string log_preamble(std::int64_t previous) {
     return std::string(text_of(header)) + std::string(text_of(check_point));
 }
 
+TransactionSink::TransactionSink(blocks::ArtifactWriter& artifact, ProgressCounters& progress, const Start& start)
+    : artifact_(artifact), progress_(progress), highest_{.point = {.id = start.previous}} {
+    if (!start.latest_commit_time) return;
+    const auto since_epoch = start.latest_commit_time->time_since_epoch();
+    latest_time_ms_ = std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count();
+}
+
 Result<std::unique_ptr<TransactionSink>> TransactionSink::create(blocks::ArtifactWriter& artifact,
-                                                                 ProgressCounters& progress, std::int64_t previous) {
-    std::unique_ptr<TransactionSink> sink(new TransactionSink(artifact, progress, previous));
+                                                                 ProgressCounters& progress, const Start& start) {
+    std::unique_ptr<TransactionSink> sink(new TransactionSink(artifact, progress, start));
     N4B_TRY(sink->stream_, artifact.open_log());
     N4B_TRY_VOID(sink->stream_->open(std::nullopt));
     return sink;

@@ -28,9 +28,14 @@ std::string log_preamble(std::int64_t previous);
 /// are skipped when it comes again, once they have proved to be the same. One thread.
 class TransactionSink final : public catchup::TransactionReceiver {
 public:
-    /// The first transaction to come is `previous + 1`.
+    /// What the log goes on from.
+    struct Start {
+        std::int64_t previous = 0;  ///< The first transaction to come is the one after this.
+        /// Of all transactions up to `previous` that the chain holds; nothing: there are none.
+        std::optional<base::SystemTime> latest_commit_time{};
+    };
     static base::Result<std::unique_ptr<TransactionSink>> create(blocks::ArtifactWriter& artifact,
-                                                                 ProgressCounters& progress, std::int64_t previous);
+                                                                 ProgressCounters& progress, const Start& start);
 
     base::Result<void> begin(std::size_t bytes) override;
     base::Result<void> data(std::span<const std::byte> bytes) override;
@@ -42,15 +47,14 @@ public:
     [[nodiscard]] const format::HighestTransaction& highest() const { return highest_; }
     [[nodiscard]] bool empty() const { return !first_; }
     [[nodiscard]] std::int64_t count() const { return empty() ? 0 : highest_.point.id - first_->id + 1; }
-    /// Of all transactions; nothing where none says.
+    /// Of all transactions, those before the start included; nothing where none says.
     [[nodiscard]] std::optional<base::SystemTime> latest_commit_time() const;
 
     /// Ends the log and adds what is left to the index.
     base::Result<void> finish();
 
 private:
-    TransactionSink(blocks::ArtifactWriter& artifact, ProgressCounters& progress, std::int64_t previous)
-        : artifact_(artifact), progress_(progress), highest_{.point = {.id = previous}} {}
+    TransactionSink(blocks::ArtifactWriter& artifact, ProgressCounters& progress, const Start& start);
 
     base::Result<void> compare(std::span<const std::byte> known);
     base::Result<void> add_to_group();

@@ -41,7 +41,7 @@ Result<void> check_everything(object_store::ObjectStore& store, const Artifact& 
     blocks::ArtifactReader reader({.store = store, .prefix = layout.blocks(artifact.head.name), .head = artifact.head});
     Examiner examiner(progress);
     N4B_TRY_VOID(reader.read_all(examiner, call));
-    return examiner.content().compare(artifact.head.counts);
+    return examiner.content().compare(artifact.head);
 }
 
 }  // namespace

@@ -45,6 +45,10 @@ struct Transactions {
 struct Parent {
     std::string name;    ///< Of its head, below heads/.
     std::string sha256;  ///< Of its head's bytes as stored.
+    /// Of it and all that it goes on from, together: a listing of the chain shows whether they are there, without a
+    /// look at every head.
+    std::int64_t blocks = 0;
+    std::int64_t stored_bytes = 0;
     bool operator==(const Parent&) const = default;
 };
 

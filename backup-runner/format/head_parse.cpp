@@ -114,7 +114,10 @@ void read_identity(JsonObject& object, Head& head) {
         head.name.run.attempt = member.required<std::int64_t>("attempt");
     });
     object.object("parent", [&](JsonObject& member) {
-        head.parent = Parent{.name = member.required<std::string>("name"), .sha256 = read_sha256(member, "sha256")};
+        head.parent = Parent{.name = member.required<std::string>("name"),
+                             .sha256 = read_sha256(member, "sha256"),
+                             .blocks = read_count(member, "blocks"),
+                             .stored_bytes = read_count(member, "storedBytes")};
         if (!parse_head_name(head.parent->name)) member.reject("name", "no name of a head");
         member.refuse_unknown();
     });

@@ -85,7 +85,12 @@ Json body_of(const Head& head) {
               {"versions", {{"runner", head.runner_version}}},
               {"start", base::format_rfc3339_micro(head.start)},
               {"end", base::format_rfc3339_micro(head.end)}};
-    if (head.parent) json["parent"] = {{"name", head.parent->name}, {"sha256", head.parent->sha256}};
+    if (const auto& parent = head.parent) {
+        json["parent"] = {{"name", parent->name},
+                          {"sha256", parent->sha256},
+                          {"blocks", parent->blocks},
+                          {"storedBytes", parent->stored_bytes}};
+    }
     if (head.transactions) json["transactions"] = transactions_json(*head.transactions);
     set_time(json, "latestCommitTime", head.latest_commit_time);
     set_time(json, "completeAt", head.complete_at);

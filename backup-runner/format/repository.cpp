@@ -18,6 +18,7 @@ using base::Reason;
 using base::Result;
 
 constexpr std::size_t kMaxIdChars = 64;
+constexpr std::size_t kMaxFactMessage = 1024;
 
 bool is_id(std::string_view id) {
     return !id.empty() && id.size() <= kMaxIdChars && std::all_of(id.begin(), id.end(), [](char c) {
@@ -202,6 +203,12 @@ std::string print_mark(const HeadName& head) {
     Json json = Json::object();
     json["format"] = kFormat;
     json["head"] = to_string(head);
+    return text_of(json);
+}
+
+std::string print_fact(const HeadName& head, std::string_view message) {
+    Json json{{"format", kFormat}, {"head", to_string(head)}};
+    if (!message.empty()) json["message"] = message.substr(0, kMaxFactMessage);
     return text_of(json);
 }
 

@@ -93,6 +93,10 @@ std::string print_abandoned();
 /// artifact.json: the artifact has, or had, a head. Nobody reads its content; a person finds the head's name there.
 std::string print_mark(const HeadName& head);
 
+/// facts/<name>.json. The name says all but which artifact of a fork is meant: the head's name stands in it, and what
+/// was found, for a person.
+std::string print_fact(const HeadName& head, std::string_view message);
+
 /// holds/<name>.json: while it is there and has not expired, the chain is not deleted.
 struct Hold {
     std::optional<base::SystemTime> expires{};  ///< Nothing: never.

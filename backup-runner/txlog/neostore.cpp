@@ -40,12 +40,16 @@ base::Result<void> check_neostore(std::span<const std::byte> file) {
     return {};
 }
 
+std::size_t place_of(NeostoreField field) {
+    return offset(field) + 1;
+}
+
 std::int64_t get(std::span<const std::byte> file, NeostoreField field) {
-    return load_big_endian<std::int64_t>(file.subspan(offset(field) + 1));
+    return load_big_endian<std::int64_t>(file.subspan(place_of(field)));
 }
 
 void set(std::span<std::byte> file, NeostoreField field, std::int64_t value) {
-    store_big_endian(file.subspan(offset(field) + 1), value);
+    store_big_endian(file.subspan(place_of(field)), value);
 }
 
 StoreId store_id_of(std::span<const std::byte> file) {

@@ -30,6 +30,9 @@ inline constexpr std::size_t kNeostoreMinBytes = 135;
 /// Invalid otherwise.
 base::Result<void> check_neostore(std::span<const std::byte> file);
 
+/// Where the value of a field begins; it is an i64 in big-endian order.
+std::size_t place_of(NeostoreField field);
+
 /// The value of a field of a checked neostore.
 std::int64_t get(std::span<const std::byte> file, NeostoreField field);
 void set(std::span<std::byte> file, NeostoreField field, std::int64_t value);

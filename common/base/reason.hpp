@@ -21,6 +21,9 @@ enum class Reason {
     kSourceProtocolError,    ///< The source sent bytes that the protocol does not allow.
     kSourceLogPruned,        ///< The source pruned transactions that the copy needs.
     kSourceIdentityChanged,  ///< Store id differs from the last chain of this source and database.
+    kHistoryDiverged,        ///< The source has another transaction of an id that the chain has: it was set back.
+    kNoEarlierBackup,        ///< There is none that an increment could go on from.
+    kChainTooLong,           ///< The chain has as many artifacts as are wanted.
     kSourceBehind,           ///< The source is further behind than maxLag allows, or behind what it had said.
     kNoReadReplica,          ///< policy ReplicaOnly, and no read replica answered.
     kSourcesDisagree,        ///< The endpoints belong to different databases.

@@ -16,6 +16,9 @@ ExitCode exit_code_of(base::Reason reason) {
             return ExitCode::kCancelled;
         case Reason::kNotCatchupServer:
         case Reason::kSourceIdentityChanged:
+        case Reason::kHistoryDiverged:
+        case Reason::kNoEarlierBackup:
+        case Reason::kChainTooLong:
         case Reason::kSourcesDisagree:
         case Reason::kSourceRequiresTls:
         case Reason::kSourceSpeaksClearText:

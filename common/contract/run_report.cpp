@@ -233,6 +233,29 @@ StorageReport read_storage(JsonObject& object) {
     return storage;
 }
 
+Json up_to_date_json(const UpToDateReport& up_to_date) {
+    Json json{{"chain", up_to_date.chain}, {"artifact", up_to_date.artifact}, {"transaction", up_to_date.transaction}};
+    if (up_to_date.current_at) json["currentAt"] = base::format_rfc3339(*up_to_date.current_at);
+    return json;
+}
+
+UpToDateReport read_up_to_date(JsonObject& object) {
+    return {.chain = object.required<std::string>("chain"),
+            .artifact = object.required<std::string>("artifact"),
+            .transaction = object.required<std::int64_t>("transaction"),
+            .current_at = read_time(object, "currentAt")};
+}
+
+UnexpectedFull read_unexpected_full(JsonObject& object) {
+    UnexpectedFull full{.message = object.required<std::string>("message")};
+    if (const auto reason = base::parse_reason(object.required<std::string>("reason"))) {
+        full.reason = *reason;
+    } else {
+        object.reject("reason", "not in the list of reasons");
+    }
+    return full;
+}
+
 std::string dump(const RunReport& report, const Extent& extent) {
     Json json{{"schemaVersion", kRunReportVersion}, {"reason", to_string(report.reason)}, {"message", extent.message},
               {"runUid", report.run_uid},           {"attempt", report.attempt},          {"adopted", report.adopted}};
@@ -241,6 +264,11 @@ std::string dump(const RunReport& report, const Extent& extent) {
     }
     if (report.tls) json["tls"] = tls_json(*report.tls);
     if (report.artifact) json["artifact"] = artifact_json(*report.artifact);
+    if (report.up_to_date) json["upToDate"] = up_to_date_json(*report.up_to_date);
+    if (const auto& full = report.unexpected_full) {
+        json["unexpectedFull"] = {{"reason", to_string(full->reason)},
+                                  {"message", full->message.substr(0, kMaxPassedOverMessage)}};
+    }
     if (!report.repository.empty()) json["repository"] = report.repository;
     if (report.storage) json["storage"] = storage_json(*report.storage);
     if (report.cleaned) json["cleaned"] = {{"artifacts", report.cleaned->artifacts}, {"bytes", report.cleaned->bytes}};
@@ -353,6 +381,8 @@ base::Result<RunReport> parse_run_report(std::string_view json) {
     object.object("tls", [&](JsonObject& tls) { report.tls = read_tls(tls); });
     object.object("probe", [&](JsonObject& probe) { read_probe(probe, report); });
     object.object("artifact", [&](JsonObject& artifact) { report.artifact = read_artifact(artifact); });
+    object.object("upToDate", [&](JsonObject& found) { report.up_to_date = read_up_to_date(found); });
+    object.object("unexpectedFull", [&](JsonObject& full) { report.unexpected_full = read_unexpected_full(full); });
     report.repository = object.value_or<std::string>("repository", "");
     if (!report.repository.empty() && !is_uid(report.repository)) {
         object.reject("repository", "expected 1 to 64 of [0-9a-z-]");

@@ -114,6 +114,24 @@ struct CleanedReport {
     bool operator==(const CleanedReport&) const = default;
 };
 
+/// A backup that found nothing new: the artifact that holds all there is.
+struct UpToDateReport {
+    std::string chain{};
+    std::string artifact{};  ///< Name of the head without ".json".
+    std::int64_t transaction = 0;
+    /// When the source had committed no more than that, by the storage's clock; absent: nobody knows whether the source
+    /// lagged.
+    std::optional<base::SystemTime> current_at{};
+    bool operator==(const UpToDateReport&) const = default;
+};
+
+/// Why a full was made where an increment was wanted.
+struct UnexpectedFull {
+    base::Reason reason = base::Reason::kInternalError;
+    std::string message{};  ///< For a person; cut to fit.
+    bool operator==(const UnexpectedFull&) const = default;
+};
+
 /// How one run of the runner ended.
 struct RunReport {
     base::Reason reason = base::Reason::kInternalError;
@@ -124,7 +142,9 @@ struct RunReport {
     std::optional<SourceReport> source{};
     std::optional<TlsReport> tls{};  ///< Absent in clear text, and when nothing was copied.
     std::optional<ArtifactReport> artifact{};
-    std::string repository{};                ///< Id of the one that was used, or could be; empty: none.
+    std::optional<UpToDateReport> up_to_date{};       ///< In place of an artifact, of a backup that made none.
+    std::optional<UnexpectedFull> unexpected_full{};  ///< Beside the artifact, or what kept the full from being made.
+    std::string repository{};                         ///< Id of the one that was used, or could be; empty: none.
     std::optional<StorageReport> storage{};  ///< Of a storage that was checked only, where nothing failed about it.
     std::optional<CleanedReport> cleaned{};  ///< Absent: there was nothing to remove.
     std::vector<PassedOver> passed_over{};   ///< In the order they were given up; the first few.
@@ -144,7 +164,9 @@ struct RunReport {
 ///              "members":[{address, member, role, storeId:0, lastTransaction, lag, tls:0, serverCertificateExpires,
 ///                          reason (absent: Completed), message}], "leftOut":0}
 ///
-/// What a backup removed is told as "cleaned":{artifacts, bytes}.
+/// What a backup removed is told as "cleaned":{artifacts, bytes}; that there was nothing new, as
+/// "upToDate":{chain, artifact, transaction, currentAt}; and why it is no increment, as "unexpectedFull":{reason,
+/// message}.
 ///
 /// A storage is told as
 ///

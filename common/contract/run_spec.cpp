@@ -221,6 +221,23 @@ void read_storage(JsonObject& object, RunSpec& spec) {
 void read_backup(JsonObject& object, RunSpec& spec) {
     read_storage_name(object, "database", spec.database);
     if (spec.command == Command::kLookUp) return object.refuse_unknown();  // It copies nothing.
+    const auto type = object.value_or<std::string>("type", "Full");
+    if (const auto known = parse_backup_type(type)) {
+        spec.type = *known;
+    } else {
+        object.reject("type", fmt::format("found \"{}\", expected Full, Incremental or Auto", type.substr(0, 64)));
+    }
+    const auto when = object.value_or<std::string>("onIncrementalImpossible", "Full");
+    if (const auto known = parse_when_impossible(when)) {
+        spec.when_impossible = *known;
+    } else {
+        object.reject("onIncrementalImpossible",
+                      fmt::format("found \"{}\", expected Full or Fail", when.substr(0, 64)));
+    }
+    spec.max_chain_length = object.value_or<std::int64_t>("maxChainLength", kUsualChainLength);
+    if (spec.max_chain_length < 1 || spec.max_chain_length > kMaxChainLength) {
+        object.reject("maxChainLength", "expected 1 to 4096");
+    }
     const auto compression = object.value_or<std::string>("compression", "Zstd");
     if (compression != "Zstd" && compression != "None") {
         object.reject("compression", fmt::format("found \"{}\", expected None or Zstd", compression.substr(0, 64)));
@@ -372,6 +389,9 @@ Json storage_json(const RunSpec& spec) {
 Json backup_json(const RunSpec& spec) {
     Json json{{"database", spec.database}};
     if (spec.command == Command::kLookUp) return json;
+    json["type"] = to_string(spec.type);
+    json["onIncrementalImpossible"] = to_string(spec.when_impossible);
+    json["maxChainLength"] = spec.max_chain_length;
     json["compression"] = to_string(spec.compression);
     json["connections"] = spec.connections;
     json["bandwidthLimit"] = spec.bandwidth_limit;
@@ -434,6 +454,36 @@ std::string_view to_string(Command command) {
             return "CheckStorage";
     }
     return "Backup";
+}
+
+std::string_view to_string(BackupType type) {
+    switch (type) {
+        case BackupType::kFull:
+            return "Full";
+        case BackupType::kIncremental:
+            return "Incremental";
+        case BackupType::kAuto:
+            return "Auto";
+    }
+    return "Full";
+}
+
+std::optional<BackupType> parse_backup_type(std::string_view name) {
+    for (const auto type : {BackupType::kFull, BackupType::kIncremental, BackupType::kAuto}) {
+        if (name == to_string(type)) return type;
+    }
+    return std::nullopt;
+}
+
+std::string_view to_string(WhenImpossible when) {
+    return when == WhenImpossible::kFull ? "Full" : "Fail";
+}
+
+std::optional<WhenImpossible> parse_when_impossible(std::string_view name) {
+    for (const auto when : {WhenImpossible::kFull, WhenImpossible::kFail}) {
+        if (name == to_string(when)) return when;
+    }
+    return std::nullopt;
 }
 
 std::string_view to_string(Compression compression) {

@@ -20,6 +20,13 @@ inline constexpr std::int64_t kRunSpecVersion = 2;
 /// member of a source how it stands, without changing anything there; try once on a storage what backups do to it.
 enum class Command { kBackup, kLookUp, kProbe, kCheckStorage };
 enum class Compression { kNone, kZstd };
+/// What a backup makes: all of the database; what was committed since the last backup; or that where it is possible.
+enum class BackupType { kFull, kIncremental, kAuto };
+/// What becomes of a backup that can't go on from the last one.
+enum class WhenImpossible { kFull, kFail };
+/// How many artifacts a chain may have, its full included, unless another number is asked for.
+inline constexpr std::int64_t kUsualChainLength = 1000;
+inline constexpr std::int64_t kMaxChainLength = 4096;
 /// Which members may be copied from: read replicas only; read replicas first; the first in order that answers.
 enum class SourcePolicy { kReplicaOnly, kPreferReplica, kAny };
 
@@ -137,7 +144,8 @@ struct S3Location {
 ///                    podIdentity:{} and instanceMetadata:{};
 ///                    proxy:{url, noProxy, credentialsDir}, objectLock:{mode, days}},
 ///      "source":{name, endpoints, policy, maxLag, tls},
-///      "backup":{database, compression, connections, bandwidthLimit}, "timeouts":{connectMs, prepareMs, stallMs}}
+///      "backup":{database, type, onIncrementalImpossible, maxChainLength, compression, connections, bandwidthLimit},
+///      "timeouts":{connectMs, prepareMs, stallMs}}
 ///
 /// | command      | source                        | storage  | backup                | timeouts |
 /// | ------------ | ----------------------------- | -------- | --------------------- | -------- |
@@ -164,6 +172,10 @@ struct RunSpec {
     /// Its id then; empty: a random one. Of two who make it at once on a store that ignores conditional writes, the
     /// later replaces the earlier one's file: both are right only when they write the same.
     std::string new_repository{};
+    BackupType type = BackupType::kFull;
+    WhenImpossible when_impossible = WhenImpossible::kFull;
+    std::int64_t max_chain_length =
+        kUsualChainLength;  ///< 1 to kMaxChainLength; a chain of that length is not extended.
     Compression compression = Compression::kZstd;
     std::int64_t connections = 2;  ///< 1 to 8.
     /// How long this process may take, counted from its own start by a clock that nobody sets: the clocks of operator,
@@ -186,6 +198,14 @@ std::string to_json(const RunSpec& spec);
 std::string_view to_string(Command command);
 
 std::string_view to_string(Compression compression);
+
+/// "Full", "Incremental" or "Auto".
+std::string_view to_string(BackupType type);
+std::optional<BackupType> parse_backup_type(std::string_view name);
+
+/// "Full" or "Fail".
+std::string_view to_string(WhenImpossible when);
+std::optional<WhenImpossible> parse_when_impossible(std::string_view name);
 
 /// "ReplicaOnly", "PreferReplica", "Any", as in JSON and in the API.
 std::string_view to_string(SourcePolicy policy);

@@ -50,6 +50,12 @@ std::string_view advice(base::Reason reason) {
             return "Let the source keep its transaction logs longer (dbms.tx_log.rotation.retention_policy).";
         case Reason::kSourceIdentityChanged:
             return "This source name belongs to another database; give the new one another spec.name.";
+        case Reason::kHistoryDiverged:
+            return "Make a full backup: the source was set back, and its earlier backups go on from another history.";
+        case Reason::kNoEarlierBackup:
+            return "Make a full backup first, or let spec.onIncrementalImpossible be Full.";
+        case Reason::kChainTooLong:
+            return "Make a full backup, which begins a new chain.";
         case Reason::kSourceBehind:
             return "Find out why the source lags behind the cluster, or raise spec.connection.maxLag of the source.";
         case Reason::kNoReadReplica:

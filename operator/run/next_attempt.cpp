@@ -81,6 +81,9 @@ bool has_looked(const Attempt& attempt) {
         case Reason::kSourceProtocolError:
         case Reason::kSourceLogPruned:
         case Reason::kSourceIdentityChanged:
+        case Reason::kHistoryDiverged:
+        case Reason::kNoEarlierBackup:
+        case Reason::kChainTooLong:
         case Reason::kSourceBehind:
         case Reason::kNoReadReplica:
         case Reason::kSourcesDisagree:

@@ -27,7 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto artifact = blocks::ArtifactWriter::create(
         store, "s/",
         {.block_bytes = 4096, .blocks = 1, .streams = 1, .threads = 1, .encoding = format::Encoding::kNone}, {});
-    const auto sink = engine::TransactionSink::create(**artifact, progress, 4);
+    const auto sink = engine::TransactionSink::create(**artifact, progress, {.previous = 4});
     const std::size_t piece = data[1] + 1U;
     const auto input = std::as_bytes(std::span(data + 2, size - 2));
     const auto half = input.size() * data[0] / 255;

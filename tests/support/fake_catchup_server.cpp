@@ -253,7 +253,7 @@ Bytes FakeCatchupServer::answer_pull(std::span<const std::byte> body) {
     if (ours && status == 1) {
         for (auto i = previous + 1; i <= std::min(committed, pulled_to); ++i) {
             auto frame = PayloadWriter().store_id(id).take();
-            const auto entries = transaction(i);
+            const auto entries = history(i);
             frame.insert(frame.end(), entries.begin(), entries.end());
             add_message(out, 1, frame);
         }

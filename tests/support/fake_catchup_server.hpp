@@ -29,6 +29,8 @@ public:
     std::atomic<std::int64_t> last_committed = 9;
     std::int64_t pulled_to = INT64_MAX;       ///< The log it sends ends here, whatever it has committed.
     std::atomic<std::int64_t> pruned_to = 0;  ///< Its log no longer holds these.
+    /// The bytes of each transaction in its log.
+    std::function<catchup::Bytes(std::int64_t)> history = &FakeCatchupServer::transaction;
 
     enum class Role { kCore, kReadReplica } role = Role::kReadReplica;
     bool resets_when_asked_for_role = false;

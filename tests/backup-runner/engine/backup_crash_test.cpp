@@ -103,6 +103,57 @@ TEST_P(CrashTest, EveryOperationIsSurvived) {
     }
 }
 
+TEST_P(CrashTest, EveryOperationOfAnIncrementIsSurvived) {
+    namespace fs = std::filesystem;
+    spec_.connections = 1;
+    spec_.when_impossible = contract::WhenImpossible::kFail;
+    spec_.run.uid = "full";
+    ASSERT_EQ(back_up().reason, Reason::kCompleted);
+    const auto saved = root_ + "/saved";
+    fs::copy(repository(), saved, fs::copy_options::recursive);
+    const auto prepare = [&] {
+        fs::remove_all(repository());
+        fs::copy(saved, repository(), fs::copy_options::recursive);
+    };
+    spec_.run.uid = "increment";
+    spec_.type = contract::BackupType::kIncremental;
+    server_.last_committed = 14;
+    const auto counting = std::make_shared<FaultyStorage>(*files_, repository(), Fault::kNone, -1);
+    ASSERT_EQ(back_up(*object_store::volume_store(repository(), counting)).reason, Reason::kCompleted);
+    ASSERT_GT(counting->operations(), 20);
+    for (std::int64_t at = 0; at < counting->operations(); ++at) {
+        const auto label = "at " + std::to_string(at);
+        prepare();
+        const int code = in_child([&] {
+            runs_ += 1000;  // no two processes draw the same random numbers
+            const auto faulty = std::make_shared<FaultyStorage>(*files_, repository(), GetParam(), at);
+            const auto store = object_store::volume_store(repository(), faulty);
+            return back_up(*store).reason == Reason::kCompleted ? 0 : 1;
+        });
+        const auto sound = sound_artifacts();
+        if (code == 0) {
+            EXPECT_EQ(sound, 2U) << label;
+        }
+        EXPECT_TRUE(sound == 1 || sound == 2) << label;
+        // The chain can be gone on from whatever happened, by the next attempt and by the next run.
+        spec_.run.attempt = 2;
+        const auto next = back_up();
+        ASSERT_EQ(next.reason, Reason::kCompleted) << label << ": " << next.message;
+        EXPECT_EQ(next.adopted, sound == 2) << label;
+        EXPECT_EQ(next.artifact->highest_transaction, 14) << label;
+        EXPECT_EQ(sound_artifacts(), 2U) << label;
+        EXPECT_EQ(rubbish(*store_, layout_, repository()), 0U) << label << ": the next attempt removes it";
+        spec_.run = {.uid = "next", .attempt = 1};
+        server_.last_committed = 16;
+        const auto another = back_up();
+        ASSERT_EQ(another.reason, Reason::kCompleted) << label << ": " << another.message;
+        EXPECT_EQ(another.artifact->sequence, 2) << label;
+        spec_.run = {.uid = "increment", .attempt = 1};
+        server_.last_committed = 14;
+        if (HasFailure()) return;
+    }
+}
+
 TEST_P(CrashTest, ACleanUpIsTakenUpByTheNext) {
     namespace fs = std::filesystem;
     const auto saved = root_ + "/saved";

@@ -47,7 +47,7 @@ TEST_F(BackupTest, RestoresWhatTheServerHolds) {
         const auto artifact = choose_artifact(*store_, layout_, report.artifact->chain, {});
         ASSERT_TRUE(artifact);
         const auto target = root_ + "/" + spec_.run.uid;
-        const auto restored = restore(*store_, *artifact, {.directory = target}, {});
+        const auto restored = restore(*store_, whole({*artifact}), {.directory = target}, {});
         ASSERT_TRUE(restored) << restored.error().message;
         EXPECT_EQ(contents(target + "/neostore.nodestore.db"), std::string(20000, '\x07'));
         EXPECT_EQ(contents(target + "/neostore.counts.db.a"), std::string(96, '\0'))
@@ -56,7 +56,7 @@ TEST_F(BackupTest, RestoresWhatTheServerHolds) {
         EXPECT_EQ(contents(target + "/neostore.transaction.db.0").size(),
                   16 + 18 + 5 * FakeCatchupServer::transaction(1).size());
         EXPECT_FALSE(std::filesystem::exists(target + "/" + kRestoreMarker));
-        EXPECT_EQ(restore(*store_, *artifact, {.directory = target}, {}).error().code,
+        EXPECT_EQ(restore(*store_, whole({*artifact}), {.directory = target}, {}).error().code,
                   base::ErrorCode::kFailedPrecondition);
     }
     EXPECT_EQ(server_.requested().back(), "neostore") << "it must be read last";

@@ -120,7 +120,7 @@ TEST_F(RestoreTest, IsWholeOrMarkedWhereverThePowerFails) {
         const auto volume = std::move(*storage::create_volume(target()));
         FaultyStorage faulty(*volume, target(), fault, at);
         const bool restored =
-            restore(*store_, artifact, {.store = faulty, .log = faulty, .name = target()}, {}).has_value();
+            restore(*store_, whole({artifact}), {.store = faulty, .log = faulty, .name = target()}, {}).has_value();
         return restored ? faulty.operations() : -1;
     };
     const auto operations = attempt(Fault::kNone, -1);
@@ -146,14 +146,14 @@ TEST_F(RestoreTest, IsRefusedBeforeAnythingIsWrittenWhereThereIsTooLittleRoom) {
     artifact.head.counts.plain_bytes = std::int64_t{1} << 60;
     const auto view = look_at_target({.directory = target()}, artifact.head.counts.plain_bytes);
     ASSERT_TRUE(view.available && view.obstacle);
-    const auto refused = restore(*store_, artifact, {.directory = target()}, {});
+    const auto refused = restore(*store_, whole({artifact}), {.directory = target()}, {});
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().reason, Reason::kTargetFull);
     EXPECT_NE(refused.error().message.find(" free bytes, expected the 1152921504606846976 of the backup"),
               std::string::npos)
         << refused.error().message;
     EXPECT_FALSE(std::filesystem::exists(target()));
-    const auto ignored = restore(*store_, artifact, {.directory = target(), .ignore_room = true}, {});
+    const auto ignored = restore(*store_, whole({artifact}), {.directory = target(), .ignore_room = true}, {});
     ASSERT_FALSE(ignored);
     EXPECT_EQ(ignored.error().reason, Reason::kArtifactDamaged) << "it was begun";
 }
@@ -165,7 +165,7 @@ TEST_F(RestoreTest, CountsWhatItRestoresAndChecks) {
     EXPECT_EQ(progress.bytes, artifact.head.counts.plain_bytes);
     EXPECT_EQ(progress.files, artifact.head.counts.files + 1) << "the log counts";
     progress.bytes = 0;
-    ASSERT_TRUE(restore(*store_, artifact, {.directory = target()}, {}, &progress));
+    ASSERT_TRUE(restore(*store_, whole({artifact}), {.directory = target()}, {}, &progress));
     EXPECT_EQ(progress.bytes, artifact.head.counts.plain_bytes);
 }
 
@@ -179,7 +179,7 @@ TEST_F(RestoreTest, IsMarkedUntilALogElsewhereIsDurable) {
         const auto log = std::move(*storage::create_volume(logs));
         FaultyStorage faulty(*log, logs, fault, at);
         const OpenTarget both{.store = *store, .log = faulty, .name = target(), .log_name = logs};
-        return restore(*store_, artifact, both, {}) ? faulty.operations() : -1;
+        return restore(*store_, whole({artifact}), both, {}) ? faulty.operations() : -1;
     };
     const auto operations = attempt(Fault::kNone, -1);
     ASSERT_GT(operations, 3);
@@ -312,7 +312,8 @@ TEST_F(RestoreTest, SaysThatItsChainWasClosedMeanwhile) {
     const auto artifact = back_up("run-1");
     std::ofstream(repository() + "/" + layout_.closed(artifact.head.name.chain)) << "{}";
     std::filesystem::remove_all(repository() + "/" + layout_.blocks(artifact.head.name));
-    EXPECT_EQ(restore(*store_, artifact, {.directory = target()}, {}).error().reason, Reason::kArtifactConflict);
+    EXPECT_EQ(restore(*store_, whole({artifact}), {.directory = target()}, {}).error().reason,
+              Reason::kArtifactConflict);
     EXPECT_EQ(verify(*store_, artifact, {}).error().reason, Reason::kArtifactConflict) << "it is no damage";
 }
 
@@ -341,7 +342,7 @@ TEST_F(RestoreTest, HoldsFilesWhoseNamesOnlyLookDangerous) {
     }
     const auto artifact = back_up("run-1");
     EXPECT_TRUE(verify(*store_, artifact, {})) << verify(*store_, artifact, {}).error().message;
-    const auto restored = restore(*store_, artifact, {.directory = target()}, {});
+    const auto restored = restore(*store_, whole({artifact}), {.directory = target()}, {});
     ASSERT_TRUE(restored) << restored.error().message;
     EXPECT_TRUE(std::filesystem::exists(target() + "/index/lucene/node/v1..v2/segments_1"));
     EXPECT_TRUE(std::filesystem::exists(target() + "/" + long_name));
@@ -365,7 +366,7 @@ TEST_F(RestoreTest, TellsABadPathOfTheIndexAsDamageOfTheArtifact) {
             artifact.head.index = totals.index;
         }
         std::filesystem::remove_all(target());
-        const auto restored = restore(*store_, artifact, {.directory = target()}, {});
+        const auto restored = restore(*store_, whole({artifact}), {.directory = target()}, {});
         ASSERT_FALSE(restored) << path;
         EXPECT_EQ(restored.error().reason, Reason::kArtifactDamaged) << path << ": " << restored.error().message;
         EXPECT_EQ(restored.error().message.find('\n'), std::string::npos);
@@ -390,7 +391,7 @@ TEST_F(RestoreTest, GivesNoStoreWithoutTheLogThatItsHeadPromises) {
         artifact.head.counts.transactions = promised;
         artifact.head.index = totals.index;
     }
-    const auto restored = restore(*store_, artifact, {.directory = target()}, {});
+    const auto restored = restore(*store_, whole({artifact}), {.directory = target()}, {});
     ASSERT_FALSE(restored);
     EXPECT_EQ(restored.error().reason, Reason::kArtifactDamaged) << restored.error().message;
     EXPECT_TRUE(std::filesystem::exists(target() + "/" + kRestoreMarker));

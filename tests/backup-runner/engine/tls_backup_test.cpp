@@ -99,7 +99,7 @@ TEST_F(TlsBackupTest, CopiesOverSeveralConnectionsAndTellsHowTheyWereProtected) 
             choose_artifact(*store_, format::Layout::create("prod", "graph.db").value(), report.artifact->chain, {});
         ASSERT_TRUE(artifact);
         const auto target = repository_.path() + "/restored-" + std::to_string(version);
-        ASSERT_TRUE(restore(*store_, *artifact, {.directory = target}, {}));
+        ASSERT_TRUE(restore(*store_, whole({*artifact}), {.directory = target}, {}));
         std::ifstream file(target + "/neostore.propertystore.db.strings", std::ios::binary);
         EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), std::string(3'000'000, '\x09'));
     }

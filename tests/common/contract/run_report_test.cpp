@@ -35,6 +35,11 @@ RunReport example() {
                                      .highest_transaction = 1000,
                                      .recoverable_to = base::SystemTime(std::chrono::seconds(1795384249))};
     report.repository = "9f0c-1";
+    report.up_to_date = UpToDateReport{.chain = "20261122T215049Z-3f9c21",
+                                       .artifact = "20261122T215049Z-3f9c21-000001-incr-0000000000000000012-a-1",
+                                       .transaction = 12,
+                                       .current_at = base::SystemTime(std::chrono::seconds(1'795'693'361))};
+    report.unexpected_full = UnexpectedFull{.reason = base::Reason::kHistoryDiverged, .message = "set back"};
     report.cleaned = CleanedReport{.artifacts = 2, .bytes = 1'234'567'890};
     return report;
 }

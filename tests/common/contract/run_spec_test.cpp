@@ -21,6 +21,9 @@ RunSpec example() {
     spec.storage_path = "/backup/neo4j";
     spec.initialize = true;
     spec.new_repository = "77aa-1";
+    spec.type = BackupType::kAuto;
+    spec.when_impossible = WhenImpossible::kFail;
+    spec.max_chain_length = 7;
     spec.compression = Compression::kNone;
     spec.connections = 3;
     spec.duration = std::chrono::hours(6);
@@ -166,6 +169,9 @@ TEST(RunSpec, HoldsThePartsOfItsCommandOnly) {
     probe.repository.clear();
     probe.initialize = false;
     probe.new_repository.clear();
+    probe.type = BackupType::kFull;
+    probe.when_impossible = WhenImpossible::kFull;
+    probe.max_chain_length = kUsualChainLength;
     probe.compression = Compression::kZstd;
     probe.connections = 2;
     probe.bandwidth_limit = 0;
@@ -229,6 +235,10 @@ TEST(RunSpec, NamesWhatIsWrong) {
     const std::vector<Case> cases{
         {"\"schemaVersion\":2", "\"schemaVersion\":1", "RunSpec: schemaVersion: found 1, this runner knows 2"},
         {"\"connections\":3", "\"connections\":9", "RunSpec: backup.connections: expected 1 to 8"},
+        {"\"type\":\"Auto\"", "\"type\":\"auto\"",
+         "RunSpec: backup.type: found \"auto\", expected Full, Incremental or Auto"},
+        {"\"Fail\"", "\"Retry\"", "RunSpec: backup.onIncrementalImpossible: found \"Retry\", expected Full or Fail"},
+        {"\"maxChainLength\":7", "\"maxChainLength\":0", "RunSpec: backup.maxChainLength: expected 1 to 4096"},
         {"\"connections\":3", "\"conections\":3", "RunSpec: backup.conections: unknown field"},
         {"\"durationMs\":21600000", "\"durationMs\":-1", "RunSpec: durationMs: expected 0 ms to 366 days"},
         {"\"durationMs\":21600000", "\"deadline\":\"\"", "RunSpec: deadline: unknown field"},

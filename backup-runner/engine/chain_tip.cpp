@@ -1,0 +1,207 @@
+#include "backup-runner/engine/chain_tip.hpp"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "backup-runner/engine/chain.hpp"
+#include "backup-runner/engine/repository.hpp"
+#include "backup-runner/engine/restore_choice.hpp"
+#include "backup-runner/format/damage.hpp"
+
+namespace n4b::engine {
+namespace {
+
+using base::ErrorCode;
+using base::Reason;
+using base::Result;
+using format::damaged;
+using object_store::Call;
+using object_store::ObjectInfo;
+using object_store::ObjectStore;
+
+constexpr std::string_view kDamaged = "Damaged";
+constexpr std::string_view kUpToDate = "UpToDate";
+
+/// Calls take for the names of all heads or facts that begin so.
+Result<void> list_names(ObjectStore& store, const std::string& directory, const std::string& begin,
+                        const std::function<void(const std::string&)>& take, const Call& call) {
+    return store.list(
+        directory + begin, "",
+        [&](std::span<const ObjectInfo> page) {
+            for (const auto& object : page) take(object.key.substr(directory.size()));
+            return true;
+        },
+        call);
+}
+
+/// The directories of the artifacts up to the tip, as the names of heads tell. Where two heads stand at one place, the
+/// heads themselves are read.
+Result<std::set<std::string>> directories_up_to(ObjectStore& store, const format::Layout& layout, const Artifact& tip,
+                                                const Call& call) {
+    std::map<std::int64_t, std::string> at;
+    bool forks = false;
+    N4B_TRY_VOID(list_names(
+        store, layout.heads(), tip.head.name.chain + "-",
+        [&](const std::string& name) {
+            const auto parsed = format::parse_head_name(name);
+            if (!parsed || parsed->artifact.sequence > tip.head.name.sequence) return;
+            const auto added = at.emplace(parsed->artifact.sequence, format::directory_name(parsed->artifact));
+            forks = forks || !added.second;
+        },
+        call));
+    std::set<std::string> directories;
+    if (forks) {
+        N4B_TRY(const auto chain, read_chain(store, layout, tip, call));
+        for (const auto& artifact : chain) directories.insert(format::directory_name(artifact.head.name));
+        return directories;
+    }
+    for (std::int64_t sequence = 0; sequence <= tip.head.name.sequence; ++sequence) {
+        const auto found = at.find(sequence);
+        if (found == at.end()) {
+            return damaged(fmt::format("{}: found no head with sequence {} of its chain", tip.key, sequence));
+        }
+        directories.insert(found->second);
+    }
+    return directories;
+}
+
+/// By their count and size, the blocks of all artifacts up to the tip are there.
+Result<void> check_blocks(ObjectStore& store, const format::Layout& layout, const Artifact& tip, const Call& call) {
+    N4B_TRY(const auto directories, directories_up_to(store, layout, tip, call));
+    const auto prefix = layout.chain(tip.head.name.chain);
+    std::int64_t blocks = 0;
+    std::int64_t bytes = 0;
+    N4B_TRY_VOID(store.list(
+        prefix, "",
+        [&](std::span<const ObjectInfo> page) {
+            for (const auto& object : page) {
+                const auto path = std::string_view(object.key).substr(prefix.size());
+                const auto slash = path.find('/');
+                if (slash == std::string_view::npos || !path.substr(slash).starts_with("/blocks/")) continue;
+                if (!directories.contains(std::string(path.substr(0, slash)))) continue;
+                ++blocks;
+                bytes += object.bytes;
+            }
+            return true;
+        },
+        call));
+    auto promised = tip.head.counts;
+    if (tip.head.parent) {
+        promised.blocks += tip.head.parent->blocks;
+        promised.stored_bytes += tip.head.parent->stored_bytes;
+    }
+    if (blocks == promised.blocks && bytes == promised.stored_bytes) return {};
+    return damaged(fmt::format("{}: {} blocks with {} bytes are there up to this backup, its heads promise {} with {}",
+                               tip.key, blocks, bytes, promised.blocks, promised.stored_bytes));
+}
+
+/// Calls take for the facts of a kind about a chain. What a later runner wrote is passed over.
+Result<void> list_facts(ObjectStore& store, const format::Layout& layout, const std::string& chain,
+                        std::string_view kind, const std::function<void(const format::FactName&)>& take,
+                        const Call& call) {
+    return list_names(
+        store, layout.facts(), chain + "-",
+        [&](const std::string& name) {
+            const auto fact = format::parse_fact_name(name);
+            if (fact && fact->fact == kind) take(*fact);
+        },
+        call);
+}
+
+Result<void> check_unmarked(ObjectStore& store, const format::Layout& layout, const Artifact& tip, const Call& call) {
+    std::optional<format::FactName> mark;
+    N4B_TRY_VOID(list_facts(
+        store, layout, tip.head.name.chain, kDamaged, [&](const format::FactName& fact) { mark = fact; }, call));
+    if (!mark) return {};
+    return damaged(fmt::format("{}: the chain was found damaged before, as {} tells", tip.key, layout.fact(*mark)));
+}
+
+Result<void> put_down(ObjectStore& store, const format::Layout& layout, const format::FactName& fact,
+                      const Artifact& tip, std::string_view message, const Call& call) {
+    N4B_TRY_VOID(create_object(store, layout.fact(fact), format::print_fact(format::name_of(tip.head), message), call));
+    return {};
+}
+
+format::FactName fact_about(const Artifact& tip, std::string_view kind, base::SystemTime at, const format::RunId& run) {
+    return {.chain = tip.head.name.chain,
+            .sequence = tip.head.name.sequence,
+            .fact = std::string(kind),
+            .transaction = highest_of(tip.head),
+            .time = std::chrono::floor<std::chrono::seconds>(at),
+            .run = run};
+}
+
+Result<void> mark_damaged(ObjectStore& store, const format::Layout& layout, const Artifact& tip,
+                          const format::RunId& run, std::string_view what, const Call& call) {
+    N4B_TRY(const auto now, store.now(call));
+    return put_down(store, layout, fact_about(tip, kDamaged, now, run), tip, what, call);
+}
+
+}  // namespace
+
+Result<std::optional<Artifact>> find_tip(ObjectStore& store, const format::Layout& layout, const TipWish& wish,
+                                         const Call& call) {
+    auto tip = choose_artifact(store, layout, "", call);
+    if (!tip && tip.error().reason == Reason::kArtifactNotFound) return std::nullopt;
+    if (!tip) return base::fail(tip.error());
+    if (tip->head.name.sequence + 1 >= wish.most_artifacts) {
+        return base::fail(ErrorCode::kFailedPrecondition, Reason::kChainTooLong,
+                          fmt::format("chain {} has {} backups, and may have {}", tip->head.name.chain,
+                                      tip->head.name.sequence + 1, wish.most_artifacts));
+    }
+    if (!tip->head.transactions) {
+        return base::fail(ErrorCode::kFailedPrecondition, Reason::kNoEarlierBackup,
+                          fmt::format("{}: holds no transactions, so nothing can go on from it", tip->key));
+    }
+    N4B_TRY_VOID(check_unmarked(store, layout, *tip, call));
+    const auto whole = not_closed_meanwhile(store, *tip, check_blocks(store, layout, *tip, call), call);
+    if (!whole && whole.error().reason == Reason::kArtifactDamaged && !wish.read_only) {
+        // Where it can't be put down, the next increment finds the damage by itself.
+        (void)mark_damaged(store, layout, *tip, wish.run, whole.error().message, call);
+    }
+    if (!whole) return base::fail(whole.error());
+    return std::optional(std::move(*tip));
+}
+
+Result<void> mark_up_to_date(ObjectStore& store, const Artifact& tip, base::SystemTime at, const format::RunId& run,
+                             const Call& call) {
+    N4B_TRY(const auto layout, layout_of(tip));
+    const auto fact = fact_about(tip, kUpToDate, at, run);
+    N4B_TRY_VOID(put_down(store, layout, fact, tip, "", call));
+    // One for each look at a quiet database would be many.
+    std::vector<std::string> superseded;
+    N4B_TRY_VOID(list_facts(
+        store, layout, fact.chain, kUpToDate,
+        [&](const format::FactName& other) {
+            const bool older = other.time < fact.time && other.transaction <= fact.transaction;
+            if (older) superseded.push_back(layout.fact(other));
+        },
+        call));
+    for (const auto& key : superseded) N4B_TRY_VOID(store.remove(key, call));
+    return {};
+}
+
+bool goes_before(const format::HeadName& one, const format::HeadName& other) {
+    if (one.highest != other.highest) return one.highest > other.highest;
+    return to_string(one) > to_string(other);
+}
+
+Result<std::optional<format::HeadName>> find_sibling(ObjectStore& store, const format::Layout& layout,
+                                                     const format::HeadName& own, const Call& call) {
+    std::optional<format::HeadName> sibling;
+    N4B_TRY_VOID(list_names(
+        store, layout.heads(), fmt::format("{}-{:06}-", own.artifact.chain, own.artifact.sequence),
+        [&](const std::string& name) {
+            const auto other = format::parse_head_name(name);
+            if (!other || *other == own) return;
+            if (!sibling || goes_before(*other, *sibling)) sibling = *other;
+        },
+        call));
+    return sibling;
+}
+
+}  // namespace n4b::engine

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "backup-runner/engine/chain.hpp"
+
+namespace n4b::engine {
+
+/// What a restore brings back: the artifacts of a chain up to one of them, and how much of the last one's log.
+struct RestorePoint {
+    Chain chain{};                            ///< At least the full.
+    std::int64_t transaction = 0;             ///< The last that is restored.
+    std::optional<std::int64_t> log_bytes{};  ///< Of the last artifact's log; nothing: all of it.
+};
+
+/// The whole chain.
+RestorePoint whole(Chain chain);
+
+/// The part of a chain up to a transaction, which may lie within an artifact. What lies between two transactions of the
+/// full is no state that the database ever had. Invalid (InvalidRunSpec): the transaction is outside the window, which
+/// the message tells. Reads the index of the artifact that has it.
+base::Result<RestorePoint> up_to_transaction(object_store::ObjectStore& store, Chain chain, std::int64_t transaction,
+                                             const object_store::Call& call);
+
+}  // namespace n4b::engine

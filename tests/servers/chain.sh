@@ -1,0 +1,146 @@
+#!/usr/bin/env bash
+# Proves increments against a real Neo4j 3.4.10 causal cluster on loopback, on a volume and in a bucket: a full and three increments
+# while clients write, with an index, a constraint, deletions and a transaction of some megabytes in between. The chain is restored to
+# its end, to both borders of an increment and to points within; each restored database starts, passes the official consistency
+# check, and holds the transactions up to that point and no other. A source that was set back is found out.
+#   tests/servers/chain.sh RUNNER
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+runner=$(realpath "${1:?usage: chain.sh RUNNER}")
+STATE=$(mktemp -d)
+export STATE
+# shellcheck source=tests/servers/cluster.sh
+. "$here/cluster.sh"
+# shellcheck source=tests/servers/steps.sh
+. "$here/steps.sh"
+# shellcheck source=tests/servers/minio.sh
+. "$here/minio.sh"
+writer=
+cleanup() {
+    [ -z "$writer" ] || kill "$writer" 2> /dev/null || true
+    stop_all
+    rm -rf "$STATE"
+}
+trap cleanup EXIT
+trap 'exit 143' TERM INT
+
+step "a cluster of two cores and a read replica forms"
+start_cluster
+cypher "$leader" "CREATE INDEX ON :Marker(n)" > /dev/null
+cypher "$leader" "UNWIND range(1,20000) AS i CREATE (:Person {id:i, name:'person ' + i})" > /dev/null
+replica_counts() { [ "$(cypher 3 "MATCH (n:Person) RETURN count(n)")" = "$1" ]; }
+await 60 "the replica to catch up" replica_counts 20000
+minio bucket
+wait_for "http://127.0.0.1:$port/minio/health/live"
+s3_request PUT "http://127.0.0.1:$port/backups"
+write_keys "$STATE/keys"
+volume=(--in "$STATE/repository")
+bucket=(--s3-endpoint "http://127.0.0.1:$port" --allow-insecure --s3-bucket backups --credentials-dir "$STATE/keys")
+"$runner" init "${volume[@]}" > /dev/null
+"$runner" init "${bucket[@]}" > /dev/null
+
+# Each marker is a transaction of its own and tells how many came before it.
+(for i in $(seq 100000); do cypher "$leader" "CREATE (:Marker {n: $i})" > /dev/null || exit 0; done) &
+writer=$!
+
+# backup PLACE TYPE: into the volume or the bucket; the report is in $STATE/report
+backup() {
+    local to=(--to "$STATE/repository")
+    [ "$1" = volume ] || to=("${bucket[@]}")
+    "$runner" backup --quiet --output json --from 127.0.0.1:26363 --source prod --database graph.db --type "$2" \
+        --on-incremental-impossible fail "${to[@]}" > "$STATE/report" || { cat "$STATE/report" >&2; die "a backup of type $2"; }
+}
+told() { jq -r "$1" "$STATE/report"; }
+declare -A chain=() lowest=() highest=()
+both() { # both TYPE NUMBER: into both places; remembers what each artifact holds
+    local place
+    for place in volume bucket; do
+        backup "$place" "$1"
+        chain[$place]=$(told .artifact.chain)
+        lowest[$place$2]=$(told .artifact.lowestTransaction)
+        highest[$place$2]=$(told .artifact.highestTransaction)
+        echo "   $place: $(told .message)"
+    done
+}
+step "a full, and three increments while clients write"
+both full 0
+cypher "$leader" "CREATE CONSTRAINT ON (p:Person) ASSERT p.id IS UNIQUE" > /dev/null
+cypher "$leader" "MATCH (p:Person) WHERE p.id % 10 = 0 DELETE p" > /dev/null
+both incremental 1
+cypher "$leader" "CREATE INDEX ON :Person(name)" > /dev/null
+cypher "$leader" "UNWIND range(1,20000) AS i CREATE (:Large {id: i, text: reduce(s = '', x IN range(1, 20) | s + 'text ' + x)})" > /dev/null
+both auto 2
+sleep 2
+both incremental 3
+kill "$writer" 2> /dev/null || true
+writer=
+for place in volume bucket; do
+    [ "${lowest[${place}3]}" = $((highest[${place}2] + 1)) ] || die "the third increment does not follow the second"
+done
+
+step "list and verify"
+"$runner" list "${volume[@]}"
+for place in volume bucket; do
+    # shellcheck disable=SC2178
+    declare -n where=$place
+    [ "$("$runner" verify "${where[@]}" | grep -c '^ok ')" = 4 ] || die "verify in the $place"
+done
+
+# last_transaction: what the restored server knows as its last one, once it has been stopped
+last_transaction() { od -An -tu1 -j 28 -N 8 "$single/data/databases/graph.db/neostore" | awk '{n = 0; for (i = 1; i <= 8; i++) n = n * 256 + $i; print n}'; }
+# restored PLACE TRANSACTION: to exactly there
+restored() {
+    local markers last
+    # shellcheck disable=SC2178
+    declare -n where=$1
+    start_restored "$runner" "${chain[$1]}" "${where[@]}" --until-transaction "$2" --quiet
+    markers=$(cypher 4 "MATCH (n:Marker) RETURN count(n)")
+    last=$(cypher 4 "MATCH (n:Marker) RETURN coalesce(max(n.n), 0)")
+    [ "$markers" = "$last" ] || die "$markers markers restored, the last one is $last"
+    check_restored
+    [ "$(last_transaction)" = "$2" ] || die "restored up to transaction $(last_transaction), expected $2"
+    echo "   $1: exactly transaction $2, $markers markers, consistent"
+}
+step "restored to the end of the full, to both borders of an increment, to points within, and to the end"
+restored volume "${highest[volume0]}"
+restored volume "${lowest[volume3]}"
+restored volume $(((lowest[volume3] + highest[volume3]) / 2))
+restored bucket "${highest[bucket2]}"
+# Of the third increment, not of the first: a constraint takes two transactions, and between them the check finds an index without it.
+restored bucket $(((lowest[bucket3] + highest[bucket3]) / 2))
+restored bucket "${highest[bucket3]}"
+expect 10 InvalidRunSpec "$runner" restore "${volume[@]}" --source prod --database graph.db --to "$STATE/none" --until-transaction 1
+
+step "the same by hand, to the end of the chain"
+awk '/^```bash$/ {script = 1; next} /^```$/ {script = 0} script' "$here/../../docs/restore-by-hand.md" > "$STATE/restore.sh"
+mapfile -t heads < <(find "$STATE/repository/prod/graph.db/heads" -name '*.json' -printf '%f\n' | sort)
+bash "$STATE/restore.sh" "$STATE/repository/prod/graph.db" "$STATE/by-hand" "${heads[@]}"
+"$runner" restore "${volume[@]}" --source prod --database graph.db --to "$STATE/by-runner" > /dev/null
+diff -r "$STATE/by-runner" "$STATE/by-hand" || die "restored by hand, the chain differs"
+
+step "nothing new: done, and nothing is made"
+backup volume incremental
+backup volume incremental
+[ "$(told .upToDate.chain)" = "${chain[volume]}" ] || die "not up to date: $(cat "$STATE/report")"
+listed=$("$runner" list "${volume[@]}" --output json | wc -l)
+backup volume auto
+[ "$("$runner" list "${volume[@]}" --output json | wc -l)" = "$listed" ] || die "something was made"
+
+step "the source is set back to an older point, and goes on: an increment is refused, and Auto makes a full that says so"
+point=$((lowest[volume3] + 1))
+start_restored "$runner" "${chain[volume]}" "${volume[@]}" --until-transaction "$point" > /dev/null
+stop_server "$single"
+stop_all
+minio bucket "" 127.0.0.1 "$port"
+for n in 1 2 3; do
+    rm -rf "$STATE/$n/data"
+    [ "$n" = 3 ] || { mkdir -p "$STATE/$n/data/databases"; cp -r "$single/data/databases/graph.db" "$STATE/$n/data/databases/"; }
+done
+start_cluster
+cypher "$leader" "UNWIND range(1, 50) AS i CREATE (:Other {n: i})" > /dev/null
+for i in $(seq 3000); do cypher "$leader" "CREATE (:Other {n: $i})"; done > /dev/null
+set_back=(--output json --from 127.0.0.1:26363 --source prod --database graph.db --to "$STATE/repository")
+expect 30 HistoryDiverged "$runner" backup "${set_back[@]}" --type incremental --on-incremental-impossible fail
+"$runner" backup "${set_back[@]}" --type auto > "$STATE/report"
+[ "$(told .unexpectedFull.reason)/$(told .artifact.kind)" = HistoryDiverged/Full ] || die "no full that says why: $(cat "$STATE/report")"
+step "done"
