@@ -143,8 +143,11 @@ private:
             return base::fail(ErrorCode::kInternal, Reason::kInternalError, "a transaction behind the last one");
         };
         ProvenTransactions same(std::move(*known), target, nothing);
-        if (auto compared = pull(line, same, target, target); !compared) return compared.error();
-        return behind;
+        auto compared = pull(line, same, target, target);
+        // Where it has thrown that transaction away, nobody can tell. It lags all the same, and a full of it would be
+        // older than the chain.
+        if (compared || compared.error().reason == Reason::kSourceLogPruned) return behind;
+        return compared.error();
     }
 
     const CopySource& source_;

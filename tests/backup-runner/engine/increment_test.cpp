@@ -200,6 +200,9 @@ TEST_F(IncrementTest, AServerThatIsBehindIsToldFromOneThatWasSetBack) {
         const auto lags = increment_to(last);
         EXPECT_EQ(lags.reason, Reason::kSourceBehind) << lags.message;
     }
+    server_.pruned_to = 13;
+    EXPECT_EQ(increment_to(13).reason, Reason::kSourceBehind) << "it has thrown away what could be compared";
+    server_.pruned_to = 0;
     diverge_from(11);
     EXPECT_EQ(increment_to(13).reason, Reason::kHistoryDiverged);
     EXPECT_EQ(increment_to(12).reason, Reason::kHistoryDiverged);
