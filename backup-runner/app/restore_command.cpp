@@ -101,12 +101,34 @@ Result<int> plan(const RestoreOptions& options, const engine::RestorePoint& poin
     return 0;
 }
 
+/// Up to a transaction. What lies behind it in the chain may be damaged, and is read only to tell the window.
+Result<engine::RestorePoint> point_at(object_store::ObjectStore& store, const format::Layout& layout,
+                                      const std::string& chain, std::int64_t transaction, const Call& call) {
+    auto first = engine::choose_for_transaction(store, layout, chain, transaction, call);
+    const bool beyond = !first && first.error().reason == base::Reason::kArtifactNotFound;
+    if (!first && !beyond) return base::fail(first.error());
+    if (!beyond) {
+        N4B_TRY(auto needed, engine::read_chain(store, layout, std::move(*first), call));
+        if (highest_of(needed.front().head) <= transaction) {
+            return engine::up_to_transaction(store, std::move(needed), transaction, call);
+        }
+    }
+    N4B_TRY(auto last, engine::choose_artifact(store, layout, chain, call));
+    N4B_TRY(auto all, engine::read_chain(store, layout, std::move(last), call));
+    return engine::up_to_transaction(store, std::move(all), transaction, call);
+}
+
 Result<engine::RestorePoint> choose(object_store::ObjectStore& store, const RestoreOptions& options, const Call& call) {
     N4B_TRY(const auto layout, format::Layout::create(options.source, options.database));
-    N4B_TRY(auto last, engine::choose_artifact(store, layout, options.chain, call));
-    N4B_TRY(auto chain, engine::read_chain(store, layout, std::move(last), call));
-    if (!options.until_transaction) return engine::whole(std::move(chain));
-    auto point = engine::up_to_transaction(store, std::move(chain), *options.until_transaction, call);
+    auto chain = options.chain;
+    if (!options.until_transaction || chain.empty()) {
+        N4B_TRY(auto last, engine::choose_artifact(store, layout, chain, call));
+        chain = last.head.name.chain;
+        if (!options.until_transaction) {
+            return engine::read_chain(store, layout, std::move(last), call).map(engine::whole);
+        }
+    }
+    auto point = point_at(store, layout, chain, *options.until_transaction, call);
     if (!point && point.error().reason == base::Reason::kInvalidRunSpec) {
         return base::fail(point.error().wrap("--until-transaction"));
     }

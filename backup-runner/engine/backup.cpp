@@ -97,7 +97,6 @@ private:
     [[nodiscard]] SourceWish wish_after(const Artifact& earlier) const;
     [[nodiscard]] bool is_current(const contract::SourceReport& told) const;
     Result<void> write_intent();
-    Result<void> check_alone(const std::string& intent);
     Result<Artifact> publish(format::Head head, blocks::ArtifactWriter::Totals totals);
     void mark_finished(const format::HeadName& head);
     Result<void> check_stored(const format::Counts& counts, std::uint64_t listing);
@@ -522,11 +521,15 @@ Result<Artifact> Backup::copy_from(const Candidate& candidate, contract::RunRepo
                                       net::to_string(source.address), candidate.store_id, text));
     }
     const format::RunId run{.uid = spec_.run.uid, .attempt = spec_.run.attempt};
-    name_ = tip_ ? format::ArtifactName{.chain = tip_->head.name.chain,
-                                        .sequence = tip_->head.name.sequence + 1,
-                                        .kind = "incr",
-                                        .run = run}
-                 : format::ArtifactName{.chain = archive::chain_name(start_, environment_.random()), .run = run};
+    name_ = {.chain = archive::chain_name(start_, environment_.random()), .run = run};
+    if (tip_) {
+        // One more source of the same attempt writes under names of its own as well: what was sent to the first one's
+        // may arrive late.
+        name_ = {.chain = tip_->head.name.chain,
+                 .sequence = tip_->head.name.sequence + 1,
+                 .kind = "incr",
+                 .run = {.uid = run.uid, .attempt = run.attempt, .writer = format::writer_name(environment_.random())}};
+    }
     has_intent_ = false;
     may_have_head_ = false;
     environment_.progress.files = 0;
@@ -563,30 +566,8 @@ Result<void> Backup::write_intent() {
         return base::fail(ErrorCode::kConflict, Reason::kArtifactConflict,
                           fmt::format("{}: somebody else writes an artifact of this name", key));
     }
-    if (tip_) N4B_TRY_VOID(check_alone(key));
     has_intent_ = true;
     return {};
-}
-
-/// The name of a full holds a random number. That of an increment is the same for every process that was told to make
-/// the same attempt, one that was killed included: its blocks must not be mixed with ours.
-Result<void> Backup::check_alone(const std::string& intent) {
-    std::string other;
-    N4B_TRY_VOID(environment_.store.list(
-        layout_->artifact(name_), "",
-        [&](std::span<const object_store::ObjectInfo> page) {
-            for (const auto& object : page) {
-                if (object.key != intent) other = object.key;
-            }
-            return other.empty();
-        },
-        call()));
-    if (other.empty()) return {};
-    (void)environment_.store.remove(intent, call());
-    return base::fail(ErrorCode::kConflict, Reason::kArtifactConflict,
-                      fmt::format("{}: another process was told to make this attempt, and works or was killed; make "
-                                  "another attempt (--attempt)",
-                                  other));
 }
 
 Result<std::unique_ptr<blocks::ArtifactWriter>> Backup::open_writer(std::size_t streams) {
@@ -643,13 +624,18 @@ Result<Artifact> Backup::write_increment(Found found, const contract::SourceRepo
                           .store_version = tip.store_version,
                           .neostore_patches = log_patches(sink->last())};
     auto head = new_head(copy, source, told);
-    head.parent = format::parent_of(tip, archive::digits_of(tip_->digest));
+    const auto digits = archive::digits_of(tip_->digest);
+    head.parent = format::parent_of({.head = tip, .sha256 = digits, .bytes = tip_->bytes});
     head.transactions->earliest_restorable = tip.transactions->earliest_restorable;
     return publish(std::move(head), std::move(totals));
 }
 
 /// There is nothing new: a fact says so, as long as the source is known not to lag.
 Result<Artifact> Backup::tell_up_to_date(const IncrementPull& pulled, const contract::SourceReport& told) {
+    // What is reported as held must be: its writer may have been killed before the head's name was durable, and
+    // somebody may be deleting the chain by now.
+    N4B_TRY_VOID(environment_.store.make_durable(tip_->key, call()));
+    N4B_TRY_VOID(check_wanted(environment_.store, *layout_, tip_->head.name, call()));
     const auto name = to_string(format::name_of(tip_->head));
     up_to_date_ = {
         .chain = tip_->head.name.chain, .artifact = name.substr(0, name.rfind('.')), .transaction = pulled.target};

@@ -202,8 +202,10 @@ Result<Artifact> read_head(ObjectStore& store, const format::Layout& layout, con
         key != fmt::format("{}/{}/heads/{}", head->source, head->database, name)) {
         return damaged(fmt::format("{}: the head is that of another artifact", key));
     }
-    return Artifact{
-        .head = std::move(*head), .key = std::move(key), .digest = archive::sha256(std::as_bytes(std::span(text)))};
+    return Artifact{.head = std::move(*head),
+                    .key = std::move(key),
+                    .digest = archive::sha256(std::as_bytes(std::span(text))),
+                    .bytes = static_cast<std::int64_t>(text.size())};
 }
 
 Result<Earlier> find_earlier(ObjectStore& store, const format::Layout& layout, const Call& call,

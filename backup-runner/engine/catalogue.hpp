@@ -16,8 +16,9 @@ namespace n4b::engine {
 /// An artifact that exists, by its head.
 struct Artifact {
     format::Head head;
-    std::string key;     ///< Of the head.
-    std::string digest;  ///< Of the head's bytes as stored.
+    std::string key;         ///< Of the head.
+    std::string digest;      ///< Of the head's bytes as stored.
+    std::int64_t bytes = 0;  ///< Of them.
 };
 
 /// A head as it was found: the artifact it stands for, or why that can't be told. Where the heads of a database can't

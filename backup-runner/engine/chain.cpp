@@ -16,6 +16,23 @@ using base::ErrorCode;
 using base::Reason;
 using base::Result;
 
+Result<Artifact> read_parent(object_store::ObjectStore& store, const format::Layout& layout, const Artifact& child,
+                             const object_store::Call& call) {
+    auto parent = read_head(store, layout, child.head.parent->name, call);
+    if (!parent && parent.error().code == ErrorCode::kNotFound) {
+        return format::damaged(fmt::format("{}: the backup that it goes on from is gone: {}{}", child.key,
+                                           layout.heads(), child.head.parent->name));
+    }
+    if (!parent) return parent;
+    const auto digits = archive::digits_of(parent->digest);
+    const auto link = format::check_link({.head = parent->head, .sha256 = digits, .bytes = parent->bytes}, child.head);
+    if (!link) {
+        return base::fail(link.error().wrap(child.key));
+    }
+    N4B_TRY_VOID(check_not_abandoned(store, layout, parent->head.name, call));
+    return parent;
+}
+
 Result<Chain> read_chain(object_store::ObjectStore& store, const format::Layout& layout, Artifact tip,
                          const object_store::Call& call) {
     Chain backwards;
@@ -29,17 +46,8 @@ Result<Chain> read_chain(object_store::ObjectStore& store, const format::Layout&
                             "runner reads",
                             backwards.front().key, kMostArtifacts - 1));
         }
-        auto parent = read_head(store, layout, child.head.parent->name, call);
-        if (!parent && parent.error().code == ErrorCode::kNotFound) {
-            return format::damaged(fmt::format("{}: the backup that it goes on from is gone: {}{}", child.key,
-                                               layout.heads(), child.head.parent->name));
-        }
-        if (!parent) return base::fail(parent.error());
-        if (const auto link = format::check_link(parent->head, archive::digits_of(parent->digest), child.head); !link) {
-            return base::fail(link.error().wrap(child.key));
-        }
-        N4B_TRY_VOID(check_not_abandoned(store, layout, parent->head.name, call));
-        backwards.push_back(std::move(*parent));
+        N4B_TRY(auto parent, read_parent(store, layout, child, call));
+        backwards.push_back(std::move(parent));
     }
     std::reverse(backwards.begin(), backwards.end());
     return backwards;

@@ -14,11 +14,11 @@ struct TipWish {
     bool read_only = false;  ///< Nothing is put down about what is found.
 };
 
-/// The artifact that an increment goes on from: the one that a restore without further wishes would take. Nothing:
-/// there is no backup yet. FailedPrecondition (ChainTooLong): its chain is as long as is wanted. DataLoss
-/// (ArtifactDamaged): one of its chain's heads is missing, blocks are, or somebody found damage in it before; that it
-/// is damaged is put down as a fact, so that nothing goes on from it later either. Also choose_artifact's errors. Lists
-/// all heads, the chain and its facts once; the tip's head is read, and others only where the chain forks.
+/// The artifact that an increment goes on from: the furthest of the chain that began last. Nothing: there is no backup
+/// yet. FailedPrecondition (ChainTooLong): its chain is as long as is wanted. DataLoss (ArtifactDamaged): one of its
+/// chain's heads is missing, blocks are, or somebody found damage in it before; that it is damaged is put down as a
+/// fact, so that nothing goes on from it later either. Also choose_artifact's errors. Lists all heads, the chain and
+/// its facts once; the tip's head is read, and others only where the chain forks.
 base::Result<std::optional<Artifact>> find_tip(object_store::ObjectStore& store, const format::Layout& layout,
                                                const TipWish& wish, const object_store::Call& call);
 

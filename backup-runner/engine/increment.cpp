@@ -22,7 +22,17 @@ class ProvenTransactions final : public catchup::TransactionReceiver {
 public:
     /// `known`: nothing where the chain has no transaction to compare with.
     ProvenTransactions(std::optional<KnownTransaction> known, std::int64_t target, const OpenLog& open_log)
-        : known_(std::move(known)), target_(target), open_log_(open_log) {}
+        : known_(known), first_known_(std::move(known)), target_(target), open_log_(open_log) {}
+
+    /// A new connection may lead to a server that was set back meanwhile: what it sent last must come again first.
+    void prove_again() {
+        if (sink_ == nullptr || sink_->empty()) {
+            known_ = first_known_;
+            return;
+        }
+        const auto& last = sink_->highest();
+        known_ = KnownTransaction{.id = last.point.id, .length = last.length, .sha256 = last.sha256};
+    }
 
     Result<void> begin(std::size_t bytes) override {
         if (known_) {
@@ -79,6 +89,7 @@ private:
     }
 
     std::optional<KnownTransaction> known_;  ///< Nothing once it has proved to be the same.
+    const std::optional<KnownTransaction> first_known_;
     const std::int64_t target_;
     const OpenLog& open_log_;
     TransactionSink* sink_ = nullptr;
@@ -115,7 +126,9 @@ private:
         // A chain without a transaction of its own to compare with is that of a store that was never written to.
         if (transactions.previous(last) >= target) return {};
         LimitedTransactions limited(transactions, source_.limit, call_.stop);
+        bool again = false;
         const auto finished = line.request([&](catchup::Session& session) {
+            if (std::exchange(again, true)) transactions.prove_again();
             return session.pull(source_.store_id, std::max<std::int64_t>(transactions.previous(last), 1), limited);
         });
         if (transactions.reached()) return {};

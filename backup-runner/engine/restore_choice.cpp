@@ -27,8 +27,9 @@ struct Candidates {
     std::optional<FoundHead> unknown{};                         ///< A later runner's, or nobody's.
 };
 
+/// `chain`: empty for all of them. `least`: only heads that reach this transaction, and of too many the first ones.
 Result<Candidates> find_candidates(ObjectStore& store, const format::Layout& layout, const std::string& chain,
-                                   const Call& call) {
+                                   std::optional<std::int64_t> least, const Call& call) {
     Candidates found;
     N4B_TRY_VOID(list_head_names(
         store, layout,
@@ -40,10 +41,13 @@ Result<Candidates> find_candidates(ObjectStore& store, const format::Layout& lay
                 return true;
             }
             if (!chain.empty() && parsed->artifact.chain != chain) return true;
+            if (least && parsed->highest < *least) return true;
             found.newest.push_back(name);
             found.furthest.emplace(parsed->highest, name);
             if (found.newest.size() > kMostNames) found.newest.pop_front();
-            if (found.furthest.size() > kMostNames) found.furthest.erase(found.furthest.begin());
+            if (found.furthest.size() > kMostNames) {
+                found.furthest.erase(least ? std::prev(found.furthest.end()) : found.furthest.begin());
+            }
             return true;
         },
         call));
@@ -84,23 +88,24 @@ tl::unexpected<base::Error> none(const format::Layout& layout, const std::string
                       fmt::format("no backup below {}{}", layout.heads(), chain.empty() ? "" : " of chain " + chain));
 }
 
+/// The one that reaches furthest, or the first that reaches as far as is wanted: what lies behind it may be damaged.
 Result<Artifact> choose_in_chain(ObjectStore& store, const format::Layout& layout, const std::string& chain,
-                                 const Call& call) {
+                                 std::optional<std::int64_t> transaction, const Call& call) {
     N4B_TRY_VOID(check_open(store, layout, chain, call));
-    N4B_TRY(const auto found, find_candidates(store, layout, chain, call));
-    std::optional<Artifact> last;
-    for (const auto& name : found.newest) {
+    N4B_TRY(auto found, find_candidates(store, layout, chain, transaction, call));
+    while (!found.furthest.empty()) {
+        const auto next = transaction ? found.furthest.begin() : std::prev(found.furthest.end());
         // Who names a chain wants that one, whole.
-        N4B_TRY(auto artifact, read_wanted(store, layout, name, call));
-        if (artifact) last = std::move(artifact);
+        N4B_TRY(auto artifact, read_wanted(store, layout, next->second, call));
+        if (artifact) return std::move(*artifact);
+        found.furthest.erase(next);
     }
-    if (!last) return none(layout, chain);
-    return std::move(*last);
+    return none(layout, chain);
 }
 
 Result<Artifact> choose_latest(ObjectStore& store, const format::Layout& layout, const Call& call,
                                const PassedOverHead& passed_over) {
-    N4B_TRY(const auto found, find_candidates(store, layout, "", call));
+    N4B_TRY(const auto found, find_candidates(store, layout, "", std::nullopt, call));
     std::optional<Artifact> newest;
     auto newest_bad = found.unknown;
     for (auto name = found.newest.rbegin(); name != found.newest.rend() && !newest && !newest_bad; ++name) {
@@ -141,7 +146,12 @@ Result<Artifact> choose_latest(ObjectStore& store, const format::Layout& layout,
 Result<Artifact> choose_artifact(ObjectStore& store, const format::Layout& layout, const std::string& chain,
                                  const Call& call, const PassedOverHead& passed_over) {
     return chain.empty() ? choose_latest(store, layout, call, passed_over)
-                         : choose_in_chain(store, layout, chain, call);
+                         : choose_in_chain(store, layout, chain, std::nullopt, call);
+}
+
+Result<Artifact> choose_for_transaction(ObjectStore& store, const format::Layout& layout, const std::string& chain,
+                                        std::int64_t transaction, const Call& call) {
+    return choose_in_chain(store, layout, chain, transaction, call);
 }
 
 }  // namespace n4b::engine

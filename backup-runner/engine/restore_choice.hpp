@@ -16,4 +16,10 @@ base::Result<Artifact> choose_artifact(object_store::ObjectStore& store, const f
                                        const std::string& chain, const object_store::Call& call,
                                        const PassedOverHead& passed_over = warn_of_head);
 
+/// The first artifact of a chain that reaches a transaction, so that nothing behind it is needed. NotFound
+/// (ArtifactNotFound): none does. Other errors as choose_artifact's for a chain.
+base::Result<Artifact> choose_for_transaction(object_store::ObjectStore& store, const format::Layout& layout,
+                                              const std::string& chain, std::int64_t transaction,
+                                              const object_store::Call& call);
+
 }  // namespace n4b::engine

@@ -99,7 +99,8 @@ int place(MemberRole role, SourcePolicy policy) {
 /// that more than one that does not answer, and that more than an unknown name.
 int weight(const Candidate& candidate) {
     const auto reason = candidate.error->reason;
-    if (candidate.tried) return 3;
+    // That the log was pruned says more than that another one lags: it is worth a full.
+    if (candidate.tried) return reason == Reason::kSourceLogPruned ? 4 : 3;
     if (reason == Reason::kSourceNameNotResolved) return 0;
     return reason == Reason::kSourceUnreachable ? 1 : 2;
 }

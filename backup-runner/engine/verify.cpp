@@ -1,6 +1,7 @@
 #include "backup-runner/engine/verify.hpp"
 
 #include "backup-runner/blocks/artifact_reader.hpp"
+#include "backup-runner/engine/chain.hpp"
 #include "backup-runner/engine/reader_hold.hpp"
 #include "backup-runner/engine/restored_content.hpp"
 
@@ -34,10 +35,19 @@ private:
     ProgressCounters* const progress_;
 };
 
+/// The artifact goes on from one that is there, and is the one that it names. Whoever looks at all artifacts of a chain
+/// has looked at each link.
+Result<void> check_parent(object_store::ObjectStore& store, const format::Layout& layout, const Artifact& artifact,
+                          const Call& call) {
+    if (!artifact.head.parent) return {};
+    return read_parent(store, layout, artifact, call).map([](const Artifact&) {});
+}
+
 Result<void> check_everything(object_store::ObjectStore& store, const Artifact& artifact, const Call& call,
                               ProgressCounters* progress) {
     N4B_TRY_VOID(check_listing(store, artifact, call));
     N4B_TRY(const auto layout, layout_of(artifact));
+    N4B_TRY_VOID(check_parent(store, layout, artifact, call));
     blocks::ArtifactReader reader({.store = store, .prefix = layout.blocks(artifact.head.name), .head = artifact.head});
     Examiner examiner(progress);
     N4B_TRY_VOID(reader.read_all(examiner, call));

@@ -7,26 +7,31 @@
 
 namespace n4b::format {
 
-Parent parent_of(const Head& head, std::string_view sha256) {
-    Parent parent{.name = to_string(name_of(head)),
-                  .sha256 = std::string(sha256),
-                  .blocks = head.counts.blocks,
-                  .stored_bytes = head.counts.stored_bytes};
-    if (head.parent) {
-        parent.blocks = base::saturating_sum(parent.blocks, head.parent->blocks);
-        parent.stored_bytes = base::saturating_sum(parent.stored_bytes, head.parent->stored_bytes);
-    }
-    return parent;
+Parent parent_of(const StoredHead& stored) {
+    const auto& head = stored.head;
+    const auto before = head.parent.value_or(Parent{});
+    return {.name = to_string(name_of(head)),
+            .sha256 = std::string(stored.sha256),
+            .blocks = base::saturating_sum(head.counts.blocks, before.blocks),
+            .stored_bytes = base::saturating_sum(head.counts.stored_bytes, before.stored_bytes),
+            .head_bytes = base::saturating_sum(stored.bytes, before.head_bytes)};
 }
 
-base::Result<void> check_link(const Head& parent, std::string_view parent_sha256, const Head& child) {
+base::Result<void> check_link(const StoredHead& stored, const Head& child) {
+    const auto& parent = stored.head;
     const auto name = to_string(name_of(parent));
     if (!child.parent || child.parent->name != name) {
         return damaged(fmt::format("parent: found {}, expected {}", child.parent ? child.parent->name : "none", name));
     }
-    if (child.parent->sha256 != parent_sha256) {
+    if (child.parent->sha256 != stored.sha256) {
         return damaged(fmt::format("parent: found SHA-256 {} of {}, expected {}, which that head has by now",
-                                   child.parent->sha256, name, parent_sha256));
+                                   child.parent->sha256, name, stored.sha256));
+    }
+    if (const auto expected = parent_of(stored); *child.parent != expected) {
+        return damaged(
+            fmt::format("parent: found {} blocks, {} bytes of them and {} of heads up to {}, expected {}, {} and {}",
+                        child.parent->blocks, child.parent->stored_bytes, child.parent->head_bytes, name,
+                        expected.blocks, expected.stored_bytes, expected.head_bytes));
     }
     if (child.name.chain != parent.name.chain || child.name.sequence != parent.name.sequence + 1) {
         return damaged(fmt::format("sequence: found {} of chain {}, expected {} of chain {}", child.name.sequence,
@@ -48,12 +53,6 @@ base::Result<void> check_link(const Head& parent, std::string_view parent_sha256
         return damaged(fmt::format("earliestRestorable: found transaction {}, expected {}, as {} has it",
                                    child.transactions->earliest_restorable.id,
                                    parent.transactions->earliest_restorable.id, name));
-    }
-    const auto sums = parent_of(parent, parent_sha256);
-    if (child.parent->blocks != sums.blocks || child.parent->stored_bytes != sums.stored_bytes) {
-        return damaged(fmt::format("parent: found {} blocks of {} bytes up to {}, expected {} of {}",
-                                   child.parent->blocks, child.parent->stored_bytes, name, sums.blocks,
-                                   sums.stored_bytes));
     }
     if (child.counts.files != 0) {
         return damaged(fmt::format("counts: found {} store files, expected none in an increment", child.counts.files));

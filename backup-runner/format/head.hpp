@@ -49,6 +49,7 @@ struct Parent {
     /// look at every head.
     std::int64_t blocks = 0;
     std::int64_t stored_bytes = 0;
+    std::int64_t head_bytes = 0;  ///< Of their heads, as stored.
     bool operator==(const Parent&) const = default;
 };
 

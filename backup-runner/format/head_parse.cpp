@@ -112,12 +112,17 @@ void read_identity(JsonObject& object, Head& head) {
     section(object, "run", [&](JsonObject& member) {
         head.name.run.uid = member.required<std::string>("uid");
         head.name.run.attempt = member.required<std::int64_t>("attempt");
+        head.name.run.writer = member.value_or<std::string>("writer", "");
+        if (member.has("writer") && !is_writer_name(head.name.run.writer)) {
+            member.reject("writer", "expected w and six hexadecimal digits");
+        }
     });
     object.object("parent", [&](JsonObject& member) {
         head.parent = Parent{.name = member.required<std::string>("name"),
                              .sha256 = read_sha256(member, "sha256"),
                              .blocks = read_count(member, "blocks"),
-                             .stored_bytes = read_count(member, "storedBytes")};
+                             .stored_bytes = read_count(member, "storedBytes"),
+                             .head_bytes = read_count(member, "headBytes")};
         if (!parse_head_name(head.parent->name)) member.reject("name", "no name of a head");
         member.refuse_unknown();
     });

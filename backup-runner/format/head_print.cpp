@@ -85,11 +85,13 @@ Json body_of(const Head& head) {
               {"versions", {{"runner", head.runner_version}}},
               {"start", base::format_rfc3339_micro(head.start)},
               {"end", base::format_rfc3339_micro(head.end)}};
+    set_text(json["run"], "writer", head.name.run.writer);
     if (const auto& parent = head.parent) {
         json["parent"] = {{"name", parent->name},
                           {"sha256", parent->sha256},
                           {"blocks", parent->blocks},
-                          {"storedBytes", parent->stored_bytes}};
+                          {"storedBytes", parent->stored_bytes},
+                          {"headBytes", parent->head_bytes}};
     }
     if (head.transactions) json["transactions"] = transactions_json(*head.transactions);
     set_time(json, "latestCommitTime", head.latest_commit_time);

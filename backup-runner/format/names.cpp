@@ -6,6 +6,7 @@
 #include <charconv>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include "backup-runner/archive/names.hpp"
 #include "common/base/rfc3339.hpp"
@@ -21,6 +22,7 @@ constexpr std::size_t kTransactionDigits = 19;
 constexpr std::size_t kTimeChars = 16;
 constexpr std::size_t kBlockDigits = 8;
 constexpr std::size_t kHoldDigits = 16;
+constexpr std::size_t kWriterChars = 7;
 constexpr std::size_t kMaxWordChars = 16;
 constexpr std::size_t kMaxUidChars = 64;
 constexpr std::size_t kMaxComponentChars = 128;
@@ -97,8 +99,14 @@ public:
     RunId run(std::string_view suffix) {
         if (!text_.ends_with(suffix)) good_ = false;
         if (!good_) return {};
-        const auto part = text_.substr(0, text_.size() - suffix.size());
+        auto part = text_.substr(0, text_.size() - suffix.size());
         text_ = {};
+        std::string writer;
+        if (const auto last = part.rfind('-');
+            last != std::string_view::npos && is_writer_name(part.substr(last + 1))) {
+            writer = part.substr(last + 1);
+            part = part.substr(0, last);
+        }
         const auto dash = part.rfind('-');
         if (dash == std::string_view::npos) {
             good_ = false;
@@ -112,6 +120,7 @@ public:
             std::all_of(run.uid.begin(), run.uid.end(), [](char c) { return is_lower(c) || is_digit(c) || c == '-'; });
         // One text an attempt: "x-01" and "x-1 " are none.
         if (!uid || run.attempt < 1 || to_string(run) != part) good_ = false;
+        run.writer = std::move(writer);
         return run;
     }
     [[nodiscard]] bool done() const { return good_ && text_.empty(); }
@@ -143,8 +152,17 @@ tl::unexpected<base::Error> bad_component(std::string_view what, std::string_vie
 
 }  // namespace
 
+std::string writer_name(std::uint32_t random) {
+    return fmt::format("w{:06x}", random & 0xFFFFFFU);
+}
+
+bool is_writer_name(std::string_view text) {
+    return text.size() == kWriterChars && text.front() == 'w' &&
+           std::all_of(text.begin() + 1, text.end(), [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); });
+}
+
 std::string to_string(const RunId& run) {
-    return fmt::format("{}-{}", run.uid, run.attempt);
+    return fmt::format("{}-{}{}{}", run.uid, run.attempt, run.writer.empty() ? "" : "-", run.writer);
 }
 
 std::string to_string(const HeadName& name) {

@@ -17,13 +17,19 @@ inline constexpr std::string_view kCheckPrefix = "neo4j-backup-check-";
 inline constexpr std::int64_t kMaxSequence = 999'999;
 inline constexpr std::int64_t kMaxBlockNumber = 99'999'999;
 
-/// One attempt of a run; its text is "<uid>-<attempt>".
+/// Who writes: one attempt of a run; its text is "<uid>-<attempt>", and "<uid>-<attempt>-<writer>" of an increment.
 struct RunId {
     std::string uid;           ///< 1 to 64 of a-z, 0-9 and '-'.
     std::int64_t attempt = 1;  ///< From 1 on.
+    /// 'w' and six random hexadecimal digits: no two writers share a name, even where both were told to make the same
+    /// attempt. Empty of a full, whose chain has a random name.
+    std::string writer{};
     bool operator==(const RunId&) const = default;
 };
 std::string to_string(const RunId& run);
+/// The text of a writer by a random number.
+std::string writer_name(std::uint32_t random);
+bool is_writer_name(std::string_view text);
 
 /// Which artifact. No two writers share one, since it holds the run.
 struct ArtifactName {

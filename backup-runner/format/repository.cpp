@@ -30,6 +30,12 @@ std::string text_of(const Json& json) {
     return json.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n";
 }
 
+Json json_of(const RunId& run) {
+    Json json{{"uid", run.uid}, {"attempt", run.attempt}};
+    if (!run.writer.empty()) json["writer"] = run.writer;
+    return json;
+}
+
 tl::unexpected<base::Error> damaged(std::string_view what, const base::Error& error) {
     return base::fail(ErrorCode::kDataLoss, Reason::kArtifactDamaged, fmt::format("{}: {}", what, error.message));
 }
@@ -159,7 +165,7 @@ Result<OwnerDecision> decide_owner(const std::optional<std::string>& found, cons
 std::string print_intent(const Intent& intent) {
     return text_of({{"format", kFormat},
                     {"repository", intent.repository},
-                    {"run", {{"uid", intent.run.uid}, {"attempt", intent.run.attempt}}},
+                    {"run", json_of(intent.run)},
                     {"origin",
                      {{"cluster", intent.origin.cluster},
                       {"namespace", intent.origin.name_space},
@@ -175,6 +181,7 @@ Result<Intent> parse_intent(std::string_view text, base::SystemTime named_deadli
         const bool run = object.object("run", [&](JsonObject& member) {
             intent.run.uid = member.required<std::string>("uid");
             intent.run.attempt = member.required<std::int64_t>("attempt");
+            intent.run.writer = member.value_or<std::string>("writer", "");
             member.refuse_unknown();
         });
         if (!run) object.reject("run", "missing");

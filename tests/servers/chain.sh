@@ -39,9 +39,21 @@ bucket=(--s3-endpoint "http://127.0.0.1:$port" --allow-insecure --s3-bucket back
 "$runner" init "${volume[@]}" > /dev/null
 "$runner" init "${bucket[@]}" > /dev/null
 
-# Each marker is a transaction of its own and tells how many came before it.
-(for i in $(seq 100000); do cypher "$leader" "CREATE (:Marker {n: $i})" > /dev/null || exit 0; done) &
+# Each marker is a transaction of its own and tells how many came before it. One that was refused, as long as an index is made for
+# example, is tried again.
+(
+    for i in $(seq 100000); do
+        until cypher "$leader" "MERGE (:Marker {n: $i})" > /dev/null 2>&1; do sleep 0.2; done
+    done
+) &
 writer=$!
+# add_tail LABEL: 20 transactions, which the replica has
+add_tail() {
+    local i
+    for i in $(seq 20); do cypher "$leader" "CREATE (:$1 {n: $i})" > /dev/null; done
+    await 60 "the replica to catch up" has_tail "$1"
+}
+has_tail() { [ "$(cypher 3 "MATCH (n:$1) RETURN count(n)")" = 20 ]; }
 
 # backup PLACE TYPE: into the volume or the bucket; the report is in $STATE/report
 backup() {
@@ -66,11 +78,13 @@ step "a full, and three increments while clients write"
 both full 0
 cypher "$leader" "CREATE CONSTRAINT ON (p:Person) ASSERT p.id IS UNIQUE" > /dev/null
 cypher "$leader" "MATCH (p:Person) WHERE p.id % 10 = 0 DELETE p" > /dev/null
+add_tail First
 both incremental 1
 cypher "$leader" "CREATE INDEX ON :Person(name)" > /dev/null
 cypher "$leader" "UNWIND range(1,20000) AS i CREATE (:Large {id: i, text: reduce(s = '', x IN range(1, 20) | s + 'text ' + x)})" > /dev/null
+add_tail Second
 both auto 2
-sleep 2
+add_tail Third
 both incremental 3
 kill "$writer" 2> /dev/null || true
 writer=

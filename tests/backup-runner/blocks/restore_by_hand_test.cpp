@@ -119,6 +119,7 @@ protected:
         increment.name.sequence = 1;
         increment.name.kind = "incr";
         increment.name.run.uid = "0";
+        increment.name.run.writer = "w3f9c21";
         increment.supersedes.clear();
         increment.neostore_patches = {{.offset = 13, .hex = "00000000000000ff"}, {.offset = 100, .hex = "aa"}};
         const auto text = format::print_head(read_head(first)).value();

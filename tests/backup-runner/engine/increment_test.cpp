@@ -9,6 +9,7 @@
 #include "backup-runner/engine/chain_tip.hpp"
 #include "backup-runner/engine/restore.hpp"
 #include "backup-runner/engine/restore_choice.hpp"
+#include "backup-runner/format/repository.hpp"
 #include "backup-runner/txlog/neostore.hpp"
 #include "tests/backup-runner/engine/backup_fixture.hpp"
 
@@ -300,18 +301,97 @@ TEST_F(IncrementTest, NeverMixesWithWhatAnotherProcessOfTheSameAttemptWrites) {
     server_.last_committed = 14;
     spec_.type = BackupType::kIncremental;
     spec_.run = {.uid = "again", .attempt = 1};
-    const auto left =
-        layout_.blocks({.chain = chain_, .sequence = 1, .kind = "incr", .run = {.uid = "again"}}) + "00000000";
-    ASSERT_TRUE(store_->put(left, {}, {}));
-    const auto before = objects("");
-    const auto refused = back_up();
-    EXPECT_EQ(refused.reason, Reason::kArtifactConflict) << refused.message;
-    EXPECT_THAT(refused.message, HasSubstr("another process was told to make this attempt"));
-    EXPECT_EQ(objects(""), before) << "what the other one writes stays";
-    spec_.run.attempt = 2;
-    const auto next = back_up();
+    std::optional<contract::RunReport> twin;
+    server_.on_pull = [&](std::int64_t) {
+        if (twin) return;
+        twin.emplace();
+        *twin = back_up();
+    };
+    const auto report = back_up();
+    ASSERT_EQ(twin->reason, Reason::kCompleted) << twin->message;
+    EXPECT_EQ(report.reason, Reason::kArtifactConflict) << report.message;
+    EXPECT_EQ(sound_artifacts(), 2U) << "what the twin wrote is whole";
+    expect_restored_to(14);
+}
+
+TEST_F(IncrementTest, AHeadThatWasCutOffIsFoundByItsSize) {
+    ASSERT_EQ(increment_to(14).reason, Reason::kCompleted);
+    ASSERT_EQ(increment_to(16).reason, Reason::kCompleted);
+    std::filesystem::resize_file(repository() + "/" + chain()[1].key, 0);
+    const auto refused = increment_to(18);
+    EXPECT_EQ(refused.reason, Reason::kArtifactDamaged) << refused.message;
+    EXPECT_THAT(refused.message, HasSubstr("the heads that it goes on from have"));
+}
+
+TEST_F(IncrementTest, AfterASetBackTheNewChainIsGoneOnFrom) {
+    ASSERT_EQ(increment_to(100).reason, Reason::kCompleted);
+    diverge_from(20);
+    spec_.when_impossible = WhenImpossible::kFull;
+    server_.checkpoint = 25;
+    const auto full = increment_to(30);
+    ASSERT_EQ(full.reason, Reason::kCompleted) << full.message;
+    ASSERT_TRUE(full.unexpected_full);
+    EXPECT_EQ(full.unexpected_full->reason, Reason::kHistoryDiverged);
+    const auto next = increment_to(40);
     ASSERT_EQ(next.reason, Reason::kCompleted) << next.message;
-    EXPECT_EQ(next.artifact->highest_transaction, 14);
+    EXPECT_FALSE(next.unexpected_full);
+    EXPECT_EQ(next.artifact->chain, full.artifact->chain) << "although the older chain reaches further";
+    EXPECT_EQ(next.artifact->kind, "Incremental");
+}
+
+TEST_F(IncrementTest, AnAbandonedHeadKeepsNobodyFromGoingOn) {
+    ASSERT_EQ(increment_to(14).reason, Reason::kCompleted);
+    const auto given_up = chain().back();
+    const auto key = layout_.abandoned(given_up.head.name);
+    const auto text = format::print_abandoned();
+    ASSERT_TRUE(store_->put(key, std::as_bytes(std::span(text)), {}));
+    const auto next = increment_to(15);
+    ASSERT_EQ(next.reason, Reason::kCompleted) << next.message;
+    EXPECT_EQ(next.artifact->sequence, 1) << "in its place";
+    EXPECT_EQ(next.artifact->lowest_transaction, 10);
+}
+
+TEST_F(IncrementTest, WhatLiesBehindAPointMayBeDamaged) {
+    ASSERT_EQ(increment_to(14).reason, Reason::kCompleted);
+    ASSERT_EQ(increment_to(20).reason, Reason::kCompleted);
+    const auto artifacts = chain();
+    std::ofstream(repository() + "/" + artifacts[2].key) << "damaged";
+    for (const std::int64_t wanted : {9, 12, 14}) {
+        const auto first = choose_for_transaction(*store_, layout_, chain_, wanted, {});
+        ASSERT_TRUE(first) << first.error().message;
+        EXPECT_LE(first->head.name.sequence, 1);
+        EXPECT_GE(highest_of(first->head), wanted);
+    }
+    EXPECT_EQ(choose_for_transaction(*store_, layout_, chain_, 15, {}).error().reason, Reason::kArtifactDamaged);
+    EXPECT_EQ(choose_for_transaction(*store_, layout_, chain_, 21, {}).error().reason, Reason::kArtifactNotFound);
+}
+
+TEST_F(IncrementTest, AnArtifactWhoseParentIsGoneDoesNotVerify) {
+    ASSERT_EQ(increment_to(14).reason, Reason::kCompleted);
+    ASSERT_EQ(increment_to(16).reason, Reason::kCompleted);
+    const auto artifacts = chain();
+    ASSERT_TRUE(verify(*store_, artifacts[2], {}));
+    std::filesystem::remove(repository() + "/" + artifacts[1].key);
+    EXPECT_EQ(verify(*store_, artifacts[2], {}).error().reason, Reason::kArtifactDamaged);
+}
+
+TEST_F(IncrementTest, AServerThatWasSetBackBetweenTwoConnectionsIsFoundOut) {
+    server_.last_committed = 30;
+    server_.pulled_to = 20;
+    int pulls = 0;
+    server_.on_pull = [&](std::int64_t) {
+        if (++pulls == 1) {
+            // Within what is sent of transaction 12.
+            server_.break_once_after =
+                server_.sent() + 4 * static_cast<std::int64_t>(FakeCatchupServer::transaction(1).size() + 50);
+        } else {
+            diverge_from(9);
+        }
+    };
+    const auto report = make(BackupType::kIncremental);
+    ASSERT_GE(pulls, 2) << "no break, so this proves nothing";
+    EXPECT_EQ(report.reason, Reason::kHistoryDiverged) << report.message;
+    EXPECT_EQ(sound_artifacts(), 1U);
 }
 
 TEST_F(IncrementTest, AFullSupersedesTheTipAndNotWhatItGoesOnFrom) {

@@ -17,7 +17,11 @@ Head increment() {
     head.name.sequence = 1;
     head.name.kind = "incr";
     head.supersedes.clear();
-    head.parent = Parent{.name = to_string(name_of(example_head())), .sha256 = std::string(64, 'b')};
+    head.parent = Parent{.name = to_string(name_of(example_head())),
+                         .sha256 = std::string(64, 'b'),
+                         .blocks = 2,
+                         .stored_bytes = 7,
+                         .head_bytes = 900};
     return head;
 }
 

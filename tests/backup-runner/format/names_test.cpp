@@ -12,6 +12,20 @@ base::SystemTime seconds(std::int64_t value) {
     return base::SystemTime(std::chrono::seconds(value));
 }
 
+TEST(Names, AWriterIsToldFromWhatAUidMayEndIn) {
+    for (const RunId& run :
+         {RunId{.uid = "a-b-9", .attempt = 3, .writer = "w00ff01"}, RunId{.uid = "a-w00ff01", .attempt = 3},
+          RunId{.uid = "w00ff01-1", .attempt = 12, .writer = "w3f9c21"}}) {
+        auto artifact = kArtifact;
+        artifact.run = run;
+        EXPECT_EQ(*parse_head_name(to_string(HeadName{.artifact = artifact, .highest = 7})),
+                  (HeadName{.artifact = artifact, .highest = 7}));
+        EXPECT_EQ(*parse_directory_name(kChain, directory_name(artifact)), artifact);
+    }
+    EXPECT_FALSE(parse_directory_name(kChain, "000012-incr-w3f9c21")) << "a writer alone is no run";
+    EXPECT_FALSE(parse_directory_name(kChain, "000012-incr-a-1-w3f9c2")) << "cut off";
+}
+
 TEST(FormatNames, SurviveTheirTexts) {
     const HeadName head{.artifact = kArtifact, .highest = INT64_MAX};
     EXPECT_EQ(to_string(head), "20261122T215049Z-3f9c21-000012-incr-9223372036854775807-a-b-9-3.json");
