@@ -116,7 +116,7 @@ Result<engine::BackupPlan> plan(const contract::RunSpec& spec, base::SteadyTime 
 Json json_of(const contract::RunSpec& spec, const engine::BackupPlan& plan) {
     auto json = Json::parse(contract::to_json(plan.report));
     json["dryRun"] = true;
-    json["kind"] = plan.kind;
+    json["kind"] = plan.goes_on_from ? "Incremental" : "Full";
     if (plan.goes_on_from) json["goesOnFrom"] = plan.goes_on_from->key;
     if (plan.why_full) {
         json["unexpectedFull"] = {{"reason", to_string(plan.why_full->reason)}, {"message", plan.why_full->message}};

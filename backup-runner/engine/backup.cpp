@@ -187,8 +187,6 @@ bool makes_impossible(const base::Error& error) {
         // Of the chain: nothing of it is read while a full is made.
         case Reason::kArtifactDamaged:
         case Reason::kArtifactNotSupported:
-        // Two histories, and only a person knows which one is meant.
-        case Reason::kInvalidRunSpec:
             return true;
         default:
             return false;
@@ -287,7 +285,6 @@ Result<void> Backup::plan_kind(BackupPlan& plan) {
     auto tip = tip_to_extend(/*read_only=*/true);
     if (tip) {
         plan.goes_on_from = std::move(*tip);
-        if (plan.goes_on_from) plan.kind = "Incremental";
         return {};
     }
     if (!gives_way_to_full(tip.error())) return base::fail(tip.error());
@@ -636,9 +633,8 @@ Result<Artifact> Backup::tell_up_to_date(const IncrementPull& pulled, const cont
     // somebody may be deleting the chain by now.
     N4B_TRY_VOID(environment_.store.make_durable(tip_->key, call()));
     N4B_TRY_VOID(check_wanted(environment_.store, *layout_, tip_->head.name, call()));
-    const auto name = to_string(format::name_of(tip_->head));
-    up_to_date_ = {
-        .chain = tip_->head.name.chain, .artifact = name.substr(0, name.rfind('.')), .transaction = pulled.target};
+    const auto tip = report_of(*tip_);
+    up_to_date_ = {.chain = tip.chain, .artifact = tip.artifact, .transaction = pulled.target};
     if (is_current(told)) {
         up_to_date_->current_at = pulled.complete_at;
         N4B_TRY_VOID(mark_up_to_date(environment_.store, *tip_, pulled.complete_at, name_.run, call()));

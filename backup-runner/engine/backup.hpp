@@ -49,7 +49,6 @@ contract::RunReport back_up(const contract::RunSpec& spec, const BackupEnvironme
 struct BackupPlan {
     /// Source and passed_over as of a backup; the reason is Completed where one could begin.
     contract::RunReport report{};
-    std::string kind = "Full";
     std::optional<Artifact> goes_on_from{};              ///< Of an increment.
     std::optional<contract::UnexpectedFull> why_full{};  ///< Where an increment was wanted.
     std::string repository{};                            ///< Its id; empty: it would be made, or was not found.

@@ -153,19 +153,20 @@ Result<void> check_blocks(ObjectStore& store, const format::Layout& layout, cons
 Result<std::vector<std::string>> list_chains(ObjectStore& store, const format::Layout& layout, const Call& call) {
     std::set<std::string> chains;
     std::optional<base::Error> unknown;
-    N4B_TRY_VOID(list_names(
-        store, layout.heads(), "",
+    N4B_TRY_VOID(list_head_names(
+        store, layout,
         [&](const std::string& name) {
             const auto parsed = format::parse_head_name(name);
+            // A later runner's backup, which may be the newest.
             if (!parsed) {
                 unknown = parsed.error().wrap(layout.heads() + name);
-                return;
+                return false;
             }
             chains.insert(parsed->artifact.chain);
             if (chains.size() > kMostChains) chains.erase(chains.begin());
+            return true;
         },
         call));
-    // A later runner's backup, which may be the newest.
     if (unknown) return base::fail(*unknown);
     return std::vector<std::string>(chains.rbegin(), chains.rend());
 }

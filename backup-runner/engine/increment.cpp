@@ -24,7 +24,8 @@ public:
     ProvenTransactions(std::optional<KnownTransaction> known, std::int64_t target, const OpenLog& open_log)
         : known_(known), first_known_(std::move(known)), target_(target), open_log_(open_log) {}
 
-    /// A new connection may lead to a server that was set back meanwhile: what it sent last must come again first.
+    /// For a new connection: the server may have been set back while the old one was broken. So the last transaction
+    /// that came over the old one is asked for again, and must be the same.
     void prove_again() {
         if (sink_ == nullptr || sink_->empty()) {
             known_ = first_known_;

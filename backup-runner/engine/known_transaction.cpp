@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "backup-runner/archive/digest.hpp"
-#include "backup-runner/blocks/artifact_reader.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -12,28 +11,8 @@ namespace {
 using base::Result;
 using object_store::Call;
 
-/// Where a transaction lies in the log of its artifact.
-struct Place {
-    std::int64_t offset = 0;
-    std::int64_t length = 0;
-};
-
-Result<std::optional<Place>> find(blocks::ArtifactReader& reader, std::int64_t id, const Call& call) {
-    std::optional<Place> place;
-    N4B_TRY_VOID(reader.read_transactions(
-        [&](const format::TransactionGroup& group) -> Result<void> {
-            const auto nth = id - group.first;
-            if (nth < 0 || nth >= static_cast<std::int64_t>(group.lengths.size())) return {};
-            place = Place{.offset = group.offset, .length = group.lengths[static_cast<std::size_t>(nth)]};
-            for (std::int64_t i = 0; i < nth; ++i) place->offset += group.lengths[static_cast<std::size_t>(i)];
-            return {};
-        },
-        call));
-    return place;
-}
-
 /// Of that part of the log.
-Result<std::string> digest_of(blocks::ArtifactReader& reader, const Place& place, const Call& call) {
+Result<std::string> digest_of(blocks::ArtifactReader& reader, const LogPlace& place, const Call& call) {
     archive::Sha256 digest;
     std::int64_t at = 0;
     N4B_TRY_VOID(reader.read_one(
@@ -52,6 +31,20 @@ Result<std::string> digest_of(blocks::ArtifactReader& reader, const Place& place
 
 }  // namespace
 
+Result<std::optional<LogPlace>> find_transaction(blocks::ArtifactReader& reader, std::int64_t id, const Call& call) {
+    std::optional<LogPlace> place;
+    N4B_TRY_VOID(reader.read_transactions(
+        [&](const format::TransactionGroup& group) -> Result<void> {
+            const auto nth = id - group.first;
+            if (nth < 0 || nth >= static_cast<std::int64_t>(group.lengths.size())) return {};
+            place = LogPlace{.offset = group.offset, .length = group.lengths[static_cast<std::size_t>(nth)]};
+            for (std::int64_t i = 0; i < nth; ++i) place->offset += group.lengths[static_cast<std::size_t>(i)];
+            return {};
+        },
+        call));
+    return place;
+}
+
 std::optional<KnownTransaction> highest_known(const format::Head& head) {
     if (!head.transactions || head.transactions->highest.length == 0) return std::nullopt;
     const auto& highest = head.transactions->highest;
@@ -68,7 +61,7 @@ Result<std::optional<KnownTransaction>> read_known(object_store::ObjectStore& st
     const auto& head = artifact.head;
     if (!head.transactions || head.transactions->lowest.id > id || head.counts.transactions == 0) return std::nullopt;
     blocks::ArtifactReader reader({.store = store, .prefix = layout.blocks(head.name), .head = head});
-    N4B_TRY(const auto place, find(reader, id, call));
+    N4B_TRY(const auto place, find_transaction(reader, id, call));
     if (!place) return std::nullopt;
     N4B_TRY(auto digest, digest_of(reader, *place, call));
     return KnownTransaction{.id = id, .length = place->length, .sha256 = std::move(digest)};

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "backup-runner/blocks/artifact_reader.hpp"
 #include "backup-runner/engine/catalogue.hpp"
 
 namespace n4b::engine {
@@ -14,6 +15,16 @@ struct KnownTransaction {
     std::int64_t length = 0;  ///< Of its bytes in the log.
     std::string sha256{};     ///< Of those bytes, 64 hexadecimal digits.
 };
+
+/// Where a transaction lies in the log of its artifact.
+struct LogPlace {
+    std::int64_t offset = 0;
+    std::int64_t length = 0;
+};
+
+/// Goes over the index. Nothing: it does not tell of that transaction. Errors as ArtifactReader's.
+base::Result<std::optional<LogPlace>> find_transaction(blocks::ArtifactReader& reader, std::int64_t id,
+                                                       const object_store::Call& call);
 
 /// The last transaction of an artifact; nothing where no log of the chain has it, as of a store that was never written
 /// to.

@@ -47,11 +47,6 @@ std::span<const std::byte> bytes_of(std::string_view text) {
     return std::as_bytes(std::span(text));
 }
 
-/// Where a restore stops within an artifact.
-struct Cut {
-    std::int64_t log_bytes = INT64_MAX;  ///< Of its log.
-};
-
 /// The transaction log of all artifacts of a chain, one behind the other, in one file.
 class LogWriter {
 public:
@@ -73,8 +68,9 @@ private:
 /// Writes what an artifact holds into a directory that bears the marker; keeps `neostore` back.
 class StoreWriter final : public blocks::ContentReceiver {
 public:
-    StoreWriter(const OpenTarget& target, LogWriter& log, const Cut& cut)
-        : target_(target), log_(log), log_left_(cut.log_bytes) {}
+    /// `log_bytes`: how much of the artifact's log is wanted.
+    StoreWriter(const OpenTarget& target, LogWriter& log, std::int64_t log_bytes)
+        : target_(target), log_(log), log_left_(log_bytes) {}
 
     Result<void> open(std::int64_t number, const std::optional<std::string>& path, std::int64_t bytes) override {
         if (!path) {
@@ -221,10 +217,10 @@ Result<void> complete(const OpenTarget& target, std::string_view neostore) {
 
 /// One artifact; returns its `neostore`, empty of an increment.
 Result<std::string> write_artifact(ObjectStore& from, const Artifact& artifact, const OpenTarget& target,
-                                   LogWriter& log, const Cut& cut, const Call& call) {
+                                   LogWriter& log, std::int64_t log_bytes, const Call& call) {
     N4B_TRY(const auto layout, layout_of(artifact));
     blocks::ArtifactReader reader({.store = from, .prefix = layout.blocks(artifact.head.name), .head = artifact.head});
-    StoreWriter writer(target, log, cut);
+    StoreWriter writer(target, log, log_bytes);
     N4B_TRY_VOID(reader.read_all(writer, call));
     return writer.finish(artifact.head);
 }
@@ -239,8 +235,8 @@ Result<void> write_store(ObjectStore& from, const RestorePoint& point, const Ope
     std::string neostore;
     for (const auto& artifact : chain) {
         const bool last = &artifact == &chain.back();
-        const Cut cut = last && point.log_bytes ? Cut{*point.log_bytes} : Cut{};
-        N4B_TRY(auto sent, write_artifact(from, artifact, target, log, cut, call));
+        const auto log_bytes = last ? point.log_bytes.value_or(INT64_MAX) : INT64_MAX;
+        N4B_TRY(auto sent, write_artifact(from, artifact, target, log, log_bytes, call));
         if (&artifact == &chain.front()) neostore = std::move(sent);
     }
     N4B_TRY_VOID(log.finish());

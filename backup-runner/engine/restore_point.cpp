@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "backup-runner/blocks/artifact_reader.hpp"
+#include "backup-runner/engine/known_transaction.hpp"
 #include "backup-runner/format/damage.hpp"
 
 namespace n4b::engine {
@@ -20,17 +20,8 @@ Result<std::int64_t> log_bytes_to(object_store::ObjectStore& store, const Artifa
                                   const object_store::Call& call) {
     N4B_TRY(const auto layout, layout_of(artifact));
     blocks::ArtifactReader reader({.store = store, .prefix = layout.blocks(artifact.head.name), .head = artifact.head});
-    std::optional<std::int64_t> end;
-    N4B_TRY_VOID(reader.read_transactions(
-        [&](const format::TransactionGroup& group) -> Result<void> {
-            const auto nth = transaction - group.first;
-            if (nth < 0 || nth >= static_cast<std::int64_t>(group.lengths.size())) return {};
-            end = group.offset;
-            for (std::int64_t i = 0; i <= nth; ++i) *end += group.lengths[static_cast<std::size_t>(i)];
-            return {};
-        },
-        call));
-    if (end) return *end;
+    N4B_TRY(const auto place, find_transaction(reader, transaction, call));
+    if (place) return place->offset + place->length;
     return format::damaged(fmt::format("{}: its index does not tell of transaction {}", artifact.key, transaction));
 }
 
