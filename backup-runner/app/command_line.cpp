@@ -192,6 +192,13 @@ void CommandLine::add_restore() {
             "The last transaction to restore; all of the chain's unless given. None below the end of its full can "
             "be restored to")
         ->type_name("NUMBER");
+    command
+        .add_option(
+            "--until", restore.until,
+            "Restore to a time, such as 2026-11-27T09:30:00Z: to the last transaction before the first one that "
+            "was committed later")
+        ->type_name("TIME")
+        ->excludes("--until-transaction");
     command.add_option("--to", options.target.directory, "An empty or missing directory")
         ->required()
         ->type_name(kDirectory);

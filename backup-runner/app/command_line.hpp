@@ -88,6 +88,7 @@ public:
         CommonFlags common{};
         StorageFlags storage{};
         RestoreOptions options{};
+        std::string until{};
         std::string owner{};
         std::string modes{};
     };

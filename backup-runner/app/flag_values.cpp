@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/duration.hpp"
+#include "common/base/rfc3339.hpp"
 
 namespace n4b::runner {
 namespace {
@@ -72,6 +73,11 @@ Result<contract::Endpoint> parse_endpoint(const std::string& text) {
     }
     if (host.empty()) return bad_flag(fmt::format("--from: \"{}\" has no host", text));
     return contract::Endpoint{.host = host, .port = number};
+}
+
+Result<base::SystemTime> parse_time(std::string_view flag, const std::string& text) {
+    if (const auto time = base::parse_rfc3339(text)) return *time;
+    return bad_flag(fmt::format("{}: found \"{}\", expected a time such as 2026-11-27T09:30:00Z", flag, text));
 }
 
 Result<storage::Owner> parse_owner(const std::string& text) {

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "backup-runner/storage/storage.hpp"
+#include "common/base/clock.hpp"
 #include "common/base/result.hpp"
 #include "common/contract/run_spec.hpp"
 
@@ -24,6 +25,9 @@ base::Result<contract::Endpoint> parse_endpoint(const std::string& text);
 
 /// UID:GID. In numbers, since names mean something else in the server's container.
 base::Result<storage::Owner> parse_owner(const std::string& text);
+
+/// A time as RFC 3339 has it, such as 2026-11-27T09:30:00Z. Invalid: names the flag.
+base::Result<base::SystemTime> parse_time(std::string_view flag, const std::string& text);
 
 /// FILES:DIRECTORIES in octal numbers. The owner can always read and write, since the restore does, and the server.
 base::Result<storage::Modes> parse_modes(const std::string& text);

@@ -184,6 +184,9 @@ Result<Options> options_of(const CommandLine::Restore& flags) {
     N4B_TRY(options.store, choice_of(*flags.command, flags.storage));
     N4B_TRY_VOID(check_name("--source", options.source));
     N4B_TRY_VOID(check_name("--database", options.database));
+    if (!flags.until.empty()) {
+        N4B_TRY(options.until, parse_time("--until", flags.until));
+    }
     if (!flags.owner.empty()) {
         N4B_TRY(options.target.access.owner, parse_owner(flags.owner));
     }

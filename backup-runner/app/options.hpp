@@ -79,6 +79,7 @@ struct RestoreOptions {
     std::string database;
     std::string chain;  ///< Empty: the one that reaches the highest transaction.
     std::optional<std::int64_t> until_transaction{};
+    std::optional<base::SystemTime> until{};  ///< At most one of both.
     engine::RestoreTarget target;
     bool dry_run = false;
     bool json = false;

@@ -125,7 +125,13 @@ Result<engine::RestorePoint> choose(object_store::ObjectStore& store, const Rest
         N4B_TRY(auto last, engine::choose_artifact(store, layout, chain, call));
         chain = last.head.name.chain;
         if (!options.until_transaction) {
-            return engine::read_chain(store, layout, std::move(last), call).map(engine::whole);
+            N4B_TRY(auto all, engine::read_chain(store, layout, std::move(last), call));
+            if (!options.until) return engine::whole(std::move(all));
+            auto point = engine::up_to_time(store, std::move(all), *options.until, call);
+            if (!point && point.error().reason == base::Reason::kInvalidRunSpec) {
+                return base::fail(point.error().wrap("--until"));
+            }
+            return point;
         }
     }
     auto point = point_at(store, layout, chain, *options.until_transaction, call);

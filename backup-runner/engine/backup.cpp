@@ -634,7 +634,10 @@ Result<Artifact> Backup::tell_up_to_date(const IncrementPull& pulled, const cont
     N4B_TRY_VOID(environment_.store.make_durable(tip_->key, call()));
     N4B_TRY_VOID(check_wanted(environment_.store, *layout_, tip_->head.name, call()));
     const auto tip = report_of(*tip_);
-    up_to_date_ = {.chain = tip.chain, .artifact = tip.artifact, .transaction = pulled.target};
+    up_to_date_ = {.chain = tip.chain,
+                   .artifact = tip.artifact,
+                   .transaction = pulled.target,
+                   .recoverable_to = tip.recoverable_to};
     if (is_current(told)) {
         up_to_date_->current_at = pulled.complete_at;
         N4B_TRY_VOID(mark_up_to_date(environment_.store, *tip_, pulled.complete_at, name_.run, call()));

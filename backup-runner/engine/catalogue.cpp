@@ -354,6 +354,7 @@ contract::ArtifactReport report_of(const Artifact& artifact) {
                                     .artifact = name.substr(0, name.rfind('.')),
                                     .location = artifact.key,
                                     .kind = kind_of(head),
+                                    .current_at = head.current_at,
                                     .files = head.counts.files,
                                     .bytes = head.counts.plain_bytes,
                                     .stored_bytes = head.counts.stored_bytes,

@@ -3,10 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "backup-runner/engine/known_transaction.hpp"
 #include "backup-runner/format/damage.hpp"
+#include "backup-runner/txlog/log_format.hpp"
+#include "common/base/rfc3339.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -23,6 +27,89 @@ Result<std::int64_t> log_bytes_to(object_store::ObjectStore& store, const Artifa
     N4B_TRY(const auto place, find_transaction(reader, transaction, call));
     if (place) return place->offset + place->length;
     return format::damaged(fmt::format("{}: its index does not tell of transaction {}", artifact.key, transaction));
+}
+
+std::int64_t milliseconds_of(base::SystemTime time) {
+    return std::chrono::floor<std::chrono::milliseconds>(time.time_since_epoch()).count();
+}
+
+/// The group of transactions in which the latest commit time first exceeds a time.
+Result<std::optional<format::TransactionGroup>> first_later_group(blocks::ArtifactReader& reader, std::int64_t time_ms,
+                                                                  const object_store::Call& call) {
+    std::optional<format::TransactionGroup> found;
+    N4B_TRY_VOID(reader.read_transactions(
+        [&](const format::TransactionGroup& group) -> Result<void> {
+            if (!found && group.latest_time_ms > time_ms) found = group;
+            return {};
+        },
+        call));
+    return found;
+}
+
+/// Collects the COMMIT entries of a group, the last bytes of each transaction, as the log streams by.
+class CommitEntries {
+public:
+    explicit CommitEntries(const format::TransactionGroup& group) {
+        auto end = group.offset;
+        for (const auto length : group.lengths) {
+            end += length;
+            ends_.push_back(end);
+        }
+        entries_.resize(ends_.size());
+    }
+
+    void take(std::span<const std::byte> bytes) {
+        const auto size = static_cast<std::int64_t>(bytes.size());
+        for (std::size_t i = 0; i < ends_.size(); ++i) {
+            const auto begin = ends_[i] - static_cast<std::int64_t>(txlog::kCommitBytes);
+            const auto from = std::clamp<std::int64_t>(begin - at_, 0, size);
+            const auto to = std::clamp<std::int64_t>(ends_[i] - at_, 0, size);
+            const auto part = bytes.subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(to - from));
+            entries_[i].insert(entries_[i].end(), part.begin(), part.end());
+        }
+        at_ += size;
+    }
+    [[nodiscard]] const std::vector<std::vector<std::byte>>& entries() const { return entries_; }
+
+private:
+    std::vector<std::int64_t> ends_{};
+    std::vector<std::vector<std::byte>> entries_{};
+    std::int64_t at_ = 0;
+};
+
+/// The last transaction of an artifact before the first that was committed after a time; one below the artifact's
+/// lowest where that is its first.
+Result<std::int64_t> last_before(object_store::ObjectStore& store, const Artifact& artifact, base::SystemTime time,
+                                 const object_store::Call& call) {
+    const auto time_ms = milliseconds_of(time);
+    N4B_TRY(const auto layout, layout_of(artifact));
+    blocks::ArtifactReader reader({.store = store, .prefix = layout.blocks(artifact.head.name), .head = artifact.head});
+    N4B_TRY(const auto group, first_later_group(reader, time_ms, call));
+    if (!group)
+        return format::damaged(fmt::format("{}: its index tells of no commit as late as its head", artifact.key));
+    CommitEntries commits(*group);
+    N4B_TRY_VOID(reader.read_one(
+        std::nullopt,
+        [&](std::span<const std::byte> bytes) -> Result<void> {
+            commits.take(bytes);
+            return {};
+        },
+        call));
+    auto last = group->first - 1;
+    for (const auto& entry : commits.entries()) {
+        const auto commit = txlog::parse_commit(entry);
+        if (!commit) return format::damaged(commit.error().wrap(artifact.key).message);
+        if (commit->time_ms > time_ms) return last;
+        ++last;
+    }
+    return format::damaged(fmt::format("{}: its log has no commit as late as its index tells", artifact.key));
+}
+
+/// Up to when a chain is known to hold all that was committed. Members' clocks may be ahead of the storage's.
+base::SystemTime end_of(const Chain& chain) {
+    const auto& head = chain.back().head;
+    const auto asked = head.complete_at.value_or(head.end);
+    return std::max(asked, head.latest_commit_time.value_or(asked));
 }
 
 }  // namespace
@@ -50,6 +137,25 @@ Result<RestorePoint> up_to_transaction(object_store::ObjectStore& store, Chain c
     if (highest_of(point.chain.back().head) == transaction) return point;
     N4B_TRY(point.log_bytes, log_bytes_to(store, point.chain.back(), transaction, call));
     return point;
+}
+
+Result<RestorePoint> up_to_time(object_store::ObjectStore& store, Chain chain, base::SystemTime time,
+                                const object_store::Call& call) {
+    const auto first = chain.front().head.latest_commit_time;
+    if ((first && time < *first) || time > end_of(chain)) {
+        const auto& full = chain.front().head;
+        return base::fail(
+            ErrorCode::kInvalid, Reason::kInvalidRunSpec,
+            fmt::format("found {}, expected a time from {} to {}, which chain {} can be restored to",
+                        base::format_rfc3339_micro(time), base::format_rfc3339_micro(first.value_or(full.start)),
+                        base::format_rfc3339_micro(end_of(chain)), full.name.chain));
+    }
+    const auto has_later = std::find_if(chain.begin(), chain.end(), [&](const Artifact& artifact) {
+        return artifact.head.latest_commit_time && *artifact.head.latest_commit_time > time;
+    });
+    if (has_later == chain.end()) return whole(std::move(chain));
+    N4B_TRY(const auto last, last_before(store, *has_later, time, call));
+    return up_to_transaction(store, std::move(chain), last, call);
 }
 
 }  // namespace n4b::engine

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "backup-runner/engine/chain.hpp"
+#include "common/base/clock.hpp"
 
 namespace n4b::engine {
 
@@ -22,5 +23,12 @@ RestorePoint whole(Chain chain);
 /// the message tells. Reads the index of the artifact that has it.
 base::Result<RestorePoint> up_to_transaction(object_store::ObjectStore& store, Chain chain, std::int64_t transaction,
                                              const object_store::Call& call);
+
+/// The part of a chain up to a time: to the last transaction before the first one that was committed later. Members
+/// commit by their own clocks, so times do not only rise. Invalid (InvalidRunSpec): the time lies before the end of the
+/// full, or behind the moment up to which the chain is known to hold everything; the message tells both. Reads the
+/// index and the log of the artifact that has the transaction.
+base::Result<RestorePoint> up_to_time(object_store::ObjectStore& store, Chain chain, base::SystemTime time,
+                                      const object_store::Call& call);
 
 }  // namespace n4b::engine

@@ -90,6 +90,7 @@ Json artifact_json(const ArtifactReport& a) {
               {"digest", a.digest},
               {"level", a.level}};
     if (a.recoverable_to) json["recoverableTo"] = base::format_rfc3339(*a.recoverable_to);
+    if (a.current_at) json["currentAt"] = base::format_rfc3339(*a.current_at);
     return json;
 }
 
@@ -235,6 +236,7 @@ StorageReport read_storage(JsonObject& object) {
 
 Json up_to_date_json(const UpToDateReport& up_to_date) {
     Json json{{"chain", up_to_date.chain}, {"artifact", up_to_date.artifact}, {"transaction", up_to_date.transaction}};
+    if (up_to_date.recoverable_to) json["recoverableTo"] = base::format_rfc3339(*up_to_date.recoverable_to);
     if (up_to_date.current_at) json["currentAt"] = base::format_rfc3339(*up_to_date.current_at);
     return json;
 }
@@ -243,6 +245,7 @@ UpToDateReport read_up_to_date(JsonObject& object) {
     return {.chain = object.required<std::string>("chain"),
             .artifact = object.required<std::string>("artifact"),
             .transaction = object.required<std::int64_t>("transaction"),
+            .recoverable_to = read_time(object, "recoverableTo"),
             .current_at = read_time(object, "currentAt")};
 }
 
@@ -296,6 +299,7 @@ ArtifactReport read_artifact(JsonObject& object) {
     a.digest = object.required<std::string>("digest");
     a.level = object.required<std::string>("level");
     a.recoverable_to = read_time(object, "recoverableTo");
+    a.current_at = read_time(object, "currentAt");
     return a;
 }
 

@@ -67,6 +67,9 @@ struct ArtifactReport {
     std::int64_t highest_transaction = 0;
     std::int64_t earliest_restorable = 0;              ///< H of the full (transaction id).
     std::optional<base::SystemTime> recoverable_to{};  ///< Commit time of the newest transaction; absent: unknown.
+    /// When the source had committed no more than that, by the storage's clock; absent: nobody knows whether the source
+    /// lagged.
+    std::optional<base::SystemTime> current_at{};
     std::int64_t files = 0;
     std::int64_t bytes = 0;         ///< Plain.
     std::int64_t stored_bytes = 0;  ///< As stored.
@@ -119,9 +122,8 @@ struct UpToDateReport {
     std::string chain{};
     std::string artifact{};  ///< Name of the head without ".json".
     std::int64_t transaction = 0;
-    /// When the source had committed no more than that, by the storage's clock; absent: nobody knows whether the source
-    /// lagged.
-    std::optional<base::SystemTime> current_at{};
+    std::optional<base::SystemTime> recoverable_to{};  ///< As of the artifact.
+    std::optional<base::SystemTime> current_at{};      ///< As of an artifact; this run has just asked.
     bool operator==(const UpToDateReport&) const = default;
 };
 
@@ -165,8 +167,8 @@ struct RunReport {
 ///                          reason (absent: Completed), message}], "leftOut":0}
 ///
 /// What a backup removed is told as "cleaned":{artifacts, bytes}; that there was nothing new, as
-/// "upToDate":{chain, artifact, transaction, currentAt}; and why it is no increment, as "unexpectedFull":{reason,
-/// message}.
+/// "upToDate":{chain, artifact, transaction, recoverableTo, currentAt}; and why it is no increment, as
+/// "unexpectedFull":{reason, message}.
 ///
 /// A storage is told as
 ///

@@ -1,5 +1,7 @@
 #include "operator/api/reasons.hpp"
 
+#include <fmt/format.h>
+
 namespace n4b::api {
 
 std::string_view advice(base::Reason reason) {
@@ -47,15 +49,18 @@ std::string_view advice(base::Reason reason) {
         case Reason::kSourceProtocolError:
             return "Look at the source's log.";
         case Reason::kSourceLogPruned:
-            return "Let the source keep its transaction logs longer (dbms.tx_log.rotation.retention_policy).";
+            return "Let the source keep its transaction logs longer (dbms.tx_log.rotation.retention_policy), or make "
+                   "backups "
+                   "more often.";
         case Reason::kSourceIdentityChanged:
             return "This source name belongs to another database; give the new one another spec.name.";
         case Reason::kHistoryDiverged:
-            return "Make a full backup: the source was set back, and its earlier backups go on from another history.";
+            return "The source was set back, so nothing can go on from its earlier backups; a full backup begins a new "
+                   "chain.";
         case Reason::kNoEarlierBackup:
-            return "Make a full backup first, or let spec.onIncrementalImpossible be Full.";
+            return "An increment needs a full backup to go on from; spec.onIncrementalImpossible: Full makes one.";
         case Reason::kChainTooLong:
-            return "Make a full backup, which begins a new chain.";
+            return "A full backup begins a new chain.";
         case Reason::kSourceBehind:
             return "Find out why the source lags behind the cluster, or raise spec.connection.maxLag of the source.";
         case Reason::kNoReadReplica:
@@ -202,6 +207,12 @@ std::string_view advice(base::Reason reason) {
             return "";
     }
     return "";
+}
+
+std::string with_advice(base::Reason reason, const std::string& message) {
+    const auto what_to_do = advice(reason);
+    if (what_to_do.empty()) return message;
+    return fmt::format("{}{} {}", message, message.ends_with('.') ? "" : ".", what_to_do);
 }
 
 }  // namespace n4b::api

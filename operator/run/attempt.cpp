@@ -57,9 +57,10 @@ AttemptState from_terminated(const AttemptInputs& in, const api::RunnerContainer
             if (auto state = disrupted(*in.pod)) return *state;
             if (deleted) return ended(Reason::kJobDeleted, "somebody deleted the pod or its Job while it ran");
         }
-        if (report->reason == Reason::kCompleted && !report->artifact &&
+        const bool tells_backup = report->artifact || report->up_to_date;
+        if (report->reason == Reason::kCompleted && !tells_backup &&
             in.owner.policy.lost_report == RunPolicy::LostReport::kMayHoldArtifact) {
-            return ended(Reason::kNoReport, "the runner reports success without an artifact");
+            return ended(Reason::kNoReport, "the runner reports success without a backup");
         }
         AttemptState state = ended(report->reason, report->message);
         state.report = std::move(*report);

@@ -24,14 +24,8 @@ constexpr milliseconds kRunRecheck = std::chrono::seconds(15);  // A lost node s
 constexpr auto kKeepFailedJobs = std::chrono::hours(1);         // For their logs.
 constexpr auto kProgressInterval = std::chrono::seconds(10);
 
-std::string with_advice(Reason reason, const std::string& message) {
-    const auto what_to_do = api::advice(reason);
-    if (what_to_do.empty()) return message;
-    return fmt::format("{}{} {}", message, message.ends_with('.') ? "" : ".", what_to_do);
-}
-
 void finish(RunStep& plan, const RunInputs& in, Outcome outcome, Reason reason, const std::string& message) {
-    plan.verdict = {.outcome = outcome, .reason = reason, .message = with_advice(reason, message)};
+    plan.verdict = {.outcome = outcome, .reason = reason, .message = api::with_advice(reason, message)};
     plan.status.completed = in.now;
     plan.status.progress.reset();
     plan.requeue = milliseconds(0);  // Its Jobs are looked at again.
@@ -51,7 +45,7 @@ bool is_same_wait(const Verdict& before, const Hindrance& hindrance) {
 void plan_hindrance(RunStep& plan, const RunInputs& in) {
     const auto& hindrance = *in.hindrance;
     if (is_same_wait(in.before, hindrance)) return wait_for(plan, Reason::kQueued, in.before.message, kQueueRecheck);
-    const std::string text = with_advice(hindrance.reason, hindrance.message);
+    const std::string text = api::with_advice(hindrance.reason, hindrance.message);
     if (in.before.reason != hindrance.reason || in.before.message.empty()) {
         plan.events.push_back({.warning = hindrance.reason != Reason::kQueued,
                                .reason = std::string(to_string(hindrance.reason)),
@@ -179,7 +173,7 @@ void plan_open_attempt(RunStep& plan, const RunInputs& in, const AttemptState& s
         const bool plain = state.reason == Reason::kStartTimeout;
         wait_for(plan, plain ? Reason::kPending : state.reason,
                  plain ? fmt::format("attempt {}: {}", attempt.number, state.message)
-                       : with_advice(state.reason, state.message),
+                       : api::with_advice(state.reason, state.message),
                  kStartRecheck);
     }
     if (in.owner.policy.cancelled) {

@@ -54,11 +54,11 @@ kubectl scale -n neo4j-backup deploy/neo4j-backup-operator --replicas=0 > /dev/n
 kubectl wait -n neo4j-backup --for=delete pod --all --timeout=60s > /dev/null
 backup early main prod 'retry: {}'
 kubectl get nb -n "$NS" early > "$STATE/out"
-grep -qE '^NAME +SOURCE +DATABASE +SUCCEEDED +REASON +SIZE +TOOK +RECOVERABLE TO +AGE' "$STATE/out" || die "columns: $(cat "$STATE/out")"
+grep -qE '^NAME +SOURCE +DATABASE +SUCCEEDED +REASON +KIND +SIZE +TOOK +RECOVERABLE TO +AGE' "$STATE/out" || die "columns: $(cat "$STATE/out")"
 kubectl scale -n neo4j-backup deploy/neo4j-backup-operator --replicas=1 > /dev/null
 expect early True Completed
 kubectl get nb -n "$NS" early -o wide > "$STATE/out"
-grep -qE '^early +prod +graph.db +True +Completed .* main ' "$STATE/out" || die "columns: $(cat "$STATE/out")"
+grep -qE '^early +prod +graph.db +True +Completed +Full .* main ' "$STATE/out" || die "columns: $(cat "$STATE/out")"
 
 step "outcomes"
 storage tiny tiny 64k

@@ -78,6 +78,28 @@ restored_server restored copied graph.db prod "$(field stored 'databases[0].chai
 [ "$(cypher restored "MATCH (n) RETURN count(n)")" = 20000 ] || die "not all nodes were restored"
 kubectl delete pod -n "$NS" restored > /dev/null
 
+step "the chain goes on where it was copied to, and in another bucket where that was copied to"
+storage_on copied copied
+# on STORAGE NUMBER: that increment of the chain, of one more node
+on() {
+    cypher "$core" "CREATE (:Person {id: $2})" > /dev/null
+    caught_up replica-0 $((20000 + $2))
+    caught_up replica-1 $((20000 + $2))
+    backup "increment-$2" "$1" prod 'type: Incremental, onIncrementalImpossible: Fail'
+    expect "increment-$2" True Completed
+    [ "$(field "increment-$2" 'databases[0].chain')/$(field "increment-$2" 'databases[0].sequence')" = "$(field stored 'databases[0].chain')/$2" ] ||
+        die "$(field "increment-$2" databases)"
+}
+on copied 1
+s3_request PUT "$endpoint/second" --cacert "$PKI/root.crt"
+in_bucket copy -q "$TB/volumes/copied/neo4j" :s3:second/neo4j
+bucket second second
+looked second True Ready
+on second 2
+second=(--s3-bucket second --s3-prefix neo4j --s3-endpoint "$endpoint" --s3-ca-file "$PKI/root.crt" --credentials-dir "$STATE/keys")
+"$runner" verify "${second[@]}" > "$STATE/out"
+[ "$(grep -c '^ok ' "$STATE/out")" = 3 ] || die "$(cat "$STATE/out")"
+
 step "the storage is killed half-way and comes back: the backup rides it out"
 backup ridden main prod 'runner: {bandwidthLimit: 128Ki}'
 running ridden

@@ -60,7 +60,7 @@ storage() {
 # from NAME SPEC: a Neo4jBackupSource, whose database is graph.db
 from() { object Neo4jBackupSource "$1" "databases: [graph.db], $2"; }
 # backup NAME STORAGE SOURCE [FIELDS]: a Neo4jBackup. SOURCE is the name of a Neo4jBackupSource, or the spec of one that is made
-# for this backup and has its name. Without retries, unless FIELDS say otherwise.
+# for this backup and has its name. A full one without retries, unless FIELDS say otherwise.
 backup() {
     local source=$3 fields=${4:-}
     if [[ $source = *:* ]]; then
@@ -68,6 +68,7 @@ backup() {
         from "$1" "$3"
     fi
     [[ $fields = *retry:* ]] || fields="retry: {limit: 0, backoff: 1s}${fields:+, $fields}"
+    [[ $fields = *type:* ]] || fields="type: Full, $fields"
     object Neo4jBackup "$1" "sourceRef: {name: $source}, storageRef: {name: $2}, $fields"
 }
 # expect NAME STATUS REASON [SECONDS]: the condition Succeeded gets there, and an event tells the reason

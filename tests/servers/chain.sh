@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Proves increments against a real Neo4j 3.4.10 causal cluster on loopback, on a volume and in a bucket: a full and three increments
 # while clients write, with an index, a constraint, deletions and a transaction of some megabytes in between. The chain is restored to
-# its end, to both borders of an increment and to points within; each restored database starts, passes the official consistency
+# its end, to both borders of an increment, to points within and to a time; each restored database starts, passes the official consistency
 # check, and holds the transactions up to that point and no other. A source that was set back is found out.
 #   tests/servers/chain.sh RUNNER
 set -euo pipefail
@@ -43,7 +43,7 @@ bucket=(--s3-endpoint "http://127.0.0.1:$port" --allow-insecure --s3-bucket back
 # example, is tried again.
 (
     for i in $(seq 100000); do
-        until cypher "$leader" "MERGE (:Marker {n: $i})" > /dev/null 2>&1; do sleep 0.2; done
+        until cypher "$leader" "MERGE (m:Marker {n: $i}) ON CREATE SET m.at = timestamp()" > /dev/null 2>&1; do sleep 0.2; done
     done
 ) &
 writer=$!
@@ -84,6 +84,10 @@ cypher "$leader" "CREATE INDEX ON :Person(name)" > /dev/null
 cypher "$leader" "UNWIND range(1,20000) AS i CREATE (:Large {id: i, text: reduce(s = '', x IN range(1, 20) | s + 'text ' + x)})" > /dev/null
 add_tail Second
 both auto 2
+sleep 1
+until=$(date -u +%FT%T.%3NZ)
+until_ms=$(date -d "$until" +%s%3N)
+sleep 1
 add_tail Third
 both incremental 3
 kill "$writer" 2> /dev/null || true
@@ -102,12 +106,12 @@ done
 
 # last_transaction: what the restored server knows as its last one, once it has been stopped
 last_transaction() { od -An -tu1 -j 28 -N 8 "$single/data/databases/graph.db/neostore" | awk '{n = 0; for (i = 1; i <= 8; i++) n = n * 256 + $i; print n}'; }
-# restored PLACE TRANSACTION: to exactly there
+# restored PLACE TRANSACTION [FLAG...]: to exactly there, by that flag; sets last, its newest marker
 restored() {
-    local markers last
+    local markers
     # shellcheck disable=SC2178
     declare -n where=$1
-    start_restored "$runner" "${chain[$1]}" "${where[@]}" --until-transaction "$2" --quiet
+    start_restored "$runner" "${chain[$1]}" "${where[@]}" "${@:3}" --quiet
     markers=$(cypher 4 "MATCH (n:Marker) RETURN count(n)")
     last=$(cypher 4 "MATCH (n:Marker) RETURN coalesce(max(n.n), 0)")
     [ "$markers" = "$last" ] || die "$markers markers restored, the last one is $last"
@@ -116,14 +120,25 @@ restored() {
     echo "   $1: exactly transaction $2, $markers markers, consistent"
 }
 step "restored to the end of the full, to both borders of an increment, to points within, and to the end"
-restored volume "${highest[volume0]}"
-restored volume "${lowest[volume3]}"
-restored volume $(((lowest[volume3] + highest[volume3]) / 2))
-restored bucket "${highest[bucket2]}"
+exactly() { restored "$1" "$2" --until-transaction "$2"; } # PLACE TRANSACTION
+exactly volume "${highest[volume0]}"
+exactly volume "${lowest[volume3]}"
+exactly bucket "${highest[bucket2]}"
 # Of the third increment, not of the first: a constraint takes two transactions, and between them the check finds an index without it.
-restored bucket $(((lowest[bucket3] + highest[bucket3]) / 2))
-restored bucket "${highest[bucket3]}"
+exactly bucket $(((lowest[bucket3] + highest[bucket3]) / 2))
+exactly bucket "${highest[bucket3]}"
+
+step "restored to a time within an increment: what was committed until then, and no more"
+at=$("$runner" restore "${volume[@]}" --source prod --database graph.db --to "$STATE/none" --until "$until" --dry-run --output json | jq .highestTransaction)
+if [ "$at" -lt "${lowest[volume3]}" ] || [ "$at" -ge "${highest[volume3]}" ]; then die "transaction $at is not within the third increment"; fi
+restored volume "$at" --until "$until"
+# A marker's own time is that of its transaction's begin, some milliseconds before its commit.
+created() { cypher "$leader" "MATCH (n:Marker {n: $1}) RETURN n.at"; }
+[ "$(created "$last")" -le "$until_ms" ] || die "marker $last was made after $until"
+[ "$(created $((last + 1)))" -gt $((until_ms - 500)) ] || die "marker $((last + 1)) was made long before $until, and is missing"
+
 expect 10 InvalidRunSpec "$runner" restore "${volume[@]}" --source prod --database graph.db --to "$STATE/none" --until-transaction 1
+expect 10 InvalidRunSpec "$runner" restore "${volume[@]}" --source prod --database graph.db --to "$STATE/none" --until 2020-01-01T00:00:00Z
 
 step "the same by hand, to the end of the chain"
 awk '/^```bash$/ {script = 1; next} /^```$/ {script = 0} script' "$here/../../docs/restore-by-hand.md" > "$STATE/restore.sh"

@@ -22,12 +22,27 @@ std::int64_t read_bandwidth(JsonObject& object) {
     return limit.value_or(0);
 }
 
+void read_type(JsonObject& object, BackupSpec& spec) {
+    if (const auto type = object.optional<std::string>("type")) {
+        const auto known = contract::parse_backup_type(*type);
+        if (!known) object.reject("type", "expected Auto, Full or Incremental");
+        spec.type = known.value_or(spec.type);
+    }
+    if (const auto when = object.optional<std::string>("onIncrementalImpossible")) {
+        const auto known = contract::parse_when_impossible(*when);
+        if (!known) object.reject("onIncrementalImpossible", "expected Full or Fail");
+        spec.when_impossible = known.value_or(spec.when_impossible);
+    }
+    spec.max_chain_length = object.value_or<std::int64_t>("maxChainLength", contract::kUsualChainLength);
+}
+
 void read_spec(JsonObject& object, BackupSpec& spec) {
     object.object("sourceRef", [&](JsonObject& ref) { spec.source = ref.required<std::string>("name"); });
     object.object("storageRef", [&](JsonObject& ref) { spec.storage = ref.required<std::string>("name"); });
     const auto databases = object.optional<std::vector<std::string>>("databases").value_or(std::vector<std::string>{});
     if (databases.size() > 1) object.reject("databases", "at most one expected");
     if (!databases.empty()) spec.database = databases[0];
+    read_type(object, spec);
     spec.compression = object.value_or<std::string>("compression", "Zstd") == "None" ? contract::Compression::kNone
                                                                                      : contract::Compression::kZstd;
     object.object("runner", [&](JsonObject& runner) {
@@ -60,12 +75,21 @@ contract::ArtifactReport read_database(JsonObject& object) {
     a.highest_transaction = object.value_or<std::int64_t>("highestTransaction", 0);
     a.earliest_restorable = object.value_or<std::int64_t>("earliestRestorable", 0);
     a.recoverable_to = api::read_time(object, "recoverableTo");
+    a.current_at = api::read_time(object, "currentAt");
     a.files = object.value_or<std::int64_t>("files", 0);
     a.bytes = object.value_or<std::int64_t>("bytes", 0);
     a.stored_bytes = object.value_or<std::int64_t>("storedBytes", 0);
     a.digest = object.value_or<std::string>("digest", "");
     a.level = object.value_or<std::string>("level", "Written");
     return a;
+}
+
+contract::UpToDateReport read_up_to_date(JsonObject& object) {
+    return {.chain = object.value_or<std::string>("chain", ""),
+            .artifact = object.value_or<std::string>("artifact", ""),
+            .transaction = object.value_or<std::int64_t>("highestTransaction", 0),
+            .recoverable_to = api::read_time(object, "recoverableTo"),
+            .current_at = api::read_time(object, "currentAt")};
 }
 
 void read_status(JsonObject& object, BackupStatus& status) {
@@ -80,6 +104,11 @@ void read_status(JsonObject& object, BackupStatus& status) {
         source.object("tls", [&](JsonObject& tls) { status.tls = api::read_tls_report(tls); });
     });
     object.each("databases", [&](JsonObject& database) {
+        if (database.value_or("upToDate", false)) {
+            status.database = database.required<std::string>("name");
+            status.up_to_date = read_up_to_date(database);
+            return;
+        }
         auto read = read_database(database);
         status.database = read.database;
         if (!read.chain.empty()) status.artifact = std::move(read);
@@ -108,6 +137,18 @@ Json artifact_json(const contract::ArtifactReport& a) {
               {"digest", a.digest},
               {"level", a.level}};
     if (a.recoverable_to) json["recoverableTo"] = base::format_rfc3339(*a.recoverable_to);
+    if (a.current_at) json["currentAt"] = base::format_rfc3339(*a.current_at);
+    return json;
+}
+
+Json up_to_date_json(const std::string& database, const contract::UpToDateReport& found) {
+    Json json{{"name", database},
+              {"upToDate", true},
+              {"chain", found.chain},
+              {"artifact", found.artifact},
+              {"highestTransaction", found.transaction}};
+    if (found.recoverable_to) json["recoverableTo"] = base::format_rfc3339(*found.recoverable_to);
+    if (found.current_at) json["currentAt"] = base::format_rfc3339(*found.current_at);
     return json;
 }
 
@@ -116,6 +157,7 @@ Json display_json(const Display& display) {
     const auto add = [&](const char* key, const std::string& text) {
         if (!text.empty()) json[key] = text;
     };
+    add("kind", display.kind);
     add("size", display.size);
     add("stored", display.stored);
     add("took", display.took);
@@ -158,6 +200,8 @@ std::string status_json(const BackupStatus& status) {
     }
     if (status.artifact) {
         json["databases"] = Json::array({artifact_json(*status.artifact)});
+    } else if (status.up_to_date) {
+        json["databases"] = Json::array({up_to_date_json(status.database, *status.up_to_date)});
     } else if (!status.database.empty()) {
         json["databases"] = Json::array({{{"name", status.database}}});
     }

@@ -20,6 +20,9 @@ struct BackupSpec {
     std::string source{};    ///< Of spec.sourceRef.
     std::string storage{};   ///< Of spec.storageRef.
     std::string database{};  ///< Empty: the source's.
+    contract::BackupType type = contract::BackupType::kAuto;
+    contract::WhenImpossible when_impossible = contract::WhenImpossible::kFull;
+    std::int64_t max_chain_length = contract::kUsualChainLength;
     contract::Compression compression = contract::Compression::kZstd;
     api::Resources resources{};  ///< Put over the storage's.
     std::int64_t connections = 2;
@@ -39,6 +42,7 @@ struct BackupStatus {
     std::optional<contract::SourceReport> source{};
     std::optional<contract::TlsReport> tls{};  ///< Of the copy; nothing in clear text.
     std::optional<contract::ArtifactReport> artifact{};
+    std::optional<contract::UpToDateReport> up_to_date{};  ///< In place of an artifact: there was nothing new.
     std::vector<api::Condition> conditions{};
     bool operator==(const BackupStatus&) const = default;
 };

@@ -43,16 +43,32 @@ void add_certificates(std::vector<telemetry::GaugeSample>& samples, const Backup
     add("server", backup.status.tls->server_certificate_expires);
 }
 
+/// The artifact holds the source's last transaction, or one that was there before does.
+std::optional<base::SystemTime> recoverable_to(const BackupStatus& status) {
+    if (status.artifact) return status.artifact->recoverable_to;
+    return status.up_to_date ? status.up_to_date->recoverable_to : std::nullopt;
+}
+std::optional<base::SystemTime> current_at(const BackupStatus& status) {
+    if (status.artifact) return status.artifact->current_at;
+    return status.up_to_date ? status.up_to_date->current_at : std::nullopt;
+}
+
 void add_gauges(std::vector<telemetry::GaugeSample>& samples, const Backup& backup, const Labels& labels) {
     const auto& status = backup.status;
-    if (status.artifact && status.artifact->recoverable_to) {
+    if (const auto recoverable = recoverable_to(status)) {
         // Commit times are the members' own: a member whose clock is ahead must not keep an alert silent.
-        const auto time =
-            std::min(*status.artifact->recoverable_to, status.run.completed.value_or(base::SystemTime::max()));
+        const auto time = std::min(*recoverable, status.run.completed.value_or(base::SystemTime::max()));
         samples.push_back({.name = "neo4jbackup_last_recoverable_timestamp_seconds",
                            .help = "Commit time up to which the last succeeded backup restores, at most when it ended.",
                            .labels = labels,
                            .value = seconds_of(time)});
+    }
+    if (const auto current = current_at(status)) {
+        samples.push_back({.name = "neo4jbackup_last_current_timestamp_seconds",
+                           .help = "When the source had committed no more than the last succeeded backup holds; absent "
+                                   "when nobody knows how far the source lagged.",
+                           .labels = labels,
+                           .value = seconds_of(*current)});
     }
     if (status.source) {
         const auto lag = status.source->lag;
@@ -71,10 +87,11 @@ std::vector<telemetry::GaugeSample> gauges_of(const kube::Store<Backup>& backups
                                               const kube::Store<source::Source>& sources) {
     std::map<Labels, BackupPtr> newest;
     for (auto& backup : backups.all()) {
-        if (!backup->succeeded() || !backup->status.artifact) continue;
+        const auto& status = backup->status;
+        if (!backup->succeeded() || !(status.artifact || status.up_to_date)) continue;
         auto& best = newest[{{"namespace", backup->meta.object_namespace},
                              {"source", identity_of(*backup, sources)},
-                             {"database", backup->status.artifact->database}}];
+                             {"database", status.artifact ? status.artifact->database : status.database}}];
         if (!best || end_of(*backup) > end_of(*best)) best = std::move(backup);
     }
     std::vector<telemetry::GaugeSample> samples;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "operator/api/names.hpp"
+#include "operator/api/reasons.hpp"
 #include "operator/kinds/backup/source_trust.hpp"
 #include "operator/kinds/source/tls_mounts.hpp"
 #include "operator/kinds/storage/storage_place.hpp"
@@ -13,6 +14,8 @@ namespace {
 
 using base::Reason;
 using Outcome = run::Verdict::Outcome;
+
+constexpr char kUnexpectedFull[] = "UnexpectedFull";
 
 std::string called(const std::string& address, const std::string& member) {
     return member.empty() ? address : fmt::format("{} ({})", address, member);
@@ -58,9 +61,26 @@ std::string database_of(const Backup& backup, const source::Source& source) {
 }
 
 std::string success_text(const contract::RunReport& report) {
+    if (const auto& found = report.up_to_date) {
+        return fmt::format("nothing new since transaction {}: chain {} holds all there is", found->transaction,
+                           found->chain);
+    }
     return fmt::format("{} up to transaction {} in chain {}{}", report.artifact->kind,
                        report.artifact->highest_transaction, report.artifact->chain,
                        report.adopted ? " (found finished)" : "");
+}
+
+/// A full backup in place of a wanted increment takes longer and more room than its user expects, and what the
+/// increment failed for often needs somebody: a Warning event, and once there is a backup, the condition
+/// UnexpectedFull.
+void tell_unexpected_full(BackupStatus& status, run::RunStep& step, const run::Stamp& stamp) {
+    const auto& why = step.report->unexpected_full;
+    if (!why) return;
+    const auto text = api::with_advice(why->reason, why->message);
+    step.events.push_back({.warning = true,
+                           .reason = kUnexpectedFull,
+                           .note = fmt::format("an increment is impossible: {}: {}", to_string(why->reason), text)});
+    if (status.artifact) run::set_condition(status.conditions, stamp, kUnexpectedFull, "True", why->reason, text);
 }
 
 void tell_end(run::RunStep& step) {
@@ -138,6 +158,9 @@ run::Preparation prepare(const Backup& backup, const References& refs, const run
         prepared.spec.tls = source::tls_spec(source);
         prepared.spec.policy = source.spec.policy;
         prepared.spec.max_lag = source.spec.max_lag;
+        prepared.spec.type = backup.spec.type;
+        prepared.spec.when_impossible = backup.spec.when_impossible;
+        prepared.spec.max_chain_length = backup.spec.max_chain_length;
         prepared.spec.compression = backup.spec.compression;
         prepared.spec.connections = backup.spec.connections;
         prepared.spec.bandwidth_limit = backup.spec.bandwidth_limit;
@@ -165,12 +188,14 @@ BackupStatus status_after(const StepInputs& in, run::RunStep& step) {
     if (step.report) {
         if (step.report->source) status.source = step.report->source;
         tell_source(step, in.source, *step.report);
-        if (step.verdict.outcome == Outcome::kSucceeded && step.report->artifact) {
+        if (step.verdict.outcome == Outcome::kSucceeded) {
             status.artifact = step.report->artifact;
+            status.up_to_date = step.report->up_to_date;
             status.tls = step.report->tls;
             tell_trust_at_end(status, *step.report, step, stamp);
             step.verdict.message = success_text(*step.report);
         }
+        tell_unexpected_full(status, step, stamp);
     }
     if (in.source != nullptr && status.database.empty()) status.database = database_of(in.backup, *in.source);
     tell_end(step);

@@ -8,9 +8,11 @@ namespace n4b::backup {
 Display display_of(const BackupStatus& status) {
     Display display;
     if (status.artifact) {
+        display.kind = status.artifact->kind;
         display.size = base::bytes_for_people(status.artifact->bytes);
         display.stored = base::bytes_for_people(status.artifact->stored_bytes);
     }
+    if (status.up_to_date) display.kind = "UpToDate";
     if (status.run.started && status.run.completed) {
         display.took = api::span_for_people(*status.run.completed - *status.run.started);
     }

@@ -8,6 +8,7 @@ namespace n4b::backup {
 
 /// status.display: the columns of `kubectl get`, for people. Empty texts are not shown. No promise of the API.
 struct Display {
+    std::string kind{};    ///< "Full", "Incremental" or "UpToDate"
     std::string size{};    ///< "1.1 GiB"
     std::string stored{};  ///< As it lies in the storage.
     std::string took{};    ///< "32s"

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "common/base/notice.hpp"
+#include "common/base/rfc3339.hpp"
 
 namespace n4b::runner {
 namespace {
@@ -137,6 +138,21 @@ TEST(RestoreOptions, TakeAnOwnerInNumbers) {
     for (const char* wrong : {"neo4j", "neo4j:neo4j", "101", "101:", ":101", "101:-1", "101:102:103", "4294967295:1"}) {
         EXPECT_THAT(restore(wrong).error().message, ::testing::HasSubstr("--owner: found \"")) << wrong;
     }
+}
+
+TEST(RestoreOptions, TakeATimeOrATransactionAndNotBoth) {
+    const auto restore = [](std::vector<std::string> more) {
+        std::vector<std::string> line{"restore", "--in", "/r", "--source", "s", "--database", "d", "--to", "/t"};
+        line.insert(line.end(), more.begin(), more.end());
+        return parse_line(line);
+    };
+    const auto options = restore({"--until", "2026-11-27T10:30:00+01:00"});
+    ASSERT_TRUE(options) << options.error().message;
+    EXPECT_EQ(std::get<RestoreOptions>(*options).until, *base::parse_rfc3339("2026-11-27T09:30:00Z"));
+    EXPECT_THAT(restore({"--until", "yesterday"}).error().message,
+                ::testing::HasSubstr("--until: found \"yesterday\""));
+    const auto both = restore({"--until", "2026-11-27T09:30:00Z", "--until-transaction", "5"});
+    EXPECT_EQ(std::get<Exit>(*both).code, 10);
 }
 
 TEST(RestoreOptions, TakeModesInOctal) {

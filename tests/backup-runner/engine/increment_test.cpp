@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 
 #include "backup-runner/engine/chain.hpp"
@@ -137,6 +138,37 @@ TEST_F(IncrementTest, IsRestoredToAnyTransactionFromTheEndOfTheFullOn) {
     }
 }
 
+base::SystemTime at_ms(std::int64_t time) {
+    return base::SystemTime(std::chrono::milliseconds(time));
+}
+
+TEST_F(IncrementTest, IsRestoredToATime) {
+    // The clock of the member that commits is set back after transaction 16.
+    server_.history = [](std::int64_t id) {
+        auto bytes = FakeCatchupServer::transaction(id);
+        if (id == 17) bytes.back() = std::byte{1013 % 256};
+        return bytes;
+    };
+    ASSERT_EQ(increment_to(14).reason, Reason::kCompleted);
+    ASSERT_EQ(increment_to(20).reason, Reason::kCompleted);
+    const std::map<std::int64_t, std::int64_t> last_by_time{{1009, 9},  {1012, 12}, {1013, 13}, {1014, 14},
+                                                            {1015, 15}, {1016, 17}, {1019, 19}, {1020, 20}};
+    for (const auto& [time, last] : last_by_time) {
+        const auto point = up_to_time(*store_, chain(), at_ms(time), {});
+        ASSERT_TRUE(point) << time << ": " << point.error().message;
+        EXPECT_EQ(point->transaction, last) << time;
+        EXPECT_EQ(point->chain.size(), last < 10 ? 1U : last < 15 ? 2U : 3U) << time;
+    }
+    const auto later = *chain().back().head.complete_at;
+    EXPECT_EQ(up_to_time(*store_, chain(), later, {})->transaction, 20) << "it held everything then";
+    for (const auto outside : {at_ms(1008), later + std::chrono::milliseconds(1)}) {
+        const auto refused = up_to_time(*store_, chain(), outside, {});
+        ASSERT_FALSE(refused);
+        EXPECT_EQ(refused.error().reason, Reason::kInvalidRunSpec);
+        EXPECT_THAT(refused.error().message, HasSubstr("expected a time from 1970-01-01T00:00:01.009000Z to 20"));
+    }
+}
+
 TEST_F(IncrementTest, NothingNewMakesNothing) {
     ASSERT_EQ(increment_to(14).reason, Reason::kCompleted);
     const auto before = objects("");
@@ -147,6 +179,7 @@ TEST_F(IncrementTest, NothingNewMakesNothing) {
     EXPECT_EQ(report.up_to_date->chain, chain_);
     EXPECT_EQ(report.up_to_date->transaction, 14);
     EXPECT_THAT(report.message, HasSubstr("nothing new since transaction 14"));
+    EXPECT_EQ(report.up_to_date->recoverable_to, base::SystemTime(std::chrono::milliseconds(1014)));
     EXPECT_FALSE(report.up_to_date->current_at) << "nobody knows whether a server alone lags";
     EXPECT_EQ(objects(""), before);
 }

@@ -33,11 +33,13 @@ RunReport example() {
                                      .artifact = "0-full-u",
                                      .location = "prod/graph.db/20261122T215049Z-3f9c21/heads/0-full-u.json",
                                      .highest_transaction = 1000,
-                                     .recoverable_to = base::SystemTime(std::chrono::seconds(1795384249))};
+                                     .recoverable_to = base::SystemTime(std::chrono::seconds(1'795'384'249)),
+                                     .current_at = base::SystemTime(std::chrono::seconds(1'795'384'300))};
     report.repository = "9f0c-1";
     report.up_to_date = UpToDateReport{.chain = "20261122T215049Z-3f9c21",
                                        .artifact = "20261122T215049Z-3f9c21-000001-incr-0000000000000000012-a-1",
                                        .transaction = 12,
+                                       .recoverable_to = base::SystemTime(std::chrono::seconds(1'795'384'249)),
                                        .current_at = base::SystemTime(std::chrono::seconds(1'795'693'361))};
     report.unexpected_full = UnexpectedFull{.reason = base::Reason::kHistoryDiverged, .message = "set back"};
     report.cleaned = CleanedReport{.artifacts = 2, .bytes = 1'234'567'890};

@@ -53,6 +53,20 @@ TEST(Attempt, EndsWithTheReportOfItsContainer) {
     EXPECT_EQ(w.observe().message, "told");
 }
 
+TEST(Attempt, BelievesASuccessThatTellsOfABackupOrThatThereWasNothingNew) {
+    World w;
+    contract::RunReport report{.reason = Reason::kCompleted, .run_uid = "u-1", .attempt = 1};
+    w.terminated("Completed", 0, contract::to_json(report));
+    w.expect(Phase::kEnded, Reason::kNoReport);
+    report.up_to_date.emplace();
+    w.terminated("Completed", 0, contract::to_json(report));
+    w.expect(Phase::kEnded, Reason::kCompleted);
+    report.up_to_date.reset();
+    report.artifact.emplace();
+    w.terminated("Completed", 0, contract::to_json(report));
+    w.expect(Phase::kEnded, Reason::kCompleted);
+}
+
 TEST(Attempt, DoesNotBelieveTheReportOfAnotherRun) {
     World w;
     w.terminated("Completed", 0, World::report(Reason::kCompleted, "u-2"));

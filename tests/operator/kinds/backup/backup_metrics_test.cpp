@@ -53,6 +53,22 @@ TEST(BackupMetrics, ShowTheRunThatEndedLastAndNeverTheFuture) {
     EXPECT_EQ(shown.recoverable(), 1'790'000'000 - 10800) << "an older one comes into view";
 }
 
+TEST(BackupMetrics, MoveOnWithARunThatFoundNothingNew) {
+    Shown shown;
+    auto full = Shown::succeeded("a", kNow - hours(2), kNow - hours(3));
+    full.status.artifact->current_at = kNow - hours(2);
+    shown.add(full);
+    EXPECT_EQ(shown.named("last_current")[0].value, 1'790'000'000 - 7200);
+    auto quiet = Shown::succeeded("b", kNow, kNow);
+    quiet.status.artifact.reset();
+    quiet.status.database = "graph.db";
+    quiet.status.up_to_date = contract::UpToDateReport{.recoverable_to = kNow - hours(3), .current_at = kNow};
+    shown.add(quiet);
+    EXPECT_EQ(shown.recoverable(), 1'790'000'000 - 10800);
+    ASSERT_EQ(shown.named("last_current").size(), 1U);
+    EXPECT_EQ(shown.named("last_current")[0].value, 1'790'000'000);
+}
+
 TEST(BackupMetrics, GoWithTheirObjects) {
     Shown shown;
     shown.add(Shown::succeeded("a", kNow, kNow));

@@ -85,6 +85,9 @@ TEST(BackupPreparation, TellsTheRunnerWhatToCopyFromWhereToWhere) {
     World w;
     w.backup.spec.connections = 4;
     w.backup.spec.bandwidth_limit = 9;
+    w.backup.spec.type = contract::BackupType::kIncremental;
+    w.backup.spec.when_impossible = contract::WhenImpossible::kFail;
+    w.backup.spec.max_chain_length = 30;
     w.source.spec.policy = SourcePolicy::kReplicaOnly;
     const auto spec = w.prepared().spec;
     EXPECT_EQ(spec.command, contract::Command::kBackup);
@@ -93,6 +96,9 @@ TEST(BackupPreparation, TellsTheRunnerWhatToCopyFromWhereToWhere) {
     EXPECT_EQ(spec.endpoints, w.source.spec.endpoints);
     EXPECT_EQ(spec.policy, SourcePolicy::kReplicaOnly);
     EXPECT_EQ(spec.max_lag, 7);
+    EXPECT_EQ(spec.type, contract::BackupType::kIncremental);
+    EXPECT_EQ(spec.when_impossible, contract::WhenImpossible::kFail);
+    EXPECT_EQ(spec.max_chain_length, 30);
     EXPECT_EQ(spec.connections, 4);
     EXPECT_EQ(spec.bandwidth_limit, 9);
     EXPECT_EQ(spec.storage_path, "/backup/a/b");
@@ -250,6 +256,52 @@ TEST(BackupStep, StoresWhatASuccessStored) {
     ASSERT_EQ(step.events.size(), 1U);
     EXPECT_FALSE(step.events[0].warning);
     EXPECT_EQ(step.events[0].reason, "Completed");
+}
+
+TEST(BackupStep, CallsARunThatFoundNothingNewASuccess) {
+    World w;
+    auto done = report(MemberRole::kReadReplica);
+    done.up_to_date = contract::UpToDateReport{.chain = "c", .artifact = "a", .transaction = 12, .current_at = kNow};
+    done.tls = contract::TlsReport{.version = "TLSv1.3", .client_certificate_requested = true};
+    run::RunStep step{.verdict = {.outcome = Outcome::kSucceeded, .reason = Reason::kCompleted}, .report = done};
+    const auto status = status_after({.backup = w.backup, .source = &w.source, .now = kNow}, step);
+    EXPECT_EQ(status.up_to_date, done.up_to_date);
+    EXPECT_FALSE(status.artifact);
+    EXPECT_EQ(status.database, "graph.db");
+    EXPECT_EQ(status.tls, done.tls);
+    EXPECT_EQ(step.verdict.message, "nothing new since transaction 12: chain c holds all there is");
+}
+
+TEST(BackupStep, ExplainsAFullBackupInPlaceOfAnIncrement) {
+    World w;
+    auto done = report(MemberRole::kReadReplica);
+    done.artifact.emplace().chain = "c";
+    done.unexpected_full =
+        contract::UnexpectedFull{.reason = Reason::kSourceLogPruned, .message = "transaction 5 is gone"};
+    run::RunStep step{.verdict = {.outcome = Outcome::kSucceeded, .reason = Reason::kCompleted}, .report = done};
+    const auto status = status_after({.backup = w.backup, .source = &w.source, .now = kNow}, step);
+    const auto* condition = api::find_condition(status.conditions, "UnexpectedFull");
+    ASSERT_NE(condition, nullptr);
+    EXPECT_EQ(condition->status, "True");
+    EXPECT_EQ(condition->reason, "SourceLogPruned");
+    EXPECT_THAT(condition->message, HasSubstr("transaction 5 is gone"));
+    EXPECT_THAT(condition->message, HasSubstr("dbms.tx_log.rotation.retention_policy"));
+    EXPECT_THAT(condition->message, HasSubstr("more often"));
+    ASSERT_EQ(step.events.size(), 2U);
+    EXPECT_TRUE(step.events[0].warning);
+    EXPECT_EQ(step.events[0].reason, "UnexpectedFull");
+    EXPECT_THAT(step.events[0].note, HasSubstr("SourceLogPruned: transaction 5 is gone"));
+}
+
+TEST(BackupStep, TellsWhyItNeededAFullThatThenFailed) {
+    World w;
+    contract::RunReport failed{.reason = Reason::kStorageFull};
+    failed.unexpected_full = contract::UnexpectedFull{.reason = Reason::kHistoryDiverged, .message = "set back"};
+    run::RunStep step{.report = failed};
+    const auto status = status_after({.backup = w.backup, .source = &w.source, .now = kNow}, step);
+    EXPECT_EQ(api::find_condition(status.conditions, "UnexpectedFull"), nullptr) << "there is no full backup";
+    ASSERT_EQ(step.events.size(), 1U);
+    EXPECT_EQ(step.events[0].reason, "UnexpectedFull");
 }
 
 TEST(BackupStep, WarnsOfAFailureAndNotOfASkippedRun) {

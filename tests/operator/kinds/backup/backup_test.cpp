@@ -16,7 +16,8 @@ Json example() {
     return Json::parse(R"({
       "metadata": {"name": "b", "namespace": "db", "uid": "u-1", "resourceVersion": "7", "generation": 2,
                    "creationTimestamp": "2026-11-24T10:00:00Z"},
-      "spec": {"sourceRef": {"name": "prod"}, "storageRef": {"name": "s"}, "databases": ["graph.db"], "type": "Full",
+      "spec": {"sourceRef": {"name": "prod"}, "storageRef": {"name": "s"}, "databases": ["graph.db"],
+               "type": "Incremental", "onIncrementalImpossible": "Fail", "maxChainLength": 30,
                "compression": "None", "retry": {"limit": 1, "backoff": "500ms"},
                "timeouts": {"wait": "2h", "start": "1m", "attempt": "1h", "run": "1h30m", "connect": "1s", "stall": "2s"},
                "notAfter": "2026-11-25T00:00:00Z", "ttlAfterFinished": "168h",
@@ -32,6 +33,9 @@ TEST(Backup, IsRead) {
     EXPECT_EQ(spec.source, "prod");
     EXPECT_EQ(spec.storage, "s");
     EXPECT_EQ(spec.database, "graph.db");
+    EXPECT_EQ(spec.type, contract::BackupType::kIncremental);
+    EXPECT_EQ(spec.when_impossible, contract::WhenImpossible::kFail);
+    EXPECT_EQ(spec.max_chain_length, 30);
     EXPECT_EQ(spec.compression, contract::Compression::kNone);
     EXPECT_EQ(spec.policy.retry_limit, 1);
     EXPECT_EQ(spec.policy.retry_backoff, milliseconds(500));
@@ -57,6 +61,7 @@ TEST(Backup, HasDefaultsForAllButItsReferences) {
     expected.source = "prod";
     expected.storage = "s";
     EXPECT_EQ(backup->spec, expected);
+    EXPECT_EQ(backup->spec.type, contract::BackupType::kAuto);
     EXPECT_FALSE(backup->spec.ttl) << "GitOps would make the object anew";
     EXPECT_EQ(backup->spec.policy.wait, std::chrono::hours(24));
 }
@@ -69,6 +74,9 @@ TEST(Backup, NamesTheFieldThatIsWrong) {
           std::pair(R"({"notAfter": "tomorrow"})", "spec.notAfter"), std::pair(R"({"cancel": "yes"})", "spec.cancel"),
           std::pair(R"({"sourceRef": {"name": null}})", "spec.sourceRef.name"),
           std::pair(R"({"databases": ["a", "b"]})", "spec.databases"),
+          std::pair(R"({"type": "Differential"})", "spec.type"),
+          std::pair(R"({"onIncrementalImpossible": "Ignore"})", "spec.onIncrementalImpossible"),
+          std::pair(R"({"maxChainLength": "long"})", "spec.maxChainLength"),
           std::pair(R"({"ttlAfterFinished": "1d"})", "spec.ttlAfterFinished"),
           std::pair(R"({"runner": {"bandwidthLimit": "fast"}})", "spec.runner.bandwidthLimit")}) {
         auto json = example();
@@ -89,6 +97,22 @@ BackupStatus again(const BackupStatus& status) {
     const auto backup = parse_backup(json);
     EXPECT_TRUE(backup) << backup.error().message;
     return backup ? backup->status : BackupStatus{};
+}
+
+TEST(BackupStatus, KeepsThatThereWasNothingNew) {
+    const auto time = base::SystemTime(std::chrono::seconds(1'790'000'000));
+    const BackupStatus status{.observed_generation = 2,
+                              .database = "graph.db",
+                              .up_to_date = contract::UpToDateReport{.chain = "c",
+                                                                     .artifact = "c-000001",
+                                                                     .transaction = 12,
+                                                                     .recoverable_to = time,
+                                                                     .current_at = time + std::chrono::hours(1)}};
+    EXPECT_EQ(again(status), status);
+    const auto database = Json::parse(status_json(status))["databases"][0];
+    EXPECT_EQ(database["upToDate"], true);
+    EXPECT_EQ(database["highestTransaction"], 12);
+    EXPECT_FALSE(database.contains("kind")) << "this run stored nothing";
 }
 
 TEST(BackupStatus, SurvivesWritingAndReading) {
@@ -130,6 +154,7 @@ TEST(BackupStatus, SurvivesWritingAndReading) {
     auto& artifact = status.artifact.emplace();
     artifact.database = "graph.db";
     artifact.chain = "c";
+    artifact.current_at = time;
     artifact.recoverable_to = time;
     EXPECT_EQ(again(status), status);
 }

@@ -9,7 +9,7 @@ using std::chrono::seconds;
 
 TEST(Display, ShowsNothingOfARunThatHasNotStarted) {
     const auto display = display_of({});
-    EXPECT_EQ(display.size + display.stored + display.took + display.from, "");
+    EXPECT_EQ(display.kind + display.size + display.stored + display.took + display.from, "");
 }
 
 TEST(Display, ShowsWhatWasCopiedFromWhereAndHowLongItTook) {
@@ -21,12 +21,20 @@ TEST(Display, ShowsWhatWasCopiedFromWhereAndHowLongItTook) {
     artifact.bytes = 1'181'116'006;
     artifact.stored_bytes = 1024;
     auto display = display_of(status);
+    EXPECT_EQ(display.kind, "Full");
     EXPECT_EQ(display.size, "1.1 GiB");
     EXPECT_EQ(display.stored, "1.0 KiB");
     EXPECT_EQ(display.took, "32s");
     EXPECT_EQ(display.from, "replica-0");
     status.source->member.clear();
     EXPECT_EQ(display_of(status).from, "10.0.0.1:6362");
+}
+
+TEST(Display, TellsThatThereWasNothingNew) {
+    BackupStatus status;
+    status.up_to_date.emplace();
+    EXPECT_EQ(display_of(status).kind, "UpToDate");
+    EXPECT_EQ(display_of(status).size, "");
 }
 
 }  // namespace
