@@ -101,7 +101,7 @@ second=(--s3-bucket second --s3-prefix neo4j --s3-endpoint "$endpoint" --s3-ca-f
 [ "$(grep -c '^ok ' "$STATE/out")" = 3 ] || die "$(cat "$STATE/out")"
 
 step "the storage is killed half-way and comes back: the backup rides it out"
-backup ridden main prod 'runner: {bandwidthLimit: 128Ki}'
+backup ridden main prod 'runner: {bandwidthLimit: 256Ki}'
 running ridden
 for _ in $(seq 100); do [ -z "$(field ridden progress.bytes)" ] || break; sleep 0.5; done
 stop_all
