@@ -184,7 +184,7 @@ Result<Options> options_of(const CommandLine::Restore& flags) {
     N4B_TRY(options.store, choice_of(*flags.command, flags.storage));
     N4B_TRY_VOID(check_name("--source", options.source));
     N4B_TRY_VOID(check_name("--database", options.database));
-    if (!flags.until.empty()) {
+    if (flags.command->count("--until") > 0) {
         N4B_TRY(options.until, parse_time("--until", flags.until));
     }
     if (!flags.owner.empty()) {

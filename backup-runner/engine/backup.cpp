@@ -95,7 +95,7 @@ private:
     Result<void> check_siblings(const format::HeadName& own);
     void tell_siblings(const format::HeadName& own);
     [[nodiscard]] SourceWish wish_after(const Artifact& earlier) const;
-    [[nodiscard]] bool is_current(const contract::SourceReport& told) const;
+    [[nodiscard]] bool is_current(const contract::SourceReport& told, std::int64_t highest) const;
     Result<void> write_intent();
     Result<Artifact> publish(format::Head head, blocks::ArtifactWriter::Totals totals);
     void mark_finished(const format::HeadName& head);
@@ -318,7 +318,7 @@ Result<void> Backup::work(contract::RunReport& report) {
     if (up_to_date_) {
         report.artifact.reset();
         report.up_to_date = up_to_date_;
-        report.message = fmt::format("nothing new since transaction {}: chain {} holds all there is",
+        report.message = fmt::format("nothing new since transaction {}: chain {} holds all that the source has",
                                      up_to_date_->transaction, up_to_date_->chain);
     }
     report.message += certificate_warning_ + notes_;
@@ -627,7 +627,7 @@ Result<Artifact> Backup::write_increment(Found found, const contract::SourceRepo
     return publish(std::move(head), std::move(totals));
 }
 
-/// There is nothing new: a fact says so, as long as the source is known not to lag.
+/// There is nothing new: a fact says so, as long as the source is known not to lag too far.
 Result<Artifact> Backup::tell_up_to_date(const IncrementPull& pulled, const contract::SourceReport& told) {
     // What is reported as held must be: its writer may have been killed before the head's name was durable, and
     // somebody may be deleting the chain by now.
@@ -638,16 +638,18 @@ Result<Artifact> Backup::tell_up_to_date(const IncrementPull& pulled, const cont
                    .artifact = tip.artifact,
                    .transaction = pulled.target,
                    .recoverable_to = tip.recoverable_to};
-    if (is_current(told)) {
+    if (is_current(told, pulled.target)) {
         up_to_date_->current_at = pulled.complete_at;
         N4B_TRY_VOID(mark_up_to_date(environment_.store, *tip_, pulled.complete_at, name_.run, call()));
     }
     return *tip_;
 }
 
-/// Of a member whose lag is unknown nobody can say that its last transaction was the newest.
-bool Backup::is_current(const contract::SourceReport& told) const {
-    return told.lag && *told.lag <= spec_.max_lag.value_or(*told.lag);
+/// Of a member whose lag is unknown nobody can say that its last transaction was the newest. Without a limit for the
+/// lag, the backup must hold what any member had when it was chosen: a replica that is stuck makes nothing current.
+bool Backup::is_current(const contract::SourceReport& told, std::int64_t highest) const {
+    if (!told.lag || !told.newest_known_transaction) return false;
+    return spec_.max_lag ? *told.lag <= *spec_.max_lag : highest >= *told.newest_known_transaction;
 }
 
 format::Head Backup::new_head(const CopyResult& copy, const CopySource& source,
@@ -673,7 +675,7 @@ format::Head Backup::new_head(const CopyResult& copy, const CopySource& source,
         .neostore_patches = copy.neostore_patches,
         .runner_version = environment_.version,
         .start = start_};
-    if (is_current(told)) head.current_at = copy.complete_at;
+    if (is_current(told, copy.highest.point.id)) head.current_at = copy.complete_at;
     return head;
 }
 

@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "backup-runner/engine/known_transaction.hpp"
+#include "backup-runner/engine/reader_hold.hpp"
 #include "backup-runner/format/damage.hpp"
 #include "backup-runner/txlog/log_format.hpp"
+#include "common/base/notice.hpp"
 #include "common/base/rfc3339.hpp"
 
 namespace n4b::engine {
@@ -88,13 +90,12 @@ Result<std::int64_t> last_before(object_store::ObjectStore& store, const Artifac
     if (!group)
         return format::damaged(fmt::format("{}: its index tells of no commit as late as its head", artifact.key));
     CommitEntries commits(*group);
-    N4B_TRY_VOID(reader.read_one(
-        std::nullopt,
-        [&](std::span<const std::byte> bytes) -> Result<void> {
-            commits.take(bytes);
-            return {};
-        },
-        call));
+    const auto take = [&](std::span<const std::byte> bytes) -> Result<void> {
+        commits.take(bytes);
+        return {};
+    };
+    N4B_TRY_VOID(read_under_hold(
+        store, artifact, [&] { return reader.read_one(std::nullopt, take, call); }, call));
     auto last = group->first - 1;
     for (const auto& entry : commits.entries()) {
         const auto commit = txlog::parse_commit(entry);
@@ -105,11 +106,23 @@ Result<std::int64_t> last_before(object_store::ObjectStore& store, const Artifac
     return format::damaged(fmt::format("{}: its log has no commit as late as its index tells", artifact.key));
 }
 
-/// Up to when a chain is known to hold all that was committed. Members' clocks may be ahead of the storage's.
+/// When the last backup's source named the last transaction of the chain. Members' clocks may be ahead of the
+/// storage's.
 base::SystemTime end_of(const Chain& chain) {
     const auto& head = chain.back().head;
     const auto asked = head.complete_at.value_or(head.end);
     return std::max(asked, head.latest_commit_time.value_or(asked));
+}
+
+/// Whether a source that lags has kept transactions back which the cluster had committed by then.
+void warn_unless_current(const Artifact& last, base::SystemTime time) {
+    const auto& head = last.head;
+    if (head.latest_commit_time && time <= *head.latest_commit_time) return;
+    if (head.current_at && time <= *head.current_at) return;
+    base::warn(
+        fmt::format("{}: nobody knows whether its source lagged behind the cluster, so transactions that were "
+                    "committed before {} may be missing",
+                    last.key, base::format_rfc3339(time)));
 }
 
 }  // namespace
@@ -141,19 +154,21 @@ Result<RestorePoint> up_to_transaction(object_store::ObjectStore& store, Chain c
 
 Result<RestorePoint> up_to_time(object_store::ObjectStore& store, Chain chain, base::SystemTime time,
                                 const object_store::Call& call) {
-    const auto first = chain.front().head.latest_commit_time;
-    if ((first && time < *first) || time > end_of(chain)) {
-        const auto& full = chain.front().head;
-        return base::fail(
-            ErrorCode::kInvalid, Reason::kInvalidRunSpec,
-            fmt::format("found {}, expected a time from {} to {}, which chain {} can be restored to",
-                        base::format_rfc3339_micro(time), base::format_rfc3339_micro(first.value_or(full.start)),
-                        base::format_rfc3339_micro(end_of(chain)), full.name.chain));
+    const auto& full = chain.front().head;
+    const auto first = full.latest_commit_time.value_or(full.start);
+    if (time < first || time > end_of(chain)) {
+        return base::fail(ErrorCode::kInvalid, Reason::kInvalidRunSpec,
+                          fmt::format("found {}, expected a time from {} to {}, which chain {} can be restored to",
+                                      base::format_rfc3339_micro(time), base::format_rfc3339_micro(first),
+                                      base::format_rfc3339_micro(end_of(chain)), full.name.chain));
     }
     const auto has_later = std::find_if(chain.begin(), chain.end(), [&](const Artifact& artifact) {
         return artifact.head.latest_commit_time && *artifact.head.latest_commit_time > time;
     });
-    if (has_later == chain.end()) return whole(std::move(chain));
+    if (has_later == chain.end()) {
+        warn_unless_current(chain.back(), time);
+        return whole(std::move(chain));
+    }
     N4B_TRY(const auto last, last_before(store, *has_later, time, call));
     return up_to_transaction(store, std::move(chain), last, call);
 }

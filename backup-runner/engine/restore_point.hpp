@@ -26,8 +26,8 @@ base::Result<RestorePoint> up_to_transaction(object_store::ObjectStore& store, C
 
 /// The part of a chain up to a time: to the last transaction before the first one that was committed later. Members
 /// commit by their own clocks, so times do not only rise. Invalid (InvalidRunSpec): the time lies before the end of the
-/// full, or behind the moment up to which the chain is known to hold everything; the message tells both. Reads the
-/// index and the log of the artifact that has the transaction.
+/// full, or after the moment when the last backup's source named its last transaction; the message tells both. Warns
+/// where that source may have lagged. Reads the index and the log of the artifact that has the transaction.
 base::Result<RestorePoint> up_to_time(object_store::ObjectStore& store, Chain chain, base::SystemTime time,
                                       const object_store::Call& call);
 

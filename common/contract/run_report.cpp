@@ -15,6 +15,8 @@ using base::JsonObject;
 constexpr std::int64_t kRunReportVersion = 1;
 constexpr std::size_t kMaxPassedOver = 8;
 constexpr std::size_t kMaxPassedOverMessage = 160;
+/// Enough for the key of a head and two digests, which such messages tell.
+constexpr std::size_t kMaxUnexpectedFullMessage = 600;
 constexpr std::size_t kMaxMemberMessage = 160;
 constexpr std::size_t kMaxMembers = 32;  // As many as a RunSpec may name.
 
@@ -270,7 +272,7 @@ std::string dump(const RunReport& report, const Extent& extent) {
     if (report.up_to_date) json["upToDate"] = up_to_date_json(*report.up_to_date);
     if (const auto& full = report.unexpected_full) {
         json["unexpectedFull"] = {{"reason", to_string(full->reason)},
-                                  {"message", full->message.substr(0, kMaxPassedOverMessage)}};
+                                  {"message", full->message.substr(0, kMaxUnexpectedFullMessage)}};
     }
     if (!report.repository.empty()) json["repository"] = report.repository;
     if (report.storage) json["storage"] = storage_json(*report.storage);

@@ -67,8 +67,8 @@ struct ArtifactReport {
     std::int64_t highest_transaction = 0;
     std::int64_t earliest_restorable = 0;              ///< H of the full (transaction id).
     std::optional<base::SystemTime> recoverable_to{};  ///< Commit time of the newest transaction; absent: unknown.
-    /// When the source had committed no more than that, by the storage's clock; absent: nobody knows whether the source
-    /// lagged.
+    /// When the source had committed no more than that, by the storage's clock; absent: the source's lag was unknown or
+    /// too large.
     std::optional<base::SystemTime> current_at{};
     std::int64_t files = 0;
     std::int64_t bytes = 0;         ///< Plain.
@@ -122,8 +122,8 @@ struct UpToDateReport {
     std::string chain{};
     std::string artifact{};  ///< Name of the head without ".json".
     std::int64_t transaction = 0;
-    std::optional<base::SystemTime> recoverable_to{};  ///< As of the artifact.
-    std::optional<base::SystemTime> current_at{};      ///< As of an artifact; this run has just asked.
+    std::optional<base::SystemTime> recoverable_to{};  ///< That of the artifact named.
+    std::optional<base::SystemTime> current_at{};      ///< When this run asked; absent as in ArtifactReport.
     bool operator==(const UpToDateReport&) const = default;
 };
 

@@ -47,6 +47,7 @@ backup quiet chain prod 'type: Auto'
 made quiet UpToDate
 [ "$(heads chain)" = "$stored" ] || die "a head was written for nothing"
 [ "$(field quiet 'databases[0].upToDate')/$(field quiet 'databases[0].artifact')" = "true/$(field second 'databases[0].artifact')" ] || die "$(field quiet databases)"
+[ -n "$(field second 'databases[0].currentAt')" ] || die "nobody knows when it was current: $(field second databases)"
 [[ "$(field quiet 'databases[0].currentAt')" > "$(field second 'databases[0].currentAt')" ]] || die "currentAt does not move: $(field quiet databases)"
 kubectl get nb -n "$NS" first second quiet | sed 's/^/   /'
 metrics=http://$(kubectl get pod -n neo4j-backup -o jsonpath='{.items[0].status.podIP}'):8080/metrics
@@ -92,6 +93,7 @@ made after Incremental
 step "the source has thrown away the transactions that follow the last backup"
 # keep POLICY: which files of its log replica-0 keeps at a check point
 keep() { cypher replica-0 "CALL dbms.setConfigValue('dbms.tx_log.rotation.retention_policy', '$1')" > /dev/null; }
+trap 'keep "7 days" 2> /dev/null || true; cleanup' EXIT
 keep false
 from alone "name: prod, $(endpoint "$(kubectl get pod -n "$NS" replica-0 -o jsonpath='{.status.podIP}')" 6362)"
 storage elsewhere
@@ -114,4 +116,6 @@ step "without an earlier backup there is no increment"
 storage empty
 backup nothing empty prod 'type: Incremental, onIncrementalImpossible: Fail'
 expect nothing False NoEarlierBackup
+backup begun empty prod 'type: Incremental'
+in_place begun NoEarlierBackup "An increment needs a full backup to go on from"
 step "done"

@@ -14,7 +14,7 @@ storage main
 from prod "$service"
 
 step "from a Service: member, role and lag in status; progress and metrics while the bandwidth limit holds it back"
-backup slow main prod 'runner: {bandwidthLimit: 128Ki}'
+backup slow main prod 'runner: {bandwidthLimit: 384Ki}'
 running slow
 for _ in $(seq 100); do [ -z "$(field slow progress.bytes)" ] || break; sleep 0.5; done
 [ "$(field slow progress.bytes)" -gt 0 ] || die "no progress is shown"

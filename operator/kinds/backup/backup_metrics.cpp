@@ -66,7 +66,7 @@ void add_gauges(std::vector<telemetry::GaugeSample>& samples, const Backup& back
     if (const auto current = current_at(status)) {
         samples.push_back({.name = "neo4jbackup_last_current_timestamp_seconds",
                            .help = "When the source had committed no more than the last succeeded backup holds; absent "
-                                   "when nobody knows how far the source lagged.",
+                                   "when its lag was unknown or too large.",
                            .labels = labels,
                            .value = seconds_of(*current)});
     }

@@ -62,8 +62,8 @@ std::string database_of(const Backup& backup, const source::Source& source) {
 
 std::string success_text(const contract::RunReport& report) {
     if (const auto& found = report.up_to_date) {
-        return fmt::format("nothing new since transaction {}: chain {} holds all there is", found->transaction,
-                           found->chain);
+        return fmt::format("nothing new since transaction {}: chain {} holds all that the source has",
+                           found->transaction, found->chain);
     }
     return fmt::format("{} up to transaction {} in chain {}{}", report.artifact->kind,
                        report.artifact->highest_transaction, report.artifact->chain,

@@ -151,6 +151,7 @@ TEST(RestoreOptions, TakeATimeOrATransactionAndNotBoth) {
     EXPECT_EQ(std::get<RestoreOptions>(*options).until, *base::parse_rfc3339("2026-11-27T09:30:00Z"));
     EXPECT_THAT(restore({"--until", "yesterday"}).error().message,
                 ::testing::HasSubstr("--until: found \"yesterday\""));
+    EXPECT_FALSE(restore({"--until", ""})) << "an unset variable must not restore what was to be undone";
     const auto both = restore({"--until", "2026-11-27T09:30:00Z", "--until-transaction", "5"});
     EXPECT_EQ(std::get<Exit>(*both).code, 10);
 }

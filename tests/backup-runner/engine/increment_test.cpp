@@ -169,6 +169,24 @@ TEST_F(IncrementTest, IsRestoredToATime) {
     }
 }
 
+TEST_F(IncrementTest, FindsATimeInAnyGroupOfItsIndex) {
+    // A group has 1,000 transactions: 10 to 1009, and so on. The first of the second one was committed before the last
+    // of the first one.
+    server_.history = [](std::int64_t id) {
+        auto bytes = FakeCatchupServer::transaction(id);
+        if (id == 1010) bytes.back() = std::byte{2005 % 256};
+        return bytes;
+    };
+    ASSERT_EQ(increment_to(2500).reason, Reason::kCompleted);
+    const std::map<std::int64_t, std::int64_t> last_by_time{{1500, 500},  {2008, 1008}, {2009, 1010}, {2500, 1500},
+                                                            {3009, 2009}, {3010, 2010}, {3200, 2200}, {3500, 2500}};
+    for (const auto& [time, last] : last_by_time) {
+        const auto point = up_to_time(*store_, chain(), at_ms(time), {});
+        ASSERT_TRUE(point) << time << ": " << point.error().message;
+        EXPECT_EQ(point->transaction, last) << time;
+    }
+}
+
 TEST_F(IncrementTest, NothingNewMakesNothing) {
     ASSERT_EQ(increment_to(14).reason, Reason::kCompleted);
     const auto before = objects("");

@@ -106,6 +106,18 @@ TEST_F(SourcesTest, ReportsWhomItChoseAndWhy) {
     EXPECT_EQ(adopted.source->role, MemberRole::kReadReplica);
 }
 
+TEST_F(SourcesTest, ALaggingReplicaMakesNothingCurrentUnlessItsLagIsAllowed) {
+    first_.last_committed = 8;
+    EXPECT_FALSE(back_up().artifact->current_at) << "another member has more";
+    spec_.run.uid = "run-2";
+    spec_.max_lag = 1;
+    EXPECT_TRUE(back_up().artifact->current_at);
+    spec_.run.uid = "run-3";
+    spec_.max_lag.reset();
+    first_.last_committed = 9;
+    EXPECT_TRUE(back_up().artifact->current_at);
+}
+
 TEST_F(SourcesTest, PassesOverAReplicaThatLags) {
     first_.last_committed = 5;
     spec_.max_lag = 3;

@@ -52,6 +52,17 @@ TEST(RunReport, SurvivesItsJsonForm) {
     EXPECT_EQ(*parsed, example());
 }
 
+TEST(RunReport, KeepsWhatAReasonForAFullBackupTells) {
+    auto report = example();
+    report.unexpected_full->message = std::string(600, 'w');
+    EXPECT_EQ(parse_run_report(to_json(report))->unexpected_full->message, report.unexpected_full->message);
+    report.unexpected_full->message += "beyond";
+    EXPECT_EQ(parse_run_report(to_json(report))->unexpected_full->message, std::string(600, 'w'));
+    report.message = std::string(10000, 'm');
+    report.passed_over.assign(8, report.passed_over[0]);
+    EXPECT_LE(to_json(report).size(), kMaxRunReportBytes);
+}
+
 TEST(RunReport, ShortensItsMessageToFit) {
     auto report = example();
     report.message = std::string(10000, '\x01') + "\xff\xfe";

@@ -269,7 +269,7 @@ TEST(BackupStep, CallsARunThatFoundNothingNewASuccess) {
     EXPECT_FALSE(status.artifact);
     EXPECT_EQ(status.database, "graph.db");
     EXPECT_EQ(status.tls, done.tls);
-    EXPECT_EQ(step.verdict.message, "nothing new since transaction 12: chain c holds all there is");
+    EXPECT_EQ(step.verdict.message, "nothing new since transaction 12: chain c holds all that the source has");
 }
 
 TEST(BackupStep, ExplainsAFullBackupInPlaceOfAnIncrement) {
