@@ -118,6 +118,12 @@ Result<engine::RestorePoint> point_at(object_store::ObjectStore& store, const fo
     return engine::up_to_transaction(store, std::move(all), transaction, call);
 }
 
+/// A point outside the window is told with the flag that asked for it.
+Result<engine::RestorePoint> asked_by(const char* flag, Result<engine::RestorePoint> point) {
+    if (!point && point.error().reason == base::Reason::kInvalidRunSpec) return base::fail(point.error().wrap(flag));
+    return point;
+}
+
 Result<engine::RestorePoint> choose(object_store::ObjectStore& store, const RestoreOptions& options, const Call& call) {
     N4B_TRY(const auto layout, format::Layout::create(options.source, options.database));
     auto chain = options.chain;
@@ -127,18 +133,10 @@ Result<engine::RestorePoint> choose(object_store::ObjectStore& store, const Rest
         if (!options.until_transaction) {
             N4B_TRY(auto all, engine::read_chain(store, layout, std::move(last), call));
             if (!options.until) return engine::whole(std::move(all));
-            auto point = engine::up_to_time(store, std::move(all), *options.until, call);
-            if (!point && point.error().reason == base::Reason::kInvalidRunSpec) {
-                return base::fail(point.error().wrap("--until"));
-            }
-            return point;
+            return asked_by("--until", engine::up_to_time(store, std::move(all), *options.until, call));
         }
     }
-    auto point = point_at(store, layout, chain, *options.until_transaction, call);
-    if (!point && point.error().reason == base::Reason::kInvalidRunSpec) {
-        return base::fail(point.error().wrap("--until-transaction"));
-    }
-    return point;
+    return asked_by("--until-transaction", point_at(store, layout, chain, *options.until_transaction, call));
 }
 
 Result<engine::RestorePoint> restore(object_store::ObjectStore& store, const RestoreOptions& options,

@@ -18,11 +18,8 @@ Result<std::string> digest_of(blocks::ArtifactReader& reader, const LogPlace& pl
     N4B_TRY_VOID(reader.read_one(
         std::nullopt,
         [&](std::span<const std::byte> bytes) -> Result<void> {
-            const auto size = static_cast<std::int64_t>(bytes.size());
-            const auto from = std::clamp<std::int64_t>(place.offset - at, 0, size);
-            const auto to = std::clamp<std::int64_t>(place.offset + place.length - at, 0, size);
-            digest.update(bytes.subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(to - from)));
-            at += size;
+            digest.update(part_of(bytes, at, place));
+            at += static_cast<std::int64_t>(bytes.size());
             return {};
         },
         call));
@@ -30,6 +27,13 @@ Result<std::string> digest_of(blocks::ArtifactReader& reader, const LogPlace& pl
 }
 
 }  // namespace
+
+std::span<const std::byte> part_of(std::span<const std::byte> bytes, std::int64_t at, const LogPlace& place) {
+    const auto size = static_cast<std::int64_t>(bytes.size());
+    const auto from = std::clamp<std::int64_t>(place.offset - at, 0, size);
+    const auto to = std::clamp<std::int64_t>(place.offset + place.length - at, 0, size);
+    return bytes.subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(to - from));
+}
 
 Result<std::optional<LogPlace>> find_transaction(blocks::ArtifactReader& reader, std::int64_t id, const Call& call) {
     std::optional<LogPlace> place;

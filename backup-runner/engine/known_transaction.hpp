@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "backup-runner/blocks/artifact_reader.hpp"
@@ -16,11 +18,14 @@ struct KnownTransaction {
     std::string sha256{};     ///< Of those bytes, 64 hexadecimal digits.
 };
 
-/// Where a transaction lies in the log of its artifact.
+/// Where a transaction, or a part of one, lies in the log of its artifact; in bytes.
 struct LogPlace {
     std::int64_t offset = 0;
     std::int64_t length = 0;
 };
+
+/// What of a place lies in these bytes, which begin at `at` in the log; empty: nothing.
+std::span<const std::byte> part_of(std::span<const std::byte> bytes, std::int64_t at, const LogPlace& place);
 
 /// Goes over the index. Nothing: it does not tell of that transaction. Errors as ArtifactReader's.
 base::Result<std::optional<LogPlace>> find_transaction(blocks::ArtifactReader& reader, std::int64_t id,

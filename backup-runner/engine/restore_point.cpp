@@ -51,31 +51,27 @@ Result<std::optional<format::TransactionGroup>> first_later_group(blocks::Artifa
 /// Collects the COMMIT entries of a group, the last bytes of each transaction, as the log streams by.
 class CommitEntries {
 public:
-    explicit CommitEntries(const format::TransactionGroup& group) {
+    explicit CommitEntries(const format::TransactionGroup& group) : entries_(group.lengths.size()) {
+        constexpr auto kBytes = static_cast<std::int64_t>(txlog::kCommitBytes);
         auto end = group.offset;
         for (const auto length : group.lengths) {
             end += length;
-            ends_.push_back(end);
+            places_.push_back({.offset = end - kBytes, .length = kBytes});
         }
-        entries_.resize(ends_.size());
     }
 
     void take(std::span<const std::byte> bytes) {
-        const auto size = static_cast<std::int64_t>(bytes.size());
-        for (std::size_t i = 0; i < ends_.size(); ++i) {
-            const auto begin = ends_[i] - static_cast<std::int64_t>(txlog::kCommitBytes);
-            const auto from = std::clamp<std::int64_t>(begin - at_, 0, size);
-            const auto to = std::clamp<std::int64_t>(ends_[i] - at_, 0, size);
-            const auto part = bytes.subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(to - from));
+        for (std::size_t i = 0; i < places_.size(); ++i) {
+            const auto part = part_of(bytes, at_, places_[i]);
             entries_[i].insert(entries_[i].end(), part.begin(), part.end());
         }
-        at_ += size;
+        at_ += static_cast<std::int64_t>(bytes.size());
     }
     [[nodiscard]] const std::vector<std::vector<std::byte>>& entries() const { return entries_; }
 
 private:
-    std::vector<std::int64_t> ends_{};
-    std::vector<std::vector<std::byte>> entries_{};
+    std::vector<LogPlace> places_{};
+    std::vector<std::vector<std::byte>> entries_;
     std::int64_t at_ = 0;
 };
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Chains of backups on the testbed: what an increment and a run without anything new look like to a user, every reason for a full
-# backup in place of an increment that can be provoked there, and a restore of a chain. Runs like run.sh.
+# Chains of backups on the testbed: what an increment and a run without anything new look like to a user, a full backup in place
+# of an increment for each reason but a source that was set back, and a restore of a chain. Runs like run.sh.
 #   tests/e2e/chain.sh
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

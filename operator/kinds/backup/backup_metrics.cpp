@@ -43,7 +43,7 @@ void add_certificates(std::vector<telemetry::GaugeSample>& samples, const Backup
     add("server", backup.status.tls->server_certificate_expires);
 }
 
-/// The artifact holds the source's last transaction, or one that was there before does.
+// Both times are those of the artifact that the run made, or where there was nothing new, of the one that it found.
 std::optional<base::SystemTime> recoverable_to(const BackupStatus& status) {
     if (status.artifact) return status.artifact->recoverable_to;
     return status.up_to_date ? status.up_to_date->recoverable_to : std::nullopt;

@@ -31,6 +31,10 @@ std::string contents(const std::string& path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
+base::SystemTime at_ms(std::int64_t time) {
+    return base::SystemTime(std::chrono::milliseconds(time));
+}
+
 /// A server with transactions up to 9, and a full of it.
 class IncrementTest : public BackupTest {
 protected:
@@ -89,6 +93,23 @@ protected:
         EXPECT_EQ(contents(target + "/neostore.nodestore.db"), std::string(20000, '\x07'));
     }
 
+    /// The last byte of the milliseconds at which a transaction was committed, else 1000 and its id.
+    void end_commit_time_of(std::int64_t transaction, std::uint8_t byte) {
+        server_.history = [=](std::int64_t id) {
+            auto bytes = FakeCatchupServer::transaction(id);
+            if (id == transaction) bytes.back() = std::byte{byte};
+            return bytes;
+        };
+    }
+
+    void expect_last_until(std::int64_t time, std::int64_t last, std::size_t artifacts) {
+        SCOPED_TRACE(time);
+        const auto point = up_to_time(*store_, chain(), at_ms(time), {});
+        ASSERT_TRUE(point) << point.error().message;
+        EXPECT_EQ(point->transaction, last);
+        EXPECT_EQ(point->chain.size(), artifacts);
+    }
+
     std::set<std::string> objects(const std::string& prefix) {
         std::set<std::string> keys;
         EXPECT_TRUE(store_->list(prefix, "",
@@ -138,27 +159,14 @@ TEST_F(IncrementTest, IsRestoredToAnyTransactionFromTheEndOfTheFullOn) {
     }
 }
 
-base::SystemTime at_ms(std::int64_t time) {
-    return base::SystemTime(std::chrono::milliseconds(time));
-}
-
 TEST_F(IncrementTest, IsRestoredToATime) {
     // The clock of the member that commits is set back after transaction 16.
-    server_.history = [](std::int64_t id) {
-        auto bytes = FakeCatchupServer::transaction(id);
-        if (id == 17) bytes.back() = std::byte{1013 % 256};
-        return bytes;
-    };
+    end_commit_time_of(17, 1013 % 256);
     ASSERT_EQ(increment_to(14).reason, Reason::kCompleted);
     ASSERT_EQ(increment_to(20).reason, Reason::kCompleted);
     const std::map<std::int64_t, std::int64_t> last_by_time{{1009, 9},  {1012, 12}, {1013, 13}, {1014, 14},
                                                             {1015, 15}, {1016, 17}, {1019, 19}, {1020, 20}};
-    for (const auto& [time, last] : last_by_time) {
-        const auto point = up_to_time(*store_, chain(), at_ms(time), {});
-        ASSERT_TRUE(point) << time << ": " << point.error().message;
-        EXPECT_EQ(point->transaction, last) << time;
-        EXPECT_EQ(point->chain.size(), last < 10 ? 1U : last < 15 ? 2U : 3U) << time;
-    }
+    for (const auto& [time, last] : last_by_time) expect_last_until(time, last, last < 10 ? 1U : last < 15 ? 2U : 3U);
     const auto later = *chain().back().head.complete_at;
     EXPECT_EQ(up_to_time(*store_, chain(), later, {})->transaction, 20) << "it held everything then";
     for (const auto outside : {at_ms(1008), later + std::chrono::milliseconds(1)}) {
@@ -172,19 +180,11 @@ TEST_F(IncrementTest, IsRestoredToATime) {
 TEST_F(IncrementTest, FindsATimeInAnyGroupOfItsIndex) {
     // A group has 1,000 transactions: 10 to 1009, and so on. The first of the second one was committed before the last
     // of the first one.
-    server_.history = [](std::int64_t id) {
-        auto bytes = FakeCatchupServer::transaction(id);
-        if (id == 1010) bytes.back() = std::byte{2005 % 256};
-        return bytes;
-    };
+    end_commit_time_of(1010, 2005 % 256);
     ASSERT_EQ(increment_to(2500).reason, Reason::kCompleted);
     const std::map<std::int64_t, std::int64_t> last_by_time{{1500, 500},  {2008, 1008}, {2009, 1010}, {2500, 1500},
                                                             {3009, 2009}, {3010, 2010}, {3200, 2200}, {3500, 2500}};
-    for (const auto& [time, last] : last_by_time) {
-        const auto point = up_to_time(*store_, chain(), at_ms(time), {});
-        ASSERT_TRUE(point) << time << ": " << point.error().message;
-        EXPECT_EQ(point->transaction, last) << time;
-    }
+    for (const auto& [time, last] : last_by_time) expect_last_until(time, last, 2U);
 }
 
 TEST_F(IncrementTest, NothingNewMakesNothing) {
