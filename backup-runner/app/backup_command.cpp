@@ -1,16 +1,15 @@
 #include <fmt/format.h>
 
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <random>
 
 #include "backup-runner/app/commands.hpp"
+#include "backup-runner/app/environment.hpp"
 #include "backup-runner/app/json_output.hpp"
 #include "backup-runner/app/outcome.hpp"
 #include "backup-runner/app/progress_display.hpp"
+#include "backup-runner/app/progress_server.hpp"
 #include "backup-runner/app/progress_text.hpp"
-#include "backup-runner/app/rate_meter.hpp"
 #include "backup-runner/app/source_dialer.hpp"
 #include "backup-runner/app/store_opening.hpp"
 #include "backup-runner/app/version.hpp"
@@ -18,8 +17,6 @@
 #include "backup-runner/engine/budget.hpp"
 #include "backup-runner/engine/source_probe.hpp"
 #include "common/base/notice.hpp"
-#include "common/contract/progress.hpp"
-#include "common/httpd/server.hpp"
 
 namespace n4b::runner {
 namespace {
@@ -27,35 +24,6 @@ namespace {
 using base::Json;
 using base::Result;
 using contract::RunReport;
-
-std::string read_text(const char* path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
-
-/// Null where no port is wanted, or where the port can't be had: that nobody can watch a backup must not end it.
-std::unique_ptr<httpd::Server> serve(const contract::RunSpec& spec, const engine::ProgressCounters& counters) {
-    if (spec.http_port == 0) return nullptr;
-    auto progress = [&spec, &counters, meter = RateMeter(std::chrono::steady_clock::now())]() mutable {
-        const auto bytes = counters.bytes.load();
-        const auto view = view_of(counters, meter.look(bytes, std::chrono::steady_clock::now()));
-        const contract::Progress now{.run_uid = spec.run.uid,
-                                     .attempt = spec.run.attempt,
-                                     .phase = view.phase,
-                                     .files = view.files,
-                                     .bytes = view.bytes,
-                                     .rate = view.rate,
-                                     .total_bytes = view.total,
-                                     .remaining = remaining(view)};
-        return httpd::Response{.content_type = "application/json", .body = to_json(now)};
-    };
-    auto server = httpd::Server::start({.port = spec.http_port,
-                                        .handlers = {{"/healthz", [] { return httpd::Response{.body = "ok\n"}; }},
-                                                     {"/progress", std::move(progress)}}});
-    if (server) return *std::move(server);
-    base::warn(fmt::format("nobody can ask for progress on port {}: {}", spec.http_port, server.error().message));
-    return nullptr;
-}
 
 void tell_choice(const contract::SourceReport& source, const std::vector<contract::PassedOver>& others) {
     for (const auto& other : others) {
@@ -73,12 +41,11 @@ struct Parts {
 };
 
 Result<Parts> parts_of(contract::RunSpec spec) {
-    const auto limit = engine::cgroup_limit("/sys/fs/cgroup", read_text("/proc/self/cgroup"));
     N4B_TRY(auto dialer, dialer_for(spec));
-    N4B_TRY(const auto budget, engine::fit(limit, {.connections = spec.connections,
-                                                   .compression = spec.compression,
-                                                   .to_bucket = spec.storage_s3.has_value(),
-                                                   .network = dialer->memory_use()}));
+    N4B_TRY(const auto budget, engine::fit(memory_limit(), {.connections = spec.connections,
+                                                            .compression = spec.compression,
+                                                            .to_bucket = spec.storage_s3.has_value(),
+                                                            .network = dialer->memory_use()}));
     spec.connections = budget.connections;
     return Parts{.spec = std::move(spec), .dialer = std::move(dialer), .buffers = budget.buffers};
 }
@@ -100,7 +67,7 @@ engine::BackupEnvironment environment_of(const Parts& parts, object_store::Objec
 Result<RunReport> back_up(const contract::RunSpec& spec, base::SteadyTime started, std::stop_token stop) {
     N4B_TRY(const auto parts, parts_of(spec));
     engine::ProgressCounters counters;
-    const auto server = serve(parts.spec, counters);
+    const auto server = serve_progress(parts.spec, counters);
     const ProgressDisplay display(counters);
     N4B_TRY(const auto store, open_store_of(spec, kPatientTries));
     return engine::back_up(parts.spec, environment_of(parts, *store, counters, started), std::move(stop));

@@ -182,13 +182,13 @@ void CommandLine::add_restore() {
     restore.command = &command;
     auto& options = restore.options;
     add_place(command, restore.storage);
-    command.add_option("--source", options.source, "Whose backup")->required()->type_name(kName);
-    command.add_option("--database", options.database, "Which database's backup")->required()->type_name(kName);
-    command.add_option("--chain", options.chain, "Which chain; else the one that reaches the highest transaction")
+    command.add_option("--source", options.wish.source, "Whose backup")->required()->type_name(kName);
+    command.add_option("--database", options.wish.database, "Which database's backup")->required()->type_name(kName);
+    command.add_option("--chain", options.wish.chain, "Which chain; else the one that reaches the highest transaction")
         ->type_name(kName);
     command
         .add_option(
-            "--until-transaction", options.until_transaction,
+            "--until-transaction", options.wish.until_transaction,
             "The last transaction to restore; all of the chain's unless given. None below the end of its full can "
             "be restored to")
         ->type_name("NUMBER");

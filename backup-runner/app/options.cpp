@@ -40,6 +40,8 @@ Result<Options> by_command(RunSpec spec) {
             return ProbeOptions{.spec = std::move(spec)};
         case contract::Command::kCheckStorage:
             return CheckStorageRunOptions{std::move(spec)};
+        case contract::Command::kRestore:
+            return RestoreRunOptions{std::move(spec)};
     }
     return BackupOptions{.spec = std::move(spec)};
 }
@@ -182,10 +184,13 @@ Result<Options> options_of_look(const CommandLine::Look& flags) {
 Result<Options> options_of(const CommandLine::Restore& flags) {
     auto options = flags.options;
     N4B_TRY(options.store, choice_of(*flags.command, flags.storage));
-    N4B_TRY_VOID(check_name("--source", options.source));
-    N4B_TRY_VOID(check_name("--database", options.database));
+    auto& wish = options.wish;
+    N4B_TRY_VOID(check_name("--source", wish.source));
+    N4B_TRY_VOID(check_name("--database", wish.database));
+    wish.asked_by = "--until-transaction";
     if (flags.command->count("--until") > 0) {
-        N4B_TRY(options.until, parse_time("--until", flags.until));
+        wish.asked_by = "--until";
+        N4B_TRY(wish.until, parse_time(wish.asked_by.c_str(), flags.until));
     }
     if (!flags.owner.empty()) {
         N4B_TRY(options.target.access.owner, parse_owner(flags.owner));

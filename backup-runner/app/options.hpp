@@ -73,25 +73,35 @@ struct VerifyOptions {
     bool json = false;
     base::Deadline deadline = base::Deadline::never();
 };
-struct RestoreOptions {
-    StoreChoice store;
+/// What a restore brings back.
+struct RestoreWish {
     std::string source;
     std::string database;
     std::string chain;  ///< Empty: the one that reaches the highest transaction.
     std::optional<std::int64_t> until_transaction{};
     std::optional<base::SystemTime> until{};  ///< At most one of both.
+    std::string asked_by{};                   ///< The flag or field that names that point, for messages.
+};
+struct RestoreOptions {
+    StoreChoice store;
+    RestoreWish wish;
     engine::RestoreTarget target;
     bool dry_run = false;
     bool json = false;
     base::Deadline deadline = base::Deadline::never();
+};
+/// The same for the operator: it ends with a RunReport.
+struct RestoreRunOptions {
+    contract::RunSpec spec;
 };
 /// The command line was answered already (--help, --version) or is wrong: only the exit code is left.
 struct Exit {
     int code;
 };
 
-using Options = std::variant<BackupOptions, LookUpOptions, ProbeOptions, CheckStorageOptions, CheckStorageRunOptions,
-                             InitOptions, ReleaseOptions, ListOptions, VerifyOptions, RestoreOptions, Exit>;
+using Options =
+    std::variant<BackupOptions, LookUpOptions, ProbeOptions, CheckStorageOptions, CheckStorageRunOptions, InitOptions,
+                 ReleaseOptions, ListOptions, VerifyOptions, RestoreOptions, RestoreRunOptions, Exit>;
 
 /// Reads flags, or a RunSpec from --spec FILE, or from the environment variable N4B_RUN_SPEC when there are no flags
 /// at all. Prints help and errors itself, and sets how the process speaks on standard error (base::set_notices): as

@@ -1,13 +1,22 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "backup-runner/app/commands.hpp"
+#include "backup-runner/app/environment.hpp"
 #include "backup-runner/app/json_output.hpp"
 #include "backup-runner/app/outcome.hpp"
 #include "backup-runner/app/progress_display.hpp"
+#include "backup-runner/app/progress_server.hpp"
 #include "backup-runner/app/progress_text.hpp"
 #include "backup-runner/app/repository_view.hpp"
+#include "backup-runner/app/store_opening.hpp"
+#include "backup-runner/engine/budget.hpp"
+#include "backup-runner/engine/repository.hpp"
 #include "backup-runner/engine/restore.hpp"
 #include "backup-runner/engine/restore_choice.hpp"
+#include "backup-runner/engine/restore_of_run.hpp"
+#include "backup-runner/engine/source_probe.hpp"
 #include "common/base/notice.hpp"
 #include "common/base/rfc3339.hpp"
 
@@ -118,33 +127,47 @@ Result<engine::RestorePoint> point_at(object_store::ObjectStore& store, const fo
     return engine::up_to_transaction(store, std::move(all), transaction, call);
 }
 
-/// A point outside the window is told with the flag that asked for it.
-Result<engine::RestorePoint> asked_by(const char* flag, Result<engine::RestorePoint> point) {
-    if (!point && point.error().reason == base::Reason::kInvalidRunSpec) return base::fail(point.error().wrap(flag));
-    return point;
-}
-
-Result<engine::RestorePoint> choose(object_store::ObjectStore& store, const RestoreOptions& options, const Call& call) {
-    N4B_TRY(const auto layout, format::Layout::create(options.source, options.database));
-    auto chain = options.chain;
-    if (!options.until_transaction || chain.empty()) {
+Result<engine::RestorePoint> find_point(object_store::ObjectStore& store, const RestoreWish& wish, const Call& call) {
+    N4B_TRY(const auto layout, format::Layout::create(wish.source, wish.database));
+    auto chain = wish.chain;
+    if (!wish.until_transaction || chain.empty()) {
         N4B_TRY(auto last, engine::choose_artifact(store, layout, chain, call));
         chain = last.head.name.chain;
-        if (!options.until_transaction) {
+        if (!wish.until_transaction) {
             N4B_TRY(auto all, engine::read_chain(store, layout, std::move(last), call));
-            if (!options.until) return engine::whole(std::move(all));
-            return asked_by("--until", engine::up_to_time(store, std::move(all), *options.until, call));
+            return wish.until ? engine::up_to_time(store, std::move(all), *wish.until, call)
+                              : engine::whole(std::move(all));
         }
     }
-    return asked_by("--until-transaction", point_at(store, layout, chain, *options.until_transaction, call));
+    return point_at(store, layout, chain, *wish.until_transaction, call);
+}
+
+/// A point outside the window is told with the flag that asked for it.
+Result<engine::RestorePoint> choose(object_store::ObjectStore& store, const RestoreWish& wish, const Call& call) {
+    auto point = find_point(store, wish, call);
+    const bool outside = !point && point.error().reason == base::Reason::kPointOutsideWindow;
+    return outside ? base::fail(point.error().wrap(wish.asked_by)) : std::move(point);
+}
+
+/// Being killed half-way would tell nobody why.
+Result<void> check_memory(const engine::RestorePoint& point, const StoreChoice& from) {
+    std::int64_t largest = 0;
+    for (const auto& artifact : point.chain) largest = std::max(largest, artifact.head.block_bytes);
+    return engine::check_restore_fits(memory_limit(), largest, from.s3.has_value());
+}
+
+void begin(engine::ProgressCounters& progress, const engine::RestorePoint& point) {
+    progress.phase = "Restoring";
+    progress.total = plain_bytes_of(point.chain);
 }
 
 Result<engine::RestorePoint> restore(object_store::ObjectStore& store, const RestoreOptions& options,
                                      const Call& call) {
-    N4B_TRY(auto point, choose(store, options, call));
+    N4B_TRY(auto point, choose(store, options.wish, call));
+    N4B_TRY_VOID(check_memory(point, options.store));
+    if (!point.doubt.empty()) base::warn(point.doubt);
     engine::ProgressCounters progress;
-    progress.phase = "Restoring";
-    progress.total = plain_bytes_of(point.chain);
+    begin(progress, point);
     const ProgressDisplay display(progress);
     N4B_TRY_VOID(engine::restore(store, point, options.target, call, &progress));
     return point;
@@ -154,7 +177,8 @@ Result<int> restore_and_tell(const RestoreOptions& options, Output& output) {
     const Call call{.deadline = options.deadline};
     N4B_TRY(const auto store, open_repository(options.store, call));
     if (options.dry_run) {
-        N4B_TRY(const auto chosen, choose(*store, options, call));
+        N4B_TRY(const auto chosen, choose(*store, options.wish, call));
+        if (!chosen.doubt.empty()) base::warn(chosen.doubt);
         return plan(options, chosen, output);
     }
     N4B_TRY(const auto point, restore(*store, options, call));
@@ -166,7 +190,84 @@ Result<int> restore_and_tell(const RestoreOptions& options, Output& output) {
     return 0;
 }
 
+RestoreWish wish_of(const contract::RunSpec& spec) {
+    const auto& restore = spec.restore;
+    RestoreWish wish{.source = spec.source, .database = spec.database, .chain = restore.chain};
+    if (restore.transaction) {
+        wish.until_transaction = restore.transaction;
+        wish.asked_by = "the backup's last transaction";
+    }
+    if (restore.before_transaction) {
+        wish.until_transaction = *restore.before_transaction - 1;
+        wish.asked_by = fmt::format("beforeTransaction {} leaves all before it", *restore.before_transaction);
+    }
+    if (restore.before_time) {
+        // Commit times are whole milliseconds.
+        wish.until = *restore.before_time - std::chrono::milliseconds(1);
+        wish.asked_by =
+            fmt::format("beforeTime {} leaves all before it", base::format_rfc3339_micro(*restore.before_time));
+    }
+    return wish;
+}
+
+contract::RestoredReport restored_report(const engine::RestorePoint& point) {
+    const auto& last = point.chain.back();
+    return {.chain = last.head.name.chain,
+            .artifact = engine::report_of(last).artifact,
+            .artifacts = static_cast<std::int64_t>(point.chain.size()),
+            .transaction = point.transaction,
+            .recoverable_to = recoverable_to(point),
+            .files = point.chain.front().head.counts.files,
+            .bytes = plain_bytes_of(point.chain)};
+}
+
+contract::RunReport success(const contract::RunSpec& spec, const engine::RestorePoint& point) {
+    return {.reason = base::Reason::kCompleted,
+            .message = fmt::format("{}{}{}", name_of(point.chain), point.doubt.empty() ? "" : "; ", point.doubt),
+            .run_uid = spec.run.uid,
+            .attempt = spec.run.attempt,
+            .restored = restored_report(point)};
+}
+
+/// Of a run, which another attempt takes up: an earlier one may have finished, or have been cut off.
+Result<contract::RunReport> restore(const contract::RunSpec& spec, const Call& call) {
+    engine::ProgressCounters progress;
+    const auto server = serve_progress(spec, progress);
+    engine::RestoreTarget target{
+        .directory = spec.restore.directory, .log_directory = spec.restore.log_directory, .of_run = spec.run.uid};
+    N4B_TRY(auto finished, engine::find_restored(target));
+    if (finished) {
+        finished->adopted = true;
+        finished->attempt = spec.run.attempt;
+        return std::move(*finished);
+    }
+    N4B_TRY(const auto store, open_store(store_of(spec), kPatientTries));
+    N4B_TRY_VOID(
+        engine::open_repository(*store, {.use = format::RepositoryUse::kRead, .expected_id = spec.repository}, call));
+    N4B_TRY(const auto point, choose(*store, wish_of(spec), call));
+    N4B_TRY_VOID(check_memory(point, store_of(spec)));
+    N4B_TRY_VOID(engine::remove_unfinished(target));
+    const auto report = success(spec, point);
+    target.record = contract::to_json(report);
+    begin(progress, point);
+    const ProgressDisplay display(progress);
+    const auto done = engine::restore(*store, point, target, call, &progress);
+    if (done) return report;
+    // Another attempt, or another run, can begin there. What can't be removed is told as in its way then.
+    if (const auto removed = engine::remove_unfinished(target); !removed) {
+        base::warn(fmt::format("what was restored so far stays: {}", removed.error().message));
+    }
+    return base::fail(done.error());
+}
+
 }  // namespace
+
+int run(const RestoreRunOptions& options, base::SteadyTime started, std::stop_token stop) {
+    const auto& spec = options.spec;
+    const auto deadline = engine::deadline_of(spec, started);
+    const auto report = in_time(restore(spec, {.deadline = deadline, .stop = std::move(stop)}), deadline);
+    return conclude(report ? *report : report_of(spec, report.error()));
+}
 
 int run(const RestoreOptions& options) {
     Output output;

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "backup-runner/blocks/read_ahead.hpp"
+
 namespace n4b::engine {
 namespace {
 
@@ -29,6 +31,8 @@ constexpr std::array<std::int64_t, 4> kBlocksForBuckets{8 * kMiB, 4 * kMiB, 2 * 
 constexpr std::array<std::int64_t, 2> kBlocksForVolumes{2 * kMiB, kMiB};
 /// Two of the log and one of the index.
 constexpr std::int64_t kOwnBlocks = 3;
+/// Large files that a restore writes around the page cache at once, with 1 MiB for each.
+constexpr std::int64_t kDirectFiles = 6;
 /// cgroup v1 says "no limit" with a number near 2^63.
 constexpr std::int64_t kUnlimited = std::int64_t{1} << 60;
 
@@ -82,6 +86,19 @@ base::Result<Budget> fit(std::optional<std::int64_t> limit, const Demand& demand
         fmt::format("the memory limit is {} MiB, a backup with compression {} to {} needs at least {} MiB",
                     *limit / kMiB, contract::to_string(demand.compression), demand.to_bucket ? "a bucket" : "a volume",
                     (least + kMiB - 1) / kMiB));
+}
+
+base::Result<void> check_restore_fits(std::optional<std::int64_t> limit, std::int64_t block_bytes, bool from_bucket) {
+    const auto blocks = static_cast<std::int64_t>(blocks::blocks_in_memory(static_cast<std::size_t>(block_bytes)));
+    // One more for the index.
+    const auto needed =
+        kProgramBytes + (from_bucket ? kBucketBytes : 0) + (blocks + 1) * block_bytes + kDirectFiles * kMiB;
+    if (!limit || needed <= *limit) return {};
+    return base::fail(
+        base::ErrorCode::kFailedPrecondition, base::Reason::kMemoryLimitTooSmall,
+        fmt::format("the memory limit is {} MiB, a restore of blocks of {} MiB from {} needs at least {} MiB",
+                    *limit / kMiB, block_bytes / kMiB, from_bucket ? "a bucket" : "a volume",
+                    (needed + kMiB - 1) / kMiB));
 }
 
 std::optional<std::int64_t> cgroup_limit(const std::string& root, const std::string& self) {

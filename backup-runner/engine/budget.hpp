@@ -26,6 +26,10 @@ struct Demand {
 /// FailedPrecondition (MemoryLimitTooSmall): one connection with the smallest blocks does not fit.
 base::Result<Budget> fit(std::optional<std::int64_t> limit, const Demand& demand);
 
+/// Whether a restore of blocks of this size, which whoever stored them chose, fits into `limit` bytes (nothing: no
+/// limit). Pure. FailedPrecondition (MemoryLimitTooSmall): it does not; the message tells what it needs.
+base::Result<void> check_restore_fits(std::optional<std::int64_t> limit, std::int64_t block_bytes, bool from_bucket);
+
 /// The memory limit of this process's cgroup, version 1 or 2, in bytes; nothing when there is none. `root` is
 /// /sys/fs/cgroup, elsewhere only in tests; `self` is the text of /proc/self/cgroup.
 std::optional<std::int64_t> cgroup_limit(const std::string& root, const std::string& self);

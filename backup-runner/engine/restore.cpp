@@ -27,12 +27,9 @@ using format::damaged;
 using object_store::Call;
 using object_store::ObjectStore;
 
-/// Deeper than any path of a store file.
-constexpr int kMaxDepth = 24;
 /// The real one, until all else is durable.
 constexpr std::string_view kWaitingNeostore = "RESTORE-INCOMPLETE.neostore";
 
-constexpr std::string_view kLogPath = "neostore.transaction.db.0";
 /// A page is 8 KiB; what is much longer is no metadata store.
 constexpr std::int64_t kMostNeostoreBytes = 64 * 1024;
 /// Files that have begun and not ended: one for each connection of the backup, and the log.
@@ -184,9 +181,9 @@ Result<void> patch(std::string& neostore, const std::vector<format::NeostorePatc
 
 /// Every directory of a tree: a file's own fsync makes its contents durable, not its name.
 Result<void> sync_directories(storage::Storage& target, const std::string& key, int depth) {
-    if (depth > kMaxDepth) {
+    if (depth > kMaxRestoredDepth) {
         return base::fail(ErrorCode::kInvalid, Reason::kStorageUnavailable,
-                          fmt::format("{}: directories deeper than {}", key, kMaxDepth));
+                          fmt::format("{}: directories deeper than {}", key, kMaxRestoredDepth));
     }
     std::vector<std::string> directories;
     N4B_TRY_VOID(target.list(key, [&](const storage::Entry& entry) {
@@ -198,14 +195,17 @@ Result<void> sync_directories(storage::Storage& target, const std::string& key, 
     return target.sync_directory(key);
 }
 
+Result<void> write_file(storage::Storage& in, std::string_view key, std::string_view text) {
+    N4B_TRY(const auto file, in.create(key));
+    N4B_TRY_VOID(file->write(bytes_of(text)));
+    return file->finish();
+}
+
 /// The real `neostore` in place of the directory that keeps servers away, and then no marker any more.
 Result<void> complete(const OpenTarget& target, std::string_view neostore) {
     auto& store = target.store;
-    {
-        N4B_TRY(const auto file, store.create(kWaitingNeostore));
-        N4B_TRY_VOID(file->write(bytes_of(neostore)));
-        N4B_TRY_VOID(file->finish());
-    }
+    N4B_TRY_VOID(write_file(store, kWaitingNeostore, neostore));
+    if (!target.record.empty()) N4B_TRY_VOID(write_file(store, kRestoreRecord, target.record));
     // The log comes first: a server that finds a store and no log opens the store as it is, without recovery and
     // without a word.
     if (&target.log != &store) N4B_TRY_VOID(sync_directories(target.log, "", 0));
@@ -246,10 +246,9 @@ Result<void> write_store(ObjectStore& from, const RestorePoint& point, const Ope
     return at_target(complete(target, neostore));
 }
 
-Result<void> mark(storage::Storage& store) {
-    N4B_TRY(const auto marker, store.create(kRestoreMarker));
-    N4B_TRY_VOID(marker->finish());
-    return store.sync_directory("");
+Result<void> mark(const OpenTarget& target) {
+    N4B_TRY_VOID(write_file(target.store, kRestoreMarker, target.of_run));
+    return target.store.sync_directory("");
 }
 
 }  // namespace
@@ -268,7 +267,9 @@ Result<void> restore(ObjectStore& from, const RestorePoint& point, const Restore
                     .log = log ? *log : *store,
                     .name = target.directory,
                     .log_name = target.log_directory,
-                    .progress = progress},
+                    .progress = progress,
+                    .of_run = target.of_run,
+                    .record = target.record},
                    call);
 }
 
@@ -276,7 +277,7 @@ Result<void> restore(ObjectStore& from, const RestorePoint& point, const OpenTar
     N4B_TRY_VOID(check_empty(target.store, target.name));
     // Logs of another time would be replayed into the restored store.
     if (&target.log != &target.store) N4B_TRY_VOID(check_empty(target.log, target.log_name));
-    N4B_TRY_VOID(at_target(mark(target.store)));
+    N4B_TRY_VOID(at_target(mark(target)));
     return read_under_hold(
         from, point.chain.back(), [&] { return write_store(from, point, target, call); }, call);
 }

@@ -11,9 +11,10 @@ namespace n4b::engine {
 
 /// Writes a plain database directory as of that point, checking every digest on the way. The directories must not exist
 /// or be empty. `neostore` comes last and a marker file stands there until the end, so nothing half-written is taken
-/// for a database. What look_at_target() finds in the way ends it before anything is written. Also FailedPrecondition
-/// (TargetFull, TargetNotWritable), DataLoss (ArtifactDamaged), and Conflict (ArtifactConflict): the chain was closed
-/// meanwhile. `progress`: counts files and bytes; null: nobody watches.
+/// for a database. With target.of_run the marker says whose it is, and a record stays. What look_at_target() finds in
+/// the way ends it before anything is written. Also FailedPrecondition (TargetFull, TargetNotWritable), DataLoss
+/// (ArtifactDamaged), and Conflict (ArtifactConflict): the chain was closed meanwhile. `progress`: counts files and
+/// bytes; null: nobody watches.
 base::Result<void> restore(object_store::ObjectStore& from, const RestorePoint& point, const RestoreTarget& target,
                            const object_store::Call& call, ProgressCounters* progress = nullptr);
 
@@ -24,6 +25,8 @@ struct OpenTarget {
     std::string name;       ///< Of the store's directory, for messages.
     std::string log_name{};
     ProgressCounters* progress = nullptr;
+    std::string of_run{};  ///< As in RestoreTarget.
+    std::string record{};
 };
 base::Result<void> restore(object_store::ObjectStore& from, const RestorePoint& point, const OpenTarget& target,
                            const object_store::Call& call);

@@ -68,7 +68,7 @@ base::Error two_histories(const Artifact& furthest, const Artifact& newest) {
         .message = fmt::format("the newest backup ({}) does not reach as far as an earlier one ({}): the database was "
                                "set back or replaced in between, or its source lagged; name the chain to restore",
                                reach_of(newest), reach_of(furthest)),
-        .reason = Reason::kInvalidRunSpec};
+        .reason = Reason::kChainAmbiguous};
 }
 
 /// An artifact, or nothing: it was deleted, or is being deleted.

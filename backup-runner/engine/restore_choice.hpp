@@ -10,7 +10,7 @@ namespace n4b::engine {
 /// the one that reaches the highest transaction. Closed
 /// chains hold none. NotFound (ArtifactNotFound): there is none. Conflict (ArtifactConflict): the chain named is
 /// closed. What is or may be the newest backup, or one in a chain that is named, can't be read: the error of that head,
-/// such as ArtifactDamaged or ArtifactNotSupported. FailedPrecondition (InvalidRunSpec): the newest reaches less far
+/// such as ArtifactDamaged or ArtifactNotSupported. FailedPrecondition (ChainAmbiguous): the newest reaches less far
 /// than another.
 base::Result<Artifact> choose_artifact(object_store::ObjectStore& store, const format::Layout& layout,
                                        const std::string& chain, const object_store::Call& call,

@@ -11,7 +11,6 @@
 #include "backup-runner/engine/reader_hold.hpp"
 #include "backup-runner/format/damage.hpp"
 #include "backup-runner/txlog/log_format.hpp"
-#include "common/base/notice.hpp"
 #include "common/base/rfc3339.hpp"
 
 namespace n4b::engine {
@@ -110,15 +109,15 @@ base::SystemTime end_of(const Chain& chain) {
     return std::max(asked, head.latest_commit_time.value_or(asked));
 }
 
-/// Whether a source that lags has kept transactions back which the cluster had committed by then.
-void warn_unless_current(const Artifact& last, base::SystemTime time) {
+/// Whether a source that lags may have kept transactions back which the cluster had committed by then.
+std::string doubt_about(const Artifact& last, base::SystemTime time) {
     const auto& head = last.head;
-    if (head.latest_commit_time && time <= *head.latest_commit_time) return;
-    if (head.current_at && time <= *head.current_at) return;
-    base::warn(
-        fmt::format("{}: nobody knows whether its source lagged behind the cluster, so transactions that were "
-                    "committed before {} may be missing",
-                    last.key, base::format_rfc3339(time)));
+    if (head.latest_commit_time && time <= *head.latest_commit_time) return "";
+    if (head.current_at && time <= *head.current_at) return "";
+    return fmt::format(
+        "{}: nobody knows whether its source lagged behind the cluster, so transactions that were "
+        "committed before {} may be missing",
+        last.key, base::format_rfc3339(time));
 }
 
 }  // namespace
@@ -134,7 +133,7 @@ Result<RestorePoint> up_to_transaction(object_store::ObjectStore& store, Chain c
     const auto last = highest_of(chain.back().head);
     if (transaction < first || transaction > last) {
         return base::fail(
-            ErrorCode::kInvalid, Reason::kInvalidRunSpec,
+            ErrorCode::kInvalid, Reason::kPointOutsideWindow,
             fmt::format("found transaction {}, expected one from {} to {}, which chain {} can be restored "
                         "to",
                         transaction, first, last, chain.front().head.name.chain));
@@ -153,7 +152,7 @@ Result<RestorePoint> up_to_time(object_store::ObjectStore& store, Chain chain, b
     const auto& full = chain.front().head;
     const auto first = full.latest_commit_time.value_or(full.start);
     if (time < first || time > end_of(chain)) {
-        return base::fail(ErrorCode::kInvalid, Reason::kInvalidRunSpec,
+        return base::fail(ErrorCode::kInvalid, Reason::kPointOutsideWindow,
                           fmt::format("found {}, expected a time from {} to {}, which chain {} can be restored to",
                                       base::format_rfc3339_micro(time), base::format_rfc3339_micro(first),
                                       base::format_rfc3339_micro(end_of(chain)), full.name.chain));
@@ -162,8 +161,10 @@ Result<RestorePoint> up_to_time(object_store::ObjectStore& store, Chain chain, b
         return artifact.head.latest_commit_time && *artifact.head.latest_commit_time > time;
     });
     if (has_later == chain.end()) {
-        warn_unless_current(chain.back(), time);
-        return whole(std::move(chain));
+        auto doubt = doubt_about(chain.back(), time);
+        auto point = whole(std::move(chain));
+        point.doubt = std::move(doubt);
+        return point;
     }
     N4B_TRY(const auto last, last_before(store, *has_later, time, call));
     return up_to_transaction(store, std::move(chain), last, call);

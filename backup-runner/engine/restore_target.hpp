@@ -19,6 +19,9 @@ struct RestoreTarget {
     storage::Access access{};
     /// Goes on where there is less room than there are bytes, for file systems that compress what is written.
     bool ignore_room = false;
+    /// Uid of the run whose restore it is, by which another attempt knows what this one left; empty: nobody's.
+    std::string of_run{};
+    std::string record{};  ///< What kRestoreRecord is to say, with of_run only.
 };
 
 /// What a restore meets at its target.

@@ -11,6 +11,12 @@ namespace n4b::engine {
 
 /// The file that stands in a restored store until all of it is there.
 inline constexpr char kRestoreMarker[] = "RESTORE-INCOMPLETE";
+/// The file that stays in a store which a run has restored: the run's report.
+inline constexpr char kRestoreRecord[] = "RESTORED.json";
+/// The transaction log that a restore writes.
+inline constexpr char kLogPath[] = "neostore.transaction.db.0";
+/// Deeper than any path of a store file.
+inline constexpr int kMaxRestoredDepth = 24;
 
 /// What a restore writes, checked before it is written, and at the end against what the head promises. One thread.
 class RestoredContent {

@@ -37,7 +37,7 @@ constexpr std::array<std::string_view, 5> kLargest{"neostore.propertystore.db", 
                                                    "neostore.propertystore.db.strings", "neostore.nodestore.db",
                                                    "neostore.propertystore.db.arrays"};
 constexpr std::string_view kLogPrefix = "neostore.transaction.db";
-constexpr std::array<std::string_view, 2> kReserved{"store_lock", kNeostore};
+constexpr std::array<std::string_view, 3> kReserved{"store_lock", kNeostore, kRestoreRecord};
 /// Ids beyond are no ids: a store would have to commit for 146 years at a billion transactions a second.
 constexpr std::int64_t kMaxTransaction = std::int64_t{1} << 62;
 

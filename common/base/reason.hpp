@@ -41,6 +41,8 @@ enum class Reason {
     kTargetNotEmpty,        ///< A restore's target directory holds something.
     kTargetFull,            ///< There is less room than what a restore would write, or it has run out.
     kTargetNotWritable,     ///< A restore's target directory can't be made or written.
+    kPointOutsideWindow,    ///< A restore's time or transaction is none that the chain can be restored to.
+    kChainAmbiguous,        ///< Which of several chains a restore is meant for only a person knows.
     kInvalidRunSpec,        ///< The RunSpec or the command line is wrong.
     kAttemptDeadlineExceeded,
     kCancelled,
@@ -98,6 +100,10 @@ enum class Reason {
     kSkipped,              ///< Never started: its time had passed, or it was put back from a backup of the cluster.
     kSourceNotFound,       ///< No Neo4jBackupSource of that name.
     kSourceNotReady,       ///< The source exists, but its probe says that it can't be copied from.
+    kBackupNotFound,       ///< No Neo4jBackup of that name.
+    kBackupNotReady,       ///< The backup exists, but it has not succeeded.
+    kTargetNotReady,       ///< The claim that a restore is to write to does not exist, or is going, or holds backups.
+    kTargetInUse,          ///< A pod uses the claim that a restore is to write to.
     kObjectTooLarge,       ///< The object is beyond the size that the operator reads.
     kObjectUnreadable,     ///< The object has a field of another type than its definition says.
     kStatusRefused,        ///< The API server refuses the run's status for good, so nobody could follow the run.

@@ -9,6 +9,8 @@ ExitCode exit_code_of(base::Reason reason) {
             return ExitCode::kDone;
         case Reason::kInvalidRunSpec:
         case Reason::kTargetNotEmpty:
+        case Reason::kPointOutsideWindow:
+        case Reason::kChainAmbiguous:
             return ExitCode::kBadInput;
         case Reason::kArtifactDamaged:
             return ExitCode::kDamaged;
@@ -94,6 +96,10 @@ ExitCode exit_code_of(base::Reason reason) {
         case Reason::kServiceHasNoEndpoints:
         case Reason::kSourceNotFound:
         case Reason::kSourceNotReady:
+        case Reason::kBackupNotFound:
+        case Reason::kBackupNotReady:
+        case Reason::kTargetNotReady:
+        case Reason::kTargetInUse:
         case Reason::kLost:
         case Reason::kCredentialsNotFound:
         case Reason::kVerified:

@@ -251,6 +251,24 @@ UpToDateReport read_up_to_date(JsonObject& object) {
             .current_at = read_time(object, "currentAt")};
 }
 
+Json restored_json(const RestoredReport& restored) {
+    Json json{{"chain", restored.chain},         {"artifact", restored.artifact},
+              {"artifacts", restored.artifacts}, {"transaction", restored.transaction},
+              {"files", restored.files},         {"bytes", restored.bytes}};
+    if (restored.recoverable_to) json["recoverableTo"] = base::format_rfc3339(*restored.recoverable_to);
+    return json;
+}
+
+RestoredReport read_restored(JsonObject& object) {
+    return {.chain = object.required<std::string>("chain"),
+            .artifact = object.required<std::string>("artifact"),
+            .artifacts = object.required<std::int64_t>("artifacts"),
+            .transaction = object.required<std::int64_t>("transaction"),
+            .recoverable_to = read_time(object, "recoverableTo"),
+            .files = object.required<std::int64_t>("files"),
+            .bytes = object.required<std::int64_t>("bytes")};
+}
+
 UnexpectedFull read_unexpected_full(JsonObject& object) {
     UnexpectedFull full{.message = object.required<std::string>("message")};
     if (const auto reason = base::parse_reason(object.required<std::string>("reason"))) {
@@ -274,6 +292,7 @@ std::string dump(const RunReport& report, const Extent& extent) {
         json["unexpectedFull"] = {{"reason", to_string(full->reason)},
                                   {"message", full->message.substr(0, kMaxUnexpectedFullMessage)}};
     }
+    if (report.restored) json["restored"] = restored_json(*report.restored);
     if (!report.repository.empty()) json["repository"] = report.repository;
     if (report.storage) json["storage"] = storage_json(*report.storage);
     if (report.cleaned) json["cleaned"] = {{"artifacts", report.cleaned->artifacts}, {"bytes", report.cleaned->bytes}};
@@ -389,6 +408,7 @@ base::Result<RunReport> parse_run_report(std::string_view json) {
     object.object("artifact", [&](JsonObject& artifact) { report.artifact = read_artifact(artifact); });
     object.object("upToDate", [&](JsonObject& found) { report.up_to_date = read_up_to_date(found); });
     object.object("unexpectedFull", [&](JsonObject& full) { report.unexpected_full = read_unexpected_full(full); });
+    object.object("restored", [&](JsonObject& restored) { report.restored = read_restored(restored); });
     report.repository = object.value_or<std::string>("repository", "");
     if (!report.repository.empty() && !is_uid(report.repository)) {
         object.reject("repository", "expected 1 to 64 of [0-9a-z-]");

@@ -127,6 +127,18 @@ struct UpToDateReport {
     bool operator==(const UpToDateReport&) const = default;
 };
 
+/// What a restore wrote.
+struct RestoredReport {
+    std::string chain{};
+    std::string artifact{};        ///< The last one that was needed: name of the head without ".json".
+    std::int64_t artifacts = 1;    ///< How many of the chain were needed.
+    std::int64_t transaction = 0;  ///< The last one that was restored.
+    std::optional<base::SystemTime> recoverable_to{};  ///< Its commit time; absent: unknown.
+    std::int64_t files = 0;
+    std::int64_t bytes = 0;
+    bool operator==(const RestoredReport&) const = default;
+};
+
 /// Why a full was made where an increment was wanted.
 struct UnexpectedFull {
     base::Reason reason = base::Reason::kInternalError;
@@ -146,6 +158,7 @@ struct RunReport {
     std::optional<ArtifactReport> artifact{};
     std::optional<UpToDateReport> up_to_date{};       ///< In place of an artifact, of a backup that made none.
     std::optional<UnexpectedFull> unexpected_full{};  ///< Beside the artifact, or what kept the full from being made.
+    std::optional<RestoredReport> restored{};         ///< Of a restore only.
     std::string repository{};                         ///< Id of the one that was used, or could be; empty: none.
     std::optional<StorageReport> storage{};  ///< Of a storage that was checked only, where nothing failed about it.
     std::optional<CleanedReport> cleaned{};  ///< Absent: there was nothing to remove.
@@ -169,6 +182,8 @@ struct RunReport {
 /// What a backup removed is told as "cleaned":{artifacts, bytes}; that there was nothing new, as
 /// "upToDate":{chain, artifact, transaction, recoverableTo, currentAt}; and why it is no increment, as
 /// "unexpectedFull":{reason, message}.
+///
+/// A restore tells as "restored":{chain, artifact, artifacts, transaction, recoverableTo, files, bytes}.
 ///
 /// A storage is told as
 ///

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/json_object.hpp"
+#include "common/base/rfc3339.hpp"
 
 namespace n4b::contract {
 namespace {
@@ -17,12 +18,14 @@ constexpr std::size_t kMaxEndpoints = 32;
 constexpr std::size_t kMaxTrustFiles = 8;
 constexpr std::size_t kMaxPath = 4096;
 constexpr std::size_t kMaxS3Text = 512;  // Twice the longest host name with scheme and port.
-constexpr std::size_t kMaxArn = 2048;    // As Amazon takes it.
+constexpr std::size_t kMaxChainName = 64;
+constexpr std::size_t kMaxArn = 2048;  // As Amazon takes it.
 constexpr std::int64_t kMaxTimeoutMs = std::int64_t{30} * 24 * 3600 * 1000;
 constexpr std::int64_t kMaxDurationMs = std::int64_t{366} * 24 * 3600 * 1000;  // Far from where a clock overflows.
 
 std::optional<Command> parse_command(std::string_view name) {
-    for (const auto command : {Command::kBackup, Command::kLookUp, Command::kProbe, Command::kCheckStorage}) {
+    for (const auto command :
+         {Command::kBackup, Command::kLookUp, Command::kProbe, Command::kCheckStorage, Command::kRestore}) {
         if (name == to_string(command)) return command;
     }
     return std::nullopt;
@@ -103,10 +106,15 @@ void read_endpoints(JsonObject& object, std::vector<Endpoint>& endpoints) {
     if (endpoints.size() > kMaxEndpoints) object.reject("endpoints", "more than 32");
 }
 
+/// Whether a command looks at what is stored of a source, and speaks to no source.
+bool names_source_only(Command command) {
+    return command == Command::kLookUp || command == Command::kRestore;
+}
+
 void read_source(JsonObject& object, RunSpec& spec) {
     const bool needless = spec.command == Command::kProbe && !object.has("name");  // It looks at no storage.
     if (!needless) read_storage_name(object, "name", spec.source);
-    if (spec.command == Command::kLookUp) return object.refuse_unknown();  // It speaks to no source.
+    if (names_source_only(spec.command)) return object.refuse_unknown();
     read_endpoints(object, spec.endpoints);
     const auto policy = object.value_or<std::string>("policy", "PreferReplica");
     if (const auto known = parse_source_policy(policy)) {
@@ -252,6 +260,40 @@ void read_backup(JsonObject& object, RunSpec& spec) {
     object.refuse_unknown();
 }
 
+/// A directory that a restore writes to; the operator names it from the root, so that nothing depends on where the
+/// runner was started.
+void read_directory(JsonObject& object, const char* key, std::string& out) {
+    read_text(object, key, kMaxPath, out);
+    if (!out.empty() && !out.starts_with('/')) object.reject(key, "expected a path from the root");
+}
+
+void read_transaction(JsonObject& object, const char* key, std::optional<std::int64_t>& out) {
+    out = object.optional<std::int64_t>(key);
+    if (out && *out < 1) object.reject(key, "expected 1 or more");
+}
+
+void read_restore(JsonObject& object, RunSpec& spec) {
+    auto& restore = spec.restore;
+    read_storage_name(object, "database", spec.database);
+    read_text(object, "chain", kMaxChainName, restore.chain);
+    read_transaction(object, "transaction", restore.transaction);
+    read_transaction(object, "beforeTransaction", restore.before_transaction);
+    if (const auto text = object.optional<std::string>("beforeTime")) {
+        const auto time = base::parse_rfc3339(*text);
+        if (!time) object.reject("beforeTime", time.error().message);
+        restore.before_time = time ? std::optional(*time) : std::nullopt;
+    }
+    const int points = int{restore.transaction.has_value()} + int{restore.before_transaction.has_value()} +
+                       int{restore.before_time.has_value()};
+    if (points > 1) {
+        object.reject("transaction", "found several of transaction, beforeTransaction and beforeTime, expected one");
+    }
+    read_directory(object, "directory", restore.directory);
+    if (restore.directory.empty()) object.reject("directory", "missing");
+    read_directory(object, "logDirectory", restore.log_directory);
+    object.refuse_unknown();
+}
+
 void read_timeout(JsonObject& object, const char* key, std::chrono::milliseconds& out) {
     const auto value = object.value_or<std::int64_t>(key, out.count());
     if (value < 1 || value > kMaxTimeoutMs) object.reject(key, "expected 1 ms to 30 days");
@@ -280,6 +322,7 @@ struct Parts {
     bool storage = true;
     bool backup = true;
     bool timeouts = true;
+    bool restore = false;
 };
 
 Parts parts_of(Command command) {
@@ -292,6 +335,8 @@ Parts parts_of(Command command) {
             return {.storage = false, .backup = false};
         case Command::kCheckStorage:
             return {.source = false, .backup = false, .timeouts = false};
+        case Command::kRestore:
+            return {.backup = false, .timeouts = false, .restore = true};
     }
     return {};
 }
@@ -305,6 +350,7 @@ void read_parts(JsonObject& object, RunSpec& spec) {
     read(parts.source, "source", read_source);
     read(parts.storage, "storage", read_storage);
     read(parts.backup, "backup", read_backup);
+    read(parts.restore, "restore", read_restore);
     if (!parts.timeouts) return refuse_part(object, "timeouts", spec.command);
     object.object("timeouts", [&](JsonObject& timeouts) { read_timeouts(timeouts, spec.timeouts); });
 }
@@ -314,7 +360,7 @@ void read_envelope(JsonObject& object, RunSpec& spec) {
     if (const auto known = parse_command(command)) {
         spec.command = *known;
     } else {
-        object.reject("command", fmt::format("found \"{}\", expected Backup, LookUp, Probe or CheckStorage",
+        object.reject("command", fmt::format("found \"{}\", expected Backup, LookUp, Probe, CheckStorage or Restore",
                                              command.substr(0, 64)));
     }
     require_part(object, "run", [&](JsonObject& run) { read_run(run, spec.run); });
@@ -328,7 +374,7 @@ void read_envelope(JsonObject& object, RunSpec& spec) {
 Json source_json(const RunSpec& spec) {
     Json json = Json::object();
     if (spec.command != Command::kProbe || !spec.source.empty()) json["name"] = spec.source;
-    if (spec.command == Command::kLookUp) return json;
+    if (names_source_only(spec.command)) return json;
     json["endpoints"] = Json::array();
     for (const auto& endpoint : spec.endpoints) {
         json["endpoints"].push_back({{"host", endpoint.host}, {"port", endpoint.port}});
@@ -398,6 +444,17 @@ Json backup_json(const RunSpec& spec) {
     return json;
 }
 
+Json restore_json(const RunSpec& spec) {
+    const auto& restore = spec.restore;
+    Json json{{"database", spec.database}, {"directory", restore.directory}};
+    if (!restore.chain.empty()) json["chain"] = restore.chain;
+    if (restore.transaction) json["transaction"] = *restore.transaction;
+    if (restore.before_transaction) json["beforeTransaction"] = *restore.before_transaction;
+    if (restore.before_time) json["beforeTime"] = base::format_rfc3339_micro(*restore.before_time);
+    if (!restore.log_directory.empty()) json["logDirectory"] = restore.log_directory;
+    return json;
+}
+
 }  // namespace
 
 Result<RunSpec> parse_run_spec(std::string_view json) {
@@ -434,6 +491,7 @@ std::string to_json(const RunSpec& spec) {
     if (parts.source) json["source"] = source_json(spec);
     if (parts.storage) json["storage"] = storage_json(spec);
     if (parts.backup) json["backup"] = backup_json(spec);
+    if (parts.restore) json["restore"] = restore_json(spec);
     if (parts.timeouts) {
         json["timeouts"] = {{"connectMs", spec.timeouts.connect.count()},
                             {"prepareMs", spec.timeouts.prepare.count()},
@@ -452,6 +510,8 @@ std::string_view to_string(Command command) {
             return "Probe";
         case Command::kCheckStorage:
             return "CheckStorage";
+        case Command::kRestore:
+            return "Restore";
     }
     return "Backup";
 }

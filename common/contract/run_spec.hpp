@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/clock.hpp"
 #include "common/base/result.hpp"
 
 namespace n4b::contract {
@@ -17,8 +18,9 @@ inline constexpr std::size_t kMaxRunSpecBytes = 64 * 1024;
 inline constexpr std::int64_t kRunSpecVersion = 2;
 
 /// What a runner is to do: copy a database; find the artifact that an earlier attempt of the run finished; ask every
-/// member of a source how it stands, without changing anything there; try once on a storage what backups do to it.
-enum class Command { kBackup, kLookUp, kProbe, kCheckStorage };
+/// member of a source how it stands, without changing anything there; try once on a storage what backups do to it;
+/// write a database directory from what is stored.
+enum class Command { kBackup, kLookUp, kProbe, kCheckStorage, kRestore };
 enum class Compression { kNone, kZstd };
 /// What a backup makes: all of the database; what was committed since the last backup; or that where it is possible.
 enum class BackupType { kFull, kIncremental, kAuto };
@@ -133,6 +135,18 @@ struct S3Location {
     bool operator==(const S3Location&) const = default;
 };
 
+/// Up to where a restore goes, and into which directories as the runner sees them.
+struct RestoreSpec {
+    std::string chain{};  ///< Empty: the newest one.
+    /// At most one of the three is set; none: all that the chain holds.
+    std::optional<std::int64_t> transaction{};         ///< The last one that is restored.
+    std::optional<std::int64_t> before_transaction{};  ///< The first one that is not.
+    std::optional<base::SystemTime> before_time{};     ///< Nothing that was committed then or later.
+    std::string directory{};
+    std::string log_directory{};  ///< Of the transaction log; empty: the same.
+    bool operator==(const RestoreSpec&) const = default;
+};
+
 /// What the operator tells the runner. Never holds secrets. Its JSON form is an envelope that each command fills with
 /// its own parts:
 ///
@@ -145,16 +159,19 @@ struct S3Location {
 ///                    proxy:{url, noProxy, credentialsDir}, objectLock:{mode, days}},
 ///      "source":{name, endpoints, policy, maxLag, tls},
 ///      "backup":{database, type, onIncrementalImpossible, maxChainLength, compression, connections, bandwidthLimit},
+///      "restore":{database, chain, transaction, beforeTransaction, beforeTime, directory, logDirectory},
 ///      "timeouts":{connectMs, prepareMs, stallMs}}
 ///
-/// | command      | source                        | storage  | backup                | timeouts |
-/// | ------------ | ----------------------------- | -------- | --------------------- | -------- |
-/// | Backup       | name and an endpoint at least | required | the database at least | optional |
-/// | LookUp       | the name only                 | required | the database only     | refused  |
-/// | Probe        | an endpoint at least          | refused  | refused               | optional |
-/// | CheckStorage | refused                       | required | refused               | refused  |
+/// | command      | source                        | storage  | backup                | restore                |
+/// timeouts | | ------------ | ----------------------------- | -------- | --------------------- |
+/// ---------------------- | -------- | | Backup       | name and an endpoint at least | required | the database at
+/// least | refused                | optional | | LookUp       | the name only                 | required | the database
+/// only     | refused                | refused  | | Probe        | an endpoint at least          | refused  | refused
+/// | refused                | optional | | CheckStorage | refused                       | required | refused | refused
+/// | refused  | | Restore      | the name only                 | required | refused               | database and
+/// directory | refused  |
 ///
-/// Only a backup listens at httpPort; other commands are short.
+/// Only a backup and a restore listen at httpPort; other commands are short.
 struct RunSpec {
     Command command = Command::kBackup;
     RunIdentity run{};
@@ -181,6 +198,7 @@ struct RunSpec {
     /// How long this process may take, counted from its own start by a clock that nobody sets: the clocks of operator,
     /// node and storage differ. No head is created after it. At most 366 days; nothing: no limit.
     std::optional<std::chrono::milliseconds> duration{};
+    RestoreSpec restore{};  ///< Of kRestore.
     RunTimeouts timeouts{};
     std::int64_t bandwidth_limit = 0;  ///< Bytes per second over all connections; 0: none.
     std::uint16_t http_port = 0;       ///< /progress and /healthz; 0: none.
@@ -194,7 +212,7 @@ base::Result<RunSpec> parse_run_spec(std::string_view json);
 /// The JSON form, one line, with the parts of its command only.
 std::string to_json(const RunSpec& spec);
 
-/// "Backup", "LookUp", "Probe" or "CheckStorage".
+/// "Backup", "LookUp", "Probe", "CheckStorage" or "Restore".
 std::string_view to_string(Command command);
 
 std::string_view to_string(Compression compression);

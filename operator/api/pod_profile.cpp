@@ -117,6 +117,11 @@ PodProfile read_pod_profile(JsonObject& parent, const char* key) {
     return profile;
 }
 
+std::string memory_limit(const Resources& resources) {
+    const auto limit = resources.limits.find("memory");
+    return limit == resources.limits.end() ? std::string() : limit->second;
+}
+
 base::Result<PodProfile> parse_pod_profile(std::string_view json) {
     N4B_TRY(const Json document, base::parse_json(json, kMaxProfileBytes, "pod defaults"));
     JsonObject object(document, "podDefaults");

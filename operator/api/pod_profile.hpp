@@ -47,6 +47,8 @@ Resources merged(const Resources& defaults, const Resources& over);
 PodProfile read_pod_profile(base::JsonObject& parent, const char* key);
 Resources read_resources(base::JsonObject& profile);
 nlohmann::json resources_json(const Resources& resources);
+/// As it is written; empty where there is none.
+std::string memory_limit(const Resources& resources);
 
 /// A profile from a file's text, as the chart renders it. Invalid with the member's path.
 base::Result<PodProfile> parse_pod_profile(std::string_view json);

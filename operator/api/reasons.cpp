@@ -135,16 +135,30 @@ std::string_view advice(base::Reason reason) {
             return "Make room where the restore writes, or restore elsewhere.";
         case Reason::kTargetNotWritable:
             return "Check how the directory's file system is mounted, and that the runner may write there.";
+        case Reason::kPointOutsideWindow:
+            return "Restore to a point within the window that the message names, or from another chain.";
+        case Reason::kChainAmbiguous:
+            return "Name the chain (spec.chain; by hand --chain); neo4j-backup-runner list shows what each holds.";
         case Reason::kAttemptDeadlineExceeded:
         case Reason::kDeadlineExceeded:
         case Reason::kLost:
             return "Raise timeouts.attempt and timeouts.run, or find out what is slow.";
         case Reason::kSkipped:
-            return "Create a new Neo4jBackup for a backup of now.";
+            return "Create a new object for a run of now.";
         case Reason::kSourceNotFound:
             return "Create the Neo4jBackupSource that spec.sourceRef names.";
         case Reason::kSourceNotReady:
             return "Look at the conditions of the Neo4jBackupSource.";
+        case Reason::kBackupNotFound:
+            return "Name a Neo4jBackup of this namespace in spec.backupRef, or storageRef, sourceName and database in "
+                   "its "
+                   "place.";
+        case Reason::kBackupNotReady:
+            return "Wait until the Neo4jBackup has succeeded, or name another one.";
+        case Reason::kTargetNotReady:
+            return "Give the restore a PersistentVolumeClaim of its own.";
+        case Reason::kTargetInUse:
+            return "Stop the server that uses the claim: scale it down, or delete the pod.";
         case Reason::kObjectTooLarge:
             return "Make the object smaller: look for large annotations.";
         case Reason::kStatusRefused:

@@ -103,6 +103,23 @@ bool Claim::exclusive() const {
     });
 }
 
+Result<PodClaims> parse_pod_claims(const Json& json) {
+    JsonObject object(json, "");
+    PodClaims pod{.meta = read_meta(object)};
+    object.object("spec", [&](JsonObject& spec) {
+        spec.each("volumes", [&](JsonObject& volume) {
+            volume.object("persistentVolumeClaim",
+                          [&](JsonObject& claim) { pod.claims.push_back(claim.required<std::string>("claimName")); });
+        });
+    });
+    object.object("status", [&](JsonObject& status) {
+        const auto phase = status.value_or<std::string>("phase", "");
+        pod.alive = phase != "Succeeded" && phase != "Failed";
+    });
+    N4B_TRY_VOID(object.finish());
+    return pod;
+}
+
 Result<Claim> parse_claim(const Json& json) {
     JsonObject object(json, "claim");
     Claim claim;

@@ -61,6 +61,14 @@ base::Result<Job> parse_job(const nlohmann::json& json);
 base::Result<Pod> parse_pod(const nlohmann::json& json);
 base::Result<EventRecord> parse_event(const nlohmann::json& json);
 
+/// Which claims any pod has mounted.
+struct PodClaims {
+    Meta meta{};
+    bool alive = false;  ///< Nothing in a pod that is not has them mounted any more.
+    std::vector<std::string> claims{};
+};
+base::Result<PodClaims> parse_pod_claims(const nlohmann::json& json);
+
 /// A PersistentVolumeClaim.
 struct Claim {
     std::string phase{};  ///< "Pending", "Bound", "Lost".

@@ -22,6 +22,7 @@
 #include "operator/kinds/backup/backup_loop.hpp"
 #include "operator/kinds/environment.hpp"
 #include "operator/kinds/kind_loop.hpp"
+#include "operator/kinds/restore/restore_loop.hpp"
 #include "operator/kinds/source/source_loop.hpp"
 #include "operator/kinds/storage/storage_loop.hpp"
 #include "operator/kube/cluster_config.hpp"
@@ -134,7 +135,8 @@ public:
                        .workers = options.workers} {
         auto& storages = add(storage::make_storage_loop(environment_));
         auto& sources = add(source::make_source_loop(environment_));
-        add(backup::make_backup_loop(environment_, sources, storages));
+        auto& backups = add(backup::make_backup_loop(environment_, sources, storages));
+        add(restore::make_restore_loop(environment_, backups, sources, storages));
         const auto owner_changed = [this](const auto&, const auto& before, const auto& after) {
             const auto& meta = after ? after->meta : before->meta;
             if (ready_) wake(meta.owner_kind, meta.object_namespace + "/" + meta.owner_name);

@@ -11,6 +11,7 @@ namespace {
 constexpr char kSource[] = "source ";
 constexpr char kClaim[] = "claim ";
 constexpr char kStorage[] = "storage ";
+constexpr char kTarget[] = "restore into ";
 constexpr std::size_t kMaxWoken = 32;  // The others look again by themselves.
 
 bool overlap(const std::vector<std::string>& a, const std::vector<std::string>& b) {
@@ -52,9 +53,14 @@ std::string claim_lock(const std::string& object_namespace, const std::string& c
     return fmt::format("{}{}/{}", kClaim, object_namespace, claim);
 }
 
+std::string target_lock(const std::string& object_namespace, const std::string& claim) {
+    return fmt::format("{}{}/{}", kTarget, object_namespace, claim);
+}
+
 bool is_lock_of(const std::string& object_namespace, const std::string& lock) {
     return lock.starts_with(fmt::format("{}{}/", kClaim, object_namespace)) ||
            lock.starts_with(fmt::format("{}{}/", kStorage, object_namespace)) ||
+           lock.starts_with(fmt::format("{}{}/", kTarget, object_namespace)) ||
            lock.starts_with(fmt::format("{}{}/", kSource, object_namespace));
 }
 

@@ -109,6 +109,29 @@ void set_condition(std::vector<api::Condition>& conditions, const Stamp& stamp, 
                                     .observed_generation = stamp.generation});
 }
 
+Verdict verdict_of(const std::vector<api::Condition>& conditions) {
+    const auto* condition = api::find_condition(conditions, "Succeeded");
+    if (condition == nullptr) return {};
+    const auto* stalled = api::find_condition(conditions, "Stalled");
+    const bool failed = stalled != nullptr && stalled->status == "True";
+    Verdict verdict{.reason = base::parse_reason(condition->reason).value_or(base::Reason::kPending),
+                    .message = condition->message};
+    if (condition->status == "True") verdict.outcome = Outcome::kSucceeded;
+    if (condition->status == "False") verdict.outcome = failed ? Outcome::kFailed : Outcome::kSkipped;
+    return verdict;
+}
+
+void complete_from(const std::vector<api::Condition>& conditions, RunStatus& run) {
+    const auto* succeeded = api::find_condition(conditions, "Succeeded");
+    if (succeeded == nullptr || succeeded->status == "Unknown" || run.completed) return;
+    run.completed = succeeded->last_transition;
+}
+
+std::string conditions_json(std::int64_t observed_generation, const std::vector<api::Condition>& conditions) {
+    const Json json{{"observedGeneration", observed_generation}, {"conditions", api::conditions_json(conditions)}};
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 void set_verdict(std::vector<api::Condition>& conditions, const Verdict& verdict, const Stamp& stamp) {
     const auto set = [&](const char* type, const std::string& status) {
         set_condition(conditions, stamp, type, status, verdict.reason, verdict.message);

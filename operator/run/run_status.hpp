@@ -86,6 +86,15 @@ inline constexpr std::size_t kMaxMessage = 1000;
 /// run is no failure that somebody must look at, so it doesn't stall.
 void set_verdict(std::vector<api::Condition>& conditions, const Verdict& verdict, const Stamp& stamp);
 
+/// How a run stands as those conditions tell.
+Verdict verdict_of(const std::vector<api::Condition>& conditions);
+/// Where the API server refused all of a status but its conditions, they alone tell that the run has ended: completes
+/// `run` from them.
+void complete_from(const std::vector<api::Condition>& conditions, RunStatus& run);
+
+/// The JSON of a status with nothing but its conditions.
+std::string conditions_json(std::int64_t observed_generation, const std::vector<api::Condition>& conditions);
+
 /// Sets one condition with a reason of our list and a message that is cut to fit.
 void set_condition(std::vector<api::Condition>& conditions, const Stamp& stamp, std::string type, std::string status,
                    base::Reason reason, const std::string& message);

@@ -20,7 +20,7 @@ tidy() {
     [ -z "$s3_server" ] || kill "$s3_server" 2> /dev/null || true
     rm -rf "$STATE"
     kubectl delete secret,configmap -n "$NS" -l demo=bucket > /dev/null 2>&1 || true
-    kubectl delete nb,nbsrc,nbs,pvc -n "$NS" --all --wait=false > /dev/null 2>&1 || true
+    kubectl delete nb,nr,nbsrc,nbs,pvc -n "$NS" --all --wait=false > /dev/null 2>&1 || true
     kubectl delete pod -n "$NS" restored --ignore-not-found --grace-period=1 > /dev/null 2>&1 || true
 }
 trap tidy EXIT
@@ -28,7 +28,7 @@ trap 'exit 143' TERM INT
 
 timed "the operator, by Helm, into a namespace that enforces restricted pod security" install_operator neo4j-backup
 kubectl delete pod -n "$NS" restored --ignore-not-found --grace-period=1 > /dev/null
-kubectl delete nb,nbsrc,nbs,pvc -n "$NS" --all > /dev/null
+kubectl delete nb,nr,nbsrc,nbs,pvc -n "$NS" --all > /dev/null
 core=$(leader)
 nodes() { cypher "$1" "MATCH (n) RETURN count(n)"; }
 cypher "$core" "MATCH (n) DETACH DELETE n" > /dev/null
@@ -48,11 +48,9 @@ finished() {
         { kubectl describe nb -n "$NS" "$1" >&2; exit 1; }
     kubectl get nb -n "$NS" "$1" -o jsonpath='{.status.databases[0]}' | jq .
 }
-# restore_and_count BACKUP CLAIM_OR_SECRET: as restored_server has it
-restore_and_count() {
-    local chain source restored
-    chain=$(kubectl get nb -n "$NS" "$1" -o jsonpath='{.status.databases[0].chain}')
-    timed "restore of chain $chain into a fresh Neo4j server" restored_server restored "$2" graph.db prod "$chain"
+# count: compares the server `restored` with the source
+count() {
+    local source restored
     source=$(nodes replica-0)
     restored=$(nodes restored)
     echo "nodes in the source: $source, nodes in the restored database: $restored"
@@ -61,7 +59,15 @@ restore_and_count() {
 echo "-- kubectl apply -f docs/samples/first-backup.yaml"
 kubectl apply -n "$NS" -f docs/samples/first-backup.yaml
 finished first
-restore_and_count first backups
+echo "-- kubectl apply -f docs/samples/restore.yaml: a Neo4jRestore of that backup, and a fresh Neo4j server on what it wrote"
+[ "${N4B_TESTBED:-own}" != own ] || tests/testbed/volume.sh restored-data 1Gi
+kubectl apply -n "$NS" -f docs/samples/restore.yaml
+kubectl wait -n "$NS" --for=condition=Finished nr/first --timeout=120s
+kubectl get nr -n "$NS" -o wide
+[ "$(kubectl get nr -n "$NS" first -o jsonpath='{.status.conditions[?(@.type=="Succeeded")].status}')" = True ] ||
+    { kubectl describe nr -n "$NS" first >&2; exit 1; }
+timed "a server starts on it" server restored 'persistentVolumeClaim: {claimName: restored-data}'
+count
 
 # A cluster of yours may not reach this machine, where the bucket's server runs.
 [ "${N4B_TESTBED:-own}" = own ] || exit 0
@@ -99,4 +105,6 @@ for command in list verify; do
     build/release/bin/neo4j-backup-runner "$command" --s3-bucket backups --s3-prefix neo4j --s3-endpoint "$endpoint" --s3-ca-file "$PKI/storage.crt" \
         --credentials-dir "$STATE/keys"
 done
-ENDPOINT=$endpoint restore_and_count into-bucket backup-bucket
+chain=$(kubectl get nb -n "$NS" into-bucket -o jsonpath='{.status.databases[0].chain}')
+ENDPOINT=$endpoint timed "the runner by hand restores chain $chain into a fresh Neo4j server" restored_server restored backup-bucket graph.db prod "$chain"
+count

@@ -61,14 +61,30 @@ expect left True Completed
 expect right True Completed
 [ "$(printf '%s\n' "$(field left display.kind)" "$(field right display.kind)" | sort | tr '\n' ' ')" = "Incremental UpToDate " ] || die "left and right"
 
-step "the end of the chain is restored into a server"
+step "a Neo4jRestore of a backup, into the volume of a server; it waits while a pod uses the volume"
 claim restored
-export DATA_CLAIM=restored
-restored_server restored chain graph.db prod
+export OF=nr
+restore missing restored 'backupRef: {name: no-such-backup}'
+expect missing Unknown BackupNotFound
+kubectl delete nr -n "$NS" missing > /dev/null
+restore onto-backups chain 'backupRef: {name: right}'
+expect onto-backups Unknown TargetNotReady
+kubectl delete nr -n "$NS" onto-backups > /dev/null
+restore end restored 'backupRef: {name: right}'
+restore again restored 'backupRef: {name: right}'
+expect end True Completed 90
+expect again False TargetNotEmpty 90
+kubectl get nr -n "$NS" -o wide | sed 's/^/   /'
+[ "$(field end restored.highestTransaction)/$(field end restored.artifacts)" = "$(OF=nb field right 'databases[0].highestTransaction')/3" ] ||
+    die "$(field end restored)"
+unset OF
+server restored 'persistentVolumeClaim: {claimName: restored}'
 [ "$(cypher restored "MATCH (n) RETURN count(n)")" = "$nodes" ] || die "not all $nodes nodes were restored"
+object Neo4jRestore in-use 'backupRef: {name: right}, target: {claimName: restored, path: elsewhere}'
+OF=nr expect in-use Unknown TargetInUse
 kubectl delete pod -n "$NS" restored > /dev/null
+OF=nr expect in-use True Completed 90
 restored_is_consistent NEO4J ""
-unset DATA_CLAIM
 
 step "a chain that is too long: a full backup in its place, or a failure"
 grow 100

@@ -91,14 +91,48 @@ on() {
         die "$(field "increment-$2" databases)"
 }
 on copied 1
+sleep 0.1
+between=$(date -u +%FT%T.%3NZ)
 s3_request PUT "$endpoint/second" --cacert "$PKI/root.crt"
 in_bucket copy -q "$TB/volumes/copied/neo4j" :s3:second/neo4j
 bucket second second
 looked second True Ready
 on second 2
+# node NUMBER: one more, in a transaction of its own
+node() {
+    cypher "$core" "CREATE (:Person {id: $1})" > /dev/null
+    sleep 0.1
+}
+node 3
+inside=$(date -u +%FT%T.%3NZ)
+node 4
+caught_up replica-0 20004
+caught_up replica-1 20004
+backup increment-3 second prod 'type: Incremental, onIncrementalImpossible: Fail'
+expect increment-3 True Completed
 second=(--s3-bucket second --s3-prefix neo4j --s3-endpoint "$endpoint" --s3-ca-file "$PKI/root.crt" --credentials-dir "$STATE/keys")
 "$runner" verify "${second[@]}" > "$STATE/out"
-[ "$(grep -c '^ok ' "$STATE/out")" = 3 ] || die "$(cat "$STATE/out")"
+[ "$(grep -c '^ok ' "$STATE/out")" = 4 ] || die "$(cat "$STATE/out")"
+
+step "a Neo4jRestore from the bucket: to a time between two increments, and to one within the last"
+of_prod='storageRef: {name: second}, sourceName: prod, database: graph.db'
+export OF=nr
+claim restored
+restore between restored "$of_prod, beforeTime: '$between'"
+expect between True Completed 90
+claim within
+restore within within "$of_prod, beforeTime: '$inside', chain: $(OF=nb field stored 'databases[0].chain')"
+expect within True Completed 90
+claim nothing
+restore outside nothing "$of_prod, beforeTime: '2020-01-01T00:00:00Z'"
+expect outside False PointOutsideWindow
+kubectl get nr -n "$NS" | sed 's/^/   /'
+[ "$(field between restored.highestTransaction)" = "$(OF=nb field increment-1 'databases[0].highestTransaction')" ] || die "$(field between restored)"
+[ "$(field within restored.highestTransaction)" = "$(($(OF=nb field increment-3 'databases[0].highestTransaction') - 1))" ] || die "$(field within restored)"
+unset OF
+server restored 'persistentVolumeClaim: {claimName: within}'
+[ "$(cypher restored "MATCH (n) RETURN count(n)")" = 20003 ] || die "not the nodes of $inside"
+kubectl delete pod -n "$NS" restored > /dev/null
 
 step "the storage is killed half-way and comes back: the backup rides it out"
 backup ridden main prod 'runner: {bandwidthLimit: 256Ki}'
@@ -211,6 +245,11 @@ cluster=$(kubectl get namespace kube-system -o jsonpath='{.metadata.uid}')
 NS=tenant keys bucket "$key_id" "$secret"
 NS=tenant trusted root
 NS=tenant bucket main
+NS=tenant looked main True Ready
+# Whoever has the bucket can restore from it, whose name that is or not.
+NS=tenant claim elsewhere
+NS=tenant restore elsewhere elsewhere 'storageRef: {name: main}, sourceName: prod, database: graph.db'
+OF=nr NS=tenant expect elsewhere True Completed 90
 NS=tenant from prod "$(endpoint "$HOST" 1)"
 NS=tenant backup taken main prod
 NS=tenant expect taken False SourceNameTaken

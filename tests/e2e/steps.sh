@@ -14,7 +14,7 @@ STATE=$(mktemp -d)
 children=()
 cleanup() {
     for pid in "${children[@]}"; do kill "$pid" 2> /dev/null || true; done
-    kubectl delete nb,nbsrc,nbs,pvc -n "$NS" --all --wait=false > /dev/null 2>&1 || true
+    kubectl delete nb,nr,nbsrc,nbs,pvc -n "$NS" --all --wait=false > /dev/null 2>&1 || true
     kubectl delete pod -n "$NS" restored --ignore-not-found --wait=false > /dev/null 2>&1 || true
     rm -rf "$STATE"
 }
@@ -23,13 +23,13 @@ trap 'exit 143' TERM INT
 step() { echo "-- $* ($SECONDS s)"; }
 die() {
     echo "FAILED: $*" >&2
-    kubectl get nb,nbsrc,nbs,jobs,pods -n "$NS" -o wide >&2 || true
+    kubectl get nb,nr,nbsrc,nbs,jobs,pods -n "$NS" -o wide >&2 || true
     kubectl get events -n "$NS" --sort-by=.lastTimestamp 2> /dev/null | tail -n 15 >&2
     kubectl logs -n neo4j-backup deploy/neo4j-backup-operator --tail=15 >&2 || true
     exit 1
 }
-# condition BACKUP FIELD [CONDITION]: of its condition Succeeded, or of another
-condition() { kubectl get nb -n "$NS" "$1" -o jsonpath="{.status.conditions[?(@.type=='${3:-Succeeded}')].$2}"; }
+# condition BACKUP FIELD [CONDITION]: of its condition Succeeded, or of another. With OF=nr, here and below, of a Neo4jRestore
+condition() { kubectl get "${OF:-nb}" -n "$NS" "$1" -o jsonpath="{.status.conditions[?(@.type=='${3:-Succeeded}')].$2}"; }
 
 # claim NAME [tiny SIZE]: a volume and its claim, of the access mode MODE
 claim() {
@@ -71,6 +71,13 @@ backup() {
     [[ $fields = *type:* ]] || fields="type: Full, $fields"
     object Neo4jBackup "$1" "sourceRef: {name: $source}, storageRef: {name: $2}, $fields"
 }
+# restore NAME CLAIM SPEC: a Neo4jRestore into a claim; SPEC says what
+restore() { object Neo4jRestore "$1" "target: {claimName: $2}, retry: {limit: 0, backoff: 1s}, $3"; }
+events_of() {
+    local kind=neo4jbackup
+    [ "${OF:-nb}" = nb ] || kind=neo4jrestore
+    kubectl events -n "$NS" --for "$kind/$1"
+}
 # expect NAME STATUS REASON [SECONDS]: the condition Succeeded gets there, and an event tells the reason
 expect() {
     local end=$((SECONDS + ${4:-60}))
@@ -79,7 +86,7 @@ expect() {
         sleep 0.5
     done
     # The event follows the status.
-    until [ "$2" = Unknown ] || kubectl events -n "$NS" --for "neo4jbackup/$1" 2> /dev/null | grep "$3" > /dev/null; do
+    until [ "$2" = Unknown ] || events_of "$1" 2> /dev/null | grep "$3" > /dev/null; do
         [ $SECONDS -lt $end ] || die "$1: no event says $3"
         sleep 0.5
     done
@@ -99,11 +106,11 @@ looked() {
     done
     echo "   $1: $2 $3: $(stated "$1" Ready message)"
 }
-field() { kubectl get nb -n "$NS" "$1" -o jsonpath="{.status.$2}"; } # BACKUP PATH
+field() { kubectl get "${OF:-nb}" -n "$NS" "$1" -o jsonpath="{.status.$2}"; } # BACKUP PATH
 # told BACKUP TEXT: an event says so
 told() {
     for _ in $(seq 20); do
-        ! kubectl events -n "$NS" --for "neo4jbackup/$1" 2> /dev/null | grep -E "$2" > /dev/null || return 0
+        ! events_of "$1" 2> /dev/null | grep -E "$2" > /dev/null || return 0
         sleep 0.5
     done
     die "$1: no event says $2"
@@ -148,7 +155,7 @@ caught_up() {
 begin() {
     step "install"
     install_operator neo4j-backup
-    kubectl delete nb,nbsrc,nbs,pvc -n "$NS" --all > /dev/null 2>&1 || true
+    kubectl delete nb,nr,nbsrc,nbs,pvc -n "$NS" --all > /dev/null 2>&1 || true
     core=$(leader)
     # A few at a time: the server can't hold all of them at once.
     until [ "$(cypher "$core" "MATCH (n:Blob) RETURN count(n)")" = 0 ]; do cypher "$core" "MATCH (n:Blob) WITH n LIMIT 4 DELETE n" > /dev/null; done

@@ -5,6 +5,7 @@
 #include "operator/api/pod_profile.hpp"
 #include "operator/api/workload.hpp"
 #include "operator/kinds/backup/backup.hpp"
+#include "operator/kinds/restore/restore.hpp"
 #include "operator/kinds/source/source.hpp"
 #include "operator/kinds/storage/storage.hpp"
 
@@ -18,10 +19,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (const auto object = backup::parse_backup(*json)) (void)backup::status_json(object->status);
     if (const auto object = source::parse_source(*json)) (void)source::status_json(object->status);
     if (const auto object = storage::parse_storage(*json)) (void)storage::status_json(object->status);
+    if (const auto object = restore::parse_restore(*json)) (void)restore::status_json(object->status);
     (void)api::parse_job(*json);
     (void)api::parse_pod(*json);
     (void)api::parse_event(*json);
     (void)api::parse_claim(*json);
+    (void)api::parse_pod_claims(*json);
     (void)api::parse_ready_addresses(*json, "backup");
     return 0;
 }

@@ -37,6 +37,35 @@ install_operator() {
         "${@:2}" > /dev/null || { kubectl get pods,events -n "$1"; return 1; }
 }
 
+# server NAME DATA [INIT [VOLUMES]]: a single Neo4j server. DATA: the volume of its data, such as "emptyDir: {}"; INIT: its init
+# containers, and VOLUMES: the volumes that those have mounted beside `data`. All are flow YAML.
+server() {
+    kubectl delete pod -n "$NS" "$1" --ignore-not-found --grace-period=1 > /dev/null
+    kubectl apply -n "$NS" -f - > /dev/null <<Y
+apiVersion: v1
+kind: Pod
+metadata: {name: $1}
+spec:
+  restartPolicy: Never
+  automountServiceAccountToken: false
+  terminationGracePeriodSeconds: 30
+  securityContext: {runAsNonRoot: true, runAsUser: 7474, runAsGroup: 7474, fsGroup: 7474, seccompProfile: {type: RuntimeDefault}}
+  volumes: [{name: data, $2}, {name: conf, configMap: {name: neo4j}}${4:+, $4}]
+  initContainers: [${3:-}]
+  containers:
+  - name: neo4j
+    image: $NEO4J_IMAGE
+    imagePullPolicy: IfNotPresent
+    args: [-c, dbms.mode=SINGLE, -c, "dbms.directories.data=/data"]
+    securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+    resources: {limits: {memory: 900Mi}}
+    volumeMounts: [{name: conf, mountPath: /conf}, {name: data, mountPath: /data}]
+    readinessProbe: {httpGet: {path: /, port: 7474}, periodSeconds: 1, failureThreshold: 100}
+Y
+    kubectl wait -n "$NS" --for=condition=Ready "pod/$1" --timeout=120s > /dev/null ||
+        { kubectl describe pod -n "$NS" "$1"; kubectl logs -n "$NS" "$1" --all-containers --tail=20; return 1; }
+}
+
 # restored_server NAME CLAIM DATABASE SOURCE [CHAIN]: a fresh single Neo4j server that starts on what was restored. Its data
 # lies in the claim DATA_CLAIM, or goes with the pod. With an ENDPOINT, what is restored lies in the bucket of
 # docs/samples/s3-storage.yaml there, and CLAIM is the Secret with its key.
@@ -51,39 +80,8 @@ restored_server() {
     fi
     local args="\"restore\",$from,\"--source\",\"$4\",\"--database\",\"$3\",\"--to\",\"/data/databases/$3\""
     [ -z "${5:-}" ] || args+=",\"--chain\",\"$5\""
-    kubectl delete pod -n "$NS" "$1" --ignore-not-found --grace-period=1 > /dev/null
-    kubectl apply -n "$NS" -f - > /dev/null <<Y
-apiVersion: v1
-kind: Pod
-metadata: {name: $1}
-spec:
-  restartPolicy: Never
-  automountServiceAccountToken: false
-  terminationGracePeriodSeconds: 30
-  securityContext: {runAsNonRoot: true, runAsUser: 7474, runAsGroup: 7474, fsGroup: 7474, seccompProfile: {type: RuntimeDefault}}
-  volumes:
-  - {name: backup, $backup}
-  - {name: trusted, $trusted}
-  - {name: data, $data}
-  - {name: conf, configMap: {name: neo4j}}
-  initContainers:
-  - name: restore
-    image: $RUNNER_IMAGE
-    imagePullPolicy: IfNotPresent
-    args: [$args]
-    securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
-    resources: {limits: {memory: 128Mi}}
-    volumeMounts: [{name: backup, mountPath: /backup}, {name: trusted, mountPath: /trusted}, {name: data, mountPath: /data}]
-  containers:
-  - name: neo4j
-    image: $NEO4J_IMAGE
-    imagePullPolicy: IfNotPresent
-    args: [-c, dbms.mode=SINGLE, -c, "dbms.directories.data=/data"]
-    securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
-    resources: {limits: {memory: 900Mi}}
-    volumeMounts: [{name: conf, mountPath: /conf}, {name: data, mountPath: /data}]
-    readinessProbe: {httpGet: {path: /, port: 7474}, periodSeconds: 1, failureThreshold: 100}
-Y
-    kubectl wait -n "$NS" --for=condition=Ready "pod/$1" --timeout=120s > /dev/null ||
-        { kubectl describe pod -n "$NS" "$1"; kubectl logs -n "$NS" "$1" --all-containers --tail=20; return 1; }
+    server "$1" "$data" "{name: restore, image: $RUNNER_IMAGE, imagePullPolicy: IfNotPresent, args: [$args],
+        securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}, resources: {limits: {memory: 128Mi}},
+        volumeMounts: [{name: backup, mountPath: /backup}, {name: trusted, mountPath: /trusted}, {name: data, mountPath: /data}]}" \
+        "{name: backup, $backup}, {name: trusted, $trusted}"
 }

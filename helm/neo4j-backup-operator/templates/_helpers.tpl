@@ -59,18 +59,18 @@ which would be one more thing to keep right. */}}
 {{- /* All the operator may do, cluster-wide or in each watched namespace. Secrets are not among it. */}}
 {{- define "neo4j-backup-operator.operatorRules" -}}
 - apiGroups: [neo4jbackup.dev]
-  resources: [neo4jbackups, neo4jbackupsources, neo4jbackupstorages]
+  resources: [neo4jbackups, neo4jbackupsources, neo4jbackupstorages, neo4jrestores]
   verbs: [get, list, watch]
 # For ttlAfterFinished.
 - apiGroups: [neo4jbackup.dev]
-  resources: [neo4jbackups]
+  resources: [neo4jbackups, neo4jrestores]
   verbs: [delete]
 - apiGroups: [neo4jbackup.dev]
-  resources: [neo4jbackups/status, neo4jbackupsources/status, neo4jbackupstorages/status]
+  resources: [neo4jbackups/status, neo4jbackupsources/status, neo4jbackupstorages/status, neo4jrestores/status]
   verbs: [patch]
 # To own Jobs with blockOwnerDeletion where the cluster checks it.
 - apiGroups: [neo4jbackup.dev]
-  resources: [neo4jbackups/finalizers, neo4jbackupsources/finalizers, neo4jbackupstorages/finalizers]
+  resources: [neo4jbackups/finalizers, neo4jbackupsources/finalizers, neo4jbackupstorages/finalizers, neo4jrestores/finalizers]
   verbs: [update]
 # Jobs are created suspended, and resumed by a patch when their attempt has been recorded.
 - apiGroups: [batch]

@@ -114,11 +114,7 @@ void read_status(JsonObject& object, BackupStatus& status) {
         if (!read.chain.empty()) status.artifact = std::move(read);
     });
     status.conditions = api::read_conditions(object);
-    // When the API server refused all but the conditions, they alone tell that the run has ended.
-    const auto* succeeded = api::find_condition(status.conditions, "Succeeded");
-    if (succeeded != nullptr && succeeded->status != "Unknown" && !status.run.completed) {
-        status.run.completed = succeeded->last_transition;
-    }
+    run::complete_from(status.conditions, status.run);
 }
 
 Json artifact_json(const contract::ArtifactReport& a) {
@@ -207,24 +203,6 @@ std::string status_json(const BackupStatus& status) {
     }
     if (auto display = display_json(display_of(status)); !display.empty()) json["display"] = std::move(display);
     return text_of(json);
-}
-
-std::string conditions_json(const BackupStatus& status) {
-    return text_of(
-        {{"observedGeneration", status.observed_generation}, {"conditions", api::conditions_json(status.conditions)}});
-}
-
-run::Verdict verdict_of(const BackupStatus& status) {
-    using Outcome = run::Verdict::Outcome;
-    const auto* condition = api::find_condition(status.conditions, "Succeeded");
-    if (condition == nullptr) return {};
-    const auto* stalled = api::find_condition(status.conditions, "Stalled");
-    const bool failed = stalled != nullptr && stalled->status == "True";
-    run::Verdict verdict{.reason = base::parse_reason(condition->reason).value_or(base::Reason::kPending),
-                         .message = condition->message};
-    if (condition->status == "True") verdict.outcome = Outcome::kSucceeded;
-    if (condition->status == "False") verdict.outcome = failed ? Outcome::kFailed : Outcome::kSkipped;
-    return verdict;
 }
 
 }  // namespace n4b::backup

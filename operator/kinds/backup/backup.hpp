@@ -61,10 +61,4 @@ base::Result<Backup> parse_backup(const nlohmann::json& json);
 
 /// The status as JSON; members that are not set are left out.
 std::string status_json(const BackupStatus& status);
-/// A status with nothing but its conditions.
-std::string conditions_json(const BackupStatus& status);
-
-/// How the run stands as the conditions tell.
-run::Verdict verdict_of(const BackupStatus& status);
-
 }  // namespace n4b::backup

@@ -34,11 +34,9 @@ public:
     base::Result<jobs::Requeue> reconcile(const std::string& key, const std::stop_token& stop);
 
 private:
-    base::Result<jobs::Requeue> refuse(const std::string& key);
     base::Result<jobs::Requeue> drive(const Backup& backup);
     base::Result<run::Preparation> prepare(const Backup& backup, const run::StartAttempt& start);
     void tell_end(const Backup& backup, const run::Verdict& verdict);
-    base::Result<jobs::Requeue> expire(const Backup& backup, jobs::Requeue requeue);
 
     Parts parts_;
 };

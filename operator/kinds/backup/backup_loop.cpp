@@ -3,19 +3,9 @@
 #include "operator/kinds/backup/backup_controller.hpp"
 #include "operator/kinds/backup/backup_metrics.hpp"
 #include "operator/kinds/unreadable.hpp"
+#include "operator/kinds/wake_waiting.hpp"
 
 namespace n4b::backup {
-namespace {
-
-/// Wakes the backups that have not finished and refer to the object at `key` by the member.
-void wake_waiting(kinds::KindLoop<Backup>& loop, const std::string& key, std::string BackupSpec::*member) {
-    for (const auto& backup : loop.store().all()) {
-        if (backup->status.run.finished()) continue;
-        if (backup->meta.object_namespace + "/" + backup->spec.*member == key) loop.look_at(backup->meta.key());
-    }
-}
-
-}  // namespace
 
 std::unique_ptr<kinds::KindLoop<Backup>> make_backup_loop(const kinds::Environment& environment,
                                                           kinds::KindLoop<source::Source>& sources,
@@ -42,8 +32,8 @@ std::unique_ptr<kinds::KindLoop<Backup>> make_backup_loop(const kinds::Environme
         tell(object);
         backups.look_at(object.key);
     });
-    sources.on_change([&backups](const auto& key, auto&&...) { wake_waiting(backups, key, &BackupSpec::source); });
-    storages.on_change([&backups](const auto& key, auto&&...) { wake_waiting(backups, key, &BackupSpec::storage); });
+    kinds::wake_waiting(backups, sources, &BackupSpec::source);
+    kinds::wake_waiting(backups, storages, &BackupSpec::storage);
     environment.metrics.add_collector(
         [&backups, &sources] { return telemetry::grouped(gauges_of(backups.store(), sources.store())); });
     return loop;

@@ -44,18 +44,6 @@ void tell_source(run::RunStep& step, const source::Source* source, const contrac
                              report.source->choice)});
 }
 
-api::PodProfile profile_of(const Backup& backup, const storage::Storage& storage, const run::RunnerConfig& config) {
-    auto profile = api::merged(config.defaults, storage.spec.runner);
-    profile.resources = api::merged(profile.resources, backup.spec.resources);
-    return profile;
-}
-
-std::string memory_limit_of(const run::Preparation& prepared) {
-    const auto& limits = prepared.profile.resources.limits;
-    const auto limit = limits.find("memory");
-    return limit == limits.end() ? std::string() : limit->second;
-}
-
 std::string database_of(const Backup& backup, const source::Source& source) {
     return backup.spec.database.empty() ? source.spec.database : backup.spec.database;
 }
@@ -116,20 +104,7 @@ std::optional<run::Hindrance> closed_gate(const Backup& backup, const References
                               fmt::format("spec.databases names \"{}\", but source \"{}\" holds \"{}\"",
                                           backup.spec.database, backup.spec.source, refs.source->spec.database)};
     }
-    if (refs.storage == nullptr) {
-        return run::Hindrance{Reason::kStorageNotFound,
-                              fmt::format("no Neo4jBackupStorage \"{}\" in this namespace", backup.spec.storage)};
-    }
-    if (refs.storage->spec.s3) return std::nullopt;
-    const auto& claim = refs.storage->spec.claim;
-    if (!refs.claim) {
-        return run::Hindrance{Reason::kStorageNotReady,
-                              fmt::format("no PersistentVolumeClaim \"{}\" in this namespace", claim)};
-    }
-    if (refs.claim->terminating) {
-        return run::Hindrance{Reason::kStorageNotReady, fmt::format("claim {} is being deleted", claim)};
-    }
-    return std::nullopt;
+    return storage::closed_place(backup.spec.storage, refs.storage, refs.claim);
 }
 
 std::optional<run::Hindrance> closed_endpoints(const References& refs) {
@@ -145,7 +120,7 @@ run::Preparation prepare(const Backup& backup, const References& refs, const run
     const auto& source = *refs.source;
     const auto& storage = *refs.storage;
     const auto database = database_of(backup, source);
-    run::Preparation prepared{.profile = profile_of(backup, storage, config)};
+    run::Preparation prepared{.profile = storage::profile_of(storage, backup.spec.resources, config)};
     prepared.spec = {.command = start.look_up ? contract::Command::kLookUp : contract::Command::kBackup,
                      .source = source.identity(),
                      .database = database,
@@ -166,9 +141,8 @@ run::Preparation prepare(const Backup& backup, const References& refs, const run
         prepared.spec.bandwidth_limit = backup.spec.bandwidth_limit;
         for (auto& mount : source::tls_mounts(source)) prepared.mounts.push_back(std::move(mount));
     }
-    const auto& ns = backup.meta.object_namespace;
     prepared.locks = first_locks(backup, &source);
-    if (refs.claim && refs.claim->exclusive()) prepared.locks.push_back(run::claim_lock(ns, storage.spec.claim));
+    if (auto lock = storage::volume_lock(storage, refs.claim)) prepared.locks.push_back(*std::move(lock));
     prepared.labels = {{api::kSourceLabel, source.identity()},
                        {api::kDatabaseLabel, database},
                        {api::kStorageLabel, storage.meta.name}};
@@ -180,7 +154,7 @@ BackupStatus status_after(const StepInputs& in, run::RunStep& step) {
     const run::Stamp stamp{.now = in.now, .generation = in.backup.meta.generation};
     if (step.start && in.prepared != nullptr) {
         status.runner_image = in.runner_image;
-        status.memory_limit = memory_limit_of(*in.prepared);
+        status.memory_limit = api::memory_limit(in.prepared->profile.resources);
         if (!step.start->look_up && in.source != nullptr) {
             tell_trust_at_start(status, in.source->spec.tls, step, stamp);
         }

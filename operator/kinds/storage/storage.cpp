@@ -173,8 +173,7 @@ std::string status_json(const StorageStatus& status) {
 }
 
 std::string conditions_json(const StorageStatus& status) {
-    return text_of(
-        {{"observedGeneration", status.observed_generation}, {"conditions", api::conditions_json(status.conditions)}});
+    return run::conditions_json(status.observed_generation, status.conditions);
 }
 
 }  // namespace n4b::storage

@@ -1,5 +1,8 @@
 #include "operator/kinds/storage/storage_place.hpp"
 
+#include <fmt/format.h>
+
+#include "operator/run/locks.hpp"
 #include "operator/run/mounts.hpp"
 
 namespace n4b::storage {
@@ -11,6 +14,7 @@ constexpr char kCa[] = "/storage/ca";
 constexpr char kToken[] = "/storage/token";
 constexpr char kProxy[] = "/storage/proxy";
 
+using base::Reason;
 using contract::S3CredentialsFrom;
 
 /// Whether the pod gets a token of ours. Without a role named here, EKS mounts its own.
@@ -31,6 +35,34 @@ contract::ProxySpec proxy_of(const Proxy& proxy) {
 }
 
 }  // namespace
+
+std::optional<run::Hindrance> closed_place(const std::string& name, const Storage* storage,
+                                           const std::optional<api::Claim>& claim) {
+    if (storage == nullptr) {
+        return run::Hindrance{Reason::kStorageNotFound,
+                              fmt::format("no Neo4jBackupStorage \"{}\" in this namespace", name)};
+    }
+    if (storage->spec.s3) return std::nullopt;
+    if (!claim) {
+        return run::Hindrance{Reason::kStorageNotReady,
+                              fmt::format("no PersistentVolumeClaim \"{}\" in this namespace", storage->spec.claim)};
+    }
+    if (claim->terminating) {
+        return run::Hindrance{Reason::kStorageNotReady, fmt::format("claim {} is being deleted", storage->spec.claim)};
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> volume_lock(const Storage& storage, const std::optional<api::Claim>& claim) {
+    if (!claim || !claim->exclusive()) return std::nullopt;
+    return run::claim_lock(storage.meta.object_namespace, storage.spec.claim);
+}
+
+api::PodProfile profile_of(const Storage& storage, const api::Resources& resources, const run::RunnerConfig& config) {
+    auto profile = api::merged(config.defaults, storage.spec.runner);
+    profile.resources = api::merged(profile.resources, resources);
+    return profile;
+}
 
 std::vector<run::Mount> mounts_of(const Storage& storage) {
     const auto& s3 = storage.spec.s3;

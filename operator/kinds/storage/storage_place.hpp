@@ -1,12 +1,28 @@
 #pragma once
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "common/contract/run_spec.hpp"
+#include "operator/api/workload.hpp"
 #include "operator/kinds/storage/storage.hpp"
 #include "operator/run/job_builder.hpp"
+#include "operator/run/run_machine.hpp"
 
 namespace n4b::storage {
+
+/// Why no run can use the storage of that name; nothing: one can. `storage`: null: there is none. `claim`: of a volume;
+/// nothing: there is none.
+std::optional<run::Hindrance> closed_place(const std::string& name, const Storage* storage,
+                                           const std::optional<api::Claim>& claim);
+
+/// The lock of the storage's volume; nothing: any number of pods may have it at once.
+std::optional<std::string> volume_lock(const Storage& storage, const std::optional<api::Claim>& claim);
+
+/// How a run's pod is to be: the operator's defaults, over them what the storage says, and over that the run's own
+/// resources.
+api::PodProfile profile_of(const Storage& storage, const api::Resources& resources, const run::RunnerConfig& config);
 
 /// What every pod on the storage mounts: the claim at /backup for writing; or the Secret with the bucket's key at
 /// /storage/credentials, or a token of the pod's service account as /storage/token/token; its CA as /storage/ca/ca.crt,

@@ -77,9 +77,7 @@ protected:
 
     [[nodiscard]] RestoreOptions restore_to(const std::string& target) const {
         return {.store = {.directory = repository()},
-                .source = "prod",
-                .database = "graph.db",
-                .chain = {},
+                .wish = {.source = "prod", .database = "graph.db", .chain = {}},
                 .target = {.directory = target}};
     }
 

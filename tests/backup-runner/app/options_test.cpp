@@ -148,7 +148,7 @@ TEST(RestoreOptions, TakeATimeOrATransactionAndNotBoth) {
     };
     const auto options = restore({"--until", "2026-11-27T10:30:00+01:00"});
     ASSERT_TRUE(options) << options.error().message;
-    EXPECT_EQ(std::get<RestoreOptions>(*options).until, *base::parse_rfc3339("2026-11-27T09:30:00Z"));
+    EXPECT_EQ(std::get<RestoreOptions>(*options).wish.until, *base::parse_rfc3339("2026-11-27T09:30:00Z"));
     EXPECT_THAT(restore({"--until", "yesterday"}).error().message,
                 ::testing::HasSubstr("--until: found \"yesterday\""));
     EXPECT_FALSE(restore({"--until", ""})) << "an unset variable must not restore what was to be undone";

@@ -51,6 +51,26 @@ TEST(Budget, CountsWhatConnectionsTakeThemselves) {
               "the memory limit is 19 MiB, a backup with compression None to a volume needs at least 29 MiB");
 }
 
+TEST(RestoreBudget, TakesWhatABackupUnderTheSameLimitStored) {
+    for (const bool bucket : {false, true}) {
+        for (const auto limit : {32, 48, 64, 128, 256}) {
+            const auto backup = fit(limit * kMiB, {.connections = 1, .to_bucket = bucket});
+            if (!backup) continue;
+            EXPECT_TRUE(check_restore_fits(limit * kMiB, static_cast<std::int64_t>(backup->buffers.block), bucket))
+                << limit << " MiB, " << (bucket ? "bucket" : "volume");
+        }
+    }
+    EXPECT_TRUE(check_restore_fits(std::nullopt, 64 * kMiB, true));
+}
+
+TEST(RestoreBudget, RefusesBlocksThatAreTooLarge) {
+    const auto refused = check_restore_fits(128 * kMiB, 64 * kMiB, true);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().reason, base::Reason::kMemoryLimitTooSmall);
+    EXPECT_EQ(refused.error().message,
+              "the memory limit is 128 MiB, a restore of blocks of 64 MiB from a bucket needs at least 218 MiB");
+}
+
 class CgroupTest : public ::testing::Test {
 protected:
     CgroupTest() {

@@ -42,6 +42,13 @@ RunReport example() {
                                        .recoverable_to = base::SystemTime(std::chrono::seconds(1'795'384'249)),
                                        .current_at = base::SystemTime(std::chrono::seconds(1'795'693'361))};
     report.unexpected_full = UnexpectedFull{.reason = base::Reason::kHistoryDiverged, .message = "set back"};
+    report.restored = RestoredReport{.chain = "20261122T215049Z-3f9c21",
+                                     .artifact = "20261122T215049Z-3f9c21-000001-incr-0000000000000000012-a-1",
+                                     .artifacts = 2,
+                                     .transaction = 11,
+                                     .recoverable_to = base::SystemTime(std::chrono::seconds(1'795'384'249)),
+                                     .files = 30,
+                                     .bytes = 1'234'567'890};
     report.cleaned = CleanedReport{.artifacts = 2, .bytes = 1'234'567'890};
     return report;
 }

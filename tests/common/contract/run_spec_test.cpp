@@ -175,11 +175,28 @@ TEST(RunSpec, HoldsThePartsOfItsCommandOnly) {
     probe.compression = Compression::kZstd;
     probe.connections = 2;
     probe.bandwidth_limit = 0;
-    for (const auto& spec : {look_up, probe}) {
+    RunSpec restore{.command = Command::kRestore,
+                    .run = example().run,
+                    .source = "prod",
+                    .database = "graph.db",
+                    .storage_path = "/backup",
+                    .repository = "9f0c",
+                    .restore = {.chain = "20261122T215049Z-3f9c21",
+                                .before_time = base::SystemTime(std::chrono::milliseconds(1'795'384'249'123)),
+                                .directory = "/target/databases/graph.db",
+                                .log_directory = "/target/logs"},
+                    .http_port = 8080};
+    for (const auto& spec : {look_up, probe, restore}) {
         const auto parsed = parse_run_spec(to_json(spec));
         ASSERT_TRUE(parsed) << parsed.error().message;
         EXPECT_EQ(*parsed, spec);
     }
+    restore.restore.before_time.reset();
+    restore.restore.transaction = 7;
+    EXPECT_EQ(*parse_run_spec(to_json(restore)), restore);
+    restore.restore.transaction.reset();
+    restore.restore.before_transaction = 8;
+    EXPECT_EQ(*parse_run_spec(to_json(restore)), restore);
     probe.source.clear();
     EXPECT_TRUE(parse_run_spec(to_json(probe))) << "a probe looks at no storage";
     auto full = example();
@@ -195,6 +212,7 @@ TEST(RunSpec, RefusesThePartsOfAnotherCommand) {
     const std::string storage = R"("storage":{"path":"/b"})";
     const std::string backup = R"("backup":{"database":"d"})";
     const std::string name = R"("source":{"name":"p"})";
+    const std::string restore = R"("restore":{"database":"d","directory":"/t"})";
     const std::vector<Case> cases{
         {R"("command":"Backup",)" + source + "," + storage + "," + backup, ""},
         {R"("command":"Backup",)" + storage + "," + backup, "RunSpec: source: missing"},
@@ -220,6 +238,14 @@ TEST(RunSpec, RefusesThePartsOfAnotherCommand) {
          "RunSpec: backup: not a part of the command CheckStorage"},
         {R"("command":"CheckStorage","timeouts":{},)" + storage,
          "RunSpec: timeouts: not a part of the command CheckStorage"},
+        {R"("command":"Restore",)" + name + "," + storage + "," + restore, ""},
+        {R"("command":"Restore",)" + name + "," + storage, "RunSpec: restore: missing"},
+        {R"("command":"Restore",)" + source + "," + storage + "," + restore,
+         "RunSpec: source.endpoints: unknown field"},
+        {R"("command":"Restore",)" + name + "," + storage + "," + backup + "," + restore,
+         "RunSpec: backup: not a part of the command Restore"},
+        {R"("command":"Backup",)" + source + "," + storage + "," + backup + "," + restore,
+         "RunSpec: restore: not a part of the command Backup"},
     };
     for (const auto& c : cases) {
         const auto parsed = parse_run_spec(R"({"schemaVersion":2,"run":{"uid":"u","attempt":1},)" + c.parts + "}");
@@ -250,7 +276,7 @@ TEST(RunSpec, NamesWhatIsWrong) {
          "RunSpec: source.name: \"../x\" is not a name of 1 to 128 letters, digits, '.', '_' and '-'"},
         {"\"port\":6000", "\"port\":0", "RunSpec: source.endpoints[1].port: 0 is not a port"},
         {"\"command\":\"Backup\"", "\"command\":\"Format\"",
-         "RunSpec: command: found \"Format\", expected Backup, LookUp, Probe or CheckStorage"},
+         "RunSpec: command: found \"Format\", expected Backup, LookUp, Probe, CheckStorage or Restore"},
         {"\"verification\":\"Chain\"", "\"verification\":\"Maybe\"",
          "RunSpec: source.tls.verification: found \"Maybe\", expected Full, Chain or None"},
         {"\"directory\":\"/tls/source\",", "\"dir\":\"/tls/source\",", "RunSpec: source.tls.dir: unknown field"},
@@ -274,6 +300,39 @@ TEST(RunSpec, NamesWhatIsWrong) {
         EXPECT_EQ(parsed.error().message, c.message);
         EXPECT_EQ(parsed.error().reason, base::Reason::kInvalidRunSpec);
     }
+}
+
+TEST(RunSpec, NamesWhatIsWrongWithARestore) {
+    struct Case {
+        std::string restore, message;
+    };
+    const std::vector<Case> cases{
+        {R"("directory":"/t")", "restore.database: missing"},
+        {R"("database":"d")", "restore.directory: missing"},
+        {R"("database":"../d","directory":"/t")",
+         "restore.database: \"../d\" is not a name of 1 to 128 letters, digits, '.', '_' and '-'"},
+        {R"("database":"d","directory":"t")", "restore.directory: expected a path from the root"},
+        {R"("database":"d","directory":"/t","logDirectory":"l")",
+         "restore.logDirectory: expected a path from the root"},
+        {R"("database":"d","directory":"/t","transaction":0)", "restore.transaction: expected 1 or more"},
+        {R"("database":"d","directory":"/t","beforeTransaction":-1)", "restore.beforeTransaction: expected 1 or more"},
+        {R"("database":"d","directory":"/t","transaction":1,"beforeTransaction":2)",
+         "restore.transaction: found several of transaction, beforeTransaction and beforeTime, expected one"},
+        {R"("database":"d","directory":"/t","beforeTransaction":2,"beforeTime":"2026-11-22T21:50:49Z")",
+         "restore.transaction: found several of transaction, beforeTransaction and beforeTime, expected one"},
+        {R"("database":"d","directory":"/t","until":1)", "restore.until: unknown field"},
+    };
+    for (const auto& c : cases) {
+        const auto parsed = parse_run_spec(R"({"schemaVersion":2,"run":{"uid":"u","attempt":1},"command":"Restore",)"
+                                           R"("source":{"name":"p"},"storage":{"path":"/b"},"restore":{)" +
+                                           c.restore + "}}");
+        EXPECT_EQ(parsed ? "" : parsed.error().message, "RunSpec: " + c.message) << c.restore;
+    }
+    const auto odd = parse_run_spec(R"({"schemaVersion":2,"run":{"uid":"u","attempt":1},"command":"Restore",)"
+                                    R"("source":{"name":"p"},"storage":{"path":"/b"},)"
+                                    R"("restore":{"database":"d","directory":"/t","beforeTime":"noon"}})");
+    ASSERT_FALSE(odd);
+    EXPECT_TRUE(odd.error().message.starts_with("RunSpec: restore.beforeTime: ")) << odd.error().message;
 }
 
 TEST(RunSpec, RefusesVerificationWithNothingToVerifyWith) {

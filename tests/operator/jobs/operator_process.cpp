@@ -55,17 +55,6 @@ Result<Owner> parse_owner(const Json& json) {
     return owner;
 }
 
-run::Verdict verdict_of(const std::vector<api::Condition>& conditions) {
-    const auto* succeeded = api::find_condition(conditions, "Succeeded");
-    if (succeeded == nullptr) return {};
-    const bool failed = api::find_condition(conditions, "Stalled")->status == "True";
-    run::Verdict verdict{.reason = base::parse_reason(succeeded->reason).value_or(base::Reason::kPending),
-                         .message = succeeded->message};
-    if (succeeded->status == "True") verdict.outcome = Outcome::kSucceeded;
-    if (succeeded->status == "False") verdict.outcome = failed ? Outcome::kFailed : Outcome::kSkipped;
-    return verdict;
-}
-
 std::string whole(const run::RunStatus& status, const std::vector<api::Condition>& conditions) {
     Json json{{"conditions", api::conditions_json(conditions)}};
     run::write_run_status(json, status);
@@ -136,7 +125,7 @@ Result<Requeue> OperatorProcess::drive_as(const Json& object) {
     };
     return driver.drive({.owner = {.meta = owner.meta, .kind = "Neo4jBackup", .policy = owner.policy},
                          .status = owner.status,
-                         .before = verdict_of(owner.conditions),
+                         .before = run::verdict_of(owner.conditions),
                          .path = owner_path(owner.meta.name),
                          .locks = {run::source_lock("db", object.at("spec").at("source"), "graph.db")},
                          .status_before = whole(owner.status, owner.conditions),

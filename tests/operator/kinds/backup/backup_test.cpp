@@ -190,7 +190,7 @@ TEST(BackupStatus, WithConditionsAloneCountsAsFinished) {
                      {.outcome = Outcome::kFailed, .reason = base::Reason::kStatusRefused, .message = "m"},
                      {.now = time, .generation = 2});
     auto json = example();
-    json["status"] = Json::parse(conditions_json(refused));
+    json["status"] = Json::parse(run::conditions_json(refused.observed_generation, refused.conditions));
     EXPECT_EQ(json["status"].size(), 2U);
     const auto backup = parse_backup(json);
     ASSERT_TRUE(backup);
@@ -198,17 +198,17 @@ TEST(BackupStatus, WithConditionsAloneCountsAsFinished) {
     EXPECT_EQ(backup->status.run.completed, time);
     EXPECT_FALSE(backup->succeeded());
     refused.conditions[0].status = "Unknown";
-    json["status"] = Json::parse(conditions_json(refused));
+    json["status"] = Json::parse(run::conditions_json(refused.observed_generation, refused.conditions));
     EXPECT_FALSE(parse_backup(json)->status.run.finished());
 }
 
 TEST(BackupVerdict, IsReadBackFromItsConditions) {
-    EXPECT_EQ(verdict_of({}), run::Verdict{});
+    EXPECT_EQ(run::verdict_of({}), run::Verdict{});
     for (const auto outcome : {Outcome::kUnknown, Outcome::kSucceeded, Outcome::kFailed, Outcome::kSkipped}) {
         const run::Verdict verdict{.outcome = outcome, .reason = base::Reason::kCancelled, .message = "m"};
         BackupStatus status;
         run::set_verdict(status.conditions, verdict, {});
-        EXPECT_EQ(verdict_of(status), verdict);
+        EXPECT_EQ(run::verdict_of(status.conditions), verdict);
     }
 }
 

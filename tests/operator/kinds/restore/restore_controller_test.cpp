@@ -1,0 +1,215 @@
+#include "operator/kinds/restore/restore_controller.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/base/json_object.hpp"
+#include "common/contract/run_report.hpp"
+#include "tests/operator/jobs/cluster.hpp"
+
+namespace n4b::restore {
+namespace {
+
+using base::Json;
+using base::Reason;
+using std::chrono::hours;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+constexpr char kRestore[] = "/apis/neo4jbackup.dev/v1alpha1/namespaces/db/neo4jrestores/r";
+constexpr char kClaim[] = "/api/v1/namespaces/db/persistentvolumeclaims/disk";
+constexpr char kTarget[] = "/api/v1/namespaces/db/persistentvolumeclaims/data";
+
+template <typename T>
+kube::Store<T> store() {
+    return kube::Store<T>([](auto&&...) {});
+}
+
+/// A controller over an API server with a restore "r" of a storage on the claim "disk" into the claim "data".
+struct Control {
+    testing::FakeApi api{};
+    jobs::TestClock clock{};
+    kube::Client client{api, {}};
+    kube::Store<Restore> restores = store<Restore>();
+    kube::Store<backup::Backup> backups = store<backup::Backup>();
+    kube::Store<source::Source> sources = store<source::Source>();
+    kube::Store<storage::Storage> storages = store<storage::Storage>();
+    kube::Store<api::Job> job_store = store<api::Job>();
+    kube::Store<api::Pod> pod_store = store<api::Pod>();
+    kube::OwnerIndex<api::Job> jobs_by_owner{job_store};
+    kube::OwnerIndex<api::Pod> pods_by_owner{pod_store};
+    jobs::Workload workload{
+        .jobs = job_store, .pods = pod_store, .jobs_by_owner = jobs_by_owner, .pods_by_owner = pods_by_owner};
+    testing::FakeApi events_api{};
+    kube::Client events_client{events_api, {}};
+    kube::EventRecorder events{events_client, clock, "test"};
+    telemetry::Metrics metrics{};
+    run::RunnerConfig config{.image = "image"};
+    jobs::LockKeeper locks{10, workload, clock, [](auto&&...) {}};
+    jobs::RunDriver driver{{.client = client,
+                            .events = events,
+                            .workload = workload,
+                            .locks = locks,
+                            .metrics = metrics,
+                            .clock = clock,
+                            .config = config,
+                            .progress = [](auto&&...) { return std::nullopt; }}};
+    RestoreController controller{{.restores = restores, .backups = backups, .sources = sources, .storages = storages},
+                                 {.client = client,
+                                  .events = events,
+                                  .driver = driver,
+                                  .locks = locks,
+                                  .metrics = metrics,
+                                  .clock = clock,
+                                  .config = config}};
+
+    Control() {
+        storages.apply("db/main", {.meta = {.object_namespace = "db", .name = "main"}, .spec = {.claim = "disk"}});
+        api.put(kClaim, {{"status", {{"phase", "Bound"}}}});
+        api.put(kTarget, {{"status", {{"phase", "Bound"}}}});
+        api.put(kRestore, {{"metadata",
+                            {{"namespace", "db"},
+                             {"name", "r"},
+                             {"uid", "r-uid-of-the-object"},
+                             {"creationTimestamp", "2026-09-21T14:13:20Z"}}},
+                           {"spec",
+                            {{"storageRef", {{"name", "main"}}},
+                             {"sourceName", "prod"},
+                             {"database", "graph.db"},
+                             {"retry", {{"limit", 0}}},
+                             {"target", {{"claimName", "data"}}}}}});
+    }
+    /// Takes over what the API server has, and looks at the restore once.
+    base::Result<jobs::Requeue> look() {
+        if (api.has(kRestore)) restores.apply("db/r", *parse_restore(api.get(kRestore)));
+        for (const auto& path : api.paths_in(jobs::kJobs)) {
+            auto job = *api::parse_job(api.get(path));
+            job_store.apply(job.meta.key(), job);
+        }
+        for (const auto& path : api.paths_in(jobs::kPods)) {
+            auto pod = *api::parse_pod(api.get(path));
+            pod_store.apply(pod.meta.key(), pod);
+        }
+        return controller.reconcile("db/r", {});
+    }
+    void settle() {
+        for (int i = 0; i < 10; ++i) {
+            const auto done = look();
+            ASSERT_TRUE(done) << done.error().message;
+            if (!*done || **done > seconds(0)) return;
+        }
+        ADD_FAILURE() << "it never comes to rest";
+    }
+    [[nodiscard]] Json status() const { return api.get(kRestore).value("status", Json::object()); }
+    /// "True/Completed: message".
+    [[nodiscard]] std::string verdict() const {
+        for (const auto& condition : status().value("conditions", Json::array())) {
+            if (condition.at("type") != "Succeeded") continue;
+            return condition.at("status").get<std::string>() + "/" + condition.at("reason").get<std::string>() + ": " +
+                   condition.at("message").get<std::string>();
+        }
+        return "none";
+    }
+    [[nodiscard]] Json job() const {
+        const auto jobs = api.paths_in(jobs::kJobs);
+        return jobs.size() == 1 ? api.get(jobs.front()) : Json();
+    }
+    /// Somebody's pod, with the claim mounted.
+    void pod_uses(const std::string& claim, const std::string& phase) {
+        api.put(std::string(jobs::kPods) + "/neo4j-0",
+                {{"metadata", {{"namespace", "db"}, {"name", "neo4j-0"}, {"uid", "p-1"}}},
+                 {"spec",
+                  {{"volumes", Json::array({{{"name", "data"}, {"persistentVolumeClaim", {{"claimName", claim}}}}})}}},
+                 {"status", {{"phase", phase}}}});
+    }
+    /// The runner's container ends with a report.
+    void ends(contract::RunReport report) {
+        const auto made = job();
+        report.run_uid = "r-uid-of-the-object";
+        report.attempt = 1;
+        api.put(std::string(jobs::kPods) + "/" + made.at("metadata").at("name").get<std::string>() + "-x",
+                {{"metadata",
+                  {{"namespace", "db"},
+                   {"name", made.at("metadata").at("name").get<std::string>() + "-x"},
+                   {"uid", "runner-pod"},
+                   {"labels", made.at("spec").at("template").at("metadata").at("labels")},
+                   {"ownerReferences", Json::array({{{"controller", true}, {"uid", made.at("metadata").at("uid")}}})}}},
+                 {"status",
+                  {{"phase", "Succeeded"},
+                   {"containerStatuses",
+                    Json::array({{{"name", "runner"},
+                                  {"state", {{"terminated", {{"exitCode", 0}, {"message", to_json(report)}}}}}}})}}}});
+    }
+};
+
+TEST(RestoreController, RunsAJobThatMountsStorageAndTarget) {
+    Control c;
+    c.settle();
+    EXPECT_THAT(c.verdict(), HasSubstr("Unknown/Pending"));
+    const auto pod = c.job().at("spec").at("template").at("spec");
+    ASSERT_EQ(pod.at("volumes").size(), 2U);
+    EXPECT_EQ(pod.at("volumes")[1].at("persistentVolumeClaim").at("claimName"), "data");
+    EXPECT_EQ(c.status().at("source"), "prod");
+    EXPECT_EQ(c.status().at("storage"), "main");
+    c.ends({.reason = Reason::kCompleted,
+            .message = "x.json",
+            .restored = contract::RestoredReport{.chain = "c", .artifact = "a", .transaction = 7, .bytes = 1 << 20}});
+    c.settle();
+    EXPECT_EQ(c.verdict(), "True/Completed: transactions up to 7 are in databases/graph.db of claim data: x.json");
+    EXPECT_EQ(c.status().at("restored").at("highestTransaction"), 7);
+    EXPECT_EQ(c.status().at("restored").at("path"), "databases/graph.db");
+    EXPECT_EQ(c.status().at("display").at("size"), "1.0 MiB");
+}
+
+TEST(RestoreController, WaitsWhileAPodUsesItsTarget) {
+    Control c;
+    c.pod_uses("data", "Running");
+    c.settle();
+    EXPECT_THAT(c.verdict(), HasSubstr("Unknown/TargetInUse: pod neo4j-0 uses claim data"));
+    EXPECT_TRUE(c.job().is_null());
+    c.pod_uses("data", "Succeeded");
+    c.settle();
+    EXPECT_FALSE(c.job().is_null()) << "a pod that has ended uses nothing";
+}
+
+TEST(RestoreController, DoesNotMindPodsOfOtherClaims) {
+    Control c;
+    c.pod_uses("other", "Running");
+    c.settle();
+    EXPECT_FALSE(c.job().is_null());
+}
+
+TEST(RestoreController, WaitsForItsTargetAndItsBackup) {
+    Control c;
+    c.api.objects.erase(kTarget);
+    c.settle();
+    EXPECT_THAT(c.verdict(), HasSubstr("Unknown/TargetNotReady: no PersistentVolumeClaim \"data\""));
+    c.api.change(kRestore, [](Json& restore) {
+        restore["spec"] = {{"backupRef", {{"name", "nightly"}}}, {"target", {{"claimName", "data"}}}};
+    });
+    c.settle();
+    EXPECT_THAT(c.verdict(), HasSubstr("Unknown/BackupNotFound: no Neo4jBackup \"nightly\""));
+    EXPECT_TRUE(c.job().is_null());
+}
+
+TEST(RestoreController, FailsAsItsRunnerDoes) {
+    Control c;
+    c.settle();
+    c.ends({.reason = Reason::kTargetNotEmpty, .message = "/target/databases/graph.db is not empty"});
+    c.settle();
+    EXPECT_THAT(c.verdict(), HasSubstr("False/TargetNotEmpty: /target/databases/graph.db is not empty. Restore into"));
+}
+
+TEST(RestoreController, RemovesAnObjectWhoseTimeIsOver) {
+    Control c;
+    c.api.change(kRestore, [](Json& restore) { restore["spec"]["ttlAfterFinished"] = "1h"; });
+    c.settle();
+    c.ends({.reason = Reason::kCompleted, .restored = contract::RestoredReport{.chain = "c", .artifact = "a"}});
+    c.settle();
+    c.clock.now += hours(1);
+    ASSERT_TRUE(c.look());
+    EXPECT_FALSE(c.api.has(kRestore));
+}
+
+}  // namespace
+}  // namespace n4b::restore

@@ -1,0 +1,212 @@
+#include "operator/kinds/restore/restore_plan.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "operator/api/names.hpp"
+#include "operator/run/locks.hpp"
+
+namespace n4b::restore {
+namespace {
+
+using base::Reason;
+using std::chrono::seconds;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using Outcome = run::Verdict::Outcome;
+
+const base::SystemTime kNow{seconds(1'790'000'000)};
+
+/// A restore and everything that it may refer to.
+struct World {
+    Restore restore{.meta = {.object_namespace = "db", .name = "r", .uid = "u-1", .generation = 2},
+                    .spec = {.storage = "main", .source = "production", .database = "graph.db", .claim = "data"}};
+    storage::Storage storage{.meta = {.object_namespace = "db", .name = "main"},
+                             .spec = {.claim = "disk", .path = "a/b"},
+                             .status = {.repository = "9f0c"}};
+    backup::Backup backup{.meta = {.object_namespace = "db", .name = "nightly"},
+                          .spec = {.source = "prod", .storage = "main"}};
+    source::Source source{.meta = {.object_namespace = "db", .name = "prod"}, .spec = {.name = "production"}};
+    api::Claim shared{.phase = "Bound", .access_modes = {"ReadWriteMany"}};
+    run::RunnerConfig config{.image = "image", .defaults = {.resources = {.limits = {{"memory", "64Mi"}}}}};
+
+    World() {
+        backup.status.artifact = contract::ArtifactReport{.database = "graph.db",
+                                                          .chain = "c-1",
+                                                          .location = "production/graph.db/heads/x.json",
+                                                          .highest_transaction = 12};
+        end(backup, Outcome::kSucceeded, Reason::kCompleted);
+    }
+    static void end(backup::Backup& backup, Outcome outcome, Reason reason) {
+        run::set_verdict(backup.status.conditions, {.outcome = outcome, .reason = reason, .message = "m"}, {});
+    }
+    [[nodiscard]] Named named() const { return {.backup = &backup, .source = &source}; }
+    [[nodiscard]] References refs() const {
+        return {.origin = origin_of(restore, named()), .storage = &storage, .storage_claim = shared, .target = shared};
+    }
+    [[nodiscard]] run::Preparation prepared() const { return prepare(restore, refs(), config); }
+};
+
+std::string closed(const Restore& restore, const References& refs) {
+    const auto gate = closed_gate(restore, refs);
+    return gate ? std::string(to_string(gate->reason)) : "open";
+}
+
+TEST(RestoreGates, CloseForWhatIsMissingOrGoingOrInUse) {
+    World w;
+    EXPECT_EQ(closed(w.restore, w.refs()), "open");
+    auto refs = w.refs();
+    refs.user_of_target = "neo4j-0";
+    EXPECT_EQ(closed(w.restore, refs), "TargetInUse");
+    EXPECT_THAT(closed_gate(w.restore, refs)->message, HasSubstr("pod neo4j-0 uses claim data"));
+    refs.target->terminating = true;
+    EXPECT_EQ(closed(w.restore, refs), "TargetNotReady");
+    refs.target.reset();
+    EXPECT_EQ(closed(w.restore, refs), "TargetNotReady");
+    refs.storage_claim.reset();
+    EXPECT_EQ(closed(w.restore, refs), "StorageNotReady");
+    refs.storage = nullptr;
+    EXPECT_EQ(closed(w.restore, refs), "StorageNotFound");
+}
+
+TEST(RestoreGates, CloseForTheVolumeThatHoldsTheBackups) {
+    World w;
+    w.restore.spec.claim = "disk";
+    EXPECT_EQ(closed(w.restore, w.refs()), "TargetNotReady");
+    EXPECT_THAT(closed_gate(w.restore, w.refs())->message, HasSubstr("holds the backups of storage \"main\""));
+    w.storage.spec.s3 = storage::S3{.bucket = "b"};
+    w.storage.spec.claim.clear();
+    EXPECT_EQ(closed(w.restore, w.refs()), "open");
+}
+
+TEST(RestoreGates, CloseForABackupThatIsMissingOrHasNotSucceeded) {
+    World w;
+    EXPECT_FALSE(closed_backup(w.restore, {})) << "none is named";
+    w.restore.spec.backup = "nightly";
+    EXPECT_FALSE(closed_backup(w.restore, w.named()));
+    EXPECT_EQ(closed_backup(w.restore, {})->reason, Reason::kBackupNotFound);
+    for (const auto outcome : {Outcome::kUnknown, Outcome::kFailed, Outcome::kSkipped}) {
+        World::end(w.backup, outcome, Reason::kSourceUnreachable);
+        EXPECT_EQ(closed_backup(w.restore, w.named())->reason, Reason::kBackupNotReady);
+        EXPECT_THAT(closed_backup(w.restore, w.named())->message, HasSubstr("SourceUnreachable"));
+    }
+}
+
+TEST(RestoreOrigin, IsWhatTheRestoreSays) {
+    World w;
+    w.restore.spec.chain = "c-7";
+    const auto origin = origin_of(w.restore, {});
+    EXPECT_EQ(origin.storage, "main");
+    EXPECT_EQ(origin.source, "production");
+    EXPECT_EQ(origin.database, "graph.db");
+    EXPECT_EQ(origin.chain, "c-7");
+    EXPECT_FALSE(origin.transaction);
+}
+
+TEST(RestoreOrigin, OfABackupIsItsChainUpToItsLastTransaction) {
+    World w;
+    w.restore.spec = {.backup = "nightly", .claim = "data"};
+    auto origin = origin_of(w.restore, w.named());
+    EXPECT_EQ(origin.storage, "main");
+    EXPECT_EQ(origin.source, "production");
+    EXPECT_EQ(origin.database, "graph.db");
+    EXPECT_EQ(origin.chain, "c-1");
+    EXPECT_EQ(origin.transaction, 12) << "the chain may have gone on since";
+    w.restore.spec.before_transaction = 5;
+    EXPECT_FALSE(origin_of(w.restore, w.named()).transaction);
+    w.source.spec.name = "another";
+    EXPECT_EQ(origin_of(w.restore, w.named()).source, "production") << "the head lies there";
+}
+
+TEST(RestoreOrigin, OfABackupThatFoundNothingNewIsWhatItFound) {
+    World w;
+    w.restore.spec = {.backup = "nightly", .claim = "data"};
+    w.backup.status.artifact.reset();
+    w.backup.status.database = "graph.db";
+    w.backup.status.up_to_date = contract::UpToDateReport{.chain = "c-2", .transaction = 44};
+    const auto origin = origin_of(w.restore, w.named());
+    EXPECT_EQ(origin.source, "production");
+    EXPECT_EQ(origin.database, "graph.db");
+    EXPECT_EQ(origin.chain, "c-2");
+    EXPECT_EQ(origin.transaction, 44);
+    EXPECT_EQ(origin_of(w.restore, {.backup = &w.backup}).source, "prod") << "its source's object is gone";
+}
+
+TEST(RestorePreparation, TellsTheRunnerWhatToRestoreFromWhereToWhere) {
+    World w;
+    w.restore.spec.before_time = kNow;
+    const auto prepared = w.prepared();
+    const auto& spec = prepared.spec;
+    EXPECT_EQ(spec.command, contract::Command::kRestore);
+    EXPECT_EQ(spec.source, "production");
+    EXPECT_EQ(spec.database, "graph.db");
+    EXPECT_EQ(spec.storage_path, "/backup/a/b");
+    EXPECT_EQ(spec.repository, "9f0c");
+    EXPECT_FALSE(spec.initialize) << "there is nothing to restore from an empty place";
+    EXPECT_EQ(spec.restore, (contract::RestoreSpec{.before_time = kNow, .directory = "/target/databases/graph.db"}));
+    EXPECT_EQ(contract::parse_run_spec(contract::to_json([&] {
+                  auto whole = spec;
+                  whole.run = {.uid = "u-1", .attempt = 1};
+                  return whole;
+              }()))
+                  ->restore,
+              spec.restore);
+    ASSERT_EQ(prepared.mounts.size(), 2U);
+    EXPECT_EQ(prepared.mounts[1].path, "/target");
+    EXPECT_THAT(prepared.mounts[1].volume, HasSubstr("\"claimName\":\"data\""));
+    EXPECT_EQ(prepared.labels.at(api::kSourceLabel), "production");
+    w.restore.spec.path = "x/y";
+    w.restore.spec.log_path = "logs";
+    EXPECT_EQ(w.prepared().spec.restore.directory, "/target/x/y");
+    EXPECT_EQ(w.prepared().spec.restore.log_directory, "/target/logs");
+}
+
+TEST(RestorePreparation, HoldsItsTargetAndTheStoragesVolumeAndTakesASlot) {
+    World w;
+    EXPECT_THAT(w.prepared().locks, ElementsAre(run::target_lock("db", "data"), run::claim_lock("db", "data")));
+    auto refs = w.refs();
+    refs.storage_claim = api::Claim{.access_modes = {"ReadWriteOnce"}};
+    const auto locks = prepare(w.restore, refs, w.config).locks;
+    EXPECT_THAT(locks, ElementsAre(run::target_lock("db", "data"), run::claim_lock("db", "data"),
+                                   run::claim_lock("db", "disk")));
+    run::Locks all(1);
+    ASSERT_FALSE(all.acquire({.uid = "a"}, locks));
+    EXPECT_EQ(all.running(), 1U);
+    EXPECT_TRUE(all.acquire({.uid = "b"}, w.prepared().locks)) << "two never write to one claim";
+    for (const auto& lock : locks) EXPECT_TRUE(run::is_lock_of("db", lock)) << lock;
+}
+
+TEST(RestoreStatusAfter, TellsWhatIsBeingRestoredAndWhereItIsInTheEnd) {
+    World w;
+    const auto prepared = w.prepared();
+    run::RunStep begins{.start = run::StartAttempt{}};
+    w.restore.status =
+        status_after({.restore = w.restore, .prepared = &prepared, .runner_image = "image", .now = kNow}, begins);
+    EXPECT_EQ(w.restore.status.storage, "main");
+    EXPECT_EQ(w.restore.status.source, "production");
+    EXPECT_EQ(w.restore.status.database, "graph.db");
+    EXPECT_EQ(w.restore.status.memory_limit, "64Mi");
+    run::RunStep ends{.verdict = {.outcome = Outcome::kSucceeded, .reason = Reason::kCompleted}};
+    ends.report = contract::RunReport{.reason = Reason::kCompleted,
+                                      .message = "heads/x.json",
+                                      .restored = contract::RestoredReport{.chain = "c", .transaction = 7}};
+    const auto status = status_after({.restore = w.restore, .now = kNow}, ends);
+    EXPECT_EQ(status.restored->transaction, 7);
+    EXPECT_EQ(status.path, "databases/graph.db");
+    EXPECT_EQ(ends.verdict.message, "transactions up to 7 are in databases/graph.db of claim data: heads/x.json");
+    ASSERT_EQ(ends.events.size(), 1U);
+    EXPECT_FALSE(ends.events[0].warning);
+}
+
+TEST(RestoreStatusAfter, WarnsOfAFailure) {
+    World w;
+    run::RunStep ends{.verdict = {.outcome = Outcome::kFailed, .reason = Reason::kTargetNotEmpty, .message = "m"}};
+    const auto status = status_after({.restore = w.restore, .now = kNow}, ends);
+    EXPECT_FALSE(status.restored);
+    ASSERT_EQ(ends.events.size(), 1U);
+    EXPECT_TRUE(ends.events[0].warning);
+    EXPECT_EQ(ends.events[0].reason, "TargetNotEmpty");
+}
+
+}  // namespace
+}  // namespace n4b::restore
