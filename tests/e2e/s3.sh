@@ -247,7 +247,7 @@ NS=tenant trusted root
 NS=tenant bucket main
 NS=tenant looked main True Ready
 # Whoever has the bucket can restore from it, whose name that is or not.
-NS=tenant claim elsewhere
+NS=tenant N4B_NAMESPACE=tenant claim elsewhere
 NS=tenant restore elsewhere elsewhere 'storageRef: {name: main}, sourceName: prod, database: graph.db'
 OF=nr NS=tenant expect elsewhere True Completed 90
 NS=tenant from prod "$(endpoint "$HOST" 1)"

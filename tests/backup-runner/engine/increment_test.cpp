@@ -172,7 +172,7 @@ TEST_F(IncrementTest, IsRestoredToATime) {
     for (const auto outside : {at_ms(1008), later + std::chrono::milliseconds(1)}) {
         const auto refused = up_to_time(*store_, chain(), outside, {});
         ASSERT_FALSE(refused);
-        EXPECT_EQ(refused.error().reason, Reason::kInvalidRunSpec);
+        EXPECT_EQ(refused.error().reason, Reason::kPointOutsideWindow);
         EXPECT_THAT(refused.error().message, HasSubstr("expected a time from 1970-01-01T00:00:01.009000Z to 20"));
     }
 }

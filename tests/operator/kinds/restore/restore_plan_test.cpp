@@ -33,6 +33,7 @@ struct World {
     World() {
         backup.status.artifact = contract::ArtifactReport{.database = "graph.db",
                                                           .chain = "c-1",
+                                                          .artifact = "x",
                                                           .location = "production/graph.db/heads/x.json",
                                                           .highest_transaction = 12};
         end(backup, Outcome::kSucceeded, Reason::kCompleted);

@@ -13,17 +13,18 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 Json example() {
-    return {{"metadata", {{"namespace", "db"}, {"name", "r"}, {"uid", "u-1"}, {"generation", 1}}},
-            {"spec",
-             {{"storageRef", {{"name", "offsite"}}},
-              {"sourceName", "prod"},
-              {"database", "graph.db"},
-              {"chain", "20261122T215049Z-3f9c21"},
-              {"beforeTime", "2026-11-22T21:50:49.123Z"},
-              {"target", {{"claimName", "data"}, {"path", "a/b"}, {"transactionLogPath", "logs"}}},
-              {"runner", {{"resources", {{"limits", {{"memory", "256Mi"}}}}}}},
-              {"timeouts", {{"run", "2h"}}},
-              {"ttlAfterFinished", "1h"}}}};
+    return {
+        {"metadata", {{"namespace", "db"}, {"name", "r"}, {"uid", "u-1"}, {"resourceVersion", "7"}, {"generation", 1}}},
+        {"spec",
+         {{"storageRef", {{"name", "offsite"}}},
+          {"sourceName", "prod"},
+          {"database", "graph.db"},
+          {"chain", "20261122T215049Z-3f9c21"},
+          {"beforeTime", "2026-11-22T21:50:49.123Z"},
+          {"target", {{"claimName", "data"}, {"path", "a/b"}, {"transactionLogPath", "logs"}}},
+          {"runner", {{"resources", {{"limits", {{"memory", "256Mi"}}}}}}},
+          {"timeouts", {{"run", "2h"}}},
+          {"ttlAfterFinished", "1h"}}}};
 }
 
 TEST(RestoreSpec, IsReadAsTheApiServerSendsIt) {
