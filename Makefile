@@ -7,7 +7,7 @@ SOURCES = $(shell git ls-files '*.hpp' '*.cpp')
 # $(call step,name,command): says what it does and how long it took.
 step = @echo "== $(1)"; start=$$SECONDS; $(2); echo "== $(1): $$((SECONDS - start)) s"
 
-.PHONY: help packages generate reference build test test-unit test-servers test-s3 test-s3-faults test-load test-e2e test-chaos test-chaos-checker test-api test-chart test-setup try demo testbed-up testbed-down images format format-check lint fuzz bench bench-build bench-s3 clean
+.PHONY: help packages generate reference build test test-unit test-servers test-s3 test-s3-faults test-load test-property test-e2e test-chaos test-chaos-checker test-api test-chart test-setup try demo testbed-up testbed-down images format format-check lint fuzz bench bench-build bench-increments bench-s3 clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,12 @@ BACKUPS ?= 30
 test-load: build ## BACKUPS (30) backups under at least 500 transactions a second, and more while logs are pruned
 	$(call step,real servers,packages/install.sh servers; tests/servers/fetch.sh)
 	$(call step,backups under load,tests/servers/load.sh build/release/bin/neo4j-backup-runner $(BACKUPS))
+
+PROPERTY_SECONDS ?= 1800
+PROPERTY_SEED ?=
+test-property: build ## PROPERTY_SECONDS (1800) of random writes, increments, kills and set-backs, restored to borders and points within
+	$(call step,real servers,packages/install.sh servers; tests/servers/fetch.sh)
+	$(call step,property test,tests/property/run.py build/release/bin/neo4j-backup-runner $(PROPERTY_SECONDS) $(PROPERTY_SEED))
 
 test-e2e: ## only the end-to-end tests, on the testbed
 	$(call step,testbed,tests/e2e/setup.sh)
@@ -127,6 +133,9 @@ bench-build: build
 
 bench: bench-build ## time backups of a store of NODES nodes beside neo4j-admin and cp
 	tests/bench/run.sh build/release $(NODES)
+
+bench-increments: bench-build ## time increments of 1, 10000 and 100000 transactions beside neo4j-admin's, and one of 1 GB
+	tests/bench/increments.sh build/release
 
 bench-s3: bench-build ## time backups into MinIO beside rclone, and how long the source's checkpoint lock is held
 	tests/bench/s3.sh build/release $(NODES)

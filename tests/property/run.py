@@ -29,7 +29,7 @@ import model
 SETTINGS = "dbms.tx_log.rotation.size=1M\n"
 SCHEMA = [
     ("CREATE INDEX ON :Item(v)", "DROP INDEX ON :Item(v)"),
-    ("CREATE INDEX ON :Item(text)", "DROP INDEX ON :Item(text)"),
+    ("CREATE INDEX ON :Huge(n)", "DROP INDEX ON :Huge(n)"),
     ("CREATE CONSTRAINT ON (i:Item) ASSERT i.id IS UNIQUE", "DROP CONSTRAINT ON (i:Item) ASSERT i.id IS UNIQUE"),
 ]
 SOURCE = ["--source", "prod", "--database", "graph.db"]
