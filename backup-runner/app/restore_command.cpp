@@ -17,6 +17,7 @@
 #include "backup-runner/engine/restore_choice.hpp"
 #include "backup-runner/engine/restore_of_run.hpp"
 #include "backup-runner/engine/source_probe.hpp"
+#include "common/base/hex.hpp"
 #include "common/base/notice.hpp"
 #include "common/base/rfc3339.hpp"
 
@@ -233,8 +234,10 @@ contract::RunReport success(const contract::RunSpec& spec, const engine::Restore
 Result<contract::RunReport> restore(const contract::RunSpec& spec, const Call& call) {
     engine::ProgressCounters progress;
     const auto server = serve_progress(spec, progress);
-    engine::RestoreTarget target{
-        .directory = spec.restore.directory, .log_directory = spec.restore.log_directory, .of_run = spec.run.uid};
+    engine::RestoreTarget target{.directory = spec.restore.directory,
+                                 .log_directory = spec.restore.log_directory,
+                                 .of_run = spec.run.uid,
+                                 .process = base::random_digits()};
     N4B_TRY(auto finished, engine::find_restored(target));
     if (finished) {
         finished->adopted = true;
@@ -246,7 +249,7 @@ Result<contract::RunReport> restore(const contract::RunSpec& spec, const Call& c
         engine::open_repository(*store, {.use = format::RepositoryUse::kRead, .expected_id = spec.repository}, call));
     N4B_TRY(const auto point, choose(*store, wish_of(spec), call));
     N4B_TRY_VOID(check_memory(point, store_of(spec)));
-    N4B_TRY_VOID(engine::remove_unfinished(target));
+    N4B_TRY_VOID(engine::take_over(target));
     const auto report = success(spec, point);
     target.record = contract::to_json(report);
     begin(progress, point);
@@ -254,7 +257,7 @@ Result<contract::RunReport> restore(const contract::RunSpec& spec, const Call& c
     const auto done = engine::restore(*store, point, target, call, &progress);
     if (done) return report;
     // Another attempt, or another run, can begin there. What can't be removed is told as in its way then.
-    if (const auto removed = engine::remove_unfinished(target); !removed) {
+    if (const auto removed = engine::remove_own(target); !removed) {
         base::warn(fmt::format("what was restored so far stays: {}", removed.error().message));
     }
     return base::fail(done.error());

@@ -12,6 +12,7 @@
 #include "backup-runner/blocks/artifact_reader.hpp"
 #include "backup-runner/engine/copied_neostore.hpp"
 #include "backup-runner/engine/reader_hold.hpp"
+#include "backup-runner/engine/restore_of_run.hpp"
 #include "backup-runner/engine/restored_content.hpp"
 #include "backup-runner/engine/store_list.hpp"
 #include "backup-runner/format/damage.hpp"
@@ -42,6 +43,13 @@ constexpr std::size_t kMostAwaitedFiles = 512 * 1024;
 
 std::span<const std::byte> bytes_of(std::string_view text) {
     return std::as_bytes(std::span(text));
+}
+
+/// What another process writes meanwhile must not be mixed with ours.
+Result<void> check_ours(const OpenTarget& target) {
+    if (!target.still_ours || target.still_ours()) return {};
+    return base::fail(ErrorCode::kConflict, Reason::kTargetNotEmpty,
+                      target.name + ": another attempt of this run writes there now");
 }
 
 /// The transaction log of all artifacts of a chain, one behind the other, in one file.
@@ -141,6 +149,7 @@ private:
     }
 
     Result<void> create(std::int64_t number, const Awaited& file) {
+        N4B_TRY_VOID(check_ours(target_));
         const auto& path = file.path;
         if (open_.size() == kMostOpenFiles) {
             return damaged(fmt::format("index: more than {} files are open at once", kMostOpenFiles));
@@ -204,12 +213,14 @@ Result<void> write_file(storage::Storage& in, std::string_view key, std::string_
 /// The real `neostore` in place of the directory that keeps servers away, and then no marker any more.
 Result<void> complete(const OpenTarget& target, std::string_view neostore) {
     auto& store = target.store;
+    N4B_TRY_VOID(check_ours(target));
     N4B_TRY_VOID(write_file(store, kWaitingNeostore, neostore));
     if (!target.record.empty()) N4B_TRY_VOID(write_file(store, kRestoreRecord, target.record));
     // The log comes first: a server that finds a store and no log opens the store as it is, without recovery and
     // without a word.
     if (&target.log != &store) N4B_TRY_VOID(sync_directories(target.log, "", 0));
     N4B_TRY_VOID(sync_directories(store, "", 0));
+    N4B_TRY_VOID(check_ours(target));
     N4B_TRY_VOID(store.replace_directory(kWaitingNeostore, kNeostore));
     N4B_TRY_VOID(store.remove(kRestoreMarker));
     return store.sync_directory("");
@@ -247,7 +258,7 @@ Result<void> write_store(ObjectStore& from, const RestorePoint& point, const Ope
 }
 
 Result<void> mark(const OpenTarget& target) {
-    N4B_TRY_VOID(write_file(target.store, kRestoreMarker, target.of_run));
+    N4B_TRY_VOID(write_file(target.store, kRestoreMarker, target.marker));
     return target.store.sync_directory("");
 }
 
@@ -262,14 +273,17 @@ Result<void> restore(ObjectStore& from, const RestorePoint& point, const Restore
     if (!target.log_directory.empty()) {
         N4B_TRY(log, at_target(storage::create_volume(target.log_directory, target.access)));
     }
+    std::function<bool()> still_ours;
+    if (!target.of_run.empty()) still_ours = [&target] { return is_ours(target); };
     return restore(from, point,
                    {.store = *store,
                     .log = log ? *log : *store,
                     .name = target.directory,
                     .log_name = target.log_directory,
                     .progress = progress,
-                    .of_run = target.of_run,
-                    .record = target.record},
+                    .marker = marker_text(target),
+                    .record = target.record,
+                    .still_ours = still_ours},
                    call);
 }
 

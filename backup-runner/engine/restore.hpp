@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "backup-runner/engine/progress.hpp"
@@ -25,8 +26,11 @@ struct OpenTarget {
     std::string name;       ///< Of the store's directory, for messages.
     std::string log_name{};
     ProgressCounters* progress = nullptr;
-    std::string of_run{};  ///< As in RestoreTarget.
-    std::string record{};
+    std::string marker{};  ///< What kRestoreMarker says.
+    std::string record{};  ///< As in RestoreTarget.
+    /// Asked before each file and right before the end; false: another process has taken the target over. Empty: none
+    /// can.
+    std::function<bool()> still_ours{};
 };
 base::Result<void> restore(object_store::ObjectStore& from, const RestorePoint& point, const OpenTarget& target,
                            const object_store::Call& call);

@@ -4,6 +4,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include "backup-runner/engine/restored_content.hpp"
@@ -19,6 +21,7 @@ namespace fs = std::filesystem;
 
 /// Names that are read before they are removed: a directory may hold any number.
 constexpr std::size_t kMostNames = 1000;
+constexpr std::string_view kNextMarker = "RESTORE-INCOMPLETE.next";
 
 /// The text of a small file; nothing where there is none. One that is longer than any of ours comes cut.
 std::optional<std::string> text_of(const std::string& path) {
@@ -66,7 +69,10 @@ Result<void> empty(storage::Storage& store, const std::string& key, int depth) {
                 continue;
             }
             N4B_TRY_VOID(empty(store, member, depth + 1));
-            N4B_TRY_VOID(store.remove_directory(member));
+            N4B_TRY(const bool gone, store.remove_directory(member));
+            if (gone) continue;
+            return base::fail(base::ErrorCode::kUnavailable, base::Reason::kStorageUnavailable,
+                              fmt::format("{}: not empty although all in it was removed", member));
         }
     }
     return {};
@@ -78,6 +84,27 @@ Result<void> remove_log(const RestoreTarget& target) {
     if (target.log_directory.empty() || !fs::exists(target.log_directory + "/" + kLogPath, ignored)) return {};
     N4B_TRY(const auto log, storage::open_volume(target.log_directory));
     return log->remove(kLogPath);
+}
+
+Result<void> remove_everything(storage::Storage& store, const RestoreTarget& target) {
+    N4B_TRY_VOID(at_target(remove_log(target)));
+    N4B_TRY_VOID(at_target(empty(store, "", 0)));
+    // It goes last: without it, what is left would look like somebody else's.
+    N4B_TRY_VOID(at_target(store.remove(kRestoreMarker)));
+    return at_target(store.sync_directory(""));
+}
+
+/// In place of another attempt's.
+Result<void> put_down_marker(storage::Storage& store, const RestoreTarget& target) {
+    N4B_TRY(const bool left, store.exists(kNextMarker));
+    if (left) N4B_TRY_VOID(store.remove(kNextMarker));
+    const auto text = marker_text(target);
+    {
+        N4B_TRY(const auto file, store.create(kNextMarker));
+        N4B_TRY_VOID(file->write(std::as_bytes(std::span(text))));
+        N4B_TRY_VOID(file->finish());
+    }
+    return store.replace(kNextMarker, kRestoreMarker);
 }
 
 }  // namespace
@@ -98,21 +125,32 @@ Result<std::optional<contract::RunReport>> find_restored(const RestoreTarget& ta
     return std::optional(std::move(*report));
 }
 
-Result<void> remove_unfinished(const RestoreTarget& target) {
+std::string marker_text(const RestoreTarget& target) {
+    return target.of_run.empty() ? std::string() : fmt::format("{} {}", target.of_run, target.process);
+}
+
+bool is_ours(const RestoreTarget& target) {
+    return text_of(marker_of(target)) == marker_text(target);
+}
+
+Result<void> take_over(const RestoreTarget& target) {
     const auto owner = text_of(marker_of(target));
     if (!owner) return {};
     N4B_TRY(const auto store, at_target(storage::open_volume(target.directory)));
-    if (*owner != target.of_run) {
+    if (!owner->starts_with(target.of_run + " ")) {
         // An attempt that ended while it put the marker down has made nothing else.
         N4B_TRY(const bool alone, is_alone(*store));
         if (!owner->empty() || !alone) return {};
     }
     base::info(fmt::format("{}: removing what an earlier attempt has left unfinished", target.directory));
-    N4B_TRY_VOID(at_target(remove_log(target)));
-    N4B_TRY_VOID(at_target(empty(*store, "", 0)));
-    // It goes last: without it, what is left would look like somebody else's.
-    N4B_TRY_VOID(at_target(store->remove(kRestoreMarker)));
-    return at_target(store->sync_directory(""));
+    N4B_TRY_VOID(at_target(put_down_marker(*store, target)));
+    return remove_everything(*store, target);
+}
+
+Result<void> remove_own(const RestoreTarget& target) {
+    if (!is_ours(target)) return {};
+    N4B_TRY(const auto store, at_target(storage::open_volume(target.directory)));
+    return remove_everything(*store, target);
 }
 
 }  // namespace n4b::engine

@@ -21,6 +21,8 @@ struct RestoreTarget {
     bool ignore_room = false;
     /// Uid of the run whose restore it is, by which another attempt knows what this one left; empty: nobody's.
     std::string of_run{};
+    /// Of this process, since two pods of one attempt may live at once; with of_run only.
+    std::string process{};
     std::string record{};  ///< What kRestoreRecord is to say, with of_run only.
 };
 

@@ -90,6 +90,13 @@ Result<void> rename_to_free_name(const std::string& source, const std::string& t
                                   target));
 }
 
+bool is_at(int fd, const std::string& path) {
+    struct stat open {};
+    struct stat named {};
+    return ::fstat(fd, &open) == 0 && ::lstat(path.c_str(), &named) == 0 && open.st_dev == named.st_dev &&
+           open.st_ino == named.st_ino;
+}
+
 class VolumeWriter final : public Writer {
 public:
     VolumeWriter(Descriptor fd, std::string path, Caching caching)
@@ -98,7 +105,8 @@ public:
         direct_ = around_ && ::fcntl(fd_.get(), F_SETFL, ::fcntl(fd_.get(), F_GETFL) | O_DIRECT) == 0;
     }
     ~VolumeWriter() override {
-        if (!finished_) ::unlink(path_.c_str());
+        // Somebody may have removed it and made another of that name.
+        if (!finished_ && is_at(fd_.get(), path_)) ::unlink(path_.c_str());
     }
     VolumeWriter(const VolumeWriter&) = delete;
     VolumeWriter& operator=(const VolumeWriter&) = delete;

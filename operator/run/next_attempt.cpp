@@ -174,9 +174,10 @@ bool has_attempts_left(const RunOwner& owner, const RunStatus& status) {
 }
 
 /// The end of a run that somebody asked for. No look-up follows: whoever cancels wants no further pod.
-Next cancelled(const RunStatus& status) {
+Next cancelled(const RunOwner& owner, const RunStatus& status) {
     Next next{.reason = Reason::kCancelled, .message = "spec.cancel is set"};
-    if (!status.attempts.empty() && may_hold_an_artifact(status.attempts)) {
+    const bool stores = owner.policy.lost_report == RunPolicy::LostReport::kMayHoldArtifact;
+    if (stores && !status.attempts.empty() && may_hold_an_artifact(status.attempts)) {
         next.message += "; whether an attempt finished an artifact is unknown, `neo4j-backup-runner list` tells";
     }
     return next;
@@ -185,7 +186,7 @@ Next cancelled(const RunStatus& status) {
 }  // namespace
 
 Next next_after(const RunOwner& owner, const RunStatus& status, base::SystemTime now) {
-    if (owner.policy.cancelled) return cancelled(status);
+    if (owner.policy.cancelled) return cancelled(owner, status);
     const auto& last = status.attempts.back();
     const bool attempts_left = has_attempts_left(owner, status);
     const bool may_look = owner.policy.lost_report == RunPolicy::LostReport::kMayHoldArtifact &&

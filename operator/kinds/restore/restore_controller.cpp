@@ -88,6 +88,10 @@ Result<run::Preparation> RestoreController::prepare(const Restore& restore) {
     if (storage && !storage->spec.s3) {
         N4B_TRY(refs.storage_claim, kinds::claim_of(client, ns, storage->spec.claim));
     }
+    for (const auto& other : stores_.storages.all()) {
+        const bool there = other->meta.object_namespace == ns && other->spec.claim == restore.spec.claim;
+        if (there) refs.storage_on_target = other->meta.name;
+    }
     N4B_TRY(refs.target, kinds::claim_of(client, ns, restore.spec.claim));
     N4B_TRY(refs.user_of_target,
             kinds::user_of(client, {.object_namespace = ns, .claim = restore.spec.claim, .but = restore.meta.uid}));

@@ -101,8 +101,8 @@ std::vector<std::string> first_locks(const Restore& restore) {
 std::optional<run::Hindrance> closed_gate(const Restore& restore, const References& refs) {
     if (auto closed = storage::closed_place(refs.origin.storage, refs.storage, refs.storage_claim)) return closed;
     const auto& claim = restore.spec.claim;
-    if (!refs.storage->spec.s3 && refs.storage->spec.claim == claim) {
-        return no_target(fmt::format("claim {} holds the backups of storage \"{}\"", claim, refs.origin.storage));
+    if (refs.storage_on_target) {
+        return no_target(fmt::format("claim {} holds the backups of storage \"{}\"", claim, *refs.storage_on_target));
     }
     if (!refs.target) return no_target(fmt::format("no PersistentVolumeClaim \"{}\" in this namespace", claim));
     if (refs.target->terminating) return no_target(fmt::format("claim {} is being deleted", claim));
@@ -144,6 +144,10 @@ RestoreStatus status_after(const StepInputs& in, run::RunStep& step) {
         status.storage = in.prepared->labels.at(api::kStorageLabel);
         status.source = in.prepared->spec.source;
         status.database = in.prepared->spec.database;
+    }
+    if (step.verdict.outcome == Outcome::kFailed && !step.report && !status.database.empty()) {
+        step.verdict.message += fmt::format("; if {}/RESTORED.json is in claim {}, the restore had finished",
+                                            path_of(in.restore, status.database), in.restore.spec.claim);
     }
     if (step.verdict.outcome == Outcome::kSucceeded && step.report && step.report->restored) {
         status.restored = step.report->restored;

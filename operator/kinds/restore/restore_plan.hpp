@@ -39,10 +39,11 @@ Origin origin_of(const Restore& restore, const Named& named);
 /// What a restore refers to, as it is now.
 struct References {
     Origin origin{};
-    const storage::Storage* storage = nullptr;    ///< Null: there is none.
-    std::optional<api::Claim> storage_claim{};    ///< Nothing: there is none, or the storage is a bucket.
-    std::optional<api::Claim> target{};           ///< Nothing: there is none.
-    std::optional<std::string> user_of_target{};  ///< A living pod that has the target mounted.
+    const storage::Storage* storage = nullptr;       ///< Null: there is none.
+    std::optional<api::Claim> storage_claim{};       ///< Nothing: there is none, or the storage is a bucket.
+    std::optional<api::Claim> target{};              ///< Nothing: there is none.
+    std::optional<std::string> user_of_target{};     ///< A living pod that has the target mounted.
+    std::optional<std::string> storage_on_target{};  ///< A Neo4jBackupStorage whose backups lie there.
 };
 
 /// The locks that are known before anything was looked at.

@@ -31,7 +31,7 @@ protected:
             .run_uid = "restore-1",
             .attempt = 1,
             .restored = contract::RestoredReport{.chain = "c", .artifact = "a", .transaction = 7}};
-        return {.directory = target(), .of_run = "restore-1", .record = contract::to_json(report)};
+        return {.directory = target(), .of_run = "restore-1", .process = "a", .record = contract::to_json(report)};
     }
     /// Ends in the middle of it: what it has written stays.
     void attempt_is_cut_off(const Artifact& artifact, const RestoreTarget& at) {
@@ -54,8 +54,8 @@ TEST_F(RestoreOfRunTest, AnotherAttemptFindsWhatOneHasFinished) {
     other.of_run = "restore-2";
     EXPECT_FALSE(find_restored(other)->has_value());
     const auto before = tree(target());
-    ASSERT_TRUE(remove_unfinished(mine()));
-    ASSERT_TRUE(remove_unfinished(other));
+    ASSERT_TRUE(take_over(mine()));
+    ASSERT_TRUE(take_over(other));
     EXPECT_EQ(tree(target()), before) << "what is finished stays";
 }
 
@@ -64,7 +64,7 @@ TEST_F(RestoreOfRunTest, AnotherAttemptBeginsAnewWhereOneWasCutOff) {
     attempt_is_cut_off(artifact, mine());
     EXPECT_FALSE(find_restored(mine())->has_value());
     std::filesystem::create_directory(target() + "/lost+found");
-    ASSERT_TRUE(remove_unfinished(mine()));
+    ASSERT_TRUE(take_over(mine()));
     EXPECT_TRUE(tree(target()).empty());
     EXPECT_TRUE(std::filesystem::exists(target() + "/lost+found"));
     ASSERT_TRUE(restore(*store_, whole({artifact}), mine(), {}));
@@ -76,7 +76,7 @@ TEST_F(RestoreOfRunTest, TheLogElsewhereGoesTooAndNothingBesideIt) {
     at.log_directory = root_ + "/logs";
     attempt_is_cut_off(artifact, at);
     std::ofstream(at.log_directory + "/other") << "x";
-    ASSERT_TRUE(remove_unfinished(at));
+    ASSERT_TRUE(take_over(at));
     EXPECT_EQ(tree(at.log_directory).size(), 1U);
     EXPECT_TRUE(tree(at.log_directory).contains("other"));
 }
@@ -89,13 +89,40 @@ TEST_F(RestoreOfRunTest, WhatAnotherRunOrAPersonLeftUnfinishedStays) {
         other.of_run = whose;
         attempt_is_cut_off(artifact, other);
         const auto before = tree(target());
-        ASSERT_TRUE(remove_unfinished(mine()));
+        ASSERT_TRUE(take_over(mine()));
         EXPECT_EQ(tree(target()), before);
         const auto refused = restore(*store_, whole({artifact}), mine(), {});
         ASSERT_FALSE(refused);
         EXPECT_EQ(refused.error().reason, Reason::kTargetNotEmpty);
         EXPECT_THAT(refused.error().message, HasSubstr("an earlier restore was cut off there"));
     }
+}
+
+TEST_F(RestoreOfRunTest, AnAttemptThatIsTakenOverNeitherRemovesNorFinishes) {
+    const auto artifact = back_up("run-1");
+    attempt_is_cut_off(artifact, mine());
+    auto second = mine();
+    second.process = "b";
+    ASSERT_TRUE(take_over(second));
+    attempt_is_cut_off(artifact, second);
+    EXPECT_FALSE(is_ours(mine()));
+    const auto before = tree(target());
+    ASSERT_TRUE(remove_own(mine()));
+    EXPECT_EQ(tree(target()), before) << "they are another attempt's";
+    ASSERT_TRUE(remove_own(second));
+    EXPECT_TRUE(tree(target()).empty());
+
+    const auto volume = std::move(*storage::create_volume(target()));
+    const OpenTarget lost{.store = *volume,
+                          .log = *volume,
+                          .name = target(),
+                          .marker = marker_text(mine()),
+                          .record = mine().record,
+                          .still_ours = [] { return false; }};
+    const auto refused = restore(*store_, whole({artifact}), lost, {});
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message, HasSubstr("another attempt of this run writes there now"));
+    EXPECT_TRUE(std::filesystem::is_directory(target() + "/neostore")) << "a server would start on it";
 }
 
 TEST_F(RestoreOfRunTest, ARecordWithoutADatabaseIsNoEnd) {
@@ -110,7 +137,7 @@ TEST_F(RestoreOfRunTest, EndsWholeAfterOneMoreAttemptWhereverThePowerFailed) {
         const auto volume = std::move(*storage::create_volume(target()));
         FaultyStorage faulty(*volume, target(), fault, at);
         const OpenTarget open{
-            .store = faulty, .log = faulty, .name = target(), .of_run = mine().of_run, .record = mine().record};
+            .store = faulty, .log = faulty, .name = target(), .marker = marker_text(mine()), .record = mine().record};
         return restore(*store_, whole({artifact}), open, {}) ? faulty.operations() : -1;
     };
     const auto operations = attempt(Fault::kNone, -1);
@@ -127,7 +154,7 @@ TEST_F(RestoreOfRunTest, EndsWholeAfterOneMoreAttemptWhereverThePowerFailed) {
         const auto found = find_restored(mine());
         ASSERT_TRUE(found) << found.error().message;
         if (!*found) {
-            ASSERT_TRUE(remove_unfinished(mine()));
+            ASSERT_TRUE(take_over(mine()));
             const auto again = restore(*store_, whole({artifact}), mine(), {});
             ASSERT_TRUE(again) << again.error().message << ": the power failed after operation " << at;
         }

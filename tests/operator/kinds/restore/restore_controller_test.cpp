@@ -172,6 +172,14 @@ TEST(RestoreController, WaitsWhileAPodUsesItsTarget) {
     EXPECT_FALSE(c.job().is_null()) << "a pod that has ended uses nothing";
 }
 
+TEST(RestoreController, KeepsOffVolumesThatHoldBackupsOfAnyStorage) {
+    Control c;
+    c.storages.apply("db/other", {.meta = {.object_namespace = "db", .name = "other"}, .spec = {.claim = "data"}});
+    c.settle();
+    EXPECT_THAT(c.verdict(), HasSubstr("Unknown/TargetNotReady: claim data holds the backups of storage \"other\""));
+    EXPECT_TRUE(c.job().is_null());
+}
+
 TEST(RestoreController, DoesNotMindPodsOfOtherClaims) {
     Control c;
     c.pod_uses("other", "Running");

@@ -72,12 +72,10 @@ TEST(RestoreGates, CloseForWhatIsMissingOrGoingOrInUse) {
 
 TEST(RestoreGates, CloseForTheVolumeThatHoldsTheBackups) {
     World w;
-    w.restore.spec.claim = "disk";
-    EXPECT_EQ(closed(w.restore, w.refs()), "TargetNotReady");
-    EXPECT_THAT(closed_gate(w.restore, w.refs())->message, HasSubstr("holds the backups of storage \"main\""));
-    w.storage.spec.s3 = storage::S3{.bucket = "b"};
-    w.storage.spec.claim.clear();
-    EXPECT_EQ(closed(w.restore, w.refs()), "open");
+    auto refs = w.refs();
+    refs.storage_on_target = "other";
+    EXPECT_EQ(closed(w.restore, refs), "TargetNotReady");
+    EXPECT_THAT(closed_gate(w.restore, refs)->message, HasSubstr("holds the backups of storage \"other\""));
 }
 
 TEST(RestoreGates, CloseForABackupThatIsMissingOrHasNotSucceeded) {
@@ -197,6 +195,15 @@ TEST(RestoreStatusAfter, TellsWhatIsBeingRestoredAndWhereItIsInTheEnd) {
     EXPECT_EQ(ends.verdict.message, "transactions up to 7 are in databases/graph.db of claim data: heads/x.json");
     ASSERT_EQ(ends.events.size(), 1U);
     EXPECT_FALSE(ends.events[0].warning);
+}
+
+TEST(RestoreStatusAfter, TellsHowToSeeWhetherARestoreWithoutAReportHadFinished) {
+    World w;
+    w.restore.status.database = "graph.db";
+    run::RunStep ends{.verdict = {.outcome = Outcome::kFailed, .reason = Reason::kPodLost, .message = "m"}};
+    (void)status_after({.restore = w.restore, .now = kNow}, ends);
+    EXPECT_EQ(ends.verdict.message,
+              "m; if databases/graph.db/RESTORED.json is in claim data, the restore had finished");
 }
 
 TEST(RestoreStatusAfter, WarnsOfAFailure) {
