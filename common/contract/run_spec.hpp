@@ -162,14 +162,13 @@ struct RestoreSpec {
 ///      "restore":{database, chain, transaction, beforeTransaction, beforeTime, directory, logDirectory},
 ///      "timeouts":{connectMs, prepareMs, stallMs}}
 ///
-/// | command      | source                        | storage  | backup                | restore                |
-/// timeouts | | ------------ | ----------------------------- | -------- | --------------------- |
-/// ---------------------- | -------- | | Backup       | name and an endpoint at least | required | the database at
-/// least | refused                | optional | | LookUp       | the name only                 | required | the database
-/// only     | refused                | refused  | | Probe        | an endpoint at least          | refused  | refused
-/// | refused                | optional | | CheckStorage | refused                       | required | refused | refused
-/// | refused  | | Restore      | the name only                 | required | refused               | database and
-/// directory | refused  |
+/// | command      | source               | storage  | backup            | restore                | timeouts |
+/// | ------------ | -------------------- | -------- | ----------------- | ---------------------- | -------- |
+/// | Backup       | name and an endpoint | required | database at least | refused                | optional |
+/// | LookUp       | name only            | required | database only     | refused                | refused  |
+/// | Probe        | an endpoint          | refused  | refused           | refused                | optional |
+/// | CheckStorage | refused              | required | refused           | refused                | refused  |
+/// | Restore      | name only            | required | refused           | database and directory | refused  |
 ///
 /// Only a backup and a restore listen at httpPort; other commands are short.
 struct RunSpec {

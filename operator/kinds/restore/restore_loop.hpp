@@ -11,7 +11,7 @@
 
 namespace n4b::restore {
 
-/// The kind Neo4jRestore. Restores that wait look again when their backup or storage changes.
+/// The kind Neo4jRestore. Restores that wait look again when the backup or storage changes that their spec names.
 std::unique_ptr<kinds::KindLoop<Restore>> make_restore_loop(const kinds::Environment& environment,
                                                             kinds::KindLoop<backup::Backup>& backups,
                                                             kinds::KindLoop<source::Source>& sources,
