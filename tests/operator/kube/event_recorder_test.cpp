@@ -61,9 +61,8 @@ struct Recording {
 
 TEST(EventRecorder, AHangingApiServerHoldsUpNobody) {
     Recording r;
-    const auto start = std::chrono::steady_clock::now();
+    // The API server answers nothing until it is let go: whoever waited for it would wait for ever.
     for (int i = 0; i < 5000; ++i) r.record("Many");
-    EXPECT_LT(std::chrono::steady_clock::now() - start, seconds(5));
     r.api.let_go();
     EXPECT_TRUE(r.recorder->flush(base::Deadline::after(seconds(60))));
     const auto counts = r.recorder->counts();
