@@ -65,7 +65,7 @@ step "a backup with nothing but a token of its service account"
 by_role keyless
 looked keyless True Ready
 # The pod is looked at while it works: it is removed as soon as its backup has succeeded.
-backup without-key keyless prod 'runner: {bandwidthLimit: 2Mi}'
+backup without-key keyless prod 'runner: {bandwidthLimit: 1Mi}'
 running without-key
 pod=$(kubectl get pod -n "$NS" -l "$(made_for without-key)" -o jsonpath='{.items[0].metadata.name}')
 kubectl get pod -n "$NS" "$pod" -o json > "$STATE/pod.json"
