@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "backup-runner/blocks/read_ahead.hpp"
+#include "backup-runner/engine/restored_content.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -31,8 +32,6 @@ constexpr std::array<std::int64_t, 4> kBlocksForBuckets{8 * kMiB, 4 * kMiB, 2 * 
 constexpr std::array<std::int64_t, 2> kBlocksForVolumes{2 * kMiB, kMiB};
 /// Two of the log and one of the index.
 constexpr std::int64_t kOwnBlocks = 3;
-/// Large files that a restore writes around the page cache at once, with 1 MiB for each.
-constexpr std::int64_t kDirectFiles = 6;
 /// cgroup v1 says "no limit" with a number near 2^63.
 constexpr std::int64_t kUnlimited = std::int64_t{1} << 60;
 
@@ -91,8 +90,8 @@ base::Result<Budget> fit(std::optional<std::int64_t> limit, const Demand& demand
 base::Result<void> check_restore_fits(std::optional<std::int64_t> limit, std::int64_t block_bytes, bool from_bucket) {
     const auto blocks = static_cast<std::int64_t>(blocks::blocks_in_memory(static_cast<std::size_t>(block_bytes)));
     // One more for the index.
-    const auto needed =
-        kProgramBytes + (from_bucket ? kBucketBytes : 0) + (blocks + 1) * block_bytes + kDirectFiles * kMiB;
+    const auto needed = kProgramBytes + (from_bucket ? kBucketBytes : 0) + (blocks + 1) * block_bytes +
+                        std::int64_t{kMostLargeFiles} * kMiB;
     if (!limit || needed <= *limit) return {};
     return base::fail(
         base::ErrorCode::kFailedPrecondition, base::Reason::kMemoryLimitTooSmall,

@@ -37,7 +37,6 @@ constexpr std::int64_t kMostNeostoreBytes = 64 * 1024;
 constexpr std::size_t kMostOpenFiles = 64;
 /// From so many bytes on a file is written around the page cache, which takes 1 MiB of memory for each that is open.
 constexpr std::int64_t kLargeFile = std::int64_t{4} * 1024 * 1024;
-constexpr std::size_t kMostLargeFiles = 6;
 /// Files that are announced and have not begun: what one block for each of these can hold.
 constexpr std::size_t kMostAwaitedFiles = 512 * 1024;
 

@@ -15,6 +15,8 @@ inline constexpr char kRestoreMarker[] = "RESTORE-INCOMPLETE";
 inline constexpr char kRestoreRecord[] = "RESTORED.json";
 /// The transaction log that a restore writes.
 inline constexpr char kLogPath[] = "neostore.transaction.db.0";
+/// Large files that a restore writes around the page cache at once, which takes 1 MiB of memory for each.
+inline constexpr std::size_t kMostLargeFiles = 6;
 /// Deeper than any path of a store file.
 inline constexpr int kMaxRestoredDepth = 24;
 

@@ -38,11 +38,14 @@ bool has_no_write_back(int error) {
     return error == EINVAL || error == ENOSYS || error == ESPIPE;
 }
 
+bool are_one_file(const struct stat& a, const struct stat& b) {
+    return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 bool are_one_file(const std::string& a, const std::string& b) {
     struct stat first {};
     struct stat second {};
-    return ::lstat(a.c_str(), &first) == 0 && ::lstat(b.c_str(), &second) == 0 && first.st_dev == second.st_dev &&
-           first.st_ino == second.st_ino;
+    return ::lstat(a.c_str(), &first) == 0 && ::lstat(b.c_str(), &second) == 0 && are_one_file(first, second);
 }
 
 /// Makes a call that answers 0 until no signal interrupts it.
@@ -90,11 +93,11 @@ Result<void> rename_to_free_name(const std::string& source, const std::string& t
                                   target));
 }
 
+/// Whether the open file still has that name.
 bool is_at(int fd, const std::string& path) {
     struct stat open {};
     struct stat named {};
-    return ::fstat(fd, &open) == 0 && ::lstat(path.c_str(), &named) == 0 && open.st_dev == named.st_dev &&
-           open.st_ino == named.st_ino;
+    return ::fstat(fd, &open) == 0 && ::lstat(path.c_str(), &named) == 0 && are_one_file(open, named);
 }
 
 class VolumeWriter final : public Writer {

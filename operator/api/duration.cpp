@@ -17,4 +17,11 @@ void read_duration(base::JsonObject& object, const char* key, std::chrono::milli
     }
 }
 
+std::optional<std::chrono::milliseconds> read_duration(base::JsonObject& object, const char* key) {
+    if (!object.has(key)) return std::nullopt;
+    std::chrono::milliseconds duration{};
+    read_duration(object, key, duration);
+    return duration;
+}
+
 }  // namespace n4b::api

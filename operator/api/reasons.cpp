@@ -150,9 +150,8 @@ std::string_view advice(base::Reason reason) {
         case Reason::kSourceNotReady:
             return "Look at the conditions of the Neo4jBackupSource.";
         case Reason::kBackupNotFound:
-            return "Name a Neo4jBackup of this namespace in spec.backupRef, or storageRef, sourceName and database in "
-                   "its "
-                   "place.";
+            return "Name a Neo4jBackup of this namespace in spec.backupRef, or storageRef, sourceName and database "
+                   "in its place.";
         case Reason::kBackupNotReady:
             return "Wait until the Neo4jBackup has succeeded, or name another one.";
         case Reason::kTargetNotReady:

@@ -1,6 +1,7 @@
 #include "operator/api/workload.hpp"
 
 #include <algorithm>
+#include <string_view>
 
 #include "operator/api/names.hpp"
 #include "operator/api/read_meta.hpp"
@@ -37,7 +38,15 @@ void read_pod_condition(JsonObject& condition, Pod& pod) {
     }
 }
 
+bool is_living(std::string_view phase) {
+    return phase != "Succeeded" && phase != "Failed";
+}
+
 }  // namespace
+
+bool Pod::alive() const {
+    return is_living(phase);
+}
 
 Result<Job> parse_job(const Json& json) {
     JsonObject object(json, "");
@@ -112,10 +121,8 @@ Result<PodClaims> parse_pod_claims(const Json& json) {
                           [&](JsonObject& claim) { pod.claims.push_back(claim.required<std::string>("claimName")); });
         });
     });
-    object.object("status", [&](JsonObject& status) {
-        const auto phase = status.value_or<std::string>("phase", "");
-        pod.alive = phase != "Succeeded" && phase != "Failed";
-    });
+    object.object("status",
+                  [&](JsonObject& status) { pod.alive = is_living(status.value_or<std::string>("phase", "")); });
     N4B_TRY_VOID(object.finish());
     return pod;
 }

@@ -47,7 +47,7 @@ struct Pod {
     std::optional<RunnerContainer> runner{};
 
     /// Whether anything in it may still run, a container of somebody else included: it has its volumes mounted.
-    [[nodiscard]] bool alive() const { return phase != "Succeeded" && phase != "Failed"; }
+    [[nodiscard]] bool alive() const;
 };
 
 /// An Event of a Job, pod or claim.

@@ -212,6 +212,15 @@ void end_attempt(RunStatus& status, Reason reason, const std::string& message, b
     status.progress.reset();
 }
 
+void tell_end(RunStep& step, std::string_view what) {
+    const auto& verdict = step.verdict;
+    if (verdict.outcome == Outcome::kUnknown) return;
+    const bool failed = verdict.outcome == Outcome::kFailed;
+    step.events.push_back({.warning = failed,
+                           .reason = std::string(to_string(verdict.reason)),
+                           .note = failed ? fmt::format("The {} failed: {}", what, verdict.message) : verdict.message});
+}
+
 Verdict held_up(const std::string& message) {
     return {.reason = Reason::kPending, .message = "can't start, trying again: " + message};
 }

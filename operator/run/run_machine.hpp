@@ -3,6 +3,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "operator/api/workload.hpp"
@@ -61,6 +62,9 @@ Verdict held_up(const std::string& message);
 
 /// Ends the last attempt.
 void end_attempt(RunStatus& status, base::Reason reason, const std::string& message, base::SystemTime now);
+
+/// Adds the event that tells how a run ended, where the step ends it: a warning where it failed. `what`: "backup".
+void tell_end(RunStep& step, std::string_view what);
 
 /// Until when a Job of the run stays. Nothing: as long as the run needs it. A time that has passed: remove the Job now.
 /// Failed attempts keep their Job, and with it their log, for an hour; a Job whose container never ran could start late

@@ -56,11 +56,7 @@ void read_spec(JsonObject& object, BackupSpec& spec) {
         api::read_duration(timeouts, "prepare", spec.timeouts.prepare);
         api::read_duration(timeouts, "stall", spec.timeouts.stall);
     });
-    if (object.has("ttlAfterFinished")) {
-        std::chrono::milliseconds ttl{};
-        api::read_duration(object, "ttlAfterFinished", ttl);
-        spec.ttl = ttl;
-    }
+    spec.ttl = api::read_duration(object, "ttlAfterFinished");
 }
 
 contract::ArtifactReport read_database(JsonObject& object) {

@@ -71,15 +71,6 @@ void tell_unexpected_full(BackupStatus& status, run::RunStep& step, const run::S
     if (status.artifact) run::set_condition(status.conditions, stamp, kUnexpectedFull, "True", why->reason, text);
 }
 
-void tell_end(run::RunStep& step) {
-    const auto& verdict = step.verdict;
-    if (verdict.outcome == Outcome::kUnknown) return;
-    const bool failed = verdict.outcome == Outcome::kFailed;
-    step.events.push_back({.warning = failed,
-                           .reason = std::string(to_string(verdict.reason)),
-                           .note = (failed ? "The backup failed: " : "") + verdict.message});
-}
-
 }  // namespace
 
 run::RunOwner owner_of(const Backup& backup) {
@@ -172,7 +163,7 @@ BackupStatus status_after(const StepInputs& in, run::RunStep& step) {
         tell_unexpected_full(status, step, stamp);
     }
     if (in.source != nullptr && status.database.empty()) status.database = database_of(in.backup, *in.source);
-    tell_end(step);
+    run::tell_end(step, "backup");
     status.run = step.status;
     run::set_verdict(status.conditions, step.verdict, stamp);
     status.observed_generation = in.backup.meta.generation;

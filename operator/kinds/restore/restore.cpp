@@ -30,11 +30,7 @@ void read_spec(JsonObject& object, RestoreSpec& spec) {
     spec.policy = run::read_run_policy(object);
     // Another attempt finds at the target what an earlier one finished, so there is nothing to look for.
     spec.policy.lost_report = run::RunPolicy::LostReport::kNothing;
-    if (object.has("ttlAfterFinished")) {
-        std::chrono::milliseconds ttl{};
-        api::read_duration(object, "ttlAfterFinished", ttl);
-        spec.ttl = ttl;
-    }
+    spec.ttl = api::read_duration(object, "ttlAfterFinished");
 }
 
 void read_restored(JsonObject& object, RestoreStatus& status) {

@@ -43,15 +43,6 @@ std::string success_text(const Restore& restore, const RestoreStatus& status, co
                        restore.spec.claim, report.adopted ? " (found finished)" : "", report.message);
 }
 
-void tell_end(run::RunStep& step) {
-    const auto& verdict = step.verdict;
-    if (verdict.outcome == Outcome::kUnknown) return;
-    const bool failed = verdict.outcome == Outcome::kFailed;
-    step.events.push_back({.warning = failed,
-                           .reason = std::string(to_string(verdict.reason)),
-                           .note = (failed ? "The restore failed: " : "") + verdict.message});
-}
-
 }  // namespace
 
 run::RunOwner owner_of(const Restore& restore) {
@@ -155,7 +146,7 @@ RestoreStatus status_after(const StepInputs& in, run::RunStep& step) {
         status.log_path = in.restore.spec.log_path;
         step.verdict.message = success_text(in.restore, status, *step.report);
     }
-    tell_end(step);
+    run::tell_end(step, "restore");
     status.run = step.status;
     run::set_verdict(status.conditions, step.verdict, stamp);
     status.observed_generation = in.restore.meta.generation;

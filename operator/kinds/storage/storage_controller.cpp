@@ -4,13 +4,13 @@
 #include <optional>
 
 #include "operator/jobs/fresh_object.hpp"
+#include "operator/kinds/claims.hpp"
 #include "operator/kinds/storage/storage_plan.hpp"
 #include "operator/run/look.hpp"
 
 namespace n4b::storage {
 namespace {
 
-using base::ErrorCode;
 using base::Result;
 using jobs::Requeue;
 using std::chrono::milliseconds;
@@ -26,14 +26,8 @@ std::string path_of(const api::Meta& meta) {
 Result<ClaimInputs> look_at_claim(kube::Client& client, const Storage& storage) {
     ClaimInputs inputs;
     if (storage.spec.s3) return inputs;
-    Result<api::Claim> claim = base::fail(ErrorCode::kInternal, "no object");
-    const auto path = jobs::object_path("/api/v1", storage.meta, "persistentvolumeclaims", storage.spec.claim);
-    const auto got = client.get(path, [&](const auto& json) { claim = api::parse_claim(json); });
-    if (!got && got.error().code == ErrorCode::kNotFound) return inputs;
-    if (!got) return base::fail(got.error());
-    if (!claim) return base::fail(claim.error());
-    inputs.claim = *claim;
-    if (claim->phase != "Pending") return inputs;
+    N4B_TRY(inputs.claim, kinds::claim_of(client, storage.meta.object_namespace, storage.spec.claim));
+    if (!inputs.claim || inputs.claim->phase != "Pending") return inputs;
     N4B_TRY_VOID(
         client.list(kube::collection_path("/api/v1", storage.meta.object_namespace, "events"),
                     "limit=100&fieldSelector=involvedObject.kind%3DPersistentVolumeClaim,involvedObject.name%3D" +

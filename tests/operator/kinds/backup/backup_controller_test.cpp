@@ -5,6 +5,7 @@
 
 #include "common/base/json_object.hpp"
 #include "tests/operator/jobs/cluster.hpp"
+#include "tests/operator/jobs/lent.hpp"
 
 namespace n4b::backup {
 namespace {
@@ -20,47 +21,22 @@ using ::testing::HasSubstr;
 constexpr char kClaim[] = "/api/v1/namespaces/db/persistentvolumeclaims/disk";
 constexpr char kSlices[] = "/apis/discovery.k8s.io/v1/namespaces/db/endpointslices";
 
-template <typename T>
-kube::Store<T> store() {
-    return kube::Store<T>([](auto&&...) {});
-}
-
 /// A controller over a cluster with a source, a storage and its claim, and a backup "a" of them.
 struct Control {
     jobs::Cluster cluster{};
-    kube::Client client{cluster.api, {}};
-    kube::Store<Backup> backups = store<Backup>();
-    kube::Store<source::Source> sources = store<source::Source>();
-    kube::Store<storage::Storage> storages = store<storage::Storage>();
-    kube::Store<api::Job> job_store = store<api::Job>();
-    kube::Store<api::Pod> pod_store = store<api::Pod>();
-    kube::OwnerIndex<api::Job> jobs_by_owner{job_store};
-    kube::OwnerIndex<api::Pod> pods_by_owner{pod_store};
-    jobs::Workload workload{
-        .jobs = job_store, .pods = pod_store, .jobs_by_owner = jobs_by_owner, .pods_by_owner = pods_by_owner};
-    testing::FakeApi events_api{};
-    kube::Client events_client{events_api, {}};
-    kube::EventRecorder events{events_client, cluster.clock, "test"};
-    telemetry::Metrics metrics{};
-    run::RunnerConfig config{.image = "image"};
-    jobs::LockKeeper locks{10, workload, cluster.clock, [](auto&&...) {}};
-    jobs::RunDriver driver{{.client = client,
-                            .events = events,
-                            .workload = workload,
-                            .locks = locks,
-                            .metrics = metrics,
-                            .clock = cluster.clock,
-                            .config = config,
-                            .progress = [](auto&&...) { return std::nullopt; }}};
+    kube::Store<Backup> backups = jobs::quiet_store<Backup>();
+    kube::Store<source::Source> sources = jobs::quiet_store<source::Source>();
+    kube::Store<storage::Storage> storages = jobs::quiet_store<storage::Storage>();
+    jobs::Lent lent{cluster.api, cluster.clock};
     BackupController controller{{.backups = backups,
                                  .sources = sources,
                                  .storages = storages,
-                                 .client = client,
-                                 .driver = driver,
-                                 .locks = locks,
-                                 .metrics = metrics,
+                                 .client = lent.client,
+                                 .driver = lent.driver,
+                                 .locks = lent.locks,
+                                 .metrics = lent.metrics,
                                  .clock = cluster.clock,
-                                 .config = config}};
+                                 .config = lent.config}};
 
     Control() {
         sources.apply("db/prod", {.meta = {.object_namespace = "db", .name = "prod"},
@@ -84,14 +60,7 @@ struct Control {
         for (const auto& path : cluster.api.paths_in(jobs::kOwners)) {
             backups.apply("db/a", *parse_backup(cluster.api.get(path)));
         }
-        for (const auto& path : cluster.api.paths_in(jobs::kJobs)) {
-            auto job = *api::parse_job(cluster.api.get(path));
-            job_store.apply(job.meta.key(), job);
-        }
-        for (const auto& path : cluster.api.paths_in(jobs::kPods)) {
-            auto pod = *api::parse_pod(cluster.api.get(path));
-            pod_store.apply(pod.meta.key(), pod);
-        }
+        lent.take_over_workload();
         return controller.reconcile("db/a", {});
     }
     jobs::Requeue settle() {
@@ -138,8 +107,8 @@ TEST(BackupController, CountsEachRunOnceWithItsOwnVerdict) {
         Control c;
         c.ends(reason);
         c.settle();
-        EXPECT_THAT(c.metrics.text(), HasSubstr(line));
-        EXPECT_THAT(c.metrics.text(), HasSubstr(R"(reason="StatusRefused",result="Failed"} 0)"));
+        EXPECT_THAT(c.lent.metrics.text(), HasSubstr(line));
+        EXPECT_THAT(c.lent.metrics.text(), HasSubstr(R"(reason="StatusRefused",result="Failed"} 0)"));
     }
 }
 
@@ -152,7 +121,7 @@ TEST(BackupController, CountsARunWhoseStatusIsRefused) {
     c.settle();
     c.settle();
     EXPECT_EQ(c.cluster.condition("a"), "False/StatusRefused");
-    EXPECT_THAT(c.metrics.text(), HasSubstr(R"(reason="StatusRefused",result="Failed"} 1)"));
+    EXPECT_THAT(c.lent.metrics.text(), HasSubstr(R"(reason="StatusRefused",result="Failed"} 1)"));
 }
 
 TEST(BackupController, ALookUpAsksForNoEndpoints) {
@@ -173,7 +142,7 @@ TEST(BackupController, ACopyWaitsForEndpointsAndKeepsNobodyElse) {
     c.has_service();
     c.settle();
     EXPECT_EQ(c.cluster.condition("a"), "Unknown/ServiceHasNoEndpoints");
-    EXPECT_EQ(c.locks.running(), 0U);
+    EXPECT_EQ(c.lent.locks.running(), 0U);
     c.cluster.api.put(std::string(kSlices) + "/s",
                       Json::parse(R"({"metadata": {"labels": {"kubernetes.io/service-name": "replicas"}},
                           "ports": [{"name": "backup", "port": 6362}], "endpoints": [{"addresses": ["10.0.0.1"]}]})"));
@@ -207,7 +176,7 @@ TEST(BackupController, WhatCannotBeReadShowsWhyAndHoldsNothing) {
         EXPECT_EQ(c.cluster.condition("a"), "Unknown/Pending");
         EXPECT_THAT(c.cluster.message("a"), HasSubstr(path));
         EXPECT_TRUE(c.cluster.attempts("a").empty()) << "nothing was attempted";
-        EXPECT_EQ(c.locks.running(), 0U);
+        EXPECT_EQ(c.lent.locks.running(), 0U);
     }
 }
 

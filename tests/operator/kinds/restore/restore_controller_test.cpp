@@ -6,6 +6,7 @@
 #include "common/base/json_object.hpp"
 #include "common/contract/run_report.hpp"
 #include "tests/operator/jobs/cluster.hpp"
+#include "tests/operator/jobs/lent.hpp"
 
 namespace n4b::restore {
 namespace {
@@ -20,48 +21,17 @@ constexpr char kRestore[] = "/apis/neo4jbackup.dev/v1alpha1/namespaces/db/neo4jr
 constexpr char kClaim[] = "/api/v1/namespaces/db/persistentvolumeclaims/disk";
 constexpr char kTarget[] = "/api/v1/namespaces/db/persistentvolumeclaims/data";
 
-template <typename T>
-kube::Store<T> store() {
-    return kube::Store<T>([](auto&&...) {});
-}
-
 /// A controller over an API server with a restore "r" of a storage on the claim "disk" into the claim "data".
 struct Control {
     testing::FakeApi api{};
     jobs::TestClock clock{};
-    kube::Client client{api, {}};
-    kube::Store<Restore> restores = store<Restore>();
-    kube::Store<backup::Backup> backups = store<backup::Backup>();
-    kube::Store<source::Source> sources = store<source::Source>();
-    kube::Store<storage::Storage> storages = store<storage::Storage>();
-    kube::Store<api::Job> job_store = store<api::Job>();
-    kube::Store<api::Pod> pod_store = store<api::Pod>();
-    kube::OwnerIndex<api::Job> jobs_by_owner{job_store};
-    kube::OwnerIndex<api::Pod> pods_by_owner{pod_store};
-    jobs::Workload workload{
-        .jobs = job_store, .pods = pod_store, .jobs_by_owner = jobs_by_owner, .pods_by_owner = pods_by_owner};
-    testing::FakeApi events_api{};
-    kube::Client events_client{events_api, {}};
-    kube::EventRecorder events{events_client, clock, "test"};
-    telemetry::Metrics metrics{};
-    run::RunnerConfig config{.image = "image"};
-    jobs::LockKeeper locks{10, workload, clock, [](auto&&...) {}};
-    jobs::RunDriver driver{{.client = client,
-                            .events = events,
-                            .workload = workload,
-                            .locks = locks,
-                            .metrics = metrics,
-                            .clock = clock,
-                            .config = config,
-                            .progress = [](auto&&...) { return std::nullopt; }}};
+    kube::Store<Restore> restores = jobs::quiet_store<Restore>();
+    kube::Store<backup::Backup> backups = jobs::quiet_store<backup::Backup>();
+    kube::Store<source::Source> sources = jobs::quiet_store<source::Source>();
+    kube::Store<storage::Storage> storages = jobs::quiet_store<storage::Storage>();
+    jobs::Lent lent{api, clock};
     RestoreController controller{{.restores = restores, .backups = backups, .sources = sources, .storages = storages},
-                                 {.client = client,
-                                  .events = events,
-                                  .driver = driver,
-                                  .locks = locks,
-                                  .metrics = metrics,
-                                  .clock = clock,
-                                  .config = config}};
+                                 lent.environment()};
 
     Control() {
         storages.apply("db/main", {.meta = {.object_namespace = "db", .name = "main"}, .spec = {.claim = "disk"}});
@@ -82,14 +52,7 @@ struct Control {
     /// Takes over what the API server has, and looks at the restore once.
     base::Result<jobs::Requeue> look() {
         if (api.has(kRestore)) restores.apply("db/r", *parse_restore(api.get(kRestore)));
-        for (const auto& path : api.paths_in(jobs::kJobs)) {
-            auto job = *api::parse_job(api.get(path));
-            job_store.apply(job.meta.key(), job);
-        }
-        for (const auto& path : api.paths_in(jobs::kPods)) {
-            auto pod = *api::parse_pod(api.get(path));
-            pod_store.apply(pod.meta.key(), pod);
-        }
+        lent.take_over_workload();
         return controller.reconcile("db/r", {});
     }
     void settle() {

@@ -6,6 +6,7 @@
 #include "common/base/json_object.hpp"
 #include "common/contract/run_report.hpp"
 #include "tests/operator/jobs/cluster.hpp"
+#include "tests/operator/jobs/lent.hpp"
 
 namespace n4b::storage {
 namespace {
@@ -20,45 +21,13 @@ using ::testing::HasSubstr;
 constexpr char kStorage[] = "/apis/neo4jbackup.dev/v1alpha1/namespaces/db/neo4jbackupstorages/main";
 constexpr char kClaim[] = "/api/v1/namespaces/db/persistentvolumeclaims/disk";
 
-template <typename T>
-kube::Store<T> store() {
-    return kube::Store<T>([](auto&&...) {});
-}
-
 /// A controller over an API server with a storage "main", and the cluster's part in its Jobs.
 struct Control {
     testing::FakeApi api{};
     jobs::TestClock clock{};
-    kube::Client client{api, {}};
-    kube::Store<Storage> storages = store<Storage>();
-    kube::Store<api::Job> job_store = store<api::Job>();
-    kube::Store<api::Pod> pod_store = store<api::Pod>();
-    kube::OwnerIndex<api::Job> jobs_by_owner{job_store};
-    kube::OwnerIndex<api::Pod> pods_by_owner{pod_store};
-    jobs::Workload workload{
-        .jobs = job_store, .pods = pod_store, .jobs_by_owner = jobs_by_owner, .pods_by_owner = pods_by_owner};
-    testing::FakeApi events_api{};
-    kube::Client events_client{events_api, {}};
-    kube::EventRecorder events{events_client, clock, "test"};
-    telemetry::Metrics metrics{};
-    run::RunnerConfig config{.image = "image"};
-    jobs::LockKeeper locks{10, workload, clock, [](auto&&...) {}};
-    jobs::RunDriver driver{{.client = client,
-                            .events = events,
-                            .workload = workload,
-                            .locks = locks,
-                            .metrics = metrics,
-                            .clock = clock,
-                            .config = config,
-                            .progress = [](auto&&...) { return std::nullopt; }}};
-    StorageController controller{storages,
-                                 {.client = client,
-                                  .events = events,
-                                  .driver = driver,
-                                  .locks = locks,
-                                  .metrics = metrics,
-                                  .clock = clock,
-                                  .config = config}};
+    kube::Store<Storage> storages = jobs::quiet_store<Storage>();
+    jobs::Lent lent{api, clock};
+    StorageController controller{storages, lent.environment()};
 
     explicit Control(const char* spec) {
         api.put(kStorage, {{"metadata", {{"name", "main"}, {"namespace", "db"}, {"uid", "u-1"}, {"generation", 1}}},
@@ -67,14 +36,7 @@ struct Control {
     jobs::Requeue settle() {
         for (int i = 0; i < 10; ++i) {
             storages.apply("db/main", *parse_storage(api.get(kStorage)));
-            for (const auto& path : api.paths_in(jobs::kJobs)) {
-                auto job = *api::parse_job(api.get(path));
-                job_store.apply(job.meta.key(), job);
-            }
-            for (const auto& path : api.paths_in(jobs::kPods)) {
-                auto pod = *api::parse_pod(api.get(path));
-                pod_store.apply(pod.meta.key(), pod);
-            }
+            lent.take_over_workload();
             const auto done = controller.reconcile("db/main", {});
             EXPECT_TRUE(done) << done.error().message;
             if (!done || !*done || **done > seconds(0)) return done.value_or(std::nullopt);
@@ -254,12 +216,12 @@ TEST(StorageController, WaitsWhileARunHoldsItsClaim) {
     Control c(kVolume);
     c.api.put(kClaim, {{"status", {{"phase", "Bound"}}}, {"spec", {{"accessModes", {"ReadWriteOnce"}}}}});
     const run::Holder backup{.uid = "backup", .kind = "Neo4jBackup", .key = "db/b"};
-    EXPECT_FALSE(c.locks.acquire(backup, {run::claim_lock("db", "disk")}));
+    EXPECT_FALSE(c.lent.locks.acquire(backup, {run::claim_lock("db", "disk")}));
     c.settle();
     EXPECT_EQ(c.jobs_made(), 0U);
     EXPECT_EQ(c.condition("Reconciling"), "True/Queued");
     EXPECT_EQ(c.condition("Ready"), "Unknown/Queued");
-    c.locks.give_back("backup");
+    c.lent.locks.give_back("backup");
     c.settle();
     EXPECT_EQ(c.jobs_made(), 1U);
 }
