@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "backup-runner/app/catalogue_server.hpp"
 #include "backup-runner/app/commands.hpp"
 #include "backup-runner/app/json_output.hpp"
 #include "backup-runner/app/outcome.hpp"
@@ -22,6 +23,11 @@ using engine::StorageLook;
 constexpr int kTries = 3;
 /// Storages refuse requests whose time is off by more than 15 minutes. A slow network can't explain more than this.
 constexpr std::chrono::minutes kOddClock{5};
+/// How long the chains are served that were found: an operator asks every few seconds, and one that can't reach this
+/// pod must not keep the look from ending.
+constexpr std::chrono::seconds kServe{30};
+/// Of the look's own time, so that what was found is told even where listing the backups takes too long.
+constexpr std::chrono::minutes kForTheEnd{1};
 constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
 
 std::string_view explain(ExclusiveCreate exclusive) {
@@ -118,6 +124,27 @@ format::RepositoryWish wish_of(const contract::RunSpec& spec) {
             .new_id = spec.new_repository.empty() ? base::random_digits() : spec.new_repository};
 }
 
+/// Lists the backups of a storage that works, and serves them until the operator has them. That this fails says nothing
+/// against the storage: the report has no catalogue then, and its message says why.
+void tell_backups(const contract::RunSpec& spec, const StoreChoice& choice, contract::RunReport& report,
+                  const object_store::Call& call) {
+    const auto time = std::max(std::chrono::milliseconds(0), call.deadline.left() - kForTheEnd);
+    const object_store::Call in_time{.deadline = base::Deadline::after(time), .stop = call.stop};
+    const auto failed = [&](const base::Error& error) {
+        report.message += fmt::format("; its backups could not be listed: {}", error.message);
+    };
+    const auto store = open_store_of(spec, kTries);
+    if (!store) return failed(store.error());
+    const auto records = engine::record_chains(**store, contract::kMostChains, in_time);
+    if (!records) return failed(records.error());
+    base::info(fmt::format("{} chains with {} backups lie in {}", records->chains.size(), records->artifacts,
+                           describe(choice)));
+    const auto server = CatalogueServer::start(spec, *records);
+    if (!server) return failed(server.error());
+    report.catalogue = (*server)->report();
+    if (!(*server)->serve(kServe, call.stop)) base::warn("nobody has asked for all of them; ends without");
+}
+
 }  // namespace
 
 int run(const CheckStorageOptions& options, base::SteadyTime started, std::stop_token stop) {
@@ -143,8 +170,8 @@ int run(const CheckStorageRunOptions& options, base::SteadyTime started, std::st
     const auto& spec = options.spec;
     const auto deadline = engine::deadline_of(spec, started);
     const auto store = store_of(spec);
-    const auto look =
-        look_at(store, open_store_of(spec, kTries), wish_of(spec), {.deadline = deadline, .stop = std::move(stop)});
+    const object_store::Call call{.deadline = deadline, .stop = std::move(stop)};
+    const auto look = look_at(store, open_store_of(spec, kTries), wish_of(spec), call);
     contract::RunReport report{
         .reason = base::Reason::kCompleted, .run_uid = spec.run.uid, .attempt = spec.run.attempt};
     if (look.error) {
@@ -154,6 +181,7 @@ int run(const CheckStorageRunOptions& options, base::SteadyTime started, std::st
     }
     report.repository = look.repository;
     report.storage = look.abilities;
+    if (!look.error && spec.http_port != 0) tell_backups(spec, store, report, call);
     return conclude(report);
 }
 

@@ -345,6 +345,10 @@ std::string kind_of(const format::Head& head) {
     return kind == "incr" ? "Incremental" : kind;
 }
 
+base::SystemTime restorable_from(const format::Head& full) {
+    return full.latest_commit_time.value_or(full.start);
+}
+
 contract::ArtifactReport report_of(const Artifact& artifact) {
     const auto& head = artifact.head;
     const auto name = format::to_string(format::name_of(head));
@@ -359,6 +363,9 @@ contract::ArtifactReport report_of(const Artifact& artifact) {
                                     .bytes = head.counts.plain_bytes,
                                     .stored_bytes = head.counts.stored_bytes,
                                     .digest = artifact.digest};
+    report.chain_stored_bytes =
+        base::saturating_sum(head.counts.stored_bytes, head.parent ? head.parent->stored_bytes : 0);
+    if (!head.parent) report.restorable_from = restorable_from(head);
     if (head.transactions) {
         report.lowest_transaction = head.transactions->lowest.id;
         report.highest_transaction = head.transactions->highest.point.id;

@@ -133,6 +133,9 @@ base::Result<format::Layout> layout_of(const Artifact& artifact);
 /// "Full", "Incremental", or as it stands in the name.
 std::string kind_of(const format::Head& head);
 
+/// The first time that a chain with this full can be restored to.
+base::SystemTime restorable_from(const format::Head& full);
+
 contract::ArtifactReport report_of(const Artifact& artifact);
 
 }  // namespace n4b::engine

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "backup-runner/engine/chain.hpp"
+#include "backup-runner/engine/chain_facts.hpp"
 #include "backup-runner/engine/repository.hpp"
 #include "backup-runner/engine/restore_choice.hpp"
 #include "backup-runner/format/damage.hpp"
@@ -25,8 +26,6 @@ using object_store::Call;
 using object_store::ObjectInfo;
 using object_store::ObjectStore;
 
-constexpr std::string_view kDamaged = "Damaged";
-constexpr std::string_view kUpToDate = "UpToDate";
 /// Heads at one place of a chain that are looked at: each stands for a writer of the same moment.
 constexpr std::size_t kMostSiblings = 64;
 /// How often all heads of a chain are read before it is extended: a request for each of them.
@@ -201,7 +200,7 @@ Result<void> list_facts(ObjectStore& store, const format::Layout& layout, const 
 Result<void> check_unmarked(ObjectStore& store, const format::Layout& layout, const Artifact& tip, const Call& call) {
     std::optional<format::FactName> mark;
     N4B_TRY_VOID(list_facts(
-        store, layout, tip.head.name.chain, kDamaged, [&](const format::FactName& fact) { mark = fact; }, call));
+        store, layout, tip.head.name.chain, kDamagedFact, [&](const format::FactName& fact) { mark = fact; }, call));
     if (!mark) return {};
     return damaged(fmt::format("{}: the chain was found damaged before, as {} tells", tip.key, layout.fact(*mark)));
 }
@@ -224,7 +223,7 @@ format::FactName fact_about(const Artifact& tip, std::string_view kind, base::Sy
 Result<void> mark_damaged(ObjectStore& store, const format::Layout& layout, const Artifact& tip,
                           const format::RunId& run, std::string_view what, const Call& call) {
     N4B_TRY(const auto now, store.now(call));
-    return put_down(store, layout, fact_about(tip, kDamaged, now, run), tip, what, call);
+    return put_down(store, layout, fact_about(tip, kDamagedFact, now, run), tip, what, call);
 }
 
 }  // namespace
@@ -255,12 +254,12 @@ Result<std::optional<Artifact>> find_tip(ObjectStore& store, const format::Layou
 Result<void> mark_up_to_date(ObjectStore& store, const Artifact& tip, base::SystemTime at, const format::RunId& run,
                              const Call& call) {
     N4B_TRY(const auto layout, layout_of(tip));
-    const auto fact = fact_about(tip, kUpToDate, at, run);
+    const auto fact = fact_about(tip, kUpToDateFact, at, run);
     N4B_TRY_VOID(put_down(store, layout, fact, tip, "", call));
     // One for each look at a quiet database would be many.
     std::vector<std::string> superseded;
     N4B_TRY_VOID(list_facts(
-        store, layout, fact.chain, kUpToDate,
+        store, layout, fact.chain, kUpToDateFact,
         [&](const format::FactName& other) {
             const bool older = other.time < fact.time && other.transaction <= fact.transaction;
             if (older && superseded.size() < kMostSuperseded) superseded.push_back(layout.fact(other));

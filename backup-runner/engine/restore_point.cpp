@@ -150,7 +150,7 @@ Result<RestorePoint> up_to_transaction(object_store::ObjectStore& store, Chain c
 Result<RestorePoint> up_to_time(object_store::ObjectStore& store, Chain chain, base::SystemTime time,
                                 const object_store::Call& call) {
     const auto& full = chain.front().head;
-    const auto first = full.latest_commit_time.value_or(full.start);
+    const auto first = restorable_from(full);
     if (time < first || time > end_of(chain)) {
         return base::fail(ErrorCode::kInvalid, Reason::kPointOutsideWindow,
                           fmt::format("found {}, expected a time from {} to {}, which chain {} can be restored to",

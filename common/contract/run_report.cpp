@@ -91,6 +91,8 @@ Json artifact_json(const ArtifactReport& a) {
               {"storedBytes", a.stored_bytes},
               {"digest", a.digest},
               {"level", a.level}};
+    if (a.chain_stored_bytes != 0) json["chainStoredBytes"] = a.chain_stored_bytes;
+    if (a.restorable_from) json["restorableFrom"] = base::format_rfc3339(*a.restorable_from);
     if (a.recoverable_to) json["recoverableTo"] = base::format_rfc3339(*a.recoverable_to);
     if (a.current_at) json["currentAt"] = base::format_rfc3339(*a.current_at);
     return json;
@@ -236,6 +238,22 @@ StorageReport read_storage(JsonObject& object) {
     return storage;
 }
 
+Json catalogue_json(const CatalogueReport& catalogue) {
+    return {{"chains", catalogue.chains},
+            {"artifacts", catalogue.artifacts},
+            {"leftOut", catalogue.left_out},
+            {"pages", catalogue.pages},
+            {"digest", catalogue.digest}};
+}
+
+CatalogueReport read_catalogue(JsonObject& object) {
+    return {.chains = object.required<std::int64_t>("chains"),
+            .artifacts = object.required<std::int64_t>("artifacts"),
+            .left_out = object.required<std::int64_t>("leftOut"),
+            .pages = object.required<std::int64_t>("pages"),
+            .digest = object.required<std::string>("digest")};
+}
+
 Json up_to_date_json(const UpToDateReport& up_to_date) {
     Json json{{"chain", up_to_date.chain}, {"artifact", up_to_date.artifact}, {"transaction", up_to_date.transaction}};
     if (up_to_date.recoverable_to) json["recoverableTo"] = base::format_rfc3339(*up_to_date.recoverable_to);
@@ -295,6 +313,7 @@ std::string dump(const RunReport& report, const Extent& extent) {
     if (report.restored) json["restored"] = restored_json(*report.restored);
     if (!report.repository.empty()) json["repository"] = report.repository;
     if (report.storage) json["storage"] = storage_json(*report.storage);
+    if (report.catalogue) json["catalogue"] = catalogue_json(*report.catalogue);
     if (report.cleaned) json["cleaned"] = {{"artifacts", report.cleaned->artifacts}, {"bytes", report.cleaned->bytes}};
     for (std::size_t i = 0; i < extent.passed_over; ++i) {
         json["passedOver"].push_back(passed_over_json(report.passed_over[i]));
@@ -319,6 +338,8 @@ ArtifactReport read_artifact(JsonObject& object) {
     a.stored_bytes = object.required<std::int64_t>("storedBytes");
     a.digest = object.required<std::string>("digest");
     a.level = object.required<std::string>("level");
+    a.chain_stored_bytes = object.value_or<std::int64_t>("chainStoredBytes", 0);
+    a.restorable_from = read_time(object, "restorableFrom");
     a.recoverable_to = read_time(object, "recoverableTo");
     a.current_at = read_time(object, "currentAt");
     return a;
@@ -414,6 +435,7 @@ base::Result<RunReport> parse_run_report(std::string_view json) {
         object.reject("repository", "expected 1 to 64 of [0-9a-z-]");
     }
     object.object("storage", [&](JsonObject& storage) { report.storage = read_storage(storage); });
+    object.object("catalogue", [&](JsonObject& found) { report.catalogue = read_catalogue(found); });
     object.object("cleaned", [&](JsonObject& cleaned) {
         report.cleaned = {.artifacts = cleaned.required<std::int64_t>("artifacts"),
                           .bytes = cleaned.required<std::int64_t>("bytes")};

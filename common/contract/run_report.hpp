@@ -73,7 +73,11 @@ struct ArtifactReport {
     std::int64_t files = 0;
     std::int64_t bytes = 0;         ///< Plain.
     std::int64_t stored_bytes = 0;  ///< As stored.
-    std::string digest{};           ///< "sha256:" and hex, of the head.
+    /// Of the chain up to it, as stored; 0: unknown.
+    std::int64_t chain_stored_bytes = 0;
+    /// The first time that its chain can be restored to; of fulls only.
+    std::optional<base::SystemTime> restorable_from{};
+    std::string digest{};  ///< "sha256:" and hex, of the head.
     std::string level = "Written";
     bool operator==(const ArtifactReport&) const = default;
 };
@@ -108,6 +112,17 @@ struct StorageReport {
     std::optional<std::int64_t> free_bytes{};  ///< Absent: the storage has no such figure.
     std::optional<std::int64_t> total_bytes{};
     bool operator==(const StorageReport&) const = default;
+};
+
+/// What a look at a storage found of backups there. The chains themselves are served on the runner's port until
+/// somebody has them all.
+struct CatalogueReport {
+    std::int64_t chains = 0;
+    std::int64_t artifacts = 0;  ///< Heads, those included that can't be read.
+    std::int64_t left_out = 0;   ///< Chains beyond kMostChains, which are not served.
+    std::int64_t pages = 0;
+    std::string digest{};  ///< catalogue_digest() of the pages.
+    bool operator==(const CatalogueReport&) const = default;
 };
 
 /// What a backup removed of earlier ones that can't finish any more.
@@ -160,11 +175,12 @@ struct RunReport {
     std::optional<UnexpectedFull> unexpected_full{};  ///< Beside the artifact, or what kept the full from being made.
     std::optional<RestoredReport> restored{};         ///< Of a restore only.
     std::string repository{};                         ///< Id of the one that was used, or could be; empty: none.
-    std::optional<StorageReport> storage{};  ///< Of a storage that was checked only, where nothing failed about it.
-    std::optional<CleanedReport> cleaned{};  ///< Absent: there was nothing to remove.
-    std::vector<PassedOver> passed_over{};   ///< In the order they were given up; the first few.
-    std::vector<MemberReport> members{};     ///< Of a probe only: every member named, in that order.
-    std::int64_t members_left_out = 0;       ///< How many more there were that did not fit.
+    std::optional<StorageReport> storage{};      ///< Of a storage that was checked only, where nothing failed about it.
+    std::optional<CatalogueReport> catalogue{};  ///< Beside `storage`; absent: its backups could not be listed.
+    std::optional<CleanedReport> cleaned{};      ///< Absent: there was nothing to remove.
+    std::vector<PassedOver> passed_over{};       ///< In the order they were given up; the first few.
+    std::vector<MemberReport> members{};         ///< Of a probe only: every member named, in that order.
+    std::int64_t members_left_out = 0;           ///< How many more there were that did not fit.
     bool operator==(const RunReport&) const = default;
 };
 
@@ -188,6 +204,8 @@ struct RunReport {
 /// A storage is told as
 ///
 ///     "storage":{exclusiveCreate, keepsVersions, locksByItself, clockOffsetMs, freeBytes, totalBytes}
+///
+/// and its backups as "catalogue":{chains, artifacts, leftOut, pages, digest}.
 std::string to_json(const RunReport& report);
 
 /// "Held", "Ignored" or "Refused".

@@ -18,8 +18,8 @@ inline constexpr std::size_t kMaxRunSpecBytes = 64 * 1024;
 inline constexpr std::int64_t kRunSpecVersion = 2;
 
 /// What a runner is to do: copy a database; find the artifact that an earlier attempt of the run finished; ask every
-/// member of a source how it stands, without changing anything there; try once on a storage what backups do to it;
-/// write a database directory from what is stored.
+/// member of a source how it stands, without changing anything there; try once on a storage what backups do to it, and
+/// list the backups there; write a database directory from what is stored.
 enum class Command { kBackup, kLookUp, kProbe, kCheckStorage, kRestore };
 enum class Compression { kNone, kZstd };
 /// What a backup makes: all of the database; what was committed since the last backup; or that where it is possible.
@@ -170,7 +170,7 @@ struct RestoreSpec {
 /// | CheckStorage | refused              | required | refused           | refused                | refused  |
 /// | Restore      | name only            | required | refused           | database and directory | refused  |
 ///
-/// Only a backup and a restore listen at httpPort; other commands are short.
+/// A backup and a restore serve their progress at httpPort, a look at a storage the chains that it found there.
 struct RunSpec {
     Command command = Command::kBackup;
     RunIdentity run{};
@@ -200,7 +200,7 @@ struct RunSpec {
     RestoreSpec restore{};  ///< Of kRestore.
     RunTimeouts timeouts{};
     std::int64_t bandwidth_limit = 0;  ///< Bytes per second over all connections; 0: none.
-    std::uint16_t http_port = 0;       ///< /progress and /healthz; 0: none.
+    std::uint16_t http_port = 0;       ///< /progress, /catalogue and /healthz; 0: none.
     bool operator==(const RunSpec&) const = default;
 };
 

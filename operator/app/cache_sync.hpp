@@ -10,15 +10,17 @@ namespace n4b::operator_app {
 
 /// How one list of one namespace stands.
 struct CacheState {
+    std::string kind{};   ///< "Neo4jBackup"
     std::string scope{};  ///< The namespace; empty: all of them.
     bool ready = false;
     std::optional<base::ErrorCode> last_error{};  ///< Of its last list that failed.
 };
 
-/// The namespaces that are not served, in the order they came.
 struct CacheSync {
     bool may_start = false;
-    std::vector<std::string> unserved{};
+    std::vector<std::string> unserved{};  ///< The namespaces that are not served, in the order they came.
+    /// The kinds that were not listed, each once and with what may be amiss.
+    std::vector<std::string> unlisted{};
 };
 
 /// Whether the operator may start with the caches as they are once its patience has ended: it may when each namespace

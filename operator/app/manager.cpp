@@ -16,10 +16,12 @@
 #include "operator/app/cache_sync.hpp"
 #include "operator/http/cpprest_transport.hpp"
 #include "operator/http/plain_get.hpp"
+#include "operator/jobs/catalogue_collector.hpp"
 #include "operator/jobs/lock_keeper.hpp"
 #include "operator/jobs/progress_poller.hpp"
 #include "operator/jobs/run_driver.hpp"
 #include "operator/kinds/backup/backup_loop.hpp"
+#include "operator/kinds/chain/chain_loop.hpp"
 #include "operator/kinds/environment.hpp"
 #include "operator/kinds/kind_loop.hpp"
 #include "operator/kinds/restore/restore_loop.hpp"
@@ -117,6 +119,16 @@ public:
                                                     stop);
                          },
                      .wake = [this](const auto& kind, const auto& key) { wake(kind, key); }}),
+          collector_({.workload = workload_,
+                      .kind = "Neo4jBackupStorage",
+                      .fetch =
+                          [](const std::string& ip, const std::string& path, const std::stop_token& stop) {
+                              return http::plain_get({.ip = ip,
+                                                      .port = run::kRunnerHttpPort,
+                                                      .path = path,
+                                                      .max_bytes = contract::kMaxCataloguePageBytes},
+                                                     stop);
+                          }}),
           driver_({.client = client_,
                    .events = recorder_,
                    .workload = workload_,
@@ -129,6 +141,8 @@ public:
                        .events = recorder_,
                        .driver = driver_,
                        .locks = locks_,
+                       .collector = collector_,
+                       .catalogue = catalogue_,
                        .metrics = metrics_,
                        .clock = clock_,
                        .config = runner_,
@@ -137,6 +151,7 @@ public:
         auto& sources = add(source::make_source_loop(environment_));
         auto& backups = add(backup::make_backup_loop(environment_, sources, storages));
         add(restore::make_restore_loop(environment_, backups, sources, storages));
+        add(chain::make_chain_loop(environment_, backups, storages));
         const auto owner_changed = [this](const auto&, const auto& before, const auto& after) {
             const auto& meta = after ? after->meta : before->meta;
             if (ready_) wake(meta.owner_kind, meta.object_namespace + "/" + meta.owner_name);
@@ -162,6 +177,7 @@ public:
         telemetry::info("ready", {{"port", std::to_string(server->port())}, {"runnerImage", options_.runner.image}});
         for (auto& loop : loops_) loop->start();
         progress_.start();
+        collector_.start();
         idle(stop);
         telemetry::info("stopping");
         ready_ = false;
@@ -171,6 +187,7 @@ public:
             calls_.request_stop();
         });
         progress_.stop();
+        collector_.stop();
         for (auto& loop : loops_) loop->stop();
         server.reset();  // A scrape reads the reflectors.
         for (auto& loop : loops_) loop->unwatch();
@@ -260,14 +277,15 @@ private:
 
     CacheSync cache_sync() const {
         std::vector<CacheState> caches;
-        const auto look_at = [&](const auto& reflectors) {
+        const auto look_at = [&](const std::string& kind, const auto& reflectors) {
             for (const auto& r : reflectors) {
-                caches.push_back({.scope = r->scope(), .ready = r->ready(), .last_error = r->list_error()});
+                caches.push_back(
+                    {.kind = kind, .scope = r->scope(), .ready = r->ready(), .last_error = r->list_error()});
             }
         };
-        for (const auto& loop : loops_) look_at(loop->reflectors());
-        look_at(jobs_.reflectors());
-        look_at(pods_.reflectors());
+        for (const auto& loop : loops_) look_at(loop->kind(), loop->reflectors());
+        look_at(jobs_.kind().name, jobs_.reflectors());
+        look_at(pods_.kind().name, pods_.reflectors());
         return judge_caches(caches);
     }
 
@@ -285,9 +303,9 @@ private:
                 return {};
             }
             if (deadline.passed()) {
-                return base::fail(
-                    ErrorCode::kUnavailable,
-                    "the API server did not list all our objects within two minutes; see the warnings above");
+                return base::fail(ErrorCode::kUnavailable,
+                                  fmt::format("the API server did not list these kinds within two minutes: {}",
+                                              fmt::join(sync.unlisted, ", ")));
             }
             wake_.wait_for(lock, stop, std::chrono::milliseconds(50), [] { return false; });
         }
@@ -334,6 +352,8 @@ private:
     jobs::Workload workload_;
     jobs::LockKeeper locks_;
     jobs::ProgressPoller progress_;
+    jobs::CatalogueCollector collector_;
+    kinds::Catalogue catalogue_{};
     jobs::RunDriver driver_;
     kinds::Environment environment_;
     std::vector<std::unique_ptr<kinds::Loop>> loops_{};

@@ -1,8 +1,10 @@
 #pragma once
 
 #include "common/base/clock.hpp"
+#include "operator/jobs/catalogue_collector.hpp"
 #include "operator/jobs/lock_keeper.hpp"
 #include "operator/jobs/run_driver.hpp"
+#include "operator/kinds/catalogue.hpp"
 #include "operator/kube/client.hpp"
 #include "operator/kube/event_recorder.hpp"
 #include "operator/run/job_builder.hpp"
@@ -16,6 +18,8 @@ struct Environment {
     kube::EventRecorder& events;
     jobs::RunDriver& driver;
     jobs::LockKeeper& locks;
+    jobs::CatalogueCollector& collector;
+    Catalogue& catalogue;
     telemetry::Metrics& metrics;
     const base::Clock& clock;  ///< The API server's.
     const run::RunnerConfig& config;

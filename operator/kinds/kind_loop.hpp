@@ -113,6 +113,8 @@ public:
     void on_unreadable(std::function<void(const kube::Unreadable&)> told) { watched_.on_unreadable(std::move(told)); }
     void on_change(typename Watched<T>::Changed changed) { watched_.on_change(std::move(changed)); }
     [[nodiscard]] const kube::Store<T>& store() const { return watched_.store(); }
+    /// By the uid of the controlling owner.
+    [[nodiscard]] const kube::OwnerIndex<T>& by_owner() const { return watched_.by_owner(); }
 
     [[nodiscard]] const std::string& kind() const override { return watched_.kind().name; }
     void watch(http::Transport& transport, const std::vector<std::string>& namespaces) override {

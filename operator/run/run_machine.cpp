@@ -101,6 +101,9 @@ void plan_start(RunStep& plan, const RunInputs& in, const Next& next) {
                       fmt::format("{}; could not look for a finished artifact: {}: {}", next.message,
                                   to_string(in.hindrance->reason), in.hindrance->message));
     }
+    if (in.hindrance && in.hindrance->for_ever) {
+        return finish(plan, in, Outcome::kFailed, in.hindrance->reason, in.hindrance->message);
+    }
     if (in.hindrance) return plan_hindrance(plan, in);
     plan.start = *next.start;
     record_attempt(plan, in, *next.start);

@@ -17,6 +17,7 @@ namespace n4b::run {
 struct Hindrance {
     base::Reason reason = base::Reason::kPending;
     std::string message{};
+    bool for_ever = false;  ///< Waiting can't help: the run fails.
 };
 
 struct RunInputs {

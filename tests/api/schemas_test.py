@@ -12,7 +12,7 @@ import sys
 import yaml
 
 ROOT = pathlib.Path(sys.argv[1])
-KINDS = {"Neo4jBackup", "Neo4jBackupSource", "Neo4jBackupStorage", "Neo4jRestore"}
+KINDS = {"Neo4jBackup", "Neo4jBackupChain", "Neo4jBackupSource", "Neo4jBackupStorage", "Neo4jRestore"}
 IMMUTABLE = "has(self.{0}) == has(oldSelf.{0}) && (!has(self.{0}) || self.{0} == oldSelf.{0})"
 # Fields whose objects are references or selectors, which two managers must never mix from halves.
 ATOMIC = re.compile(r"(Ref|[lL]abelSelector|namespaceSelector|nodeSelector|imagePullSecrets\[\])$")
@@ -108,7 +108,7 @@ def crd_problems(crd):
         for name in ("labels", "annotations", "priorityClassName", "serviceAccountName", "image", "affinity", "tolerations"):
             if name in spec["properties"]["runner"]["properties"]:
                 yield f"{kind}.spec.runner.{name}: belongs to administrators"
-    else:
+    elif "runner" in spec["properties"]:
         for path in defaults(spec["properties"]["runner"], "spec.runner"):
             yield f"{kind}.{path}: a default of the pod profile, which belongs into the chart's values"
     if schema["properties"]["status"].get("default") != {"observedGeneration": -1}:

@@ -47,9 +47,10 @@ DOORS = {
     "operator/kinds/source": KIND,
     "operator/kinds/backup": KIND | {"operator/kinds/source", "operator/kinds/storage"},
     "operator/kinds/restore": KIND | {"operator/kinds/backup", "operator/kinds/source", "operator/kinds/storage"},
+    "operator/kinds/chain": KIND | {"operator/kinds/backup", "operator/kinds/storage"},
     "operator/app": {"common/base", "common/contract", "common/httpd", "operator/api", "operator/run", "operator/jobs",
                      "operator/kinds", "operator/kinds/storage", "operator/kinds/source", "operator/kinds/backup",
-                     "operator/kinds/restore", "operator/kube", "operator/http", "operator/runtime", "operator/telemetry"},
+                     "operator/kinds/restore", "operator/kinds/chain", "operator/kube", "operator/http", "operator/runtime", "operator/telemetry"},
     "operator": {"operator/app", "operator/telemetry", "common/process"},
 }
 # Foreign header -> rooms that may include it.

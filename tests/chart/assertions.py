@@ -76,6 +76,7 @@ called = {"neo4jbackups": "get list watch delete", "neo4jbackupsources": "get li
           "neo4jrestores": "get list watch delete", "neo4jrestores/status": "patch", "neo4jrestores/finalizers": "update",
           "neo4jbackups/status": "patch", "neo4jbackupsources/status": "patch", "neo4jbackupstorages/status": "patch",
           "neo4jbackups/finalizers": "update", "neo4jbackupsources/finalizers": "update", "neo4jbackupstorages/finalizers": "update",
+          "neo4jbackupchains": "get list watch create delete", "neo4jbackupchains/status": "patch",
           "jobs": "get list watch create patch delete", "pods": "list watch delete", "persistentvolumeclaims": "get",
           "events": "list create", "endpointslices": "list", "namespaces": "get"}
 allowed = {}
@@ -147,6 +148,6 @@ READ, ALL = "get list watch", "create get list watch patch update delete deletec
 may = {"storage-admin": (READ, READ, ALL), "backup-editor": (ALL, READ, READ), "restore-editor": (READ, ALL, READ), "viewer": (READ, READ, READ)}
 for role, (backups, restores, places) in may.items():
     verbs = {r: " ".join(rule["verbs"]) for rule in one("default", "ClusterRole", role)["rules"] for r in rule["resources"]}
-    check(verbs == {"neo4jbackups": backups, "neo4jrestores": restores, "neo4jbackupsources": places, "neo4jbackupstorages": places}, f"{role} may {verbs}")
+    check(verbs == {"neo4jbackups": backups, "neo4jrestores": restores, "neo4jbackupsources": places, "neo4jbackupstorages": places, "neo4jbackupchains": READ}, f"{role} may {verbs}")
 print("\n".join(problems) if problems else "every assertion holds")
 sys.exit(1 if problems else 0)

@@ -41,6 +41,18 @@ grow 100
 backup second chain prod 'type: Auto'
 made second Incremental
 [ "$(chain_of second)/$(field second 'databases[0].sequence')" = "$(chain_of first)/1" ] || die "$(field second databases)"
+# The object of the chain shows each backup as soon as it has ended.
+object_of_chain=chain-$(chain_of second | tr '[:upper:]' '[:lower:]')
+shown() { kubectl get nbc -n "$NS" "$object_of_chain" -o jsonpath="{.status.$1}"; } # FIELD
+wait_shown() { # FIELD VALUE
+    local end=$((SECONDS + 30))
+    until [ "$(shown "$1" 2> /dev/null)" = "$2" ]; do
+        [ $SECONDS -lt $end ] || die "$object_of_chain: expected $1 to be $2: $(kubectl get nbc -n "$NS" "$object_of_chain" -o yaml)"
+        sleep 0.5
+    done
+}
+wait_shown artifacts 2
+wait_shown highestTransaction "$(field second 'databases[0].highestTransaction')"
 [ "$(field second 'databases[0].earliestRestorable')" = "$(field first 'databases[0].highestTransaction')" ] || die "$(field second databases)"
 stored=$(heads chain)
 backup quiet chain prod 'type: Auto'
@@ -49,7 +61,8 @@ made quiet UpToDate
 [ "$(field quiet 'databases[0].upToDate')/$(field quiet 'databases[0].artifact')" = "true/$(field second 'databases[0].artifact')" ] || die "$(field quiet databases)"
 [ -n "$(field second 'databases[0].currentAt')" ] || die "nobody knows when it was current: $(field second databases)"
 [[ "$(field quiet 'databases[0].currentAt')" > "$(field second 'databases[0].currentAt')" ]] || die "currentAt does not move: $(field quiet databases)"
-kubectl get nb -n "$NS" first second quiet | sed 's/^/   /'
+wait_shown currentAt "$(field quiet 'databases[0].currentAt')"
+kubectl get nb,nbc -n "$NS" | sed 's/^/   /'
 metrics=http://$(kubectl get pod -n neo4j-backup -o jsonpath='{.items[0].status.podIP}'):8080/metrics
 curl -sf "$metrics" | grep 'neo4jbackup_last_current_timestamp_seconds{.*source="prod"} [1-9]' > /dev/null || die "no metric tells how current the backups are"
 

@@ -246,6 +246,12 @@ NS=tenant keys bucket "$key_id" "$secret"
 NS=tenant trusted root
 NS=tenant bucket main
 NS=tenant looked main True Ready
+# Nothing but the bucket is known there, and all of its chains come back, as the ones whose backups were made here are shown.
+"$runner" list "${there[@]}" --output json | jq -rs 'map(select(.kind == "Full" or .kind == "Incremental")) | group_by(.chain) | .[] |
+    "\(.[0].chain) \(.[0].source) \(.[0].database) \(length) \(map(.highestTransaction) | max)"' | sort > "$STATE/chains"
+[ -s "$STATE/chains" ] || die "no chain lies there"
+NS=tenant await_chains main "$STATE/chains"
+kubectl get nbc -n tenant -o wide | sed 's/^/   /'
 # Whoever has the bucket can restore from it, whose name that is or not.
 NS=tenant N4B_NAMESPACE=tenant claim elsewhere
 NS=tenant restore elsewhere elsewhere 'storageRef: {name: main}, sourceName: prod, database: graph.db'

@@ -106,6 +106,19 @@ looked() {
     done
     echo "   $1: $2 $3: $(stated "$1" Ready message)"
 }
+# chains_of STORAGE: what its Neo4jBackupChains show: chain, source, database, how many backups, the last transaction
+chains_of() {
+    kubectl get nbc -n "$NS" -o json | jq -r --arg storage "$1" '.items[] | select(.spec.storageRef.name == $storage) |
+        "\(.spec.chain) \(.spec.sourceName) \(.spec.database) \(.status.artifacts) \(.status.highestTransaction)"' | sort
+}
+# await_chains STORAGE FILE: they come to show what the file holds
+await_chains() {
+    local end=$((SECONDS + 60))
+    until diff <(chains_of "$1") "$2" > "$STATE/chains.diff"; do
+        [ $SECONDS -lt $end ] || { kubectl get nbs,nbc -n "$NS" -o yaml >&2; die "storage $1: chains are shown differently from what lies there: $(< "$STATE/chains.diff")"; }
+        sleep 0.5
+    done
+}
 field() { kubectl get "${OF:-nb}" -n "$NS" "$1" -o jsonpath="{.status.$2}"; } # BACKUP PATH
 # told BACKUP TEXT: an event says so
 told() {

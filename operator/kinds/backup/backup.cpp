@@ -75,6 +75,8 @@ contract::ArtifactReport read_database(JsonObject& object) {
     a.files = object.value_or<std::int64_t>("files", 0);
     a.bytes = object.value_or<std::int64_t>("bytes", 0);
     a.stored_bytes = object.value_or<std::int64_t>("storedBytes", 0);
+    a.chain_stored_bytes = object.value_or<std::int64_t>("chainStoredBytes", 0);
+    a.restorable_from = api::read_time(object, "restorableFrom");
     a.digest = object.value_or<std::string>("digest", "");
     a.level = object.value_or<std::string>("level", "Written");
     return a;
@@ -128,6 +130,8 @@ Json artifact_json(const contract::ArtifactReport& a) {
               {"storedBytes", a.stored_bytes},
               {"digest", a.digest},
               {"level", a.level}};
+    if (a.chain_stored_bytes != 0) json["chainStoredBytes"] = a.chain_stored_bytes;
+    if (a.restorable_from) json["restorableFrom"] = base::format_rfc3339(*a.restorable_from);
     if (a.recoverable_to) json["recoverableTo"] = base::format_rfc3339(*a.recoverable_to);
     if (a.current_at) json["currentAt"] = base::format_rfc3339(*a.current_at);
     return json;

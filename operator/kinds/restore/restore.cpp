@@ -55,6 +55,8 @@ void read_status(JsonObject& object, RestoreStatus& status) {
     status.storage = object.value_or<std::string>("storage", "");
     status.source = object.value_or<std::string>("source", "");
     status.database = object.value_or<std::string>("database", "");
+    status.chain = object.value_or<std::string>("chain", "");
+    status.transaction = object.optional<std::int64_t>("upToTransaction");
     object.object("restored", [&](JsonObject& restored) { read_restored(restored, status); });
     status.conditions = api::read_conditions(object);
     run::complete_from(status.conditions, status.run);
@@ -109,6 +111,8 @@ std::string status_json(const RestoreStatus& status) {
     add("storage", status.storage);
     add("source", status.source);
     add("database", status.database);
+    add("chain", status.chain);
+    if (status.transaction) json["upToTransaction"] = *status.transaction;
     if (status.restored) json["restored"] = restored_json(status);
     if (auto display = display_json(status); !display.empty()) json["display"] = std::move(display);
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);

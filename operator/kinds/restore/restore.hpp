@@ -42,6 +42,8 @@ struct RestoreStatus {
     std::string storage{};
     std::string source{};
     std::string database{};
+    std::string chain{};                        ///< Empty: the newest.
+    std::optional<std::int64_t> transaction{};  ///< Of a backup: the last one it stands for.
     std::optional<contract::RestoredReport> restored{};
     std::string path{};      ///< Beside `restored`: where it is, below the volume's root.
     std::string log_path{};  ///< Empty: the same.

@@ -80,8 +80,13 @@ Result<run::Preparation> RestoreController::prepare(const Restore& restore) {
     const auto backup = stores_.backups.get(ns + "/" + restore.spec.backup);
     const auto source = backup ? stores_.sources.get(ns + "/" + backup->spec.source) : nullptr;
     const Named named{.backup = backup.get(), .source = source.get()};
-    if (auto closed = closed_backup(restore, named)) return run::Preparation{.hindrance = std::move(closed)};
-    References refs{.origin = origin_of(restore, named)};
+    References refs;
+    if (auto pinned = pinned_origin(restore)) {
+        refs.origin = *std::move(pinned);
+    } else {
+        if (auto closed = closed_backup(restore, named)) return run::Preparation{.hindrance = std::move(closed)};
+        refs.origin = origin_of(restore, named);
+    }
     const auto storage = stores_.storages.get(ns + "/" + refs.origin.storage);
     refs.storage = storage.get();
     auto& client = environment_.client;

@@ -61,8 +61,21 @@ std::optional<run::Hindrance> closed_backup(const Restore& restore, const Named&
     const auto& status = named.backup->status;
     if (named.backup->succeeded() && (status.artifact || status.up_to_date)) return std::nullopt;
     const auto verdict = run::verdict_of(status.conditions);
-    return run::Hindrance{Reason::kBackupNotReady, fmt::format("Neo4jBackup \"{}\" has not succeeded: {}: {}", name,
-                                                               to_string(verdict.reason), verdict.message)};
+    // A verdict never changes, so a backup that has ended without success will not become one.
+    return run::Hindrance{.reason = Reason::kBackupNotReady,
+                          .message = fmt::format("Neo4jBackup \"{}\" has not succeeded: {}: {}", name,
+                                                 to_string(verdict.reason), verdict.message),
+                          .for_ever = verdict.outcome != Outcome::kUnknown};
+}
+
+std::optional<Origin> pinned_origin(const Restore& restore) {
+    const auto& status = restore.status;
+    if (restore.spec.backup.empty() || status.chain.empty()) return std::nullopt;
+    return Origin{.storage = status.storage,
+                  .source = status.source,
+                  .database = status.database,
+                  .chain = status.chain,
+                  .transaction = status.transaction};
 }
 
 Origin origin_of(const Restore& restore, const Named& named) {
@@ -135,6 +148,8 @@ RestoreStatus status_after(const StepInputs& in, run::RunStep& step) {
         status.storage = in.prepared->labels.at(api::kStorageLabel);
         status.source = in.prepared->spec.source;
         status.database = in.prepared->spec.database;
+        status.chain = in.prepared->spec.restore.chain;
+        status.transaction = in.prepared->spec.restore.transaction;
     }
     if (step.verdict.outcome == Outcome::kFailed && !step.report && !status.database.empty()) {
         step.verdict.message += fmt::format("; if {}/RESTORED.json is in claim {}, the restore had finished",

@@ -33,6 +33,10 @@ struct Named {
 };
 /// Why the backup that the restore names can't be restored; nothing: it can, or none is named.
 std::optional<run::Hindrance> closed_backup(const Restore& restore, const Named& named);
+/// What the first attempt of a restore of a backup was to restore. Its later attempts are held to that, whatever
+/// becomes of the backup's object, so that none goes on with another one's work. Nothing: no attempt has begun, or no
+/// backup is named.
+std::optional<Origin> pinned_origin(const Restore& restore);
 /// What is restored; not while closed_backup().
 Origin origin_of(const Restore& restore, const Named& named);
 

@@ -102,12 +102,28 @@ std::optional<contract::StorageReport> read_found(JsonObject& status) {
     return found;
 }
 
+FoundBackups read_catalogue(JsonObject& object) {
+    return {.time = api::read_time(object, "time").value_or(base::SystemTime{}),
+            .chains = object.value_or<std::int64_t>("chains", 0),
+            .artifacts = object.value_or<std::int64_t>("artifacts", 0),
+            .left_out = object.value_or<std::int64_t>("leftOut", 0)};
+}
+
+Json catalogue_json(const std::optional<FoundBackups>& catalogue) {
+    if (!catalogue) return Json();
+    return {{"time", base::format_rfc3339(catalogue->time)},
+            {"chains", catalogue->chains},
+            {"artifacts", catalogue->artifacts},
+            {"leftOut", catalogue->left_out}};
+}
+
 void read_status(JsonObject& object, StorageStatus& status) {
     status.observed_generation = object.value_or<std::int64_t>("observedGeneration", -1);
     status.run = run::read_run_status(object);
     status.last_probe = api::read_time(object, "lastProbeTime");
     status.last_success = api::read_time(object, "lastSuccessTime");
     status.found = read_found(object);
+    object.object("catalogue", [&](JsonObject& catalogue) { status.catalogue = read_catalogue(catalogue); });
     status.repository = object.value_or<std::string>("repository", "");
     object.object("display", [&](JsonObject& display) {
         status.display = {.location = display.value_or<std::string>("location", ""),
@@ -161,6 +177,7 @@ std::string status_json(const StorageStatus& status) {
         {"lastProbeTime", time_or_null(status.last_probe)},
         {"lastSuccessTime", time_or_null(status.last_success)},
         {"repository", text_or_null(status.repository)},
+        {"catalogue", catalogue_json(status.catalogue)},
         {"exclusiveCreate", found ? Json(to_string(found->exclusive_create)) : Json()},
         {"keepsVersions", found ? Json(found->keeps_versions) : Json()},
         {"clockOffsetMs", found ? Json(found->clock_offset.count()) : Json()},

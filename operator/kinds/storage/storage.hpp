@@ -69,12 +69,22 @@ struct Display {
     bool operator==(const Display&) const = default;
 };
 
+/// The backups there, as the last look that could list them found.
+struct FoundBackups {
+    base::SystemTime time{};  ///< When that look began.
+    std::int64_t chains = 0;
+    std::int64_t artifacts = 0;
+    std::int64_t left_out = 0;  ///< Chains that are not shown, since there are too many.
+    bool operator==(const FoundBackups&) const = default;
+};
+
 struct StorageStatus {
     std::int64_t observed_generation = -1;
     run::RunStatus run{};                            ///< Of the look under way, or the last one.
     std::optional<base::SystemTime> last_probe{};    ///< When the storage was looked at last.
     std::optional<base::SystemTime> last_success{};  ///< When it was last found to work.
     std::optional<contract::StorageReport> found{};  ///< What that look found.
+    std::optional<FoundBackups> catalogue{};
     /// Id of the repository that backups go to; empty: none is known yet. It never changes: an object that is made anew
     /// takes the one that it finds.
     std::string repository{};

@@ -43,7 +43,10 @@ Result<ClaimInputs> look_at_claim(kube::Client& client, const Storage& storage) 
 Result<Requeue> StorageController::reconcile(const std::string& key, const std::stop_token& stop) {
     const auto known = storages_.get(key);
     environment_.locks.sweep(kKind, key, known ? known->meta.uid : std::string());
-    if (!known) return Requeue{};
+    if (!known) {
+        environment_.catalogue.forget(key);
+        return Requeue{};
+    }
     return jobs::drive_fresh<Storage>(environment_.client, path_of(known->meta), &parse_storage, *known, stop,
                                       [this](const Storage& storage) { return drive(storage); });
 }
@@ -52,18 +55,32 @@ Result<Requeue> StorageController::drive(const Storage& storage) {
     if (storage.meta.deleted) return Requeue{};
     if (!storage.status.run.finished()) return probe(storage, storage.status);
     N4B_TRY(const auto claim, look_at_claim(environment_.client, storage));
-    auto left = until_probe(storage, closed_gate(storage, claim).has_value(), environment_.clock.system_now());
+    auto left = until_probe(storage, closed_gate(storage, claim).has_value(),
+                            environment_.catalogue.shown(storage.meta.uid), environment_.clock.system_now());
     if (left == milliseconds(0)) return probe(storage, begun(storage.status));
     N4B_TRY(const auto requeue, probe(storage, storage.status));  // Its Jobs are removed when their time is over.
     if (!storage.spec.s3) left = std::min(left, kClaimRecheck);
     return requeue ? std::min(*requeue, left) : left;
 }
 
+std::optional<kinds::ListedChains> StorageController::listed_chains(const Storage& storage, const run::RunStep& step) {
+    const auto& report = step.report;
+    if (!report || !report->catalogue || !step.status.started) return std::nullopt;
+    auto chains = environment_.collector.chains(storage.meta.uid, report->catalogue->digest);
+    if (!chains) return std::nullopt;
+    auto listed = kinds::named(storage.meta.name, *std::move(chains));
+    listed.begun = *step.status.started;
+    listed.all = report->catalogue->left_out == 0;
+    return listed;
+}
+
 Result<Requeue> StorageController::probe(const Storage& storage, const StorageStatus& begun) {
     Storage current = storage;
     current.status = begun;
     const auto finish = [&](run::RunStep& step, const run::Preparation*) -> jobs::StatusTexts {
-        const auto status = status_after(current, step, environment_.clock.system_now());
+        auto listed = listed_chains(current, step);
+        const auto status = status_after(current, step, listed.has_value(), environment_.clock.system_now());
+        if (listed) environment_.catalogue.put(current.meta.key(), *std::move(listed));
         return {.whole = status_json(status), .conditions = conditions_json(status)};
     };
     const auto prepare_probe = [&](const run::StartAttempt&) -> Result<run::Preparation> {

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <stop_token>
 #include <string>
 
+#include "operator/kinds/catalogue.hpp"
 #include "operator/kinds/environment.hpp"
 #include "operator/kinds/storage/storage.hpp"
 #include "operator/kube/store.hpp"
@@ -20,6 +22,8 @@ public:
 
 private:
     base::Result<jobs::Requeue> drive(const Storage& storage);
+    /// The chains that the report of a look tells of, where they have been fetched.
+    std::optional<kinds::ListedChains> listed_chains(const Storage& storage, const run::RunStep& step);
     base::Result<jobs::Requeue> probe(const Storage& storage, const StorageStatus& begun);
 
     const kube::Store<Storage>& storages_;

@@ -21,10 +21,11 @@ using run::Finding;
 using std::chrono::milliseconds;
 using Outcome = run::Verdict::Outcome;
 
-// A look takes seconds; the rest is for a volume that is made, attached and mounted for the first time.
+// A look takes seconds; the rest is for a volume that is made, attached and mounted for the first time, and for a list
+// of thousands of chains.
 constexpr auto kStart = std::chrono::minutes(5);
-constexpr auto kAttempt = std::chrono::minutes(10);
-constexpr auto kRun = std::chrono::minutes(30);
+constexpr auto kAttempt = std::chrono::minutes(20);
+constexpr auto kRun = std::chrono::minutes(60);
 constexpr milliseconds kProbeAfterFailure = std::chrono::minutes(10);
 /// Storages refuse requests whose time is off by more than 15 minutes. A slow network can't explain more than this.
 constexpr milliseconds kOddClock = std::chrono::minutes(5);
@@ -88,6 +89,32 @@ void tell_failure(const run::Verdict& verdict, const std::optional<contract::Run
     conditions.set_quietly("Writable", finding(failed == Failed::kUnknown ? "Unknown" : "False"));
 }
 
+/// What the look found of the backups there, where it could list them and its list has arrived.
+void tell_catalogue(const run::RunStep& step, bool listed, StorageStatus& status, run::ConditionWriter& conditions) {
+    const auto& found = step.report->catalogue;
+    if (!found) {
+        conditions.set("Catalogued", {"False", Reason::kRetrying, step.report->message});
+        return;
+    }
+    if (!listed) {
+        conditions.set("Catalogued",
+                       {"False", Reason::kRetrying,
+                        fmt::format("{} chains lie there, but the operator could not fetch what they are from the "
+                                    "runner's port {}; it looks again in some minutes",
+                                    found->chains, run::kRunnerHttpPort)});
+        return;
+    }
+    status.catalogue = FoundBackups{.time = status.run.started.value_or(base::SystemTime{}),
+                                    .chains = found->chains,
+                                    .artifacts = found->artifacts,
+                                    .left_out = found->left_out};
+    std::string text =
+        fmt::format("{} chains with {} backups are shown as Neo4jBackupChain objects", found->chains, found->artifacts);
+    if (found->left_out > 0)
+        text += fmt::format("; {} older chains are not, since there are too many", found->left_out);
+    conditions.set_quietly("Catalogued", {"True", Reason::kReady, std::move(text)});
+}
+
 bool is_about_claim(Reason reason) {
     return reason == Reason::kClaimNotFound || reason == Reason::kClaimNotBound || reason == Reason::kClaimLost ||
            reason == Reason::kClaimTerminating;
@@ -122,13 +149,17 @@ std::optional<run::Hindrance> closed_gate(const Storage& storage, const ClaimInp
     return hindrance;
 }
 
-milliseconds until_probe(const Storage& storage, bool closed, base::SystemTime now) {
+milliseconds until_probe(const Storage& storage, bool closed, std::size_t shown, base::SystemTime now) {
     const auto& status = storage.status;
     const auto* ready = api::find_condition(status.conditions, "Ready");
     const bool current = ready != nullptr && ready->observed_generation == storage.meta.generation;
     if (closed || !current || !status.last_probe) return milliseconds(0);
     auto interval = storage.spec.probe_interval;
-    if (ready->status != "True") interval = std::min(interval, kProbeAfterFailure);
+    const auto& catalogue = status.catalogue;
+    const bool all_shown = catalogue && static_cast<std::int64_t>(shown) >= catalogue->chains;
+    const auto* catalogued = api::find_condition(status.conditions, "Catalogued");
+    const bool known = catalogued != nullptr && catalogued->status == "True" && all_shown;
+    if (ready->status != "True" || !known) interval = std::min(interval, kProbeAfterFailure);
     return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(*status.last_probe + interval - now));
 }
 
@@ -158,7 +189,7 @@ run::Preparation prepare(const Storage& storage, const ClaimInputs& inputs, cons
     return prepared;
 }
 
-StorageStatus status_after(const Storage& storage, run::RunStep& step, base::SystemTime now) {
+StorageStatus status_after(const Storage& storage, run::RunStep& step, bool listed, base::SystemTime now) {
     StorageStatus status = storage.status;
     const run::Stamp stamp{
         .now = now,
@@ -174,6 +205,7 @@ StorageStatus status_after(const Storage& storage, run::RunStep& step, base::Sys
         status.found = step.report->storage;
         status.last_success = now;
         tell_success(*status.found, step, conditions);
+        tell_catalogue(step, listed, status, conditions);
     } else if (!active || is_about_claim(verdict.reason)) {
         tell_failure(verdict, step.report, conditions);
     } else if (api::find_condition(status.conditions, "Ready") == nullptr) {

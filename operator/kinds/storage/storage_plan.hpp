@@ -24,9 +24,10 @@ run::RunOwner owner_of(const Storage& storage);
 std::optional<run::Hindrance> closed_gate(const Storage& storage, const ClaimInputs& inputs);
 
 /// How long until the storage is to be looked at anew; 0: now. The spec has changed since the last look, or that was
-/// probeInterval ago; after a failure it is looked at again sooner, so that a repair shows. `closed`: a look that
+/// probeInterval ago; after a failure it is looked at again sooner, so that a repair shows, and so it is where fewer
+/// chains are shown (`shown`) than the last look found. `closed`: a look that
 /// waits at the gate tells what is wrong with the claim, and begins when that is over.
-std::chrono::milliseconds until_probe(const Storage& storage, bool closed, base::SystemTime now);
+std::chrono::milliseconds until_probe(const Storage& storage, bool closed, std::size_t shown, base::SystemTime now);
 
 /// The status with which the next look begins.
 StorageStatus begun(const StorageStatus& status);
@@ -40,8 +41,9 @@ std::vector<std::string> awaited_locks(const Storage& storage);
 /// The Job of a look.
 run::Preparation prepare(const Storage& storage, const ClaimInputs& inputs, const run::RunnerConfig& config);
 
-/// The status after a step of the run machine: what was found, and the conditions Ready, Reachable, Writable and
-/// ExclusiveCreate. Adds events to the step.
-StorageStatus status_after(const Storage& storage, run::RunStep& step, base::SystemTime now);
+/// The status after a step of the run machine: what was found, and the conditions Ready, Reachable, Writable,
+/// ExclusiveCreate and Catalogued. `listed`: whether the chains are here that the step's report tells of. Adds events
+/// to the step.
+StorageStatus status_after(const Storage& storage, run::RunStep& step, bool listed, base::SystemTime now);
 
 }  // namespace n4b::storage

@@ -38,5 +38,18 @@ TEST(CacheSync, StartsWithoutNamespacesThatAreRefusedOrGoneIfOneIsComplete) {
     }
 }
 
+TEST(CacheSync, NamesTheKindsThatWereNotListed) {
+    const auto sync = judge_caches({{.kind = "Neo4jBackup", .ready = true},
+                                    {.kind = "Neo4jBackupChain", .last_error = ErrorCode::kNotFound},
+                                    {.kind = "Neo4jBackupChain", .scope = "b", .last_error = ErrorCode::kNotFound},
+                                    {.kind = "Neo4jRestore", .last_error = ErrorCode::kPermissionDenied},
+                                    {.kind = "Pod"}});
+    ASSERT_EQ(sync.unlisted.size(), 3U);
+    EXPECT_EQ(sync.unlisted[0],
+              "Neo4jBackupChain (unknown to the API server: is its CustomResourceDefinition installed?)");
+    EXPECT_EQ(sync.unlisted[1], "Neo4jRestore (forbidden: does the operator's role allow to list and watch it?)");
+    EXPECT_EQ(sync.unlisted[2], "Pod");
+}
+
 }  // namespace
 }  // namespace n4b::operator_app

@@ -39,6 +39,8 @@ struct Lent {
                 .events = events,
                 .driver = driver,
                 .locks = locks,
+                .collector = collector,
+                .catalogue = catalogue,
                 .metrics = metrics,
                 .clock = clock,
                 .config = config};
@@ -58,6 +60,17 @@ struct Lent {
     kube::EventRecorder events{events_client, clock, "test"};
     telemetry::Metrics metrics{};
     run::RunnerConfig config{.image = "image"};
+    /// What the runners of looks serve, by its path.
+    std::map<std::string, std::string> served{};
+    CatalogueCollector collector{
+        {.workload = workload,
+         .kind = "Neo4jBackupStorage",
+         .fetch = [this](const std::string&, const std::string& path, const auto&) -> base::Result<std::string> {
+             const auto found = served.find(path);
+             if (found != served.end()) return found->second;
+             return base::fail(base::ErrorCode::kUnavailable, "connection refused");
+         }}};
+    kinds::Catalogue catalogue{};
     LockKeeper locks{10, workload, clock, [](auto&&...) {}};
     RunDriver driver{{.client = client,
                       .events = events,

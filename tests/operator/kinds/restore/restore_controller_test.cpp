@@ -85,6 +85,27 @@ struct Control {
                   {{"volumes", Json::array({{{"name", "data"}, {"persistentVolumeClaim", {{"claimName", claim}}}}})}}},
                  {"status", {{"phase", phase}}}});
     }
+    /// A backup of this namespace that the restore names.
+    void of_backup(run::Verdict::Outcome outcome, std::int64_t transaction = 12) {
+        backup::Backup backup{.meta = {.object_namespace = "db", .name = "nightly"},
+                              .spec = {.source = "prod", .storage = "main"}};
+        backup.status.artifact = contract::ArtifactReport{.database = "graph.db",
+                                                          .chain = "c-1",
+                                                          .artifact = "x",
+                                                          .location = "prod/graph.db/heads/x.json",
+                                                          .highest_transaction = transaction};
+        run::set_verdict(backup.status.conditions, {.outcome = outcome, .reason = Reason::kSourceStalled}, {});
+        backups.apply("db/nightly", backup);
+        api.change(kRestore, [](Json& restore) {
+            for (const char* field : {"storageRef", "sourceName", "database"}) restore["spec"].erase(field);
+            restore["spec"]["backupRef"] = {{"name", "nightly"}};
+            restore["spec"]["retry"] = {{"limit", 1}, {"backoff", "1m"}};
+        });
+    }
+    [[nodiscard]] contract::RestoreSpec told(const Json& of_job) const {
+        const auto env = of_job.at("spec").at("template").at("spec").at("containers")[0].at("env")[0];
+        return contract::parse_run_spec(env.at("value").get<std::string>())->restore;
+    }
     /// The runner's container ends with a report.
     void ends(contract::RunReport report) {
         const auto made = job();
@@ -161,6 +182,48 @@ TEST(RestoreController, WaitsForItsTargetAndItsBackup) {
     c.settle();
     EXPECT_THAT(c.verdict(), HasSubstr("Unknown/BackupNotFound: no Neo4jBackup \"nightly\""));
     EXPECT_TRUE(c.job().is_null());
+}
+
+TEST(RestoreController, FailsAtOnceWhereItsBackupHasFailed) {
+    Control c;
+    c.of_backup(run::Verdict::Outcome::kUnknown);
+    c.settle();
+    EXPECT_THAT(c.verdict(), HasSubstr("Unknown/BackupNotReady")) << "it may still succeed";
+    c.of_backup(run::Verdict::Outcome::kFailed);
+    c.settle();
+    EXPECT_THAT(c.verdict(), HasSubstr("False/BackupNotReady: Neo4jBackup \"nightly\" has not succeeded"));
+    EXPECT_TRUE(c.job().is_null());
+}
+
+TEST(RestoreController, ARetryRestoresWhatTheFirstAttemptWasToRestore) {
+    Control c;
+    c.of_backup(run::Verdict::Outcome::kSucceeded);
+    c.settle();
+    EXPECT_EQ(c.told(c.job()).chain, "c-1");
+    EXPECT_EQ(c.told(c.job()).transaction, 12);
+    c.ends({.reason = Reason::kStorageUnavailable, .message = "EIO"});
+    c.settle();
+    EXPECT_THAT(c.verdict(), HasSubstr("Unknown/Retrying"));
+    // Its object has gone meanwhile, and another backup bears its name.
+    c.of_backup(run::Verdict::Outcome::kFailed, 99);
+    c.clock.now += std::chrono::minutes(2);
+    c.settle();
+    const auto jobs = c.api.paths_in(jobs::kJobs);
+    ASSERT_EQ(jobs.size(), 2U);
+    EXPECT_EQ(c.told(c.api.get(jobs.back())).chain, "c-1");
+    EXPECT_EQ(c.told(c.api.get(jobs.back())).transaction, 12);
+}
+
+TEST(RestoreController, ACancelledRestoreLosesItsJob) {
+    Control c;
+    c.settle();
+    ASSERT_FALSE(c.job().is_null());
+    c.api.change(kRestore, [](Json& restore) { restore["spec"]["cancel"] = true; });
+    c.settle();
+    EXPECT_TRUE(c.job().is_null());
+    c.clock.now += seconds(20);
+    c.settle();
+    EXPECT_THAT(c.verdict(), HasSubstr("/Cancelled"));
 }
 
 TEST(RestoreController, FailsAsItsRunnerDoes) {

@@ -88,6 +88,7 @@ TEST(RestoreGates, CloseForABackupThatIsMissingOrHasNotSucceeded) {
         World::end(w.backup, outcome, Reason::kSourceUnreachable);
         EXPECT_EQ(closed_backup(w.restore, w.named())->reason, Reason::kBackupNotReady);
         EXPECT_THAT(closed_backup(w.restore, w.named())->message, HasSubstr("SourceUnreachable"));
+        EXPECT_EQ(closed_backup(w.restore, w.named())->for_ever, outcome != Outcome::kUnknown);
     }
 }
 

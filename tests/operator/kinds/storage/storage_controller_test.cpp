@@ -53,9 +53,8 @@ struct Control {
         const auto env = job.at("spec").at("template").at("spec").at("containers")[0].at("env")[0];
         return *contract::parse_run_spec(env.at("value").get<std::string>());
     }
-    /// The runner of the last Job ends with a report.
-    void ends(contract::RunReport report) {
-        report.run_uid = "u-1";
+    /// The state of the pod of the last Job.
+    void pod_is(const char* phase, const Json& runner_state) {
         const auto job = last_job();
         const auto& meta = job.at("metadata");
         api.put(
@@ -65,12 +64,30 @@ struct Control {
                {"labels", meta.at("labels")},
                {"ownerReferences", Json::array({{{"kind", "Job"}, {"uid", meta.at("uid")}, {"controller", true}}})}}},
              {"status",
-              {{"phase", "Failed"},
-               {"containerStatuses",
-                Json::array({{{"name", "runner"},
-                              {"state", {{"terminated", {{"exitCode", 1}, {"message", to_json(report)}}}}}}})}}}});
+              {{"phase", phase},
+               {"podIP", "10.0.0.9"},
+               {"containerStatuses", Json::array({{{"name", "runner"}, {"state", runner_state}}})}}}});
+    }
+    /// The runner of the last Job ends with a report.
+    void ends(contract::RunReport report) {
+        report.run_uid = "u-1";
+        pod_is("Failed", {{"terminated", {{"exitCode", 1}, {"message", to_json(report)}}}});
         settle();
     }
+    /// The same, once it has served these chains to whoever asks.
+    void serves_and_ends(std::vector<contract::ChainRecord> chains, contract::RunReport report) {
+        const auto count = static_cast<std::int64_t>(chains.size());
+        const auto page = to_json(contract::CataloguePage{.run_uid = "u-1", .chains = std::move(chains)});
+        report.catalogue = contract::CatalogueReport{
+            .chains = count, .artifacts = count, .pages = 1, .digest = contract::catalogue_digest({page})};
+        lent.served = {{"/catalogue/0", page}};
+        pod_is("Running", {{"running", Json::object()}});
+        lent.take_over_workload();
+        lent.collector.collect({});
+        ends(std::move(report));
+    }
+    /// A look that finds a storage which works and is empty.
+    void ends_well(contract::RunReport report) { serves_and_ends({}, std::move(report)); }
     [[nodiscard]] std::string condition(const char* type) const {
         const auto storage = *parse_storage(api.get(kStorage));
         const auto* c = api::find_condition(storage.status.conditions, type);
@@ -101,9 +118,10 @@ TEST(StorageController, ChecksABucketWithItsCredentialsMountedAndNeverRead) {
     EXPECT_THAT(c.last_job().dump(), HasSubstr(R"("secretName":"keys")"));
     EXPECT_FALSE(c.api.asked("GET", "/secrets"));
     EXPECT_EQ(c.condition("Ready"), "Unknown/Pending");
-    c.ends(works());
+    c.ends_well(works());
     EXPECT_EQ(c.condition("Ready"), "True/Ready");
     EXPECT_EQ(c.condition("Writable"), "True/Ready");
+    EXPECT_EQ(c.condition("Catalogued"), "True/Ready");
     const auto status = c.api.get(kStorage)["status"];
     EXPECT_EQ(status["display"]["location"], "s3://backups/neo4j");
     EXPECT_EQ(status["display"]["free"], "1.0 MiB");
@@ -113,7 +131,7 @@ TEST(StorageController, ChecksABucketWithItsCredentialsMountedAndNeverRead) {
 TEST(StorageController, LooksAgainAfterItsIntervalAndAtOnceWhenTheSpecChanges) {
     Control c(kBucket);
     c.settle();
-    c.ends(works());
+    c.ends_well(works());
     const auto requeue = c.settle();
     ASSERT_TRUE(requeue);
     EXPECT_GT(*requeue, hours(23));
@@ -121,12 +139,71 @@ TEST(StorageController, LooksAgainAfterItsIntervalAndAtOnceWhenTheSpecChanges) {
     c.clock.now += *requeue;
     c.settle();
     EXPECT_EQ(c.jobs_made(), 2U);
-    c.ends(works());
+    c.ends_well(works());
     c.settle();
     c.api.change(kStorage, [](Json& storage) { storage["metadata"]["generation"] = 2; });
     c.settle();
     EXPECT_EQ(c.jobs_made(), 3U);
     EXPECT_EQ(c.condition("Ready"), "True/Ready") << "what is known stays while it looks";
+}
+
+contract::ChainRecord a_chain() {
+    return {.source = "prod", .database = "graph.db", .chain = "20261122T215049Z-3f9c21", .artifacts = 3};
+}
+
+TEST(StorageController, HandsTheChainsOnThatALookServed) {
+    Control c(kBucket);
+    const auto begun = c.clock.now;
+    c.settle();
+    c.clock.now += minutes(1);
+    c.serves_and_ends({a_chain()}, works());
+    const auto listed = c.lent.catalogue.of("db/main");
+    ASSERT_TRUE(listed);
+    EXPECT_EQ(listed->begun, begun) << "backups that end while it looks may be missing";
+    EXPECT_TRUE(listed->all);
+    ASSERT_TRUE(listed->chains.contains("main-20261122t215049z-3f9c21"));
+    EXPECT_EQ(c.lent.catalogue.storage_of("db/main-20261122t215049z-3f9c21"), "db/main");
+    const auto catalogue = c.api.get(kStorage)["status"]["catalogue"];
+    EXPECT_EQ(catalogue["chains"], 1);
+    EXPECT_EQ(c.condition("Catalogued"), "True/Ready");
+}
+
+TEST(StorageController, LooksAgainSoonWhereFewerChainsAreShownThanLieThere) {
+    Control c(kBucket);
+    std::size_t shown = 0;
+    c.lent.catalogue.show_with({}, [&](const std::string&) { return shown; });
+    c.settle();
+    c.serves_and_ends({a_chain()}, works());
+    EXPECT_LE(*c.settle(), minutes(10));
+    shown = 1;
+    EXPECT_GT(*c.settle(), hours(23));
+}
+
+TEST(StorageController, AStorageWhoseChainsNobodyFetchedIsReadyAllTheSame) {
+    Control c(kBucket);
+    c.settle();
+    auto report = works();
+    report.catalogue = contract::CatalogueReport{.chains = 7, .artifacts = 9, .pages = 1, .digest = "0123456789abcdef"};
+    c.ends(report);
+    EXPECT_EQ(c.condition("Ready"), "True/Ready");
+    EXPECT_EQ(c.condition("Catalogued"), "False/Retrying");
+    EXPECT_FALSE(c.lent.catalogue.of("db/main"));
+    EXPECT_LE(*c.settle(), minutes(10));
+}
+
+TEST(StorageController, AStorageWhoseBackupsCannotBeListedIsReadyAllTheSame) {
+    Control c(kBucket);
+    c.settle();
+    c.serves_and_ends({a_chain()}, works());
+    c.clock.now += hours(24);
+    c.settle();
+    auto report = works();
+    report.attempt = 2;
+    report.message = "its backups could not be listed";
+    c.ends(report);
+    EXPECT_EQ(c.condition("Ready"), "True/Ready");
+    EXPECT_EQ(c.condition("Catalogued"), "False/Retrying");
+    EXPECT_EQ(c.api.get(kStorage)["status"]["catalogue"]["chains"], 1) << "what was known stays";
 }
 
 TEST(StorageController, ASpecThatChangesDuringALookIsLookedAtAfterwards) {

@@ -44,14 +44,18 @@ struct Looked {
     run::RunStep step{};
 
     std::string repository{};  ///< What the runner tells of it.
+    bool listed = true;        ///< Whether the chains have been fetched.
 
     Looked& sees(Outcome outcome, Reason reason, std::optional<StorageReport> found = {}) {
         step = {.status = storage.status.run, .verdict = {.outcome = outcome, .reason = reason, .message = "told"}};
         if (outcome != Outcome::kUnknown) {
             step.status.completed = kNow;
-            step.report = contract::RunReport{.reason = reason, .repository = repository, .storage = std::move(found)};
+            step.report = contract::RunReport{.reason = reason,
+                                              .repository = repository,
+                                              .storage = std::move(found),
+                                              .catalogue = contract::CatalogueReport{.chains = 2, .artifacts = 5}};
         }
-        storage.status = status_after(storage, step, kNow);
+        storage.status = status_after(storage, step, listed, kNow);
         return *this;
     }
     Looked& works(const StorageReport& found = {}) { return sees(Outcome::kSucceeded, Reason::kCompleted, found); }
@@ -268,7 +272,7 @@ TEST(StoragePlan, LooksAgainWhenItIsTime) {
     Looked look;
     look.storage.spec.probe_interval = hours(1);
     const auto left = [&](std::chrono::milliseconds later, bool closed = false) {
-        return until_probe(look.storage, closed, kNow + later);
+        return until_probe(look.storage, closed, 2, kNow + later);
     };
     EXPECT_EQ(left(seconds(0)), seconds(0)) << "nobody has looked yet";
     look.works();
@@ -282,6 +286,24 @@ TEST(StoragePlan, LooksAgainWhenItIsTime) {
     EXPECT_EQ(left(seconds(0)), minutes(10)) << "a repair shows soon";
     look.storage.spec.probe_interval = minutes(1);
     EXPECT_EQ(left(seconds(0)), minutes(1));
+}
+
+TEST(StoragePlan, LooksAgainSoonAsLongAsItsChainsAreNotShown) {
+    Looked look;
+    look.works();
+    const auto left = [&](std::size_t shown) { return until_probe(look.storage, false, shown, kNow); };
+    EXPECT_EQ(look.condition("Catalogued"), "True/Ready");
+    EXPECT_EQ(left(2), hours(24));
+    EXPECT_EQ(left(3), hours(24)) << "a backup has begun another one since";
+    EXPECT_EQ(left(1), minutes(10));
+    look.listed = false;
+    look.works();
+    EXPECT_EQ(look.condition("Catalogued"), "False/Retrying");
+    EXPECT_EQ(look.condition("Ready"), "True/Ready");
+    EXPECT_EQ(left(2), minutes(10));
+    look.storage.status.catalogue.reset();
+    look.listed = true;
+    EXPECT_EQ(left(0), minutes(10)) << "an older operator looked last";
 }
 
 TEST(StoragePlan, AttemptsGoOnCountingFromLookToLook) {

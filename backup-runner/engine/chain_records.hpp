@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "backup-runner/object_store/object_store.hpp"
+#include "common/base/result.hpp"
+#include "common/contract/catalogue.hpp"
+
+namespace n4b::engine {
+
+/// What a storage holds, a record each chain.
+struct ChainRecords {
+    std::vector<contract::ChainRecord> chains{};  ///< By source, database, and the time when they began.
+    std::int64_t artifacts = 0;                   ///< Heads that were listed, of chains that are left out too.
+    std::int64_t left_out = 0;                    ///< Chains that `most` had no room for.
+};
+
+/// Records the chains of all sources and databases, at most `most` of them: of a database with more than there is room
+/// for, the newest. Closed chains are no backups any more, and are passed over. A chain whose last head can't be read
+/// is recorded with the reason; so is one that a fact tells is damaged. Lists heads and facts once, and reads two heads
+/// a chain, its full's and its last one's. Errors: the storage can't be listed, or the call has ended.
+base::Result<ChainRecords> record_chains(object_store::ObjectStore& store, std::size_t most,
+                                         const object_store::Call& call);
+
+}  // namespace n4b::engine
