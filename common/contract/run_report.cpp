@@ -93,6 +93,7 @@ Json artifact_json(const ArtifactReport& a) {
               {"level", a.level}};
     if (a.recoverable_to) json["recoverableTo"] = base::format_rfc3339(*a.recoverable_to);
     if (a.current_at) json["currentAt"] = base::format_rfc3339(*a.current_at);
+    if (a.verified_at) json["verifiedAt"] = base::format_rfc3339(*a.verified_at);
     return json;
 }
 
@@ -321,6 +322,7 @@ ArtifactReport read_artifact(JsonObject& object) {
     a.level = object.required<std::string>("level");
     a.recoverable_to = read_time(object, "recoverableTo");
     a.current_at = read_time(object, "currentAt");
+    a.verified_at = read_time(object, "verifiedAt");
     return a;
 }
 

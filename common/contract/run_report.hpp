@@ -71,10 +71,11 @@ struct ArtifactReport {
     /// too large.
     std::optional<base::SystemTime> current_at{};
     std::int64_t files = 0;
-    std::int64_t bytes = 0;         ///< Plain.
-    std::int64_t stored_bytes = 0;  ///< As stored.
-    std::string digest{};           ///< "sha256:" and hex, of the head.
-    std::string level = "Written";
+    std::int64_t bytes = 0;                         ///< Plain.
+    std::int64_t stored_bytes = 0;                  ///< As stored.
+    std::string digest{};                           ///< "sha256:" and hex, of the head.
+    std::string level = "Written";                  ///< How far it was looked at; see VerifyLevel.
+    std::optional<base::SystemTime> verified_at{};  ///< When it was, by the storage's clock; absent: unknown.
     bool operator==(const ArtifactReport&) const = default;
 };
 
