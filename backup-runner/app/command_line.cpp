@@ -83,7 +83,7 @@ CommandLine::CommandLine()
     add_release();
     add_backup();
     add_look(list, "list", "List the backups of a repository");
-    add_look(verify, "verify", "Read backups whole and check every digest");
+    add_verify();
     add_restore();
     add_probe();
     add_check_storage();
@@ -122,6 +122,12 @@ void CommandLine::add_backup() {
         ->capture_default_str();
     command.add_option("--compression", backup.compression, "Of what is stored")
         ->check(CLI::IsMember({"none", "zstd"}))
+        ->capture_default_str();
+    command
+        .add_option("--verify", backup.verify,
+                    "What the backup must reach to count as done: a level as --level of verify tells them. Chain reads "
+                    "the whole chain again with each increment")
+        ->check(CLI::IsMember({"Written", "Checksum", "Chain"}))
         ->capture_default_str();
     command.add_option("--connections", spec.connections, "Connections side by side, 1 to 8")->capture_default_str();
     command.add_option("--policy", backup.policy, "Which members may be copied from")
@@ -175,6 +181,18 @@ void CommandLine::add_look(Look& look, const char* name, const char* description
     command.add_option("--chain", look.chain, "Only this chain")->type_name(kName);
     add_deadline(command, look.common);
     add_common_flags(command, look.common, "table");
+}
+
+void CommandLine::add_verify() {
+    add_look(verify, "verify", "Read backups whole and check every digest, or as far as --level says");
+    verify.command
+        ->add_option(
+            "--level", verify.level,
+            "Written: a listing shows all blocks. Checksum: every block is read and has its digest, every file "
+            "can be restored. Chain: also the entries of every transaction, none of which is missing from the "
+            "full to the end of the chain, sizes of store files, and neostore")
+        ->check(CLI::IsMember({"Written", "Checksum", "Chain"}))
+        ->capture_default_str();
 }
 
 void CommandLine::add_restore() {

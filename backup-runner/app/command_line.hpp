@@ -46,6 +46,7 @@ public:
         std::string type = "full";
         std::string when_impossible = "full";
         std::string compression = "zstd";
+        std::string verify = "Written";
         std::string policy = "PreferReplica";
         std::string bandwidth = "0";
         std::string prepare_timeout = "30m";
@@ -82,6 +83,7 @@ public:
         std::string source{};
         std::string database{};
         std::string chain{};
+        std::string level = "Checksum";  ///< Of verify.
     };
     struct Restore {
         CLI::App* command = nullptr;
@@ -106,6 +108,7 @@ public:
 
 private:
     void add_backup();
+    void add_verify();
     void add_look(Look& look, const char* name, const char* description);
     void add_restore();
     void add_init();

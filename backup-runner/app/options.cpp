@@ -120,6 +120,7 @@ Result<Options> options_of(CommandLine::Backup& flags) {
     }
     if (flags.when_impossible == "fail") spec.when_impossible = contract::WhenImpossible::kFail;
     spec.compression = flags.compression == "zstd" ? contract::Compression::kZstd : contract::Compression::kNone;
+    spec.verify = contract::parse_verify_level(flags.verify).value_or(spec.verify);
     if (flags.source.from.empty()) return bad_flag("--from is required (or --spec FILE)");
     N4B_TRY(const auto store, choice_of(*flags.command, flags.storage));
     name_store(store, spec);
@@ -170,15 +171,23 @@ Result<Options> options_of(const CommandLine::Release& flags) {
 
 /// Of list and of verify, which look at the same.
 template <typename LookOptions>
-Result<Options> options_of_look(const CommandLine::Look& flags) {
+Result<LookOptions> options_of_look(const CommandLine::Look& flags) {
     N4B_TRY(auto store, choice_of(*flags.command, flags.storage));
     N4B_TRY(const auto deadline, deadline_of(flags.common));
     if (!flags.source.empty()) N4B_TRY_VOID(check_name("--source", flags.source));
     if (!flags.database.empty()) N4B_TRY_VOID(check_name("--database", flags.database));
-    return LookOptions{.store = std::move(store),
-                       .scope = {.source = flags.source, .database = flags.database, .chain = flags.chain},
-                       .json = flags.common.output == "json",
-                       .deadline = deadline};
+    LookOptions options;
+    options.store = std::move(store);
+    options.scope = {.source = flags.source, .database = flags.database, .chain = flags.chain};
+    options.json = flags.common.output == "json";
+    options.deadline = deadline;
+    return options;
+}
+
+Result<Options> options_of_verify(const CommandLine::Look& flags) {
+    N4B_TRY(auto options, options_of_look<VerifyOptions>(flags));
+    options.level = contract::parse_verify_level(flags.level).value_or(options.level);
+    return options;
 }
 
 Result<Options> options_of(const CommandLine::Restore& flags) {
@@ -257,7 +266,7 @@ Result<Options> parse_options(int argc, char** argv) {
     if (chosen(line.init)) return options_of(line.init);
     if (chosen(line.release)) return options_of(line.release);
     if (chosen(line.list)) return options_of_look<ListOptions>(line.list);
-    if (chosen(line.verify)) return options_of_look<VerifyOptions>(line.verify);
+    if (chosen(line.verify)) return options_of_verify(line.verify);
     N4B_CHECK(chosen(line.restore), "a subcommand without options");
     return options_of(line.restore);
 }

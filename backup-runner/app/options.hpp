@@ -70,6 +70,7 @@ struct ListOptions {
 struct VerifyOptions {
     StoreChoice store;
     engine::Scope scope{};
+    contract::VerifyLevel level = contract::VerifyLevel::kChecksum;
     bool json = false;
     base::Deadline deadline = base::Deadline::never();
 };

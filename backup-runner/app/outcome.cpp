@@ -47,6 +47,9 @@ void print_text(Output& output, const RunReport& report) {
                            artifact.recoverable_to ? " of " + base::format_rfc3339(*artifact.recoverable_to) : ""));
     output.row("files", fmt::format("{}, {}, stored as {}", artifact.files, size_text(artifact.bytes),
                                     size_text(artifact.stored_bytes)));
+    if (artifact.verified_at && artifact.level != to_string(contract::VerifyLevel::kWritten)) {
+        output.row("verified", fmt::format("{}, {}", artifact.level, base::format_rfc3339(*artifact.verified_at)));
+    }
     if (report.source) output.row("source", source_text(*report.source));
     if (report.tls) output.row("connection", fmt::format("{}, {}", report.tls->version, report.tls->cipher));
     if (report.adopted) output.row("adopted", "another attempt of this run had finished it");

@@ -5,7 +5,9 @@
 #include "backup-runner/app/repository_view.hpp"
 #include "backup-runner/engine/catalogue.hpp"
 #include "backup-runner/engine/verify.hpp"
+#include "common/base/hex.hpp"
 #include "common/base/notice.hpp"
+#include "common/base/rfc3339.hpp"
 
 namespace n4b::runner {
 namespace {
@@ -41,11 +43,13 @@ public:
             N4B_TRY(progress_.total, add_up(*store, options_.scope, call));
         }
         progress_.phase = "Verifying";
+        engine::Verifier verifier(*store, options_.level, &progress_);
         N4B_TRY_VOID(engine::walk_heads(
             *store, options_.scope,
             [&](const engine::FoundHead& head) {
-                const auto result = head.artifact ? engine::verify(*store, *head.artifact, call, &progress_)
-                                                  : Result<void>(base::fail(head.artifact.error()));
+                const auto result = head.artifact.and_then(
+                    [&](const engine::Artifact& artifact) { return verifier.verify(artifact, call); });
+                if (head.artifact) put_down(*store, *head.artifact, result, call);
                 return take(head, result);
             },
             call));
@@ -58,8 +62,23 @@ public:
     }
 
 private:
+    /// What was found of an artifact, as facts beside it.
+    void put_down(object_store::ObjectStore& store, const engine::Artifact& artifact,
+                  const Result<engine::Verified>& result, const Call& call) {
+        const bool damaged = !result && result.error().reason == base::Reason::kArtifactDamaged;
+        if (!result && !damaged) return;
+        const auto kept = result ? engine::keep_proof(store, artifact, result->proof, run_, call)
+                                 : engine::mark_damaged(store, artifact, run_, result.error().message, call);
+        if (kept || warned_) return;
+        // Of all others the same would be said.
+        warned_ = true;
+        base::show_status("");
+        base::warn(fmt::format("what was found is told here and could not be put down in the storage: {}",
+                               kept.error().message));
+    }
+
     /// False: it is enough.
-    bool take(const engine::FoundHead& head, const Result<void>& result) {
+    bool take(const engine::FoundHead& head, const Result<engine::Verified>& result) {
         if (head.artifact) verified_ += head.artifact->head.counts.plain_bytes;
         progress_.bytes = verified_;
         // The chain was closed after the walk had come to it. Its files are being removed, and no command counts it any
@@ -77,17 +96,22 @@ private:
         return output_.works();
     }
 
-    void print_line(const engine::FoundHead& head, const Result<void>& result) {
+    void print_line(const engine::FoundHead& head, const Result<engine::Verified>& result) {
         Json json{{"source", head.source}, {"database", head.database}, {"chain", head.chain}, {"head", head.key}};
         if (!result) return print_failure(output_, result.error(), std::move(json));
         json["reason"] = to_string(base::Reason::kCompleted);
         json["bytes"] = head.artifact->head.counts.plain_bytes;
+        json["level"] = to_string(result->proof.level);
+        json["verifiedAt"] = base::format_rfc3339(result->proof.at);
+        if (!result->note.empty()) json["note"] = result->note;
         print_json(output_, json);
     }
 
-    void print_row(const engine::FoundHead& head, const Result<void>& result) {
+    void print_row(const engine::FoundHead& head, const Result<engine::Verified>& result) {
         if (result) {
-            if (base::tells_usual()) output_.print("{:<13} {}\n", "ok", head.key);
+            const auto less =
+                result->note.empty() ? "" : fmt::format(": {} only: {}", to_string(result->proof.level), result->note);
+            if (base::tells_usual()) output_.print("{:<13} {}{}\n", "ok", head.key, less);
             return;
         }
         // What is wrong with a head names it already.
@@ -99,6 +123,8 @@ private:
     Output& output_;
     engine::ProgressCounters progress_{};
     Tally tally_{};
+    const format::RunId run_{.uid = base::random_digits()};  ///< In the names of facts.
+    bool warned_ = false;
     std::int64_t verified_ = 0;  ///< Bytes of the backups that are done with.
     std::optional<base::Error> ended_{};
 };

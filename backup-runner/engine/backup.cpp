@@ -19,6 +19,7 @@
 #include "backup-runner/engine/source_choice.hpp"
 #include "backup-runner/engine/source_probe.hpp"
 #include "backup-runner/engine/store_copy.hpp"
+#include "backup-runner/engine/wanted_level.hpp"
 #include "backup-runner/format/chain_link.hpp"
 #include "common/base/hex.hpp"
 #include "common/base/notice.hpp"
@@ -155,6 +156,18 @@ void tell_success(contract::RunReport& report, const Artifact& artifact) {
                      .role = contract::parse_member_role(head.server.role)};
     report.message = fmt::format("{} transactions up to {}, {} files, {} bytes, {} stored", kind_of(head), last,
                                  head.counts.files, head.counts.plain_bytes, head.counts.stored_bytes);
+}
+
+LevelWish level_wish(const contract::RunSpec& spec) {
+    return {.level = spec.verify, .run = {.uid = spec.run.uid, .attempt = spec.run.attempt}};
+}
+
+void tell_level(contract::RunReport& report, const Verified& verified) {
+    report.artifact->level = to_string(verified.proof.level);
+    report.artifact->verified_at = verified.proof.at;
+    if (!verified.note.empty()) {
+        report.message += fmt::format("; warning: verified up to {}: {}", report.artifact->level, verified.note);
+    }
 }
 
 format::Origin origin_of(const contract::RunSpec& spec) {
@@ -303,8 +316,11 @@ Result<void> Backup::work(contract::RunReport& report) {
     if (earlier) {
         // Its maker may have been killed right before it did so.
         mark_finished(name_of(earlier->head));
+        N4B_TRY(const auto verified,
+                reach_level(environment_.store, *earlier, level_wish(spec_), call(), &environment_.progress));
         tell_success(report, *earlier);
         report.adopted = true;
+        tell_level(report, verified);
         report.message += notes_;
         return {};
     }
@@ -313,8 +329,14 @@ Result<void> Backup::work(contract::RunReport& report) {
     clean_up(report);
     N4B_TRY(const auto written, make(report));
     const auto source = report.source;
+    // Where nothing was new, nothing was made that could be looked at.
+    Verified verified;
+    if (!up_to_date_) {
+        N4B_TRY(verified, reach_level(environment_.store, written, level_wish(spec_), call(), &environment_.progress));
+    }
     tell_success(report, written);
     report.source = source;
+    tell_level(report, verified);
     if (up_to_date_) {
         report.artifact.reset();
         report.up_to_date = up_to_date_;
@@ -787,11 +809,14 @@ contract::RunReport look_up_run(const contract::RunSpec& spec, object_store::Obj
         format::Layout::create(spec.source, spec.database).and_then([&](const format::Layout& layout) {
             return look_up(store, layout, {.uid = spec.run.uid}, call);
         });
-    if (artifact) {
+    const auto verified =
+        artifact.and_then([&](const Artifact& found) { return reach_level(store, found, level_wish(spec), call); });
+    if (verified) {
         tell_success(report, *artifact);
         report.adopted = true;
+        tell_level(report, *verified);
     } else {
-        tell_failure(report, artifact.error());
+        tell_failure(report, verified.error());
     }
     return report;
 }

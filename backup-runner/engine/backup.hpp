@@ -60,7 +60,7 @@ struct BackupPlan {
 /// nothing.
 BackupPlan plan_backup(const contract::RunSpec& spec, const BackupEnvironment& environment, std::stop_token stop);
 
-/// Only looks for a finished artifact of the run.
+/// Looks for a finished artifact of the run, and at it as far as spec.verify wants and nobody has yet; makes none.
 contract::RunReport look_up_run(const contract::RunSpec& spec, object_store::ObjectStore& store,
                                 const object_store::Call& call);
 

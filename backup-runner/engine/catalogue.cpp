@@ -11,6 +11,7 @@
 #include "backup-runner/archive/digest.hpp"
 #include "backup-runner/blocks/index_reader.hpp"
 #include "backup-runner/blocks/index_writer.hpp"
+#include "backup-runner/engine/facts.hpp"
 #include "backup-runner/engine/repository.hpp"
 #include "backup-runner/format/damage.hpp"
 #include "common/base/notice.hpp"
@@ -269,6 +270,9 @@ Result<Artifact> look_up(ObjectStore& store, const format::Layout& layout, const
         if (is_unwanted(wanted)) continue;
         if (!artifact) return artifact;
         N4B_TRY_VOID(wanted);
+        // Its own attempt has ended with that, and the run wants another one in its place.
+        N4B_TRY(const auto known, known_state(store, *artifact, call));
+        if (known.damaged && !known.proof) continue;
         N4B_TRY_VOID(written);
         // Its attempt may have been killed between the head's creation and the sync that makes its name durable.
         N4B_TRY_VOID(store.make_durable(artifact->key, call));
@@ -362,7 +366,8 @@ contract::ArtifactReport report_of(const Artifact& artifact) {
                                     .files = head.counts.files,
                                     .bytes = head.counts.plain_bytes,
                                     .stored_bytes = head.counts.stored_bytes,
-                                    .digest = artifact.digest};
+                                    .digest = artifact.digest,
+                                    .verified_at = head.end};
     report.chain_stored_bytes =
         base::saturating_sum(head.counts.stored_bytes, head.parent ? head.parent->stored_bytes : 0);
     if (!head.parent) report.restorable_from = restorable_from(head);

@@ -90,7 +90,8 @@ struct FinishedRun {
 };
 
 /// The newest finished artifact that a run made: its head is durable, its blocks are there by their listing, its
-/// index's digests match, and it is neither closed nor abandoned. NotFound (ArtifactNotFound): there is none.
+/// index's digests match, and it is neither closed nor abandoned, nor put down as damaged. NotFound
+/// (ArtifactNotFound): there is none.
 base::Result<Artifact> look_up(object_store::ObjectStore& store, const format::Layout& layout, const FinishedRun& run,
                                const object_store::Call& call);
 

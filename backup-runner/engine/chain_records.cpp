@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "backup-runner/engine/catalogue.hpp"
-#include "backup-runner/engine/chain_facts.hpp"
+#include "backup-runner/engine/facts.hpp"
 #include "backup-runner/engine/restore_choice.hpp"
 #include "common/base/saturating.hpp"
 

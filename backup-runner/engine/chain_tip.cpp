@@ -9,8 +9,7 @@
 #include <utility>
 
 #include "backup-runner/engine/chain.hpp"
-#include "backup-runner/engine/chain_facts.hpp"
-#include "backup-runner/engine/repository.hpp"
+#include "backup-runner/engine/facts.hpp"
 #include "backup-runner/engine/restore_choice.hpp"
 #include "backup-runner/format/damage.hpp"
 #include "common/base/saturating.hpp"
@@ -35,7 +34,7 @@ constexpr std::size_t kMostChains = 64;
 /// Facts that one run takes away.
 constexpr std::size_t kMostSuperseded = 1000;
 
-/// Calls take for the names of all heads or facts that begin so.
+/// Calls take for the names of all heads that begin so.
 Result<void> list_names(ObjectStore& store, const std::string& directory, const std::string& begin,
                         const std::function<void(const std::string&)>& take, const Call& call) {
     return store.list(
@@ -184,46 +183,16 @@ Result<std::optional<Artifact>> newest_tip(ObjectStore& store, const format::Lay
     return std::nullopt;
 }
 
-/// Calls take for the facts of a kind about a chain. What a later runner wrote is passed over.
-Result<void> list_facts(ObjectStore& store, const format::Layout& layout, const std::string& chain,
-                        std::string_view kind, const std::function<void(const format::FactName&)>& take,
-                        const Call& call) {
-    return list_names(
-        store, layout.facts(), chain + "-",
-        [&](const std::string& name) {
-            const auto fact = format::parse_fact_name(name);
-            if (fact && fact->fact == kind) take(*fact);
-        },
-        call);
-}
-
 Result<void> check_unmarked(ObjectStore& store, const format::Layout& layout, const Artifact& tip, const Call& call) {
     std::optional<format::FactName> mark;
     N4B_TRY_VOID(list_facts(
-        store, layout, tip.head.name.chain, kDamagedFact, [&](const format::FactName& fact) { mark = fact; }, call));
+        store, layout, tip.head.name.chain + "-",
+        [&](const format::FactName& fact) {
+            if (fact.fact == kDamagedFact) mark = fact;
+        },
+        call));
     if (!mark) return {};
     return damaged(fmt::format("{}: the chain was found damaged before, as {} tells", tip.key, layout.fact(*mark)));
-}
-
-Result<void> put_down(ObjectStore& store, const format::Layout& layout, const format::FactName& fact,
-                      const Artifact& tip, std::string_view message, const Call& call) {
-    N4B_TRY_VOID(create_object(store, layout.fact(fact), format::print_fact(format::name_of(tip.head), message), call));
-    return {};
-}
-
-format::FactName fact_about(const Artifact& tip, std::string_view kind, base::SystemTime at, const format::RunId& run) {
-    return {.chain = tip.head.name.chain,
-            .sequence = tip.head.name.sequence,
-            .fact = std::string(kind),
-            .transaction = highest_of(tip.head),
-            .time = std::chrono::floor<std::chrono::seconds>(at),
-            .run = run};
-}
-
-Result<void> mark_damaged(ObjectStore& store, const format::Layout& layout, const Artifact& tip,
-                          const format::RunId& run, std::string_view what, const Call& call) {
-    N4B_TRY(const auto now, store.now(call));
-    return put_down(store, layout, fact_about(tip, kDamagedFact, now, run), tip, what, call);
 }
 
 }  // namespace
@@ -245,7 +214,7 @@ Result<std::optional<Artifact>> find_tip(ObjectStore& store, const format::Layou
     const auto whole = not_closed_meanwhile(store, *tip, check_blocks(store, layout, *tip, call), call);
     if (!whole && whole.error().reason == Reason::kArtifactDamaged && !wish.read_only) {
         // Where it can't be put down, the next increment finds the damage by itself.
-        (void)mark_damaged(store, layout, *tip, wish.run, whole.error().message, call);
+        (void)mark_damaged(store, *tip, wish.run, whole.error().message, call);
     }
     if (!whole) return base::fail(whole.error());
     return std::optional(std::move(*tip));
@@ -255,13 +224,14 @@ Result<void> mark_up_to_date(ObjectStore& store, const Artifact& tip, base::Syst
                              const Call& call) {
     N4B_TRY(const auto layout, layout_of(tip));
     const auto fact = fact_about(tip, kUpToDateFact, at, run);
-    N4B_TRY_VOID(put_down(store, layout, fact, tip, "", call));
+    N4B_TRY_VOID(put_fact(store, layout, fact, tip, "", call));
     // One for each look at a quiet database would be many.
     std::vector<std::string> superseded;
     N4B_TRY_VOID(list_facts(
-        store, layout, fact.chain, kUpToDateFact,
+        store, layout, fact.chain + "-",
         [&](const format::FactName& other) {
-            const bool older = other.time < fact.time && other.transaction <= fact.transaction;
+            const bool older =
+                other.fact == kUpToDateFact && other.time < fact.time && other.transaction <= fact.transaction;
             if (older && superseded.size() < kMostSuperseded) superseded.push_back(layout.fact(other));
         },
         call));

@@ -25,12 +25,6 @@ using object_store::ObjectStore;
 /// A hold is a courtesy to whoever deletes, and no reader waits longer for it.
 constexpr std::chrono::seconds kPatience{30};
 
-/// Nothing can be deleted there by whoever may do no more than we.
-bool lets_nobody_write(const Error& error) {
-    return error.reason == Reason::kStorageReadOnly || error.reason == Reason::kStoragePermission ||
-           error.reason == Reason::kStorageAccessDenied;
-}
-
 /// Holds a chain from its construction to its destruction. The thread that renews it is its own.
 class Hold {
 public:
@@ -97,6 +91,11 @@ private:
 };
 
 }  // namespace
+
+bool lets_nobody_write(const Error& error) {
+    return error.reason == Reason::kStorageReadOnly || error.reason == Reason::kStoragePermission ||
+           error.reason == Reason::kStorageAccessDenied;
+}
 
 Result<void> read_under_hold(ObjectStore& store, const Artifact& artifact, const std::function<Result<void>()>& read,
                              const Call& call, const HoldTimes& times) {

@@ -9,6 +9,9 @@
 
 namespace n4b::engine {
 
+/// Whether a storage that answers so lets nobody write: nothing can be deleted there by whoever may do no more than we.
+bool lets_nobody_write(const base::Error& error);
+
 /// How long a hold counts that nobody renews, and when it is renewed.
 struct HoldTimes {
     std::chrono::milliseconds counts = std::chrono::hours(2);

@@ -226,6 +226,15 @@ std::string print_hold(const Hold& hold) {
     return text_of(json);
 }
 
+Result<std::string> parse_fact(std::string_view text) {
+    std::string head;
+    N4B_TRY_VOID(read_file(text, "fact", [&](JsonObject& object) {
+        head = object.required<std::string>("head");
+        (void)object.optional<std::string>("message");
+    }));
+    return head;
+}
+
 Result<Hold> parse_hold(std::string_view text) {
     Hold hold;
     N4B_TRY_VOID(read_file(text, "hold", [&](JsonObject& object) {

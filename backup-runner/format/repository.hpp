@@ -96,6 +96,8 @@ std::string print_mark(const HeadName& head);
 /// facts/<name>.json. The name says all but which artifact of a fork is meant: the head's name stands in it, and what
 /// was found, for a person.
 std::string print_fact(const HeadName& head, std::string_view message);
+/// The name of that head. DataLoss (ArtifactDamaged); FailedPrecondition (ArtifactNotSupported): another format.
+base::Result<std::string> parse_fact(std::string_view text);
 
 /// holds/<name>.json: while it is there and has not expired, the chain is not deleted.
 struct Hold {

@@ -95,6 +95,7 @@ Json artifact_json(const ArtifactReport& a) {
     if (a.restorable_from) json["restorableFrom"] = base::format_rfc3339(*a.restorable_from);
     if (a.recoverable_to) json["recoverableTo"] = base::format_rfc3339(*a.recoverable_to);
     if (a.current_at) json["currentAt"] = base::format_rfc3339(*a.current_at);
+    if (a.verified_at) json["verifiedAt"] = base::format_rfc3339(*a.verified_at);
     return json;
 }
 
@@ -342,6 +343,7 @@ ArtifactReport read_artifact(JsonObject& object) {
     a.restorable_from = read_time(object, "restorableFrom");
     a.recoverable_to = read_time(object, "recoverableTo");
     a.current_at = read_time(object, "currentAt");
+    a.verified_at = read_time(object, "verifiedAt");
     return a;
 }
 

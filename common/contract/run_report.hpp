@@ -77,8 +77,9 @@ struct ArtifactReport {
     std::int64_t chain_stored_bytes = 0;
     /// The first time that its chain can be restored to; of fulls only.
     std::optional<base::SystemTime> restorable_from{};
-    std::string digest{};  ///< "sha256:" and hex, of the head.
-    std::string level = "Written";
+    std::string digest{};                           ///< "sha256:" and hex, of the head.
+    std::string level = "Written";                  ///< How far it was looked at; see VerifyLevel.
+    std::optional<base::SystemTime> verified_at{};  ///< When it was, by the storage's clock; absent: unknown.
     bool operator==(const ArtifactReport&) const = default;
 };
 

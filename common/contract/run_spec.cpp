@@ -226,8 +226,18 @@ void read_storage(JsonObject& object, RunSpec& spec) {
     object.refuse_unknown();
 }
 
+void read_verify(JsonObject& object, RunSpec& spec) {
+    const auto level = object.value_or<std::string>("verify", "Written");
+    const auto known = parse_verify_level(level);
+    if (!known) {
+        object.reject("verify", fmt::format("found \"{}\", expected Written, Checksum or Chain", level.substr(0, 64)));
+    }
+    spec.verify = known.value_or(spec.verify);
+}
+
 void read_backup(JsonObject& object, RunSpec& spec) {
     read_storage_name(object, "database", spec.database);
+    read_verify(object, spec);
     if (spec.command == Command::kLookUp) return object.refuse_unknown();  // It copies nothing.
     const auto type = object.value_or<std::string>("type", "Full");
     if (const auto known = parse_backup_type(type)) {
@@ -434,6 +444,8 @@ Json storage_json(const RunSpec& spec) {
 
 Json backup_json(const RunSpec& spec) {
     Json json{{"database", spec.database}};
+    // Runners that know of no levels take a spec that asks for none.
+    if (spec.verify != VerifyLevel::kWritten) json["verify"] = to_string(spec.verify);
     if (spec.command == Command::kLookUp) return json;
     json["type"] = to_string(spec.type);
     json["onIncrementalImpossible"] = to_string(spec.when_impossible);
@@ -514,6 +526,25 @@ std::string_view to_string(Command command) {
             return "Restore";
     }
     return "Backup";
+}
+
+std::string_view to_string(VerifyLevel level) {
+    switch (level) {
+        case VerifyLevel::kWritten:
+            return "Written";
+        case VerifyLevel::kChecksum:
+            return "Checksum";
+        case VerifyLevel::kChain:
+            return "Chain";
+    }
+    return "Written";
+}
+
+std::optional<VerifyLevel> parse_verify_level(std::string_view name) {
+    for (const auto level : {VerifyLevel::kWritten, VerifyLevel::kChecksum, VerifyLevel::kChain}) {
+        if (name == to_string(level)) return level;
+    }
+    return std::nullopt;
 }
 
 std::string_view to_string(BackupType type) {

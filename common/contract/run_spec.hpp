@@ -29,6 +29,12 @@ enum class WhenImpossible { kFull, kFail };
 /// How many artifacts a chain may have, its full included, unless another number is asked for.
 inline constexpr std::int64_t kUsualChainLength = 1000;
 inline constexpr std::int64_t kMaxChainLength = 4096;
+/// How far a backup is looked at before it counts as done; each level is all of the one before and more.
+enum class VerifyLevel {
+    kWritten,   ///< By a listing, all of it is there.
+    kChecksum,  ///< All of it was read back: every block has its digest, and is what can be restored.
+    kChain,     ///< So was all that it goes on from, and no transaction is missing from the full to its end.
+};
 /// Which members may be copied from: read replicas only; read replicas first; the first in order that answers.
 enum class SourcePolicy { kReplicaOnly, kPreferReplica, kAny };
 
@@ -158,14 +164,15 @@ struct RestoreSpec {
 ///                    podIdentity:{} and instanceMetadata:{};
 ///                    proxy:{url, noProxy, credentialsDir}, objectLock:{mode, days}},
 ///      "source":{name, endpoints, policy, maxLag, tls},
-///      "backup":{database, type, onIncrementalImpossible, maxChainLength, compression, connections, bandwidthLimit},
+///      "backup":{database, type, onIncrementalImpossible, maxChainLength, compression, verify, connections,
+///                bandwidthLimit},
 ///      "restore":{database, chain, transaction, beforeTransaction, beforeTime, directory, logDirectory},
 ///      "timeouts":{connectMs, prepareMs, stallMs}}
 ///
 /// | command      | source               | storage  | backup            | restore                | timeouts |
 /// | ------------ | -------------------- | -------- | ----------------- | ---------------------- | -------- |
 /// | Backup       | name and an endpoint | required | database at least | refused                | optional |
-/// | LookUp       | name only            | required | database only     | refused                | refused  |
+/// | LookUp       | name only            | required | database, verify  | refused                | refused  |
 /// | Probe        | an endpoint          | refused  | refused           | refused                | optional |
 /// | CheckStorage | refused              | required | refused           | refused                | refused  |
 /// | Restore      | name only            | required | refused           | database and directory | refused  |
@@ -193,7 +200,8 @@ struct RunSpec {
     std::int64_t max_chain_length =
         kUsualChainLength;  ///< 1 to kMaxChainLength; a chain of that length is not extended.
     Compression compression = Compression::kZstd;
-    std::int64_t connections = 2;  ///< 1 to 8.
+    VerifyLevel verify = VerifyLevel::kWritten;  ///< What a backup must reach to succeed.
+    std::int64_t connections = 2;                ///< 1 to 8.
     /// How long this process may take, counted from its own start by a clock that nobody sets: the clocks of operator,
     /// node and storage differ. No head is created after it. At most 366 days; nothing: no limit.
     std::optional<std::chrono::milliseconds> duration{};
@@ -215,6 +223,10 @@ std::string to_json(const RunSpec& spec);
 std::string_view to_string(Command command);
 
 std::string_view to_string(Compression compression);
+
+/// "Written", "Checksum" or "Chain".
+std::string_view to_string(VerifyLevel level);
+std::optional<VerifyLevel> parse_verify_level(std::string_view name);
 
 /// "Full", "Incremental" or "Auto".
 std::string_view to_string(BackupType type);

@@ -55,12 +55,13 @@ add_tail() {
 }
 has_tail() { [ "$(cypher 3 "MATCH (n:$1) RETURN count(n)")" = 20 ]; }
 
-# backup PLACE TYPE: into the volume or the bucket; the report is in $STATE/report
+# backup PLACE TYPE: into the volume or the bucket, up to the level $level; the report is in $STATE/report
+level=Written
 backup() {
     local to=(--to "$STATE/repository")
     [ "$1" = volume ] || to=("${bucket[@]}")
     "$runner" backup --quiet --output json --from 127.0.0.1:26363 --source prod --database graph.db --type "$2" \
-        --on-incremental-impossible fail "${to[@]}" > "$STATE/report" || { cat "$STATE/report" >&2; die "a backup of type $2"; }
+        --verify "$level" --on-incremental-impossible fail "${to[@]}" > "$STATE/report" || { cat "$STATE/report" >&2; die "a backup of type $2"; }
 }
 told() { jq -r "$1" "$STATE/report"; }
 declare -A chain=() lowest=() highest=()
@@ -89,7 +90,10 @@ until=$(date -u +%FT%T.%3NZ)
 until_ms=$(date -d "$until" +%s%3N)
 sleep 1
 add_tail Third
+level=Chain
 both incremental 3
+[ "$(told .artifact.level)" = Chain ] || die "the third increment did not reach the level Chain: $(cat "$STATE/report")"
+level=Written
 kill "$writer" 2> /dev/null || true
 writer=
 for place in volume bucket; do
@@ -102,6 +106,10 @@ for place in volume bucket; do
     # shellcheck disable=SC2178
     declare -n where=$place
     [ "$("$runner" verify "${where[@]}" | grep -c '^ok ')" = 4 ] || die "verify in the $place"
+    # Every command that a real server wrote is known, and every store file has a possible size.
+    "$runner" verify "${where[@]}" --level Chain --output json > "$STATE/verified" || { cat "$STATE/verified" >&2; die "verify up to Chain in the $place"; }
+    [ "$(jq -r .level "$STATE/verified" | sort | uniq -c | xargs)" = "4 Chain" ] || die "not all reached Chain: $(cat "$STATE/verified")"
+    [ "$("$runner" list "${where[@]}" | grep -c ' Chain 20')" = 4 ] || die "list does not show the level in the $place"
 done
 
 # last_transaction: what the restored server knows as its last one, once it has been stopped

@@ -36,6 +36,14 @@ void read_type(JsonObject& object, BackupSpec& spec) {
     spec.max_chain_length = object.value_or<std::int64_t>("maxChainLength", contract::kUsualChainLength);
 }
 
+void read_verify(JsonObject& object, BackupSpec& spec) {
+    const auto level = object.optional<std::string>("verify");
+    if (!level) return;
+    const auto known = contract::parse_verify_level(*level);
+    if (!known) object.reject("verify", "expected Written, Checksum or Chain");
+    spec.verify = known.value_or(spec.verify);
+}
+
 void read_spec(JsonObject& object, BackupSpec& spec) {
     object.object("sourceRef", [&](JsonObject& ref) { spec.source = ref.required<std::string>("name"); });
     object.object("storageRef", [&](JsonObject& ref) { spec.storage = ref.required<std::string>("name"); });
@@ -45,6 +53,7 @@ void read_spec(JsonObject& object, BackupSpec& spec) {
     read_type(object, spec);
     spec.compression = object.value_or<std::string>("compression", "Zstd") == "None" ? contract::Compression::kNone
                                                                                      : contract::Compression::kZstd;
+    read_verify(object, spec);
     object.object("runner", [&](JsonObject& runner) {
         spec.resources = api::read_resources(runner);
         spec.connections = runner.value_or<std::int64_t>("connections", 2);
@@ -79,6 +88,7 @@ contract::ArtifactReport read_database(JsonObject& object) {
     a.restorable_from = api::read_time(object, "restorableFrom");
     a.digest = object.value_or<std::string>("digest", "");
     a.level = object.value_or<std::string>("level", "Written");
+    a.verified_at = api::read_time(object, "verifiedAt");
     return a;
 }
 
@@ -134,6 +144,7 @@ Json artifact_json(const contract::ArtifactReport& a) {
     if (a.restorable_from) json["restorableFrom"] = base::format_rfc3339(*a.restorable_from);
     if (a.recoverable_to) json["recoverableTo"] = base::format_rfc3339(*a.recoverable_to);
     if (a.current_at) json["currentAt"] = base::format_rfc3339(*a.current_at);
+    if (a.verified_at) json["verifiedAt"] = base::format_rfc3339(*a.verified_at);
     return json;
 }
 

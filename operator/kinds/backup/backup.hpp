@@ -24,6 +24,7 @@ struct BackupSpec {
     contract::WhenImpossible when_impossible = contract::WhenImpossible::kFull;
     std::int64_t max_chain_length = contract::kUsualChainLength;
     contract::Compression compression = contract::Compression::kZstd;
+    contract::VerifyLevel verify = contract::VerifyLevel::kWritten;
     api::Resources resources{};  ///< Put over the storage's.
     std::int64_t connections = 2;
     std::int64_t bandwidth_limit = 0;  ///< Bytes per second; 0: none.

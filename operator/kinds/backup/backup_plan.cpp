@@ -44,6 +44,18 @@ void tell_source(run::RunStep& step, const source::Source* source, const contrac
                              report.source->choice)});
 }
 
+/// Commands of unknown types lower the level that a backup reaches and fail none, so only this tells whoever relies on
+/// the level: a Warning event.
+void tell_lower_level(const Backup& backup, const contract::ArtifactReport& artifact, run::RunStep& step) {
+    const auto reached = contract::parse_verify_level(artifact.level).value_or(contract::VerifyLevel::kWritten);
+    if (reached >= backup.spec.verify) return;
+    step.events.push_back({.warning = true,
+                           .reason = "LevelNotReached",
+                           .note = fmt::format("verified up to {}, spec.verify asks for {}: the backup holds commands "
+                                               "that the runner does not know",
+                                               to_string(reached), to_string(backup.spec.verify))});
+}
+
 std::string database_of(const Backup& backup, const source::Source& source) {
     return backup.spec.database.empty() ? source.spec.database : backup.spec.database;
 }
@@ -115,6 +127,7 @@ run::Preparation prepare(const Backup& backup, const References& refs, const run
     prepared.spec = {.command = start.look_up ? contract::Command::kLookUp : contract::Command::kBackup,
                      .source = source.identity(),
                      .database = database,
+                     .verify = backup.spec.verify,
                      .timeouts = backup.spec.timeouts};
     storage::name_storage(storage, prepared.spec);
     prepared.mounts = storage::mounts_of(storage);
@@ -158,6 +171,7 @@ BackupStatus status_after(const StepInputs& in, run::RunStep& step) {
             status.up_to_date = step.report->up_to_date;
             status.tls = step.report->tls;
             tell_trust_at_end(status, *step.report, step, stamp);
+            if (status.artifact) tell_lower_level(in.backup, *status.artifact, step);
             step.verdict.message = success_text(*step.report);
         }
         tell_unexpected_full(status, step, stamp);

@@ -351,6 +351,36 @@ TEST_F(CommandsTest, VerifyWritesALineOfJsonForEachBackup) {
                                   HasSubstr("-run-3-1.json")));
 }
 
+TEST_F(CommandsTest, ListShowsWhatVerifyFound) {
+    const ListOptions list{.store = {.directory = repository()}};
+    EXPECT_EQ(run(list), 0) << err_;
+    EXPECT_THAT(out_, ElementsAre(EndsWith(" VERIFIED"), EndsWith(" -"), EndsWith(" -"), EndsWith(" -")));
+    EXPECT_EQ(run(all_of(repository())), 0) << err_;
+    EXPECT_EQ(run(list), 0) << err_;
+    EXPECT_THAT(out_.at(1), HasSubstr(" Checksum 20"));
+    EXPECT_EQ(run(ListOptions{.store = {.directory = repository()}, .json = true}), 0) << err_;
+    EXPECT_THAT(out_.at(2), HasSubstr(R"("verified":{"level":"Checksum","time":"20)"));
+
+    // The fake server's files have sizes that no real one's have.
+    auto verify = all_of(repository());
+    verify.level = contract::VerifyLevel::kChain;
+    EXPECT_EQ(run(verify), 40);
+    EXPECT_THAT(out_, ElementsAre(StartsWith("DAMAGED "), StartsWith("DAMAGED "), StartsWith("DAMAGED ")));
+    EXPECT_EQ(run(list), 0) << "what is wrong is not seen by a look at heads";
+    EXPECT_THAT(out_.at(3), HasSubstr(" Damaged 20"));
+}
+
+TEST_F(CommandsTest, VerifySaysThatTheLevelCouldNotBeKept) {
+    std::filesystem::remove_all(repository() + "/prod/graph.db/facts");
+    std::ofstream(repository() + "/prod/graph.db/facts") << "in the way";
+    EXPECT_EQ(run(all_of(repository())), 0) << "it was looked at all the same";
+    EXPECT_THAT(out_, ElementsAre(StartsWith("ok "), StartsWith("ok "), StartsWith("ok ")));
+    const std::string warning = "could not be put down";
+    const auto first = err_.find(warning);
+    ASSERT_NE(first, std::string::npos) << err_;
+    EXPECT_EQ(err_.find(warning, first + 1), std::string::npos) << "once is enough";
+}
+
 TEST_F(CommandsTest, ADeadlineThatHasPassedIsNoDamage) {
     auto verify = all_of(repository());
     verify.deadline = base::Deadline::at(std::chrono::steady_clock::now());

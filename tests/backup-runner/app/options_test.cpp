@@ -213,6 +213,17 @@ TEST(LookOptions, NarrowWhatIsLookedAt) {
     EXPECT_FALSE(parse_line({"list", "--in", "/r", "--source", "../x"}));
 }
 
+TEST(LookOptions, VerifyGoesAsFarAsItIsAskedTo) {
+    EXPECT_EQ(std::get<VerifyOptions>(*parse_line({"verify", "--in", "/r"})).level, contract::VerifyLevel::kChecksum);
+    EXPECT_EQ(std::get<VerifyOptions>(*parse_line({"verify", "--in", "/r", "--level", "Chain"})).level,
+              contract::VerifyLevel::kChain);
+    EXPECT_EQ(std::get<Exit>(*parse_line({"verify", "--in", "/r", "--level", "all"})).code, 10);
+    EXPECT_EQ(std::get<Exit>(*parse_line({"list", "--in", "/r", "--level", "Chain"})).code, 10);
+    EXPECT_EQ(std::get<BackupOptions>(*parse(with({}))).spec.verify, contract::VerifyLevel::kWritten);
+    EXPECT_EQ(std::get<BackupOptions>(*parse(with({"--verify", "Checksum"}))).spec.verify,
+              contract::VerifyLevel::kChecksum);
+}
+
 TEST(EveryCommand, IsAsLoudAsItIsAskedToBe) {
     const auto loud = [](const char* flag) {
         std::vector<std::string> words{"list", "--in", "/r"};

@@ -34,7 +34,9 @@ RunReport example() {
                                      .location = "prod/graph.db/20261122T215049Z-3f9c21/heads/0-full-u.json",
                                      .highest_transaction = 1000,
                                      .recoverable_to = base::SystemTime(std::chrono::seconds(1'795'384'249)),
-                                     .current_at = base::SystemTime(std::chrono::seconds(1'795'384'300))};
+                                     .current_at = base::SystemTime(std::chrono::seconds(1'795'384'300)),
+                                     .level = "Chain",
+                                     .verified_at = base::SystemTime(std::chrono::seconds(1'795'384'301))};
     report.repository = "9f0c-1";
     report.up_to_date = UpToDateReport{.chain = "20261122T215049Z-3f9c21",
                                        .artifact = "20261122T215049Z-3f9c21-000001-incr-0000000000000000012-a-1",

@@ -94,6 +94,15 @@ TEST(RunSpec, NamesTheWayToABucket) {
     }
 }
 
+TEST(RunSpec, KeepsTheLevelThatABackupMustReach) {
+    auto spec = example();
+    EXPECT_EQ(to_json(spec).find("verify"), std::string::npos) << "runners that know of no levels take it";
+    for (const auto level : {VerifyLevel::kWritten, VerifyLevel::kChecksum, VerifyLevel::kChain}) {
+        spec.verify = level;
+        EXPECT_EQ(parse_run_spec(to_json(spec))->verify, level);
+    }
+}
+
 TEST(RunSpec, ACheckOfAStorageHasNothingButItsStorage) {
     const RunSpec volume{.command = Command::kCheckStorage,
                          .run = example().run,
@@ -228,6 +237,9 @@ TEST(RunSpec, RefusesThePartsOfAnotherCommand) {
         {R"("command":"LookUp",)" + source + "," + storage + "," + backup, "RunSpec: source.endpoints: unknown field"},
         {R"("command":"LookUp",)" + name + "," + storage + R"(,"backup":{"database":"d","connections":2})",
          "RunSpec: backup.connections: unknown field"},
+        {R"("command":"LookUp",)" + name + "," + storage + R"(,"backup":{"database":"d","verify":"Chain"})", ""},
+        {R"("command":"LookUp",)" + name + "," + storage + R"(,"backup":{"database":"d","verify":"chain"})",
+         "RunSpec: backup.verify: found \"chain\", expected Written, Checksum or Chain"},
         {R"("command":"LookUp","timeouts":{},)" + name + "," + storage + "," + backup,
          "RunSpec: timeouts: not a part of the command LookUp"},
         {R"("command":"CheckStorage",)" + storage, ""},

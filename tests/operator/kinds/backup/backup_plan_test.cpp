@@ -88,6 +88,7 @@ TEST(BackupPreparation, TellsTheRunnerWhatToCopyFromWhereToWhere) {
     w.backup.spec.type = contract::BackupType::kIncremental;
     w.backup.spec.when_impossible = contract::WhenImpossible::kFail;
     w.backup.spec.max_chain_length = 30;
+    w.backup.spec.verify = contract::VerifyLevel::kChecksum;
     w.source.spec.policy = SourcePolicy::kReplicaOnly;
     const auto spec = w.prepared().spec;
     EXPECT_EQ(spec.command, contract::Command::kBackup);
@@ -99,6 +100,8 @@ TEST(BackupPreparation, TellsTheRunnerWhatToCopyFromWhereToWhere) {
     EXPECT_EQ(spec.type, contract::BackupType::kIncremental);
     EXPECT_EQ(spec.when_impossible, contract::WhenImpossible::kFail);
     EXPECT_EQ(spec.max_chain_length, 30);
+    EXPECT_EQ(spec.verify, contract::VerifyLevel::kChecksum);
+    EXPECT_EQ(w.prepared(true).spec.verify, contract::VerifyLevel::kChecksum) << "a look-up claims no more either";
     EXPECT_EQ(spec.connections, 4);
     EXPECT_EQ(spec.bandwidth_limit, 9);
     EXPECT_EQ(spec.storage_path, "/backup/a/b");
@@ -256,6 +259,26 @@ TEST(BackupStep, StoresWhatASuccessStored) {
     ASSERT_EQ(step.events.size(), 1U);
     EXPECT_FALSE(step.events[0].warning);
     EXPECT_EQ(step.events[0].reason, "Completed");
+}
+
+TEST(BackupStep, WarnsOfALevelThatWasNotReached) {
+    World w;
+    w.backup.spec.verify = contract::VerifyLevel::kChain;
+    auto done = report(MemberRole::kReadReplica);
+    auto& artifact = done.artifact.emplace();
+    const auto events = [&](const std::string& level) {
+        artifact.level = level;
+        run::RunStep step{.verdict = {.outcome = Outcome::kSucceeded, .reason = Reason::kCompleted}, .report = done};
+        const auto status = status_after({.backup = w.backup, .source = &w.source, .now = kNow}, step);
+        EXPECT_EQ(status.artifact->level, level);
+        return step.events;
+    };
+    EXPECT_EQ(events("Chain").size(), 1U);
+    const auto lower = events("Checksum");
+    ASSERT_EQ(lower.size(), 2U);
+    EXPECT_TRUE(lower[0].warning);
+    EXPECT_EQ(lower[0].reason, "LevelNotReached");
+    EXPECT_THAT(lower[0].note, ::testing::HasSubstr("verified up to Checksum, spec.verify asks for Chain"));
 }
 
 TEST(BackupStep, CallsARunThatFoundNothingNewASuccess) {

@@ -18,7 +18,7 @@ Json example() {
                    "creationTimestamp": "2026-11-24T10:00:00Z"},
       "spec": {"sourceRef": {"name": "prod"}, "storageRef": {"name": "s"}, "databases": ["graph.db"],
                "type": "Incremental", "onIncrementalImpossible": "Fail", "maxChainLength": 30,
-               "compression": "None", "retry": {"limit": 1, "backoff": "500ms"},
+               "compression": "None", "verify": "Chain", "retry": {"limit": 1, "backoff": "500ms"},
                "timeouts": {"wait": "2h", "start": "1m", "attempt": "1h", "run": "1h30m", "connect": "1s", "stall": "2s"},
                "notAfter": "2026-11-25T00:00:00Z", "ttlAfterFinished": "168h",
                "runner": {"resources": {"limits": {"memory": "64Mi"}}, "connections": 4, "bandwidthLimit": "100Mi"}},
@@ -37,6 +37,7 @@ TEST(Backup, IsRead) {
     EXPECT_EQ(spec.when_impossible, contract::WhenImpossible::kFail);
     EXPECT_EQ(spec.max_chain_length, 30);
     EXPECT_EQ(spec.compression, contract::Compression::kNone);
+    EXPECT_EQ(spec.verify, contract::VerifyLevel::kChain);
     EXPECT_EQ(spec.policy.retry_limit, 1);
     EXPECT_EQ(spec.policy.retry_backoff, milliseconds(500));
     EXPECT_EQ(spec.policy.wait, std::chrono::hours(2));
@@ -77,6 +78,7 @@ TEST(Backup, NamesTheFieldThatIsWrong) {
           std::pair(R"({"type": "Differential"})", "spec.type"),
           std::pair(R"({"onIncrementalImpossible": "Ignore"})", "spec.onIncrementalImpossible"),
           std::pair(R"({"maxChainLength": "long"})", "spec.maxChainLength"),
+          std::pair(R"({"verify": "chain"})", "spec.verify"),
           std::pair(R"({"ttlAfterFinished": "1d"})", "spec.ttlAfterFinished"),
           std::pair(R"({"runner": {"bandwidthLimit": "fast"}})", "spec.runner.bandwidthLimit")}) {
         auto json = example();
@@ -155,6 +157,8 @@ TEST(BackupStatus, SurvivesWritingAndReading) {
     artifact.database = "graph.db";
     artifact.chain = "c";
     artifact.current_at = time;
+    artifact.level = "Chain";
+    artifact.verified_at = time;
     artifact.recoverable_to = time;
     EXPECT_EQ(again(status), status);
 }
