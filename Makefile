@@ -7,7 +7,7 @@ SOURCES = $(shell git ls-files '*.hpp' '*.cpp')
 # $(call step,name,command): says what it does and how long it took.
 step = @echo "== $(1)"; start=$$SECONDS; $(2); echo "== $(1): $$((SECONDS - start)) s"
 
-.PHONY: help packages generate reference build test test-unit test-servers test-s3 test-s3-faults test-load test-property test-e2e test-chaos test-chaos-checker test-api test-chart test-setup try demo testbed-up testbed-down images format format-check lint fuzz bench bench-build bench-increments bench-s3 clean
+.PHONY: help packages generate reference build test test-unit test-servers test-s3 test-s3-faults test-load test-property test-property-checker test-e2e test-chaos test-chaos-checker test-api test-chart test-setup try demo testbed-up testbed-down images format format-check lint fuzz bench bench-build bench-increments bench-s3 clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,9 +58,15 @@ test-load: build ## BACKUPS (30) backups under at least 500 transactions a secon
 
 PROPERTY_SECONDS ?= 1800
 PROPERTY_SEED ?=
+NEO4J ?= 3.4.10
+test-property: export NEO4J := $(NEO4J)
 test-property: build ## PROPERTY_SECONDS (1800) of random writes, increments, kills and set-backs, restored to borders and points within
-	$(call step,real servers,packages/install.sh servers; tests/servers/fetch.sh)
+	$(call step,real servers,packages/install.sh servers; tests/servers/fetch.sh; [ "$(NEO4J)" = 3.4.10 ] || tests/servers/fetch.sh neo4j-3.5)
 	$(call step,property test,tests/property/run.py build/release/bin/neo4j-backup-runner $(PROPERTY_SECONDS) $(PROPERTY_SEED))
+
+test-property-checker: build ## that test-property finds four faults of restores and increments, which are planted
+	$(call step,real servers,packages/install.sh servers; tests/servers/fetch.sh)
+	$(call step,planted faults,tests/property/planted.py build/release/bin/neo4j-backup-runner $(PROPERTY_SEED))
 
 test-e2e: ## only the end-to-end tests, on the testbed
 	$(call step,testbed,tests/e2e/setup.sh)

@@ -7,7 +7,9 @@ node, the transaction was committed the first time.
 import random
 
 # How often each kind of operation comes.
-KINDS = [("create", 30), ("delete", 12), ("change", 20), ("text", 15), ("link", 15), ("label", 8), ("huge", 1)]
+KINDS = [("create", 30), ("delete", 12), ("change", 20), ("text", 15), ("link", 15), ("label", 8)]
+# The first operation that is one huge transaction, and how many are between two of these.
+HUGE_FIRST, HUGE_EVERY = 60, 150
 # Texts of a property, in bytes: inline, in dynamic records, and in many of them.
 TEXT_BYTES = [0, 7, 120, 4_000, 60_000, 700_000]
 
@@ -52,6 +54,8 @@ class Operation:
         self.number = number
         self.chance = random.Random(f"{seed}/{number}")
         self.kind = self.chance.choices([k for k, _ in KINDS], [w for _, w in KINDS])[0]
+        if number % HUGE_EVERY == HUGE_FIRST:
+            self.kind = "huge"
         self.huge_nodes = huge_nodes
 
     def apply(self, state):
@@ -134,17 +138,31 @@ class History:
         self.seed = seed
         self.huge_nodes = huge_nodes
         self.transactions = []  # of operation i at i - 1: its id in the database
+        self.schemas = [(0, frozenset())]  # each schema, and the transaction from which on it holds
         self.seeds = []  # of operation i at i - 1: the seed that made it
         self.doubtful = set()  # ids between the two transactions of a constraint
+        self.last_kind = None
         self.state = State()
 
     def next(self):
         """The statement and parameters of the next operation."""
         self.seeds.append(self.seed)
-        return Operation(self.seed, len(self.seeds), self.huge_nodes).apply(self.state)
+        operation = Operation(self.seed, len(self.seeds), self.huge_nodes)
+        self.last_kind = operation.kind
+        return operation.apply(self.state)
 
     def committed(self, transaction):
         self.transactions.append(transaction)
+
+    def last(self):
+        """The last transaction that is known of."""
+        return max([*self.transactions[-1:], self.schemas[-1][0]])
+
+    def schema_changed(self, transaction, schema):
+        self.schemas.append((transaction, schema))
+
+    def schema_at(self, transaction):
+        return [schema for since, schema in self.schemas if since <= transaction][-1]
 
     def markers_at(self, transaction):
         """How many operations a database holds that ends with that transaction."""
@@ -162,6 +180,7 @@ class History:
         other = History(seed, self.huge_nodes)
         other.transactions = self.transactions[:count]
         other.seeds = self.seeds[:count]
+        other.schemas = [each for each in self.schemas if each[0] <= transaction]
         other.doubtful = {each for each in self.doubtful if each <= transaction}
         other.state = self.state_at(transaction)
         return other

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Puts real servers into the cache: Neo4j 3.4.10 Enterprise (public AGPL jars, with its own neo4j-admin), ONgDB 1.0.3 and a
-# JDK 11. Separate processes in tests only: never linked, bundled or committed. About 90 s when the cache is empty. Idempotent, and
+# JDK 11; Neo4j 3.5.0-beta03 Enterprise only where it is asked for, as its licence has the Commons Clause. Separate processes in tests only: never linked, bundled or committed. About 90 s when the cache is empty. Idempotent, and
 # each part appears under its name only when it is complete.
-#   tests/servers/fetch.sh [neo4j]: everything, or Neo4j and the JDK alone
+#   tests/servers/fetch.sh [neo4j | neo4j-3.5]: everything but 3.5, or Neo4j 3.4 or 3.5 and the JDK alone
 set -euo pipefail
 only=${1:-}
 here=$(cd "$(dirname "$0")" && pwd)
@@ -38,6 +38,15 @@ jars() {
     } > "$work/pom.xml"
     (cd "$work" && mvn -q -B dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$directory/lib")
 }
+if [ "$only" = neo4j-3.5 ]; then
+    if [ ! -d "$cache/neo4j-3.5.0-beta03-v1" ]; then
+        echo "fetching Neo4j 3.5.0-beta03"
+        jars "$work/neo4j" org.neo4j.app:neo4j-server-enterprise:3.5.0-beta03
+        javac --release 8 -Xlint:-options -d "$work/neo4j" -cp "$work/neo4j/lib/*" "$here/Neo4jServer35.java"
+        mv "$work/neo4j" "$cache/neo4j-3.5.0-beta03-v1"
+    fi
+    exit 0
+fi
 if [ ! -d "$cache/neo4j" ]; then
     echo "fetching Neo4j 3.4.10"
     jars "$work/neo4j" org.neo4j.app:neo4j-server-enterprise:3.4.10
