@@ -111,50 +111,59 @@ Result<int> plan(const RestoreOptions& options, const engine::RestorePoint& poin
     return 0;
 }
 
+/// A chain whose blocks, those of its indexes among them, fit into memory as far as a restore to that time (nothing: to
+/// its end) reads them. Looked at before the first of them is read: being killed half-way would tell nobody why.
+Result<engine::Chain> read_fitting(object_store::ObjectStore& store, const format::Layout& layout, engine::Artifact tip,
+                                   std::optional<base::SystemTime> until, const StoreChoice& from, const Call& call) {
+    N4B_TRY(auto chain, engine::read_chain(store, layout, std::move(tip), call));
+    const auto artifacts = until ? engine::artifacts_up_to(chain, *until) : chain.size();
+    std::int64_t largest = 0;
+    for (std::size_t i = 0; i < artifacts; ++i) largest = std::max(largest, chain[i].head.block_bytes);
+    N4B_TRY_VOID(engine::check_restore_fits(memory_limit(), largest, from.s3.has_value()));
+    return chain;
+}
+
 /// Up to a transaction. What lies behind it in the chain may be damaged, and is read only to tell the window.
 Result<engine::RestorePoint> point_at(object_store::ObjectStore& store, const format::Layout& layout,
-                                      const std::string& chain, std::int64_t transaction, const Call& call) {
+                                      const std::string& chain, std::int64_t transaction, const StoreChoice& from,
+                                      const Call& call) {
     auto first = engine::choose_for_transaction(store, layout, chain, transaction, call);
     const bool beyond = !first && first.error().reason == base::Reason::kArtifactNotFound;
     if (!first && !beyond) return base::fail(first.error());
     if (!beyond) {
-        N4B_TRY(auto needed, engine::read_chain(store, layout, std::move(*first), call));
+        N4B_TRY(auto needed, read_fitting(store, layout, std::move(*first), std::nullopt, from, call));
         if (highest_of(needed.front().head) <= transaction) {
             return engine::up_to_transaction(store, std::move(needed), transaction, call);
         }
     }
+    // The transaction lies outside the window, which is told without reading any block.
     N4B_TRY(auto last, engine::choose_artifact(store, layout, chain, call));
     N4B_TRY(auto all, engine::read_chain(store, layout, std::move(last), call));
     return engine::up_to_transaction(store, std::move(all), transaction, call);
 }
 
-Result<engine::RestorePoint> find_point(object_store::ObjectStore& store, const RestoreWish& wish, const Call& call) {
+Result<engine::RestorePoint> find_point(object_store::ObjectStore& store, const RestoreWish& wish,
+                                        const StoreChoice& from, const Call& call) {
     N4B_TRY(const auto layout, format::Layout::create(wish.source, wish.database));
     auto chain = wish.chain;
     if (!wish.until_transaction || chain.empty()) {
         N4B_TRY(auto last, engine::choose_artifact(store, layout, chain, call));
         chain = last.head.name.chain;
         if (!wish.until_transaction) {
-            N4B_TRY(auto all, engine::read_chain(store, layout, std::move(last), call));
+            N4B_TRY(auto all, read_fitting(store, layout, std::move(last), wish.until, from, call));
             return wish.until ? engine::up_to_time(store, std::move(all), *wish.until, call)
                               : engine::whole(std::move(all));
         }
     }
-    return point_at(store, layout, chain, *wish.until_transaction, call);
+    return point_at(store, layout, chain, *wish.until_transaction, from, call);
 }
 
 /// A point outside the window is told with the flag that asked for it.
-Result<engine::RestorePoint> choose(object_store::ObjectStore& store, const RestoreWish& wish, const Call& call) {
-    auto point = find_point(store, wish, call);
+Result<engine::RestorePoint> choose(object_store::ObjectStore& store, const RestoreWish& wish, const StoreChoice& from,
+                                    const Call& call) {
+    auto point = find_point(store, wish, from, call);
     const bool outside = !point && point.error().reason == base::Reason::kPointOutsideWindow;
     return outside ? base::fail(point.error().wrap(wish.asked_by)) : std::move(point);
-}
-
-/// Being killed half-way would tell nobody why.
-Result<void> check_memory(const engine::RestorePoint& point, const StoreChoice& from) {
-    std::int64_t largest = 0;
-    for (const auto& artifact : point.chain) largest = std::max(largest, artifact.head.block_bytes);
-    return engine::check_restore_fits(memory_limit(), largest, from.s3.has_value());
 }
 
 void begin(engine::ProgressCounters& progress, const engine::RestorePoint& point) {
@@ -164,8 +173,7 @@ void begin(engine::ProgressCounters& progress, const engine::RestorePoint& point
 
 Result<engine::RestorePoint> restore(object_store::ObjectStore& store, const RestoreOptions& options,
                                      const Call& call) {
-    N4B_TRY(auto point, choose(store, options.wish, call));
-    N4B_TRY_VOID(check_memory(point, options.store));
+    N4B_TRY(auto point, choose(store, options.wish, options.store, call));
     if (!point.doubt.empty()) base::warn(point.doubt);
     engine::ProgressCounters progress;
     begin(progress, point);
@@ -178,7 +186,7 @@ Result<int> restore_and_tell(const RestoreOptions& options, Output& output) {
     const Call call{.deadline = options.deadline};
     N4B_TRY(const auto store, open_repository(options.store, call));
     if (options.dry_run) {
-        N4B_TRY(const auto chosen, choose(*store, options.wish, call));
+        N4B_TRY(const auto chosen, choose(*store, options.wish, options.store, call));
         if (!chosen.doubt.empty()) base::warn(chosen.doubt);
         return plan(options, chosen, output);
     }
@@ -247,8 +255,7 @@ Result<contract::RunReport> restore(const contract::RunSpec& spec, const Call& c
     N4B_TRY(const auto store, open_store(store_of(spec), kPatientTries));
     N4B_TRY_VOID(
         engine::open_repository(*store, {.use = format::RepositoryUse::kRead, .expected_id = spec.repository}, call));
-    N4B_TRY(const auto point, choose(*store, wish_of(spec), call));
-    N4B_TRY_VOID(check_memory(point, store_of(spec)));
+    N4B_TRY(const auto point, choose(*store, wish_of(spec), store_of(spec), call));
     N4B_TRY_VOID(engine::take_over(target));
     const auto report = success(spec, point);
     target.record = contract::to_json(report);

@@ -28,7 +28,8 @@ using format::damaged;
 using object_store::Call;
 using object_store::ObjectStore;
 
-/// The real one, until all else is durable.
+/// What the real one is called until all else is durable; the process follows where there may be several, so that none
+/// gives another one's its final name.
 constexpr std::string_view kWaitingNeostore = "RESTORE-INCOMPLETE.neostore";
 
 /// A page is 8 KiB; what is much longer is no metadata store.
@@ -159,6 +160,9 @@ private:
         const bool large = file.bytes >= kLargeFile && open_.size() < kMostLargeFiles;
         N4B_TRY(auto writer,
                 at_target(target_.store.create(path, large ? storage::Caching::kAround : storage::Caching::kThrough)));
+        // A process that was stopped right before it created the file may have lost the target meanwhile: the file goes
+        // again, which no other process may find among its own.
+        N4B_TRY_VOID(check_ours(target_));
         open_.emplace(number, std::move(writer));
         return {};
     }
@@ -212,15 +216,16 @@ Result<void> write_file(storage::Storage& in, std::string_view key, std::string_
 /// The real `neostore` in place of the directory that keeps servers away, and then no marker any more.
 Result<void> complete(const OpenTarget& target, std::string_view neostore) {
     auto& store = target.store;
+    const auto waiting = std::string(kWaitingNeostore) + (target.process.empty() ? "" : "." + target.process);
     N4B_TRY_VOID(check_ours(target));
-    N4B_TRY_VOID(write_file(store, kWaitingNeostore, neostore));
+    N4B_TRY_VOID(write_file(store, waiting, neostore));
     if (!target.record.empty()) N4B_TRY_VOID(write_file(store, kRestoreRecord, target.record));
     // The log comes first: a server that finds a store and no log opens the store as it is, without recovery and
     // without a word.
     if (&target.log != &store) N4B_TRY_VOID(sync_directories(target.log, "", 0));
     N4B_TRY_VOID(sync_directories(store, "", 0));
     N4B_TRY_VOID(check_ours(target));
-    N4B_TRY_VOID(store.replace_directory(kWaitingNeostore, kNeostore));
+    N4B_TRY_VOID(store.replace_directory(waiting, kNeostore));
     N4B_TRY_VOID(store.remove(kRestoreMarker));
     return store.sync_directory("");
 }
@@ -242,6 +247,7 @@ Result<void> write_store(ObjectStore& from, const RestorePoint& point, const Ope
     N4B_TRY_VOID(at_target(target.store.make_directories(kNeostore)));
     const auto& chain = point.chain;
     N4B_TRY(auto log, LogWriter::create(target.log, chain.front().head, plain_bytes_of(chain)));
+    N4B_TRY_VOID(check_ours(target));
     std::string neostore;
     for (const auto& artifact : chain) {
         const bool last = &artifact == &chain.back();
@@ -281,6 +287,7 @@ Result<void> restore(ObjectStore& from, const RestorePoint& point, const Restore
                     .log_name = target.log_directory,
                     .progress = progress,
                     .marker = marker_text(target),
+                    .process = target.process,
                     .record = target.record,
                     .still_ours = still_ours},
                    call);

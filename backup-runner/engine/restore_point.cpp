@@ -127,6 +127,14 @@ RestorePoint whole(Chain chain) {
     return {.chain = std::move(chain), .transaction = last};
 }
 
+std::size_t artifacts_up_to(const Chain& chain, base::SystemTime time) {
+    for (std::size_t i = 0; i < chain.size(); ++i) {
+        const auto& latest = chain[i].head.latest_commit_time;
+        if (latest && *latest > time) return i + 1;
+    }
+    return chain.size();
+}
+
 Result<RestorePoint> up_to_transaction(object_store::ObjectStore& store, Chain chain, std::int64_t transaction,
                                        const object_store::Call& call) {
     const auto first = highest_of(chain.front().head);
@@ -157,16 +165,14 @@ Result<RestorePoint> up_to_time(object_store::ObjectStore& store, Chain chain, b
                                       base::format_rfc3339_micro(time), base::format_rfc3339_micro(first),
                                       base::format_rfc3339_micro(end_of(chain)), full.name.chain));
     }
-    const auto has_later = std::find_if(chain.begin(), chain.end(), [&](const Artifact& artifact) {
-        return artifact.head.latest_commit_time && *artifact.head.latest_commit_time > time;
-    });
-    if (has_later == chain.end()) {
+    const auto& end = chain[artifacts_up_to(chain, time) - 1];
+    if (!end.head.latest_commit_time || *end.head.latest_commit_time <= time) {
         auto doubt = doubt_about(chain.back(), time);
         auto point = whole(std::move(chain));
         point.doubt = std::move(doubt);
         return point;
     }
-    N4B_TRY(const auto last, last_before(store, *has_later, time, call));
+    N4B_TRY(const auto last, last_before(store, end, time, call));
     return up_to_transaction(store, std::move(chain), last, call);
 }
 

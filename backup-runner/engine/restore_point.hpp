@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,6 +20,9 @@ struct RestorePoint {
 
 /// The whole chain.
 RestorePoint whole(Chain chain);
+
+/// How many artifacts of a chain a restore to a time may read: those up to the first that holds a later commit, or all.
+std::size_t artifacts_up_to(const Chain& chain, base::SystemTime time);
 
 /// The part of a chain up to a transaction, which may lie within an artifact. What lies between two transactions of the
 /// full is no state that the database ever had. Invalid (PointOutsideWindow): the transaction is outside the window,

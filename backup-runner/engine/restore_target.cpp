@@ -5,6 +5,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
@@ -50,14 +51,31 @@ std::optional<base::Error> obstacle_at(const std::string& directory) {
     return std::nullopt;
 }
 
-/// Also where neither is there yet.
-bool are_one(const std::string& a, const std::string& b) {
+/// Also of a directory that is not there yet.
+fs::path true_path(const std::string& directory) {
     std::error_code error;
-    auto first = fs::weakly_canonical(fs::absolute(a), error);
-    auto second = fs::weakly_canonical(fs::absolute(b), error);
-    if (!first.has_filename()) first = first.parent_path();
-    if (!second.has_filename()) second = second.parent_path();
-    return first == second;
+    auto path = fs::weakly_canonical(fs::absolute(directory), error);
+    return path.has_filename() ? path : path.parent_path();
+}
+
+bool is_within(const fs::path& inner, const fs::path& outer) {
+    return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+}
+
+/// Each directory has to be empty, which one that holds the other never is; and a server takes what lies in its
+/// database's directory for its own.
+std::optional<base::Error> obstacle_between(const RestoreTarget& target) {
+    const auto store = true_path(target.directory);
+    const auto log = true_path(target.log_directory);
+    if (!is_within(log, store) && !is_within(store, log)) return std::nullopt;
+    return base::Error{
+        .code = ErrorCode::kInvalid,
+        .message = fmt::format("the target {} and the directory of its transaction log {} (path and "
+                               "transactionLogPath, or --to and --tx-log-to): found {}; expected two directories of "
+                               "which neither holds the other, or the first alone",
+                               target.directory, target.log_directory,
+                               store == log ? "the same directory" : "one within the other"),
+        .reason = Reason::kInvalidRunSpec};
 }
 
 struct Room {
@@ -91,15 +109,8 @@ std::optional<std::int64_t> available_at(const RestoreTarget& target) {
 TargetView look_at_target(const RestoreTarget& target, std::int64_t bytes) {
     TargetView view{.available = available_at(target)};
     const bool elsewhere = !target.log_directory.empty();
-    if (elsewhere && are_one(target.directory, target.log_directory)) {
-        view.obstacle = {.code = ErrorCode::kInvalid,
-                         .message = fmt::format("the directory of the transaction log: found {}, which is the target "
-                                                "itself; expected another one, or none",
-                                                target.log_directory),
-                         .reason = Reason::kInvalidRunSpec};
-        return view;
-    }
-    view.obstacle = obstacle_at(target.directory);
+    if (elsewhere) view.obstacle = obstacle_between(target);
+    if (!view.obstacle) view.obstacle = obstacle_at(target.directory);
     // Logs of another time would be replayed into the restored store.
     if (!view.obstacle && elsewhere) view.obstacle = obstacle_at(target.log_directory);
     if (!view.obstacle && !target.ignore_room && view.available && *view.available < bytes) {

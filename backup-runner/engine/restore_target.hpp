@@ -31,8 +31,8 @@ struct TargetView {
     /// Bytes that an ordinary user can have there, on both file systems where the log goes to another one; nothing: the
     /// file system does not tell.
     std::optional<std::int64_t> available{};
-    /// What stands in the way: TargetNotEmpty, TargetFull, TargetNotWritable, or InvalidRunSpec where both directories
-    /// are one.
+    /// What stands in the way: TargetNotEmpty, TargetFull, TargetNotWritable, or InvalidRunSpec where one of
+    /// the two directories is the other, or lies in it.
     std::optional<base::Error> obstacle{};
 };
 

@@ -254,13 +254,28 @@ TEST_F(CommandsTest, RestoreRefusesDirectoriesThatHoldSomething) {
     EXPECT_THAT(err_, AllOf(StartsWith("error: TargetNotEmpty: " + options.target.log_directory),
                             HasSubstr("transaction.db.7")));
     EXPECT_FALSE(std::filesystem::exists(options.target.directory)) << "nothing is made";
-    options.target.log_directory = options.target.directory + "/.";
-    EXPECT_EQ(run(options), 10);
-    EXPECT_THAT(err_, StartsWith("error: InvalidRunSpec: "));
     std::filesystem::create_directory(options.target.directory);
     std::ofstream(options.target.directory + "/neostore") << "old";
     EXPECT_EQ(run(restore_to(options.target.directory)), 10);
     EXPECT_THAT(err_, StartsWith("error: TargetNotEmpty: "));
+}
+
+TEST_F(CommandsTest, RestoreRefusesALogWithinItsStoreAndAStoreWithinItsLog) {
+    const auto store = root_ + "/target/store";
+    for (const auto& log : {store + "/.", store + "/logs", root_ + "/target", root_ + "/target/../target/"}) {
+        auto options = restore_to(store);
+        options.target.log_directory = log;
+        for (const bool dry_run : {true, false}) {
+            options.dry_run = dry_run;
+            EXPECT_EQ(run(options), 10) << log;
+            EXPECT_THAT(err_, AllOf(StartsWith("error: InvalidRunSpec: "), HasSubstr("path and transactionLogPath"),
+                                    HasSubstr("--to and --tx-log-to"), HasSubstr(store), HasSubstr(log)));
+            EXPECT_FALSE(std::filesystem::exists(root_ + "/target")) << "nothing is made";
+        }
+    }
+    auto options = restore_to(store);
+    options.target.log_directory = store + "-logs";
+    EXPECT_EQ(run(options), 0) << err_;
 }
 
 TEST_F(CommandsTest, RestoreTakesTheRootOfAFreshFileSystem) {

@@ -34,7 +34,7 @@ protected:
     [[nodiscard]] std::string repository() const { return root_ + "/repository"; }
     [[nodiscard]] std::string target() const { return root_ + "/target"; }
 
-    contract::RunReport run(const std::string& uid) {
+    contract::RunReport run(const std::string& uid, contract::BackupType type = contract::BackupType::kFull) {
         contract::RunSpec spec;
         spec.run = {.uid = uid, .attempt = 1};
         spec.source = "prod";
@@ -43,6 +43,7 @@ protected:
         spec.storage_path = repository();
         spec.initialize = true;
         spec.compression = contract::Compression::kNone;
+        spec.type = type;
         ProgressCounters progress;
         const base::RealClock clock;
         const BackupEnvironment environment{.dialer = server_,
@@ -54,8 +55,8 @@ protected:
                                             .version = "test"};
         return engine::back_up(spec, environment, {});
     }
-    Artifact back_up(const std::string& uid) {
-        const auto report = run(uid);
+    Artifact back_up(const std::string& uid, contract::BackupType type = contract::BackupType::kFull) {
+        const auto report = run(uid, type);
         EXPECT_EQ(report.reason, base::Reason::kCompleted) << report.message;
         return choose_artifact(*store_, layout_, report.artifact->chain, {}).value();
     }

@@ -7,11 +7,15 @@
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
+#include <utility>
 
+#include "backup-runner/engine/chain.hpp"
 #include "backup-runner/engine/restore.hpp"
 #include "backup-runner/engine/restored_content.hpp"
 #include "tests/backup-runner/engine/restore_fixture.hpp"
 #include "tests/support/faulty_storage.hpp"
+#include "tests/support/forwarding_store.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -123,6 +127,89 @@ TEST_F(RestoreOfRunTest, AnAttemptThatIsTakenOverNeitherRemovesNorFinishes) {
     ASSERT_FALSE(refused);
     EXPECT_THAT(refused.error().message, HasSubstr("another attempt of this run writes there now"));
     EXPECT_TRUE(std::filesystem::is_directory(target() + "/neostore")) << "a server would start on it";
+}
+
+/// Lets something happen when the restore's own thread, and none that reads ahead, asks for a block.
+class WatchedStore final : public testing::ForwardingStore {
+public:
+    WatchedStore(object_store::ObjectStore& inner, std::function<void(int block)> on_block)
+        : ForwardingStore(inner), on_block_(std::move(on_block)) {}
+
+    base::Result<std::size_t> get(std::string_view key, std::int64_t offset, std::span<std::byte> into,
+                                  const object_store::Call& call) override {
+        const bool own = std::this_thread::get_id() == thread_;
+        if (own && key.find("/blocks/") != std::string_view::npos) on_block_(++blocks_);
+        return inner_.get(key, offset, into, call);
+    }
+    [[nodiscard]] int blocks() const { return blocks_; }
+
+private:
+    const std::function<void(int)> on_block_;
+    const std::thread::id thread_ = std::this_thread::get_id();
+    int blocks_ = 0;
+};
+
+TEST_F(RestoreOfRunTest, WhoeverIsTakenOverMeanwhileEndsWithoutATrace) {
+    (void)back_up("run-1");
+    server_.last_committed = 12;
+    const auto last = back_up("run-2", contract::BackupType::kIncremental);
+    const auto chain = read_chain(*store_, layout_, last, {});
+    ASSERT_TRUE(chain && chain->size() == 2);
+    // The index of each artifact is asked for twice: when it is asked for the second time, none of the artifact's files
+    // has begun; and when that of the increment is, no file is still to begin, so that only the end tells.
+    for (int at = 1; at <= 4; ++at) {
+        std::filesystem::remove_all(target());
+        auto second = mine();
+        second.process = "b";
+        WatchedStore watched(*store_, [&](int block) {
+            if (block != at) return;
+            ASSERT_TRUE(take_over(second));
+            const auto theirs = restore(*store_, whole(*chain), second, {});
+            ASSERT_TRUE(theirs) << theirs.error().message;
+        });
+        const auto first = restore(watched, whole(*chain), mine(), {});
+        ASSERT_FALSE(first) << "taken over at block " << at;
+        EXPECT_THAT(first.error().message, HasSubstr("another attempt of this run writes there now"));
+        EXPECT_EQ(first.error().reason, Reason::kTargetNotEmpty);
+        EXPECT_GE(watched.blocks(), at);
+        const auto after = tree(target());
+        ASSERT_TRUE(remove_own(mine()));
+        EXPECT_EQ(tree(target()), after) << "they are another attempt's";
+        std::filesystem::remove_all(target());
+        ASSERT_TRUE(restore(*store_, whole(*chain), second, {}));
+        EXPECT_EQ(after, tree(target())) << "taken over at block " << at;
+    }
+}
+
+TEST_F(RestoreOfRunTest, AFileThatIsCreatedInAnothersTargetGoesAgain) {
+    const auto artifact = back_up("run-1");
+    int created = 0;
+    for (int times = 1; times < 8; ++times) {
+        std::filesystem::remove_all(target());
+        const auto volume = std::move(*storage::create_volume(target()));
+        int asked = 0;
+        std::map<std::string, std::string> before;
+        std::map<std::string, std::string> there;
+        const OpenTarget lost{.store = *volume,
+                              .log = *volume,
+                              .name = target(),
+                              .marker = marker_text(mine()),
+                              .process = "a",
+                              .record = mine().record,
+                              .still_ours = [&] {
+                                  before = std::exchange(there, tree(target()));
+                                  return ++asked <= times;
+                              }};
+        ASSERT_FALSE(restore(*store_, whole({artifact}), lost, {}));
+        EXPECT_EQ(asked, times + 1) << "nothing goes on after the answer was no";
+        const auto left = tree(target());
+        for (const auto& [name, contents] : there) {
+            if (before.contains(name)) continue;
+            created += name == kRestoreMarker ? 0 : 1;
+            EXPECT_TRUE(name == kRestoreMarker || !left.contains(name)) << name;
+        }
+    }
+    EXPECT_GT(created, 1) << "files were created right before the target was lost";
 }
 
 TEST_F(RestoreOfRunTest, ARecordWithoutADatabaseIsNoEnd) {
