@@ -17,6 +17,7 @@
 #include "backup-runner/engine/increment.hpp"
 #include "backup-runner/engine/repository.hpp"
 #include "backup-runner/engine/source_choice.hpp"
+#include "backup-runner/engine/source_line.hpp"
 #include "backup-runner/engine/source_probe.hpp"
 #include "backup-runner/engine/store_copy.hpp"
 #include "backup-runner/engine/wanted_level.hpp"
@@ -528,8 +529,7 @@ Result<Artifact> Backup::copy_from(const Candidate& candidate, contract::RunRepo
                 .session = {}};
     auto& source = found.source;
     source.options.buffer_bytes = environment_.buffers.receive;
-    N4B_TRY(found.session,
-            catchup::Session::open(environment_.dialer, source.address, source.options, stop_, source.family));
+    N4B_TRY(found.session, open_again(environment_.dialer, source, stop_));
     note_security(report, found.session->security());
     auto id = found.session->store_id();
     if (!id) return base::fail(id.error().wrap(net::to_string(source.address)));

@@ -37,7 +37,7 @@ bool SourceLine::wait(std::uint32_t tries, base::Deadline latest) {
 Result<void> SourceLine::open() {
     const auto latest = base::Deadline::after(parts_.source.options.stall);
     for (std::uint32_t tries = 1; !session_; ++tries) {
-        auto connected = connect();
+        auto connected = open_again(parts_.dialer, parts_.source, parts_.stop);
         if (connected) {
             session_ = std::move(*connected);
             break;
@@ -60,14 +60,13 @@ bool SourceLine::has_moved() {
                                  [&](const net::Address& address) { return address.ip == source.address.ip; });
 }
 
-Result<std::unique_ptr<catchup::Session>> SourceLine::connect() {
-    std::optional<catchup::Family> family = parts_.source.family;
-    auto session =
-        catchup::Session::open(parts_.dialer, parts_.source.address, parts_.source.options, parts_.stop, family);
+Result<std::unique_ptr<catchup::Session>> open_again(net::Dialer& dialer, const CopySource& source,
+                                                     std::stop_token stop) {
+    std::optional<catchup::Family> family = source.family;
+    auto session = catchup::Session::open(dialer, source.address, source.options, std::move(stop), family);
     if (session || session.error().reason != Reason::kNotCatchupServer) return session;
-    // It spoke catchup a moment ago, so it is going away, or something in between is.
     if (session.error().code == base::ErrorCode::kDeadline) {
-        const std::chrono::duration<double> patience = parts_.source.options.handshake;
+        const std::chrono::duration<double> patience = source.options.handshake;
         return base::fail(base::ErrorCode::kDeadline, Reason::kSourceStalled,
                           fmt::format("the source sent nothing for {} s", patience.count()));
     }

@@ -24,6 +24,12 @@ struct CopySource {
     BandwidthLimit& limit;  ///< Shared by all copies of a run.
 };
 
+/// Opens a session with a server that has answered before in the same run. One that no longer gets through the
+/// handshake is going away, or something in between is, and another attempt may do better: SourceConnectionLost, or
+/// SourceStalled where it stays silent. Other errors: as of catchup::Session::open.
+base::Result<std::unique_ptr<catchup::Session>> open_again(net::Dialer& dialer, const CopySource& source,
+                                                           std::stop_token stop);
+
 /// A connection to the source that is opened when needed, and opened again after a break. A source that is away, since
 /// it restarts or the network is down, is waited for as long as its stall timeout allows. A source whose name has
 /// another address meanwhile is not waited for, since it does not come back under the old address. One thread.
@@ -67,7 +73,6 @@ private:
     void tell_break(const base::Error& error) const;
     base::Result<void> open();
     bool has_moved();
-    base::Result<std::unique_ptr<catchup::Session>> connect();
 
     Parts parts_;
     std::unique_ptr<catchup::Session> session_;

@@ -100,7 +100,8 @@ def append(database, parent, source, run):
                       "blocks": above["blocks"] + parent.head["counts"]["blocks"],
                       "storedBytes": above["storedBytes"] + parent.head["counts"]["storedBytes"],
                       "headBytes": above["headBytes"] + len(stored)}
-    head["transactions"] = dict(head["transactions"], lowest=dict(head["transactions"]["lowest"], id=lowest))
+    head["transactions"] = dict(head["transactions"], lowest=dict(head["transactions"]["lowest"], id=lowest),
+                                earliestRestorable=parent.head["transactions"]["earliestRestorable"])
     head["encodings"] = ["none"]
     head["counts"] = {"files": 0, "tries": 1, "blocks": 2, "transactions": len(kept), "plainBytes": len(log),
                       "storedBytes": len(log) + len(index)}

@@ -30,6 +30,10 @@ class Difference(Exception):
     """Something is not as it has to be."""
 
 
+class NotRestored(Difference):
+    """The runner refuses to restore a chain."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Extent:
     """How much is done; counts of chain and restores are of each place."""
@@ -141,7 +145,10 @@ class Course:
         command = ["backup", "--quiet", "--output", "json", "--from", f"127.0.0.1:{port}", *SOURCE, "--type", kind, "--stall-timeout", "20s", *to]
         killed = False
         if self.chance.random() < RUNNER_KILLED:
-            killed = self.killed([self.runner, *command], self.chance.random() * self.backup_seconds[place])
+            finished = self.killed([self.runner, *command], self.chance.random() * self.backup_seconds[place])
+            if finished:
+                return json.loads(finished), False
+            killed = True
         end = time.monotonic() + members.PATIENCE
         while True:
             begin = time.monotonic()
@@ -158,12 +165,13 @@ class Course:
         self.line.break_after([20_000 * each for each in self.chance.sample(range(1, within // 20_000), 3)])
 
     def killed(self, command, delay):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        """What it printed when it ended well before it could be killed; else None."""
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         time.sleep(delay)
         process.send_signal(signal.SIGKILL)
-        was_killed = process.wait() == -signal.SIGKILL
-        self.counts["kills of the runner"] += was_killed
-        return was_killed
+        printed = process.communicate()[0]
+        self.counts["kills of the runner"] += process.returncode == -signal.SIGKILL
+        return printed if process.returncode == 0 else None
 
     def take(self, place, kind="auto", expected=None, breaks=True):
         """Makes a backup, and notes what is there. expected: why it has to be a full in place of an increment. breaks: the line to
@@ -238,7 +246,7 @@ class Course:
         done = self.call("restore", "--quiet", *self.places[chain.place], *SOURCE, "--chain", chain.name, "--until-transaction", str(transaction),
                          "--to", str(into))
         if done.returncode != 0:
-            raise Difference(f"chain {chain.name} is not restored to {transaction}: {done.stdout} {done.stderr}")
+            raise NotRestored(f"chain {chain.name} is not restored to {transaction}: {done.stdout} {done.stderr}")
 
     def single(self):
         server = members.Server(self.state, 4, "SINGLE")
@@ -343,6 +351,8 @@ class Course:
 
     # All of it
     def prepare(self):
+        self.minio.create()
+        self.cluster.start()
         self.tell("the cluster is there")
         for place in self.places:
             done = self.call("init", *self.places[place])

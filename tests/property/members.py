@@ -134,7 +134,6 @@ class Cluster:
         self.servers = [Server(state, 1, "CORE", settings), Server(state, 2, "CORE", settings),
                         Server(state, 3, "READ_REPLICA", settings)]
         self.cores, self.replica = self.servers[:2], self.servers[2]
-        self.start()
 
     def start(self):
         for server in self.servers:
@@ -219,6 +218,9 @@ class Minio:
         self.keys.mkdir()
         (self.keys / "access-key-id").write_text("property-key")
         (self.keys / "secret-access-key").write_text("property-secret")
+        self.process = None
+
+    def create(self):
         self.start()
         bash('curl -sf -o /dev/null --aws-sigv4 aws:amz:us-east-1:s3 --user property-key:property-secret -X PUT "$1/backups"',
              f"http://127.0.0.1:{self.port}")
@@ -233,8 +235,9 @@ class Minio:
                                                   f"http://127.0.0.1:{self.port}/minio/health/live"], check=False).returncode == 0)
 
     def kill(self):
-        self.process.kill()
-        self.process.wait()
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
 
     def flags(self):
         return ["--s3-endpoint", f"http://127.0.0.1:{self.port}", "--allow-insecure", "--s3-bucket", "backups",

@@ -162,6 +162,17 @@ TEST_F(SourcesTest, TheNextSourceStartsCleanWhenOneGoesAwayHalfWay) {
     EXPECT_EQ(leftovers(), 0U);
 }
 
+TEST_F(SourcesTest, AServerThatAnsweredAndThenClosesOnTheHandshakeIsGoingAway) {
+    constexpr int kConnectionsOfTheLook = 2;
+    spec_.endpoints = {{.host = "replica0"}};
+    std::atomic<int> connections = 0;
+    first_.on_connect = [&]() -> base::Result<void> {
+        if (++connections > kConnectionsOfTheLook) first_.cut_after = first_.sent();
+        return {};
+    };
+    EXPECT_EQ(to_string(back_up().reason), to_string(Reason::kSourceConnectionLost)) << "another attempt may do better";
+}
+
 TEST_F(SourcesTest, LooksAnewAtTheOthersWhenASourceGoesAway) {
     spec_.timeouts.stall = std::chrono::milliseconds(500);
     spec_.max_lag = 3;
