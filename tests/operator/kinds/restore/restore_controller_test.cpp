@@ -218,9 +218,11 @@ TEST(RestoreController, ACancelledRestoreLosesItsJob) {
     Control c;
     c.settle();
     ASSERT_FALSE(c.job().is_null());
+    const auto name = c.job().at("metadata").at("name").get<std::string>();
     c.api.change(kRestore, [](Json& restore) { restore["spec"]["cancel"] = true; });
     c.settle();
     EXPECT_TRUE(c.job().is_null());
+    c.lent.job_store.remove("db/" + name);
     c.clock.now += seconds(20);
     c.settle();
     EXPECT_THAT(c.verdict(), HasSubstr("/Cancelled"));
