@@ -59,12 +59,16 @@ ChainRecord extended(const std::optional<Observed>& before, const ChainRecord& s
 
 }  // namespace
 
-ChainDecision decide(const ChainInputs& in) {
+ChainDecision decide(const ChainInputs& inputs) {
     ChainDecision decision;
-    if (in.storage == nullptr || in.storage->meta.deleted) return decision;
+    if (inputs.storage == nullptr || inputs.storage->meta.deleted) return decision;
+    auto in = inputs;
     // Runs that ended before this are in the look, or their chains are gone.
     std::optional<base::SystemTime> looked;
     if (const auto& catalogue = in.storage->status.catalogue) looked = catalogue->time;
+    // Another operator has looked since. Two that believed each in their own look would make and remove an object in
+    // turns.
+    if (in.listed != nullptr && looked && *looked > in.listed->begun) in.listed = nullptr;
     if (in.listed != nullptr) looked = in.listed->begun;
 
     auto before = known_before(in);

@@ -43,8 +43,9 @@ struct ChainDecision {
 /// A look at the storage tells which chains there are, and runs that ended after it began tell what it may have missed.
 /// A chain that a complete look did not find is gone, unless its object was written because of a later run. As long as
 /// no look has been made since the operator started, objects stay as they are, and runs count that ended after the last
-/// look began: those before it may be of chains that are gone. A chain never goes back to fewer artifacts by what a run
-/// tells.
+/// look began: those before it may be of chains that are gone. A look counts as long as the
+/// storage's status tells of no later one, which another operator made. A chain never goes back to fewer artifacts by
+/// what a run tells.
 ChainDecision decide(const ChainInputs& inputs);
 
 /// The status that shows a record.

@@ -114,6 +114,12 @@ TEST(ChainPlan, WhatALaterRunWroteStaysWhenNobodyRemembersTheRun) {
     EXPECT_EQ(Case{}.shows(4, 1).look(2, 3).shown(), 3);
 }
 
+TEST(ChainPlan, ALookOfAnotherOperatorOutdatesOurs) {
+    EXPECT_EQ(Case{}.looked_before(5).look(0, 3).shown(), -1) << "the other one found that it is gone, and removed it";
+    EXPECT_EQ(Case{}.shows(4, 5).looked_before(5).look(0, 0).shown(), 4) << "the other one shows it";
+    EXPECT_EQ(Case{}.looked_before(5).look(5, 3).shown(), 3) << "it is our own";
+}
+
 TEST(ChainPlan, DamageThatALookFoundIsShownWhateverRunsTell) {
     auto damaged = Case{}.shows(4, 1).look(0, 4);
     damaged.listed->chains["c"].reason = Reason::kArtifactDamaged;
