@@ -91,7 +91,7 @@ check("--cluster-id=4f1d-9" in one("all", "Deployment")["spec"]["template"]["spe
 resources = [r for d in objects("all") if d["kind"] == "ClusterRole" for rule in d["rules"] for r in rule["resources"]]
 check("namespaces" not in resources, "all: the operator may read by what its cluster is known, although it was told")
 crds = [d for d in objects("default") if d["kind"] == "CustomResourceDefinition"]
-check(len(crds) == 4, f"{len(crds)} CustomResourceDefinitions, expected 4")
+check(len(crds) == 5, f"{len(crds)} CustomResourceDefinitions, expected 5")
 for crd in crds:
     check(crd["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep", "a CustomResourceDefinition goes with the release")
 check(not any(d["kind"] == "CustomResourceDefinition" for d in objects("no-crds")), "no-crds renders them")
