@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "common/base/json_object.hpp"
+#include "common/base/json_time.hpp"
 #include "common/base/rfc3339.hpp"
 #include "common/contract/run_spec.hpp"
 
@@ -11,6 +11,7 @@ namespace {
 
 using base::Json;
 using base::JsonObject;
+using base::read_time;
 
 constexpr std::int64_t kRunReportVersion = 1;
 constexpr std::size_t kMaxPassedOver = 8;
@@ -97,15 +98,6 @@ Json artifact_json(const ArtifactReport& a) {
     if (a.current_at) json["currentAt"] = base::format_rfc3339(*a.current_at);
     if (a.verified_at) json["verifiedAt"] = base::format_rfc3339(*a.verified_at);
     return json;
-}
-
-std::optional<base::SystemTime> read_time(JsonObject& object, const char* key) {
-    const auto text = object.optional<std::string>(key);
-    if (!text) return std::nullopt;
-    const auto time = base::parse_rfc3339(*text);
-    if (time) return *time;
-    object.reject(key, time.error().message);
-    return std::nullopt;
 }
 
 Json session_json(const TlsReport& tls) {

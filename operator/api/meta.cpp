@@ -35,15 +35,6 @@ void set_condition(std::vector<Condition>& conditions, Condition condition) {
     *found = std::move(condition);
 }
 
-std::optional<base::SystemTime> read_time(JsonObject& object, const char* key) {
-    const auto text = object.optional<std::string>(key);
-    if (!text) return std::nullopt;
-    const auto time = base::parse_rfc3339(*text);
-    if (time) return *time;
-    object.reject(key, time.error().message);
-    return std::nullopt;
-}
-
 Meta read_meta(JsonObject& document) {
     Meta meta;
     const bool found = document.object("metadata", [&](JsonObject& object) {

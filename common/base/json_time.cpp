@@ -1,0 +1,16 @@
+#include "common/base/json_time.hpp"
+
+#include "common/base/rfc3339.hpp"
+
+namespace n4b::base {
+
+std::optional<SystemTime> read_time(JsonObject& object, const char* key) {
+    const auto text = object.optional<std::string>(key);
+    if (!text) return std::nullopt;
+    const auto time = parse_rfc3339(*text);
+    if (time) return *time;
+    object.reject(key, time.error().message);
+    return std::nullopt;
+}
+
+}  // namespace n4b::base
