@@ -4,14 +4,12 @@
 #include <deque>
 #include <map>
 #include <optional>
-#include <span>
 #include <string>
 #include <utility>
 
 #include "backup-runner/engine/catalogue.hpp"
 #include "backup-runner/engine/facts.hpp"
 #include "backup-runner/engine/restore_choice.hpp"
-#include "common/base/saturating.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -24,7 +22,7 @@ using format::Layout;
 using object_store::Call;
 using object_store::ObjectStore;
 
-/// Nobody reads the log of a look at a storage for this; the record tells it.
+/// A head that can't be read is told by the record of its chain, so that the log needs no warning of it.
 void tell_nobody(const FoundHead& /*head*/) {}
 
 /// The facts of a chain that its record tells.
@@ -109,14 +107,10 @@ private:
 
     Result<std::map<std::string, KnownFacts>> read_facts(const Layout& layout) {
         std::map<std::string, KnownFacts> facts;
-        N4B_TRY_VOID(store_.list(
-            layout.facts(), "",
-            [&](std::span<const object_store::ObjectInfo> page) {
-                for (const auto& object : page) {
-                    const auto fact = format::parse_fact_name(object.key.substr(layout.facts().size()));
-                    if (fact && facts.size() < contract::kMostChains) learn(facts[fact->chain], *fact);
-                }
-                return true;
+        N4B_TRY_VOID(list_facts(
+            store_, layout, "",
+            [&](const format::FactName& fact) {
+                if (facts.size() < contract::kMostChains) learn(facts[fact.chain], fact);
             },
             call_));
         return facts;
@@ -125,16 +119,10 @@ private:
     /// Nothing: the chain is being deleted, or all that it has was given up.
     Result<std::optional<ChainRecord>> record_of(const Layout& layout, const NamedChain& chain,
                                                  const KnownFacts& facts) {
-        ChainRecord record{.source = source_,
-                           .database = database_,
-                           .chain = chain.name,
-                           .tip = chain.last.substr(0, chain.last.rfind('.')),
-                           .artifacts = chain.sequence + 1,
-                           .highest_transaction = chain.highest};
         const auto tip = tip_of(layout, chain);
         const auto full = tip ? full_of(layout, chain, *tip) : Result<Artifact>(base::fail(tip.error()));
-        if (!full) return unreadable(std::move(record), full.error());
-        tell(record, *tip, *full, facts);
+        if (!full) return unreadable(chain, full.error());
+        auto record = told_by(*tip, *full, facts);
         if (facts.damaged) {
             record.reason = Reason::kArtifactDamaged;
             record.message = "a fact in the storage tells that the chain was found damaged";
@@ -143,7 +131,7 @@ private:
     }
 
     Result<Artifact> tip_of(const Layout& layout, const NamedChain& chain) {
-        // Which of two at one place counts is for the choice to say that a restore makes.
+        // A restore decides which of two heads at one place counts, and the record must tell the same.
         if (chain.forks) return choose_artifact(store_, layout, chain.name, call_, tell_nobody);
         auto tip = read_head(store_, layout, chain.last, call_);
         if (!tip) return tip;
@@ -161,34 +149,31 @@ private:
                           tip.key + ": found no head of the full that its chain begins with");
     }
 
-    /// A record with the reason. Errors: those that say nothing about the chain.
-    Result<std::optional<ChainRecord>> unreadable(ChainRecord record, const base::Error& error) const {
+    /// What the names of heads tell, with the reason why there is no more. Errors: those that say nothing about the
+    /// chain.
+    Result<std::optional<ChainRecord>> unreadable(const NamedChain& chain, const base::Error& error) const {
         const bool gone = error.reason == Reason::kArtifactConflict || error.reason == Reason::kArtifactNotFound;
         if (gone) return std::optional<ChainRecord>();
         if (!lies_in_the_head(error)) return base::fail(error);
-        record.reason = *error.reason;
-        record.message = error.message;
-        return std::optional(std::move(record));
+        return std::optional(ChainRecord{.source = source_,
+                                         .database = database_,
+                                         .chain = chain.name,
+                                         .tip = chain.last.substr(0, chain.last.rfind('.')),
+                                         .artifacts = chain.sequence + 1,
+                                         .highest_transaction = chain.highest,
+                                         .reason = *error.reason,
+                                         .message = error.message});
     }
 
-    static void tell(ChainRecord& record, const Artifact& tip, const Artifact& full, const KnownFacts& facts) {
-        const auto& head = tip.head;
-        const auto name = format::to_string(format::name_of(head));
-        record.tip = name.substr(0, name.rfind('.'));
-        record.artifacts = head.name.sequence + 1;
-        record.store_id = head.store_id;
-        record.stored_bytes =
-            base::saturating_sum(head.counts.stored_bytes, head.parent ? head.parent->stored_bytes : 0);
-        record.highest_transaction = highest_of(head);
+    ChainRecord told_by(const Artifact& tip, const Artifact& full, const KnownFacts& facts) const {
+        auto record = contract::chain_up_to(report_of(tip));
+        record.source = source_;
+        record.store_id = tip.head.store_id;
         record.restorable_from = restorable_from(full.head);
-        record.current_at = head.current_at;
-        if (head.transactions) {
-            record.earliest_restorable = head.transactions->earliest_restorable.id;
-            record.recoverable_to = head.transactions->highest.point.time;
-        }
         if (facts.up_to_date && facts.up_to_date_transaction == record.highest_transaction) {
             record.current_at = std::max(record.current_at.value_or(*facts.up_to_date), *facts.up_to_date);
         }
+        return record;
     }
 
     ObjectStore& store_;

@@ -13,8 +13,8 @@ namespace n4b::engine {
 inline constexpr std::string_view kDamagedFact = "Damaged";
 inline constexpr std::string_view kUpToDateFact = "UpToDate";
 
-/// Calls take for the facts whose names begin so, such as "<chain>-" or "<chain>-<sequence>-". What a later runner
-/// wrote is passed over.
+/// Calls take for the facts whose names begin so, such as "<chain>-" or "<chain>-<sequence>-"; empty: for all. What a
+/// later runner wrote is passed over.
 base::Result<void> list_facts(object_store::ObjectStore& store, const format::Layout& layout,
                               const std::string& name_begin, const std::function<void(const format::FactName&)>& take,
                               const object_store::Call& call);

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "common/base/fnv1a.hpp"
-#include "common/base/json_object.hpp"
+#include "common/base/json_time.hpp"
 #include "common/base/rfc3339.hpp"
 #include "common/contract/run_spec.hpp"
 
@@ -14,6 +14,7 @@ namespace {
 
 using base::Json;
 using base::JsonObject;
+using base::read_time;
 
 constexpr std::size_t kMaxName = 64;
 constexpr std::size_t kMaxTip = 256;
@@ -40,15 +41,6 @@ Json record_json(const ChainRecord& record) {
         json["message"] = record.message.substr(0, kMaxChainMessage);
     }
     return json;
-}
-
-std::optional<base::SystemTime> read_time(JsonObject& object, const char* key) {
-    const auto text = object.optional<std::string>(key);
-    if (!text) return std::nullopt;
-    const auto time = base::parse_rfc3339(*text);
-    if (time) return *time;
-    object.reject(key, time.error().message);
-    return std::nullopt;
 }
 
 bool is_plain(std::string_view text, std::size_t most, std::string_view further) {
@@ -100,6 +92,20 @@ ChainRecord read_record(JsonObject& object) {
 }
 
 }  // namespace
+
+ChainRecord chain_up_to(const ArtifactReport& artifact) {
+    return {.source = "",
+            .database = artifact.database,
+            .chain = artifact.chain,
+            .tip = artifact.artifact,
+            .artifacts = artifact.sequence + 1,
+            .earliest_restorable = artifact.earliest_restorable,
+            .highest_transaction = artifact.highest_transaction,
+            .stored_bytes = artifact.chain_stored_bytes,
+            .restorable_from = artifact.restorable_from,
+            .recoverable_to = artifact.recoverable_to,
+            .current_at = artifact.current_at};
+}
 
 std::string to_json(const CataloguePage& page) {
     Json chains = Json::array();

@@ -9,6 +9,7 @@
 #include "common/base/clock.hpp"
 #include "common/base/reason.hpp"
 #include "common/base/result.hpp"
+#include "common/contract/run_report.hpp"
 
 namespace n4b::contract {
 
@@ -30,6 +31,9 @@ struct ChainRecord {
     std::string message{};                              ///< Of that, for a person.
     bool operator==(const ChainRecord&) const = default;
 };
+
+/// The chain that ends with an artifact, as far as the artifact's report tells: not whose it is, nor of which store.
+ChainRecord chain_up_to(const ArtifactReport& artifact);
 
 /// A part of a storage's chains, as GET /catalogue/<page> of a runner answers.
 struct CataloguePage {

@@ -11,19 +11,10 @@ std::string source_in(const std::string& location) {
 }
 
 contract::ChainRecord record_of(const backup::BackupStatus& status) {
-    const auto& artifact = *status.artifact;
-    return {.source = source_in(artifact.location),
-            .database = artifact.database,
-            .chain = artifact.chain,
-            .tip = artifact.artifact,
-            .artifacts = artifact.sequence + 1,
-            .store_id = status.source ? status.source->store_id : std::string(),
-            .earliest_restorable = artifact.earliest_restorable,
-            .highest_transaction = artifact.highest_transaction,
-            .stored_bytes = artifact.chain_stored_bytes,
-            .restorable_from = artifact.restorable_from,
-            .recoverable_to = artifact.recoverable_to,
-            .current_at = artifact.current_at};
+    auto record = contract::chain_up_to(*status.artifact);
+    record.source = source_in(status.artifact->location);
+    if (status.source) record.store_id = status.source->store_id;
+    return record;
 }
 
 }  // namespace
