@@ -126,23 +126,23 @@ format::RepositoryWish wish_of(const contract::RunSpec& spec) {
 
 /// Lists the backups of a storage that works, and serves them until the operator has them. That this fails says nothing
 /// against the storage: the report has no catalogue then, and its message says why.
-void tell_backups(const contract::RunSpec& spec, const StoreChoice& choice, contract::RunReport& report,
+void tell_backups(const contract::RunSpec& spec, object_store::ObjectStore& store, contract::RunReport& report,
                   const object_store::Call& call) {
     const auto time = std::max(std::chrono::milliseconds(0), call.deadline.left() - kForTheEnd);
     const object_store::Call in_time{.deadline = base::Deadline::after(time), .stop = call.stop};
     const auto failed = [&](const base::Error& error) {
         report.message += fmt::format("; its backups could not be listed: {}", error.message);
     };
-    const auto store = open_store_of(spec, kTries);
-    if (!store) return failed(store.error());
-    const auto records = engine::record_chains(**store, contract::kMostChains, in_time);
+    const auto records = engine::record_chains(store, contract::kMostChains, in_time);
     if (!records) return failed(records.error());
     base::info(fmt::format("{} chains with {} backups lie in {}", records->chains.size(), records->artifacts,
-                           describe(choice)));
+                           describe(store_of(spec))));
     const auto server = CatalogueServer::start(spec, *records);
     if (!server) return failed(server.error());
     report.catalogue = (*server)->report();
-    if (!(*server)->serve(kServe, call.stop)) base::warn("nobody has asked for all of them; ends without");
+    if (!(*server)->serve(kServe, call.stop)) {
+        base::warn("no operator has fetched the list of the chains, and the look ends without that");
+    }
 }
 
 }  // namespace
@@ -171,7 +171,8 @@ int run(const CheckStorageRunOptions& options, base::SteadyTime started, std::st
     const auto deadline = engine::deadline_of(spec, started);
     const auto store = store_of(spec);
     const object_store::Call call{.deadline = deadline, .stop = std::move(stop)};
-    const auto look = look_at(store, open_store_of(spec, kTries), wish_of(spec), call);
+    const auto opened = open_store_of(spec, kTries);
+    const auto look = look_at(store, opened, wish_of(spec), call);
     contract::RunReport report{
         .reason = base::Reason::kCompleted, .run_uid = spec.run.uid, .attempt = spec.run.attempt};
     if (look.error) {
@@ -181,7 +182,7 @@ int run(const CheckStorageRunOptions& options, base::SteadyTime started, std::st
     }
     report.repository = look.repository;
     report.storage = look.abilities;
-    if (!look.error && spec.http_port != 0) tell_backups(spec, store, report, call);
+    if (!look.error && spec.http_port != 0) tell_backups(spec, **opened, report, call);
     return conclude(report);
 }
 

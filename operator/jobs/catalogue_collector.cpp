@@ -14,7 +14,8 @@ namespace {
 using base::ErrorCode;
 using base::Result;
 
-/// A look that has its answer waits for us meanwhile.
+/// A runner that has listed the chains waits until they are fetched, and the storage is not ready before, so this is
+/// short.
 constexpr auto kInterval = std::chrono::seconds(2);
 
 }  // namespace
@@ -64,7 +65,8 @@ Result<CatalogueCollector::Collected> CatalogueCollector::fetch_all(const api::J
     for (std::int64_t i = 0; i < pages; ++i) {
         N4B_TRY(auto text, parts_.fetch(ip, contract::catalogue_path(i), stop));
         N4B_TRY(auto page, contract::parse_catalogue_page(text));
-        if (page.run_uid != job.meta.controller_uid) return base::fail(ErrorCode::kInvalid, "it is of another run");
+        if (page.run_uid != job.meta.controller_uid)
+            return base::fail(ErrorCode::kInvalid, "the page is of another run");
         const bool fits = page.page == i && (i == 0 || page.pages == pages);
         if (!fits) {
             return base::fail(ErrorCode::kInvalid,

@@ -54,6 +54,7 @@ Result<Requeue> StorageController::reconcile(const std::string& key, const std::
 Result<Requeue> StorageController::drive(const Storage& storage) {
     if (storage.meta.deleted) return Requeue{};
     if (!storage.status.run.finished()) return probe(storage, storage.status);
+    environment_.collector.forget(storage.meta.uid);  // What the look found was handed on when its end was written.
     N4B_TRY(const auto claim, look_at_claim(environment_.client, storage));
     auto left = until_probe(storage, closed_gate(storage, claim).has_value(),
                             environment_.catalogue.shown(storage.meta.uid), environment_.clock.system_now());
