@@ -7,7 +7,7 @@
 namespace n4b::txlog {
 namespace {
 
-/// As real servers tell them beside each file that they send.
+/// The sizes that real servers tell with each store file that they send.
 constexpr std::array<std::pair<std::string_view, std::int64_t>, 7> kRecords{{{"neostore.nodestore.db", 15},
                                                                              {"neostore.propertystore.db", 41},
                                                                              {"neostore.relationshipstore.db", 34},

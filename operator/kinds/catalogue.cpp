@@ -24,7 +24,8 @@ std::string with_hash(std::string name, const std::string& of) {
 std::string chain_object_name(const std::string& storage, const std::string& chain) {
     std::string lower = chain;
     for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    // Names of chains end with a random number in digits and a-f, so no name ends with what a name may not end with.
+    // A chain's name ends with hexadecimal digits, so this ends with a letter or a digit, as Kubernetes demands of a
+    // name.
     auto name = storage + "-" + lower;
     return name.size() <= kMaxName ? name : with_hash(std::move(name), storage + "/" + chain);
 }

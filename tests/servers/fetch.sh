@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Puts real servers into the cache: Neo4j 3.4.10 Enterprise (public AGPL jars, with its own neo4j-admin), ONgDB 1.0.3 and a
-# JDK 11; Neo4j 3.5.0-beta03 Enterprise only where it is asked for, as its licence has the Commons Clause. Separate processes in tests only: never linked, bundled or committed. About 90 s when the cache is empty. Idempotent, and
-# each part appears under its name only when it is complete.
+# JDK 11; Neo4j 3.5.0-beta03 Enterprise, whose licence has the Commons Clause, only where it is asked for. All are separate
+# processes in tests only: never linked, bundled or committed. About 90 s when the cache is empty. Idempotent, and each part
+# appears under its name only when it is complete.
 #   tests/servers/fetch.sh [neo4j | neo4j-3.5]: everything but 3.5, or Neo4j 3.4 or 3.5 and the JDK alone
 set -euo pipefail
 only=${1:-}

@@ -30,7 +30,8 @@ std::optional<Observed> known_before(const ChainInputs& in) {
     if (in.known != nullptr && in.known->status.observed) {
         shown = Observed{.record = in.known->status.record, .observed = *in.known->status.observed};
     }
-    // What the look did not see, or saw in part: a run that ended after it began has written the object.
+    // A run that ended after the look began may have written the object, and the look may have missed what the run
+    // stored.
     const bool since = shown && (in.listed == nullptr || shown->observed > in.listed->begun);
     const bool sees_less = found == nullptr || (found->reason == base::Reason::kCompleted && shown &&
                                                 found->artifacts <= shown->record.artifacts);
@@ -51,7 +52,7 @@ ChainRecord extended(const std::optional<Observed>& before, const ChainRecord& s
     if (old.current_at && old.highest_transaction == record.highest_transaction) {
         record.current_at = std::max(record.current_at.value_or(*old.current_at), *old.current_at);
     }
-    // A run does not look at the whole chain.
+    // Damage that was found before stays true: a run looks only at the end of the chain.
     record.reason = old.reason;
     record.message = old.message;
     return record;
