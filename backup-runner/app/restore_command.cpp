@@ -111,15 +111,20 @@ Result<int> plan(const RestoreOptions& options, const engine::RestorePoint& poin
     return 0;
 }
 
+/// How many of their blocks a restore of so many artifacts may have in memory.
+Result<std::size_t> blocks_of(const engine::Chain& chain, std::size_t artifacts, const StoreChoice& from) {
+    std::int64_t largest = 1;
+    for (std::size_t i = 0; i < artifacts; ++i) largest = std::max(largest, chain[i].head.block_bytes);
+    return engine::fit_restore(memory_limit(), largest, from.s3.has_value());
+}
+
 /// A chain whose blocks, those of its indexes among them, fit into memory as far as a restore to that time (nothing: to
 /// its end) reads them. Looked at before the first of them is read: being killed half-way would tell nobody why.
 Result<engine::Chain> read_fitting(object_store::ObjectStore& store, const format::Layout& layout, engine::Artifact tip,
                                    std::optional<base::SystemTime> until, const StoreChoice& from, const Call& call) {
     N4B_TRY(auto chain, engine::read_chain(store, layout, std::move(tip), call));
     const auto artifacts = until ? engine::artifacts_up_to(chain, *until) : chain.size();
-    std::int64_t largest = 0;
-    for (std::size_t i = 0; i < artifacts; ++i) largest = std::max(largest, chain[i].head.block_bytes);
-    N4B_TRY_VOID(engine::check_restore_fits(memory_limit(), largest, from.s3.has_value()));
+    N4B_TRY([[maybe_unused]] const auto blocks, blocks_of(chain, artifacts, from));
     return chain;
 }
 
@@ -175,10 +180,12 @@ Result<engine::RestorePoint> restore(object_store::ObjectStore& store, const Res
                                      const Call& call) {
     N4B_TRY(auto point, choose(store, options.wish, options.store, call));
     if (!point.doubt.empty()) base::warn(point.doubt);
+    auto target = options.target;
+    N4B_TRY(target.blocks, blocks_of(point.chain, point.chain.size(), options.store));
     engine::ProgressCounters progress;
     begin(progress, point);
     const ProgressDisplay display(progress);
-    N4B_TRY_VOID(engine::restore(store, point, options.target, call, &progress));
+    N4B_TRY_VOID(engine::restore(store, point, target, call, &progress));
     return point;
 }
 
@@ -256,6 +263,7 @@ Result<contract::RunReport> restore(const contract::RunSpec& spec, const Call& c
     N4B_TRY_VOID(
         engine::open_repository(*store, {.use = format::RepositoryUse::kRead, .expected_id = spec.repository}, call));
     N4B_TRY(const auto point, choose(*store, wish_of(spec), store_of(spec), call));
+    N4B_TRY(target.blocks, blocks_of(point.chain, point.chain.size(), store_of(spec)));
     N4B_TRY_VOID(engine::take_over(target));
     const auto report = success(spec, point);
     target.record = contract::to_json(report);

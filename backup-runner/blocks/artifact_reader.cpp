@@ -45,7 +45,7 @@ public:
     /// `only`: the one try that is read, or all.
     Pass(ArtifactReader& reader, ContentReceiver& receiver, std::optional<std::int64_t> only,
          const object_store::Call& call)
-        : reader_(reader), receiver_(receiver), only_(only), ahead_(reader.artifact_, call) {}
+        : reader_(reader), receiver_(receiver), only_(only), ahead_(reader.artifact_, reader.blocks_, call) {}
 
     Result<void> take(const format::IndexLine& line) {
         if (const auto* open = std::get_if<format::OpenLine>(&line)) return take_open(*open);
@@ -183,7 +183,9 @@ private:
     bool loading_ = false;  ///< An extent of that block is wanted.
 };
 
-ArtifactReader::ArtifactReader(StoredArtifact artifact) : artifact_(std::move(artifact)) {
+ArtifactReader::ArtifactReader(StoredArtifact artifact, std::optional<std::size_t> blocks)
+    : artifact_(std::move(artifact)),
+      blocks_(blocks.value_or(blocks_in_memory(static_cast<std::size_t>(artifact_.head.block_bytes)))) {
     std::int64_t largest = 0;
     for (const auto& block : artifact_.head.index) largest = std::max(largest, block.bytes);
     index_buffer_.resize(static_cast<std::size_t>(std::min(largest, artifact_.head.block_bytes)));

@@ -23,13 +23,13 @@ public:
 };
 
 /// Reads one artifact: its index twice, and each block once, some of them ahead. Memory: the index's largest block,
-/// blocks_in_memory() others, 16 bytes for each try, and the decoder's. One thread.
+/// `blocks` others (nothing: blocks_in_memory()), 16 bytes for each try, and the decoder's. One thread.
 ///
 /// DataLoss (ArtifactDamaged): a block, an extent, a line or a sum doesn't match, with what and where.
 class ArtifactReader {
 public:
     /// Borrows what the artifact borrows.
-    explicit ArtifactReader(StoredArtifact artifact);
+    explicit ArtifactReader(StoredArtifact artifact, std::optional<std::size_t> blocks = std::nullopt);
 
     /// Passes on every finished file and the log; every block is checked, those of tries without an end included.
     base::Result<void> read_all(ContentReceiver& receiver, const object_store::Call& call);
@@ -53,6 +53,7 @@ private:
     base::Result<void> check_ends(std::optional<std::int64_t> only) const;
 
     const StoredArtifact artifact_;
+    const std::size_t blocks_;
     std::vector<std::byte> index_buffer_;
     std::vector<Try> tries_{};
 };

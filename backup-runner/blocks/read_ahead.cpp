@@ -21,11 +21,11 @@ std::size_t blocks_in_memory(std::size_t block_bytes) {
     return std::clamp(kMostBytes / block_bytes, kLeastBlocks, kMostBlocks);
 }
 
-ReadAhead::ReadAhead(const StoredArtifact& artifact, const object_store::Call& call)
+ReadAhead::ReadAhead(const StoredArtifact& artifact, std::size_t blocks, const object_store::Call& call)
     : artifact_(artifact),
       call_{.deadline = call.deadline, .stop = stop_.get_token()},
       forward_stop_(call.stop, [this] { stop_.request_stop(); }),
-      most_(blocks_in_memory(static_cast<std::size_t>(artifact.head.block_bytes))),
+      most_(blocks),
       pool_(most_, static_cast<std::size_t>(artifact.head.block_bytes)) {}
 
 ReadAhead::~ReadAhead() {

@@ -12,16 +12,17 @@
 
 namespace n4b::blocks {
 
-/// How many blocks of this size a reader has in memory: 16 MiB of them, but at least one that is used and one that is
-/// read meanwhile, and at most four.
+/// How many blocks of this size a reader has in memory of which nobody wants more: 16 MiB of them, but at least one
+/// that is used and one that is read meanwhile, and at most four.
 std::size_t blocks_in_memory(std::size_t block_bytes);
 
 /// Loads and checks blocks while earlier ones are used: a storage's answer, the hash and what becomes of the bytes each
 /// have a thread of their own. First in, first out. One thread.
 class ReadAhead {
 public:
-    /// Borrows the artifact. What is under way ends at the call's deadline or stop, or with this object.
-    ReadAhead(const StoredArtifact& artifact, const object_store::Call& call);
+    /// Borrows the artifact. `blocks`: in memory at once, the one that is used among them, and all others under way at
+    /// the same time. What is under way ends at the call's deadline or stop, or with this object.
+    ReadAhead(const StoredArtifact& artifact, std::size_t blocks, const object_store::Call& call);
     ~ReadAhead();
     ReadAhead(const ReadAhead&) = delete;
     ReadAhead& operator=(const ReadAhead&) = delete;

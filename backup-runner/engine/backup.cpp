@@ -14,6 +14,7 @@
 #include "backup-runner/engine/chain_tip.hpp"
 #include "backup-runner/engine/clean_up.hpp"
 #include "backup-runner/engine/copied_neostore.hpp"
+#include "backup-runner/engine/head_list.hpp"
 #include "backup-runner/engine/increment.hpp"
 #include "backup-runner/engine/repository.hpp"
 #include "backup-runner/engine/source_choice.hpp"
@@ -34,6 +35,8 @@ using base::Reason;
 using base::Result;
 using object_store::Call;
 
+/// From so many blocks on a bucket lists an artifact on more than one page.
+constexpr std::int64_t kBlocksOfOnePage = 990;
 /// How long a backup may take for which nobody says so: an intent without an end would keep what a dead backup left for
 /// ever.
 constexpr std::chrono::hours kLongest{30 * 24};
@@ -45,6 +48,8 @@ constexpr std::chrono::seconds kMarkTime{30};
 /// How long a backup puts up with removing what others left, and which part of its own time it gives for that.
 constexpr std::chrono::seconds kCleanUpTime{60};
 constexpr int kCleanUpPart = 10;
+/// How often an increment looks for what was left longer ago as well.
+constexpr std::int64_t kCleanAllEvery = 16;
 /// Blocks that are stored side by side.
 constexpr std::size_t kStoringThreads = 4;
 
@@ -74,6 +79,7 @@ private:
     [[nodiscard]] format::RepositoryWish repository_wish() const;
     Result<void> enter_repository();
     void clean_up(contract::RunReport& report);
+    [[nodiscard]] CleaningRun::Reach reach_of_clean_up() const;
     void look_at_room(const format::Head& last);
     /// Tells it now, and at the end of the report's message.
     void note(const std::string& text);
@@ -101,8 +107,9 @@ private:
     Result<void> write_intent();
     Result<Artifact> publish(format::Head head, blocks::ArtifactWriter::Totals totals);
     void mark_finished(const format::HeadName& head);
-    Result<void> check_stored(const format::Counts& counts, std::uint64_t listing);
-    Result<void> check_publication();
+    Result<ArtifactListing> check_stored(const format::Counts& counts, std::uint64_t listing);
+    Result<void> check_before_head(const format::HeadName& name, const format::Counts& counts, std::uint64_t listing);
+    Result<void> check_after_head(const format::HeadName& name, const format::Counts& counts, std::uint64_t listing);
     void discard();
     [[nodiscard]] format::Head new_head(const CopyResult& copy, const CopySource& source,
                                         const contract::SourceReport& told) const;
@@ -127,6 +134,7 @@ private:
     BandwidthLimit limit_;
     SourceWish wish_{};
     std::vector<Candidate> candidates_{};
+    std::optional<HeadList> heads_{};  ///< As they were before anything was copied; nothing: to be listed.
 };
 
 void tell_failure(contract::RunReport& report, const base::Error& error) {
@@ -312,8 +320,9 @@ Result<void> Backup::work(contract::RunReport& report) {
     report.repository = repository_;
     // What this very attempt seems to have finished was made by an earlier process with the same RunSpec, such as a
     // schedule's of yesterday. Whoever starts one wants a backup of now, so only other attempts' artifacts are adopted.
-    auto earlier =
-        look_up(environment_.store, *layout_, {.uid = spec_.run.uid, .other_than_attempt = spec_.run.attempt}, call());
+    N4B_TRY(heads_, HeadList::read(environment_.store, *layout_, call()));
+    auto earlier = look_up(environment_.store, *layout_,
+                           {.uid = spec_.run.uid, .other_than_attempt = spec_.run.attempt}, *heads_, call());
     if (earlier) {
         // Its maker may have been killed right before it did so.
         mark_finished(name_of(earlier->head));
@@ -367,6 +376,7 @@ Result<Artifact> Backup::make(contract::RunReport& report) {
 }
 
 Result<Artifact> Backup::make_full(contract::RunReport& report) {
+    heads_.reset();  // Their memory is the copy's.
     N4B_TRY([[maybe_unused]] const auto newest, look_at_sources());
     return copy_from_the_best(report);
 }
@@ -378,7 +388,11 @@ bool Backup::gives_way_to_full(const base::Error& error) const {
 
 /// Nothing: there is no backup yet, and a full is what was wanted then.
 Result<std::optional<Artifact>> Backup::tip_to_extend(bool read_only) {
-    N4B_TRY(auto tip, find_tip(environment_.store, *layout_,
+    if (!heads_) {
+        N4B_TRY(heads_, HeadList::read(environment_.store, *layout_, call()));
+    }
+    const auto heads = std::exchange(heads_, std::nullopt);
+    N4B_TRY(auto tip, find_tip(environment_.store, *layout_, *heads,
                                {.most_artifacts = spec_.max_chain_length,
                                 .run = {.uid = spec_.run.uid, .attempt = spec_.run.attempt},
                                 .read_only = read_only},
@@ -415,14 +429,25 @@ void Backup::warn(const std::string& text) {
     notes_ += "; warning: " + text;
 }
 
+/// An increment looks at what was left of late, and now and then at everything: what is older now was looked at then.
+CleaningRun::Reach Backup::reach_of_clean_up() const {
+    const bool extends = spec_.type != contract::BackupType::kFull && !heads_->heads().empty();
+    const auto artifacts = extends ? heads_->heads().back().parsed.artifact.sequence + 1 : 0;
+    return artifacts % kCleanAllEvery == 0 ? CleaningRun::Reach::kAll : CleaningRun::Reach::kRecent;
+}
+
 /// Whatever keeps a leftover from being removed is told, and ends no backup.
 void Backup::clean_up(contract::RunReport& report) {
     const auto time = std::min<std::chrono::milliseconds>(kCleanUpTime, deadline_.left() / kCleanUpPart);
-    const auto cleaned =
-        engine::clean_up(environment_.store, *layout_,
-                         {.run = {.uid = spec_.run.uid, .attempt = spec_.run.attempt}, .repository = repository_},
-                         {.deadline = base::Deadline::after(time), .stop = stop_});
+    const auto cleaned = engine::clean_up(environment_.store, *layout_,
+                                          {.run = {.uid = spec_.run.uid, .attempt = spec_.run.attempt},
+                                           .repository = repository_,
+                                           .heads = &*heads_,
+                                           .reach = reach_of_clean_up()},
+                                          {.deadline = base::Deadline::after(time), .stop = stop_});
     if (cleaned.artifacts > 0) {
+        // That may have taken a while, and somebody have extended the chain.
+        heads_.reset();
         report.cleaned = {.artifacts = cleaned.artifacts, .bytes = cleaned.bytes};
         note(fmt::format("removed what {} unfinished {} had left, {} bytes{}", cleaned.artifacts,
                          cleaned.artifacts == 1 ? "backup" : "backups", cleaned.bytes,
@@ -710,10 +735,7 @@ Result<Artifact> Backup::publish(format::Head head, blocks::ArtifactWriter::Tota
     head.index = std::move(totals.index);
     N4B_TRY(head.end, store.now(call()));
     N4B_TRY(const auto text, format::print_head(head));
-    N4B_TRY_VOID(check_stored(head.counts, totals.listing));
-    if (tip_) N4B_TRY_VOID(check_siblings(name));
-    // Last: the storage may have hung in what came before, and somebody else be at work by now.
-    N4B_TRY_VOID(check_publication());
+    N4B_TRY_VOID(check_before_head(name, head.counts, totals.listing));
     const auto key = layout_->head(name);
     may_have_head_ = true;
     const auto creation = create_object(store, key, text, call());
@@ -728,8 +750,7 @@ Result<Artifact> Backup::publish(format::Head head, blocks::ArtifactWriter::Tota
         return base::fail(ErrorCode::kConflict, Reason::kArtifactConflict,
                           fmt::format("{}: somebody else has made a head of this name", key));
     }
-    N4B_TRY_VOID(check_wanted(store, *layout_, name_, call()));
-    if (tip_) tell_siblings(name);
+    N4B_TRY_VOID(check_after_head(name, head.counts, totals.listing));
     mark_finished(name);
     // What counts is what a reader finds, so the head is read back.
     return read_head(store, *layout_, format::to_string(name), call());
@@ -763,9 +784,10 @@ void Backup::mark_finished(const format::HeadName& head) {
 }
 
 /// Each block is there with its size, as a listing shows it.
-Result<void> Backup::check_stored(const format::Counts& counts, std::uint64_t listing) {
-    N4B_TRY(const auto found, list_blocks(environment_.store, *layout_, name_, call()));
-    if (found.sum == listing && found.blocks == counts.blocks) return {};
+Result<ArtifactListing> Backup::check_stored(const format::Counts& counts, std::uint64_t listing) {
+    N4B_TRY(auto all, list_artifact(environment_.store, *layout_, name_, call()));
+    const auto& found = all.blocks;
+    if (found.sum == listing && found.blocks == counts.blocks) return all;
     return base::fail(
         ErrorCode::kUnavailable, Reason::kStorageUnavailable,
         fmt::format("{}: the listing shows {} objects and {} bytes, {} and {} were written", layout_->blocks(name_),
@@ -773,10 +795,36 @@ Result<void> Backup::check_stored(const format::Counts& counts, std::uint64_t li
 }
 
 /// Whether the head's name may appear.
-Result<void> Backup::check_publication() {
-    N4B_TRY_VOID(check_wanted(environment_.store, *layout_, name_, call()));
+Result<void> Backup::check_before_head(const format::HeadName& name, const format::Counts& counts,
+                                       std::uint64_t listing) {
+    N4B_TRY(const auto found, check_stored(counts, listing));
+    N4B_TRY_VOID(check_wanted(*layout_, name_, found));
+    if (tip_ && found.rivals) N4B_TRY_VOID(check_siblings(name));
+    // What was seen before a long listing, or before that of the heads, may not hold any more.
+    if (found.blocks.blocks >= kBlocksOfOnePage || found.rivals) {
+        N4B_TRY_VOID(check_wanted(environment_.store, *layout_, name_, call()));
+    }
+    // Last: the storage may have hung in what came before, and somebody else be at work by now.
     if (stop_.stop_requested()) return base::fail(ErrorCode::kCancelled, Reason::kCancelled, "cancelled");
     return check_deadline();
+}
+
+/// Whether the head counts that is there now. Whoever gives an artifact up looks for its head after having said so, and
+/// whoever closes a chain for holds: so one of both is seen by the other.
+Result<void> Backup::check_after_head(const format::HeadName& name, const format::Counts& counts,
+                                      std::uint64_t listing) {
+    auto found = check_stored(counts, listing);
+    // Blocks that are gone by now are what a deletion begins with.
+    if (!found) {
+        N4B_TRY_VOID(check_wanted(environment_.store, *layout_, name_, call()));
+        return base::fail(found.error());
+    }
+    N4B_TRY_VOID(check_wanted(*layout_, name_, *found));
+    if (found->blocks.blocks >= kBlocksOfOnePage) {
+        N4B_TRY_VOID(check_not_abandoned(environment_.store, *layout_, name_, call()));
+    }
+    if (tip_ && found->rivals) tell_siblings(name);
+    return {};
 }
 
 /// Removes what a failed copy wrote, as far as that is possible. Where a head is there, or may be, everything stays,

@@ -22,6 +22,11 @@ constexpr std::int64_t kMiB = 1024 * 1024;
 constexpr std::int64_t kProgramBytes = 14 * kMiB;
 /// What requests to a bucket take beside the blocks: connections, their TLS, replies.
 constexpr std::int64_t kBucketBytes = 6 * kMiB;
+/// What one more request at once takes of them.
+constexpr std::int64_t kConnectionBytes = kMiB / 4;
+/// More of them under way at once make a restore from a bucket no faster: they fill the line at 100 ms an answer.
+constexpr std::int64_t kReadFromBucketBytes = 64 * kMiB;
+constexpr std::int64_t kMostReadAtOnce = 8;
 /// A zstd stream at our level and window.
 constexpr std::int64_t kCompressorBytes = 3 * kMiB / 2;
 /// Names of files, the queue of the index and a list of files at its largest.
@@ -87,12 +92,17 @@ base::Result<Budget> fit(std::optional<std::int64_t> limit, const Demand& demand
                     (least + kMiB - 1) / kMiB));
 }
 
-base::Result<void> check_restore_fits(std::optional<std::int64_t> limit, std::int64_t block_bytes, bool from_bucket) {
-    const auto blocks = static_cast<std::int64_t>(blocks::blocks_in_memory(static_cast<std::size_t>(block_bytes)));
+base::Result<std::size_t> fit_restore(std::optional<std::int64_t> limit, std::int64_t block_bytes, bool from_bucket) {
+    const auto least = static_cast<std::int64_t>(blocks::blocks_in_memory(static_cast<std::size_t>(block_bytes)));
     // One more for the index.
-    const auto needed = kProgramBytes + (from_bucket ? kBucketBytes : 0) + (blocks + 1) * block_bytes +
+    const auto needed = kProgramBytes + (from_bucket ? kBucketBytes : 0) + (least + 1) * block_bytes +
                         std::int64_t{kMostLargeFiles} * kMiB;
-    if (!limit || needed <= *limit) return {};
+    if (!limit || needed <= *limit) {
+        if (!from_bucket) return static_cast<std::size_t>(least);
+        const auto of_use = std::clamp(kReadFromBucketBytes / block_bytes, least, std::max(least, kMostReadAtOnce));
+        const auto fitting = limit ? (*limit - needed) / (block_bytes + kConnectionBytes) : of_use - least;
+        return static_cast<std::size_t>(std::min(of_use, least + fitting));
+    }
     return base::fail(
         base::ErrorCode::kFailedPrecondition, base::Reason::kMemoryLimitTooSmall,
         fmt::format("the memory limit is {} MiB, a restore of blocks of {} MiB from {} needs at least {} MiB",

@@ -26,9 +26,11 @@ struct Demand {
 /// FailedPrecondition (MemoryLimitTooSmall): one connection with the smallest blocks does not fit.
 base::Result<Budget> fit(std::optional<std::int64_t> limit, const Demand& demand);
 
-/// Whether a restore of blocks of this size, which whoever stored them chose, fits into `limit` bytes (nothing: no
-/// limit). Pure. FailedPrecondition (MemoryLimitTooSmall): it does not; the message tells what it needs.
-base::Result<void> check_restore_fits(std::optional<std::int64_t> limit, std::int64_t block_bytes, bool from_bucket);
+/// How many blocks of this size, which whoever stored them chose, a restore has in memory at once under a limit of
+/// `limit` bytes (nothing: no limit): as many as a reader needs, and from a bucket, where each answer takes its time,
+/// as many more as fit and are of use. Pure. FailedPrecondition (MemoryLimitTooSmall): not even those fit; the message
+/// tells what it needs.
+base::Result<std::size_t> fit_restore(std::optional<std::int64_t> limit, std::int64_t block_bytes, bool from_bucket);
 
 /// The memory limit of this process's cgroup, version 1 or 2, in bytes; nothing when there is none. `root` is
 /// /sys/fs/cgroup, elsewhere only in tests; `self` is the text of /proc/self/cgroup.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <set>
 #include <span>
@@ -12,6 +13,7 @@
 #include "backup-runner/blocks/index_reader.hpp"
 #include "backup-runner/blocks/index_writer.hpp"
 #include "backup-runner/engine/facts.hpp"
+#include "backup-runner/engine/head_list.hpp"
 #include "backup-runner/engine/repository.hpp"
 #include "backup-runner/format/damage.hpp"
 #include "common/base/notice.hpp"
@@ -32,10 +34,32 @@ using object_store::ObjectStore;
 /// Names that are kept at once, some 120 bytes each; a repository may have any number.
 constexpr std::size_t kMostNames = 1000;
 
+/// By its first byte: a bucket answers that with one reply, also where nothing is there.
 Result<bool> is_there(ObjectStore& store, const std::string& key, const Call& call) {
-    const auto info = store.stat(key, call);
-    if (!info && info.error().code != ErrorCode::kNotFound) return base::fail(info.error());
-    return info.has_value();
+    std::array<std::byte, 1> first{};
+    const auto got = store.get(key, 0, first, call);
+    if (!got && got.error().code != ErrorCode::kNotFound) return base::fail(got.error());
+    return got.has_value();
+}
+
+Result<void> is_closed(const std::string& key) {
+    return base::fail(ErrorCode::kConflict, Reason::kArtifactConflict,
+                      fmt::format("{}: the chain is closed, which means that it is being deleted", key));
+}
+
+Result<void> is_abandoned(const std::string& key) {
+    return base::fail(ErrorCode::kConflict, Reason::kArtifactConflict,
+                      fmt::format("{}: the backup was given up, and is being cleaned away", key));
+}
+
+void count(const ObjectInfo& block, BlockListing& listing) {
+    ++listing.blocks;
+    listing.bytes = base::saturating_sum(listing.bytes, block.bytes);
+    listing.sum += blocks::listing_of(block.key, block.bytes);
+}
+
+bool is_of(const format::HeadName& name, const FinishedRun& run) {
+    return name.artifact.run.uid == run.uid && name.artifact.run.attempt != run.other_than_attempt;
 }
 
 /// The chain that a head's name begins with; empty where it can't be told.
@@ -123,6 +147,32 @@ Result<void> check_written(ObjectStore& store, const format::Layout& layout, con
         .store = store, .prefix = layout.blocks(artifact.head.name), .head = artifact.head};
     return blocks::read_index(
         stored, buffer, [](const format::IndexLine&) { return Result<void>{}; }, call);
+}
+
+/// The last of these, which are in order, that counts.
+Result<Artifact> newest_finished(ObjectStore& store, const format::Layout& layout, const Names& names,
+                                 const FinishedRun& run, const Call& call) {
+    const auto& in_order = names.in_order();
+    for (auto name = in_order.rbegin(); name != in_order.rend(); ++name) {
+        auto artifact = read_head(store, layout, *name, call);
+        auto written = artifact ? check_written(store, layout, *artifact, call) : Result<void>{};
+        // Looked for last, since the check takes a while: a chain that is closed is being deleted. The attempt that
+        // finds that out itself calls it a conflict, so no other may adopt what it left, and what is amiss there is no
+        // damage.
+        const auto wanted = check_wanted(store, layout, format::parse_head_name(*name)->artifact, call);
+        if (is_unwanted(wanted)) continue;
+        if (!artifact) return artifact;
+        N4B_TRY_VOID(wanted);
+        // Its own attempt has ended with that, and the run wants another one in its place.
+        N4B_TRY(const auto known, known_state(store, *artifact, call));
+        if (known.damaged && !known.proof) continue;
+        N4B_TRY_VOID(written);
+        // Its attempt may have been killed between the head's creation and the sync that makes its name durable.
+        N4B_TRY_VOID(store.make_durable(artifact->key, call));
+        return artifact;
+    }
+    return base::fail(ErrorCode::kNotFound, Reason::kArtifactNotFound,
+                      fmt::format("no finished artifact of run {} below {}", run.uid, layout.heads()));
 }
 
 }  // namespace
@@ -253,41 +303,27 @@ Result<Artifact> look_up(ObjectStore& store, const format::Layout& layout, const
         store, layout,
         [&](const std::string& name) {
             const auto parsed = format::parse_head_name(name);
-            const bool wanted =
-                parsed && parsed->artifact.run.uid == run.uid && parsed->artifact.run.attempt != run.other_than_attempt;
-            if (wanted) names.add(name);
+            if (parsed && is_of(*parsed, run)) names.add(name);
             return true;
         },
         call));
-    const auto& in_order = names.in_order();
-    for (auto name = in_order.rbegin(); name != in_order.rend(); ++name) {
-        auto artifact = read_head(store, layout, *name, call);
-        auto written = artifact ? check_written(store, layout, *artifact, call) : Result<void>{};
-        // Looked for last, since the check takes a while: a chain that is closed is being deleted. The attempt that
-        // finds that out itself calls it a conflict, so no other may adopt what it left, and what is amiss there is no
-        // damage.
-        const auto wanted = check_wanted(store, layout, format::parse_head_name(*name)->artifact, call);
-        if (is_unwanted(wanted)) continue;
-        if (!artifact) return artifact;
-        N4B_TRY_VOID(wanted);
-        // Its own attempt has ended with that, and the run wants another one in its place.
-        N4B_TRY(const auto known, known_state(store, *artifact, call));
-        if (known.damaged && !known.proof) continue;
-        N4B_TRY_VOID(written);
-        // Its attempt may have been killed between the head's creation and the sync that makes its name durable.
-        N4B_TRY_VOID(store.make_durable(artifact->key, call));
-        return artifact;
+    return newest_finished(store, layout, names, run, call);
+}
+
+Result<Artifact> look_up(ObjectStore& store, const format::Layout& layout, const FinishedRun& run,
+                         const HeadList& heads, const Call& call) {
+    if (!heads.complete()) return look_up(store, layout, run, call);
+    Names names;
+    for (const auto& head : heads.heads()) {
+        if (is_of(head.parsed, run)) names.add(head.name);
     }
-    return base::fail(ErrorCode::kNotFound, Reason::kArtifactNotFound,
-                      fmt::format("no finished artifact of run {} below {}", run.uid, layout.heads()));
+    return newest_finished(store, layout, names, run, call);
 }
 
 Result<void> check_open(ObjectStore& store, const format::Layout& layout, const std::string& chain, const Call& call) {
     const auto key = layout.closed(chain);
     N4B_TRY(const bool closed, is_there(store, key, call));
-    if (!closed) return {};
-    return base::fail(ErrorCode::kConflict, Reason::kArtifactConflict,
-                      fmt::format("{}: the chain is closed, which means that it is being deleted", key));
+    return closed ? is_closed(key) : Result<void>{};
 }
 
 Result<void> check_wanted(ObjectStore& store, const format::Layout& layout, const format::ArtifactName& name,
@@ -300,9 +336,14 @@ Result<void> check_not_abandoned(ObjectStore& store, const format::Layout& layou
                                  const Call& call) {
     const auto key = layout.abandoned(name);
     N4B_TRY(const bool abandoned, is_there(store, key, call));
-    if (!abandoned) return {};
-    return base::fail(ErrorCode::kConflict, Reason::kArtifactConflict,
-                      fmt::format("{}: the backup was given up, and is being cleaned away", key));
+    return abandoned ? is_abandoned(key) : Result<void>{};
+}
+
+Result<void> check_wanted(const format::Layout& layout, const format::ArtifactName& name,
+                          const ArtifactListing& listing) {
+    if (listing.closed) return is_closed(layout.closed(name.chain));
+    if (listing.abandoned) return is_abandoned(layout.abandoned(name));
+    return {};
 }
 
 Result<void> not_closed_meanwhile(ObjectStore& store, const Artifact& artifact, Result<void> result, const Call& call) {
@@ -318,10 +359,33 @@ Result<BlockListing> list_blocks(ObjectStore& store, const format::Layout& layou
     N4B_TRY_VOID(store.list(
         layout.blocks(name), "",
         [&](std::span<const ObjectInfo> page) {
+            for (const auto& object : page) count(object, listing);
+            return true;
+        },
+        call));
+    return listing;
+}
+
+Result<ArtifactListing> list_artifact(ObjectStore& store, const format::Layout& layout,
+                                      const format::ArtifactName& name, const Call& call) {
+    ArtifactListing listing;
+    const auto blocks = layout.blocks(name);
+    const auto own = layout.artifact(name);
+    const auto closed = layout.closed(name.chain);
+    const auto abandoned = layout.abandoned(name);
+    const auto place = layout.chain(name.chain) + fmt::format("{:06}-", name.sequence);
+    // closed.json sorts behind all artifacts, so it is looked for last.
+    N4B_TRY_VOID(store.list(
+        layout.chain(name.chain), place,
+        [&](std::span<const ObjectInfo> page) {
             for (const auto& object : page) {
-                ++listing.blocks;
-                listing.bytes = base::saturating_sum(listing.bytes, object.bytes);
-                listing.sum += blocks::listing_of(object.key, object.bytes);
+                if (object.key.starts_with(blocks)) {
+                    count(object, listing.blocks);
+                } else if (!object.key.starts_with(own)) {
+                    listing.closed = listing.closed || object.key == closed;
+                    listing.rivals = listing.rivals || object.key.starts_with(place);
+                }
+                listing.abandoned = listing.abandoned || object.key == abandoned;
             }
             return true;
         },

@@ -13,6 +13,8 @@
 
 namespace n4b::engine {
 
+class HeadList;
+
 /// An artifact that exists, by its head.
 struct Artifact {
     format::Head head;
@@ -95,6 +97,12 @@ struct FinishedRun {
 base::Result<Artifact> look_up(object_store::ObjectStore& store, const format::Layout& layout, const FinishedRun& run,
                                const object_store::Call& call);
 
+/// The same by what was listed already.
+base::Result<Artifact> look_up(object_store::ObjectStore& store, const format::Layout& layout, const FinishedRun& run,
+                               const HeadList& heads, const object_store::Call& call);
+
+struct ArtifactListing;
+
 /// Conflict (ArtifactConflict): the chain is closed, which means that it is being deleted.
 base::Result<void> check_open(object_store::ObjectStore& store, const format::Layout& layout, const std::string& chain,
                               const object_store::Call& call);
@@ -104,6 +112,8 @@ base::Result<void> check_not_abandoned(object_store::ObjectStore& store, const f
                                        const format::ArtifactName& name, const object_store::Call& call);
 
 /// Conflict (ArtifactConflict): the chain is closed, or the artifact is abandoned.
+base::Result<void> check_wanted(const format::Layout& layout, const format::ArtifactName& name,
+                                const ArtifactListing& listing);
 base::Result<void> check_wanted(object_store::ObjectStore& store, const format::Layout& layout,
                                 const format::ArtifactName& name, const object_store::Call& call);
 
@@ -121,6 +131,17 @@ struct BlockListing {
     std::int64_t bytes = 0;
     std::uint64_t sum = 0;  ///< Of blocks::listing_of each.
 };
+/// What one listing shows of an artifact, whose head may appear or has appeared.
+struct ArtifactListing {
+    BlockListing blocks{};
+    bool closed = false;     ///< Its chain is.
+    bool abandoned = false;  ///< It is, as far as that was seen before its blocks were listed.
+    bool rivals = false;     ///< Other artifacts have its place in the chain, with a head or without.
+};
+/// In a bucket one request for each 1,000 blocks and later artifacts of the chain.
+base::Result<ArtifactListing> list_artifact(object_store::ObjectStore& store, const format::Layout& layout,
+                                            const format::ArtifactName& name, const object_store::Call& call);
+
 base::Result<BlockListing> list_blocks(object_store::ObjectStore& store, const format::Layout& layout,
                                        const format::ArtifactName& name, const object_store::Call& call);
 

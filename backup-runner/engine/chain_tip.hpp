@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "backup-runner/engine/catalogue.hpp"
+#include "backup-runner/engine/head_list.hpp"
 
 namespace n4b::engine {
 
@@ -17,10 +18,12 @@ struct TipWish {
 /// The artifact that an increment goes on from: the furthest of the chain that began last. Nothing: there is no backup
 /// yet. FailedPrecondition (ChainTooLong): its chain is as long as is wanted. DataLoss (ArtifactDamaged): one of its
 /// chain's heads is missing, blocks are, or somebody found damage in it before; that it is damaged is put down as a
-/// fact, so that nothing goes on from it later either. Also choose_artifact's errors. Lists all heads, the chain and
-/// its facts once; the tip's head is read, and others only where the chain forks.
+/// fact, so that nothing goes on from it later either. FailedPrecondition (ArtifactNotSupported): a head has a name
+/// that this runner does not know. Also read_head's errors. By `heads`, as they were listed; lists the chain once and
+/// reads the tip's head, and others only where the chain forks or its length has doubled.
 base::Result<std::optional<Artifact>> find_tip(object_store::ObjectStore& store, const format::Layout& layout,
-                                               const TipWish& wish, const object_store::Call& call);
+                                               const HeadList& heads, const TipWish& wish,
+                                               const object_store::Call& call);
 
 /// Puts down that the source had nothing behind this artifact at that time, in place of what was put down before.
 base::Result<void> mark_up_to_date(object_store::ObjectStore& store, const Artifact& tip, base::SystemTime at,

@@ -10,6 +10,7 @@
 #include "backup-runner/archive/names.hpp"
 #include "backup-runner/engine/artifact_removal.hpp"
 #include "backup-runner/engine/catalogue.hpp"
+#include "backup-runner/engine/head_list.hpp"
 #include "backup-runner/engine/leftovers.hpp"
 #include "backup-runner/engine/repository.hpp"
 #include "backup-runner/format/repository.hpp"
@@ -61,14 +62,22 @@ public:
 private:
     Result<void> work() {
         N4B_TRY(now_, store_.now(call_));
-        const auto recent = archive::chain_name(now_ - kRecent, 0);
+        const auto recent = begin_of_recent();
         N4B_TRY_VOID(clean({.from = recent}));
-        if (refusals_ < kMostRefusals) N4B_TRY_VOID(clean({.before = recent}));
+        const bool all = run_.reach == CleaningRun::Reach::kAll;
+        if (all && refusals_ < kMostRefusals) N4B_TRY_VOID(clean({.before = recent}));
         if (lost_ > 0) {
             tell(fmt::format("{} finished backups have no head in {}, the first of them in {}: were heads moved away?",
                              lost_, layout_.heads(), first_lost_));
         }
         return {};
+    }
+
+    /// What killed increments left lies in the chain that they went on from, whenever that began.
+    [[nodiscard]] std::string begin_of_recent() const {
+        const auto recent = archive::chain_name(now_ - kRecent, 0);
+        const bool any = run_.heads != nullptr && !run_.heads->heads().empty();
+        return any ? std::min(recent, run_.heads->heads().back().parsed.artifact.chain) : recent;
     }
 
     Result<void> clean(const ChainRange& range) {
@@ -101,7 +110,7 @@ private:
                 }
                 return found_.size() < kMostLeftovers;
             },
-            call_);
+            call_, run_.heads);
     }
 
     [[nodiscard]] bool is_our_own(const Leftover& leftover) const {

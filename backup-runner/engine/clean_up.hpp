@@ -8,6 +8,8 @@
 
 namespace n4b::engine {
 
+class HeadList;
+
 /// What a clean-up has done.
 struct CleanedUp {
     std::int64_t artifacts = 0;  ///< Of which data was removed.
@@ -19,7 +21,10 @@ struct CleanedUp {
 /// Who cleans up.
 struct CleaningRun {
     format::RunId run{};
-    std::string repository{};  ///< Its id.
+    std::string repository{};         ///< Its id.
+    const HeadList* heads = nullptr;  ///< What was listed already; borrowed.
+    /// Whether it looks at all chains, and not only at those that began of late and the last one.
+    enum class Reach { kAll, kRecent } reach = Reach::kAll;
 };
 
 /// Removes what can't finish any more below one source and database: what earlier attempts of the same run left, since

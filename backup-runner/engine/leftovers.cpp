@@ -1,10 +1,12 @@
 #include "backup-runner/engine/leftovers.hpp"
-#include "common/base/saturating.hpp"
 
 #include <algorithm>
 #include <deque>
 #include <span>
 #include <string_view>
+
+#include "backup-runner/engine/head_list.hpp"
+#include "common/base/saturating.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -32,10 +34,11 @@ bool may_be_head_of(const format::ArtifactName& artifact, const std::string& nam
 /// chains only.
 class Heads {
 public:
-    Heads(ObjectStore& store, const format::Layout& layout, const Call& call)
-        : store_(store), prefix_(layout.heads()), call_(call) {}
+    Heads(ObjectStore& store, const format::Layout& layout, const HeadList* listed, const Call& call)
+        : store_(store), prefix_(layout.heads()), listed_(listed), call_(call) {}
 
     Result<bool> have(const format::ArtifactName& artifact) {
+        if (listed_ != nullptr && listed_->covers(artifact.chain)) return listed_->may_have(artifact);
         while (!names_.empty() && chain_of(names_.front()) < artifact.chain) names_.pop_front();
         while (!complete_ && (names_.empty() || chain_of(names_.back()) <= artifact.chain)) {
             N4B_TRY_VOID(read_page(artifact.chain));
@@ -65,6 +68,7 @@ private:
 
     ObjectStore& store_;
     const std::string prefix_;
+    const HeadList* const listed_;
     const Call& call_;
     std::deque<std::string> names_{};
     std::string last_{};
@@ -92,8 +96,13 @@ std::optional<Member> member_of(std::string_view below_chains) {
 class Walk {
 public:
     Walk(ObjectStore& store, const format::Layout& layout, const ChainRange& range,
-         const std::function<bool(const Leftover&)>& take, const Call& call)
-        : store_(store), layout_(layout), range_(range), take_(take), call_(call), heads_(store, layout, call) {}
+         const std::function<bool(const Leftover&)>& take, const HeadList* listed, const Call& call)
+        : store_(store),
+          layout_(layout),
+          range_(range),
+          take_(take),
+          call_(call),
+          heads_(store, layout, listed, call) {}
 
     Result<void> run() {
         const auto prefix = layout_.chains();
@@ -192,8 +201,8 @@ private:
 }  // namespace
 
 Result<void> walk_leftovers(ObjectStore& store, const format::Layout& layout, const ChainRange& range,
-                            const std::function<bool(const Leftover&)>& take, const Call& call) {
-    return Walk(store, layout, range, take, call).run();
+                            const std::function<bool(const Leftover&)>& take, const Call& call, const HeadList* heads) {
+    return Walk(store, layout, range, take, heads, call).run();
 }
 
 Result<void> walk_all_leftovers(ObjectStore& store, const Scope& scope,

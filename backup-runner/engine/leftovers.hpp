@@ -38,10 +38,10 @@ struct ChainRange {
 /// Calls take for each leftover of a source and database, in the order of keys, until it returns false. Names that this
 /// runner does not know are passed over, and so is every artifact of a chain that has a head of such a name. An
 /// artifact whose head appears during the walk may be among them: who removes anything looks once more (has_head). In
-/// memory are a page of names and one leftover.
+/// memory are a page of names and one leftover. `heads`: what was listed already; null: nothing.
 base::Result<void> walk_leftovers(object_store::ObjectStore& store, const format::Layout& layout,
                                   const ChainRange& range, const std::function<bool(const Leftover&)>& take,
-                                  const object_store::Call& call);
+                                  const object_store::Call& call, const HeadList* heads = nullptr);
 
 /// A leftover, or why those of a database can't be told.
 struct FoundLeftover {

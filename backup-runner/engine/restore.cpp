@@ -234,7 +234,8 @@ Result<void> complete(const OpenTarget& target, std::string_view neostore) {
 Result<std::string> write_artifact(ObjectStore& from, const Artifact& artifact, const OpenTarget& target,
                                    LogWriter& log, std::int64_t log_bytes, const Call& call) {
     N4B_TRY(const auto layout, layout_of(artifact));
-    blocks::ArtifactReader reader({.store = from, .prefix = layout.blocks(artifact.head.name), .head = artifact.head});
+    blocks::ArtifactReader reader({.store = from, .prefix = layout.blocks(artifact.head.name), .head = artifact.head},
+                                  target.blocks);
     StoreWriter writer(target, log, log_bytes);
     N4B_TRY_VOID(reader.read_all(writer, call));
     return writer.finish(artifact.head);
@@ -289,6 +290,7 @@ Result<void> restore(ObjectStore& from, const RestorePoint& point, const Restore
                     .marker = marker_text(target),
                     .process = target.process,
                     .record = target.record,
+                    .blocks = target.blocks,
                     .still_ours = still_ours},
                    call);
 }

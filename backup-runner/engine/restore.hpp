@@ -26,9 +26,10 @@ struct OpenTarget {
     std::string name;       ///< Of the store's directory, for messages.
     std::string log_name{};
     ProgressCounters* progress = nullptr;
-    std::string marker{};   ///< What kRestoreMarker says.
-    std::string process{};  ///< As in RestoreTarget.
-    std::string record{};   ///< As in RestoreTarget.
+    std::string marker{};                 ///< What kRestoreMarker says.
+    std::string process{};                ///< As in RestoreTarget.
+    std::string record{};                 ///< As in RestoreTarget.
+    std::optional<std::size_t> blocks{};  ///< As in RestoreTarget.
     /// Asked before and after each file is created, and right before the end; false: another process has taken the
     /// target over. Empty: none can.
     std::function<bool()> still_ours{};

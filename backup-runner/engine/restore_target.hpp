@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,6 +20,8 @@ struct RestoreTarget {
     storage::Access access{};
     /// Goes on where there is less room than there are bytes, for file systems that compress what is written.
     bool ignore_room = false;
+    /// How many blocks may be in memory at once; nothing: as few as a reader needs.
+    std::optional<std::size_t> blocks{};
     /// Uid of the run whose restore it is, by which another attempt knows what this one left; empty: nobody's.
     std::string of_run{};
     /// Of this process, since two pods of one attempt may live at once; with of_run only.

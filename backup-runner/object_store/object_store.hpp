@@ -118,7 +118,7 @@ public:
     /// with. Disturbs nobody who writes there. Nothing to do in a bucket. Idempotent.
     virtual base::Result<void> remove_empty(std::string_view directory, std::string_view kept, const Call& call) = 0;
 
-    /// The store's clock.
+    /// The store's clock; by an answer that came a moment ago where the store tells the time with each.
     virtual base::Result<base::SystemTime> now(const Call& call) = 0;
 
     /// Nothing: the store has no such figure.

@@ -31,6 +31,8 @@ s3::Failure failure_of_transport(base::Error error, const std::string& what) {
 /// From here on it is more than a hiccup, and whoever reads a log should know what a run waits for.
 constexpr int kTellingFailures = 3;
 constexpr int kServerError = 500;
+/// How long the time of an answer is counted on: our clock may stop with a machine that is suspended.
+constexpr std::chrono::minutes kTimeIsKnown{1};
 
 void tell_retry(int failures, milliseconds wait, const base::Error& error) {
     const auto text =
@@ -142,6 +144,11 @@ Result<S3Caller::Outcome> S3Caller::try_once(const S3Call& s3_call, const s3::Pa
                            failure_of_transport(received.error(), s3::describe(parts_.location, s3_call.operation))};
     }
     progress.time = s3::time_of(received->reply);
+    // With an age it comes from a cache, and tells when that was filled.
+    if (progress.time && !s3::header_of(received->reply, "age")) {
+        const std::lock_guard lock(mutex_);
+        told_ = {.time = *progress.time, .at = parts_.clock->steady_now()};
+    }
     if (base::tells_everything()) {
         base::debug(fmt::format("{}: {}", s3::describe(parts_.location, s3_call.operation), received->reply.status));
     }
@@ -150,6 +157,14 @@ Result<S3Caller::Outcome> S3Caller::try_once(const S3Call& s3_call, const s3::Pa
         outcome.failure = s3::explain(parts_.location, s3_call.operation, outcome.received.reply);
     }
     return outcome;
+}
+
+std::optional<base::SystemTime> S3Caller::known_time() const {
+    const std::lock_guard lock(mutex_);
+    if (!told_) return std::nullopt;
+    const auto since = std::chrono::floor<milliseconds>(parts_.clock->steady_now() - told_->at);
+    if (since > kTimeIsKnown) return std::nullopt;
+    return told_->time + since;
 }
 
 /// Nothing: the failure ends the call.

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -36,6 +37,10 @@ public:
     /// An answer, or what the storage or the way to it says against it.
     base::Result<S3Answer> perform(const S3Call& s3_call, const Call& call);
 
+    /// The storage's time, as an answer of the last minute told it and our steady clock has counted on; nothing: there
+    /// was none. Never later than the true one, by which intents and heads may be early and not late.
+    [[nodiscard]] std::optional<base::SystemTime> known_time() const;
+
     [[nodiscard]] const s3::Location& location() const { return parts_.location; }
 
 private:
@@ -48,6 +53,13 @@ private:
     const S3Parts parts_;
     /// Added to our clock when signing, once the storage has refused our own time.
     std::atomic<std::chrono::milliseconds> clock_offset_{};
+
+    struct ToldTime {
+        base::SystemTime time{};
+        base::SteadyTime at{};  ///< When the answer had come.
+    };
+    mutable std::mutex mutex_{};  ///< Guards the next one.
+    std::optional<ToldTime> told_{};
 };
 
 }  // namespace n4b::object_store

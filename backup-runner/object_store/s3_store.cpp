@@ -121,6 +121,8 @@ public:
     }
 
     Result<base::SystemTime> now(const Call& call) override {
+        N4B_TRY_VOID(check_call(call, "ask for the storage's time"));
+        if (const auto known = caller_.known_time()) return *known;
         const auto operation = s3::list_objects(location(), "", {}, 1);
         N4B_TRY(const auto answer, caller_.perform({.operation = operation, .max_reply = s3::kMaxListBytes}, call));
         if (answer.refusal) return unexpected(operation, answer);

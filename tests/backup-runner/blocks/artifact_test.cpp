@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <condition_variable>
+#include <mutex>
 #include <random>
 #include <thread>
 
@@ -8,6 +10,7 @@
 #include "backup-runner/blocks/artifact_writer.hpp"
 #include "tests/support/content_collector.hpp"
 #include "tests/support/example_head.hpp"
+#include "tests/support/forwarding_store.hpp"
 #include "tests/support/memory_store.hpp"
 
 namespace n4b::blocks {
@@ -185,6 +188,85 @@ TEST(Artifact, IsReadAheadOfWhatIsUsed) {
     SlowReceiver receiver(store, kIndexTwiceAndItsBlocks);
     const auto read = ArtifactReader({.store = store, .prefix = kPrefix, .head = written.head}).read_all(receiver, {});
     EXPECT_TRUE(read) << read.error().message;
+}
+
+/// Answers the first request for a block only when so many later ones are answered.
+class LateFirstBlock final : public testing::ForwardingStore {
+public:
+    LateFirstBlock(object_store::ObjectStore& inner, std::string index, int others)
+        : ForwardingStore(inner), index_(std::move(index)), others_(others) {}
+
+    base::Result<std::size_t> get(std::string_view key, std::int64_t offset, std::span<std::byte> into,
+                                  const object_store::Call& call) override {
+        if (key == index_) return inner_.get(key, offset, into, call);
+        std::unique_lock lock(mutex_);
+        if (++asked_ == 1) {
+            const bool in_time =
+                changed_.wait_for(lock, std::chrono::seconds(30), [&] { return answered_ >= others_; });
+            if (!in_time) return base::fail(base::ErrorCode::kDeadline, "too few blocks are asked for at once");
+        }
+        lock.unlock();
+        auto got = inner_.get(key, offset, into, call);
+        lock.lock();
+        ++answered_;
+        changed_.notify_all();
+        return got;
+    }
+
+private:
+    const std::string index_;
+    const int others_;
+    std::mutex mutex_{};  ///< Guards all below.
+    std::condition_variable changed_{};
+    int asked_ = 0;
+    int answered_ = 0;
+};
+
+/// One file in 15 blocks of noise, and an index of one.
+class ReadAtOnce : public ::testing::Test {
+protected:
+    static constexpr std::size_t kBlocks = 8;
+
+    ReadAtOnce() {
+        std::mt19937_64 random(3);
+        Bytes noise(15 * 16 * 1024);
+        for (auto& byte : noise) byte = static_cast<std::byte>(random());
+        written_ = write_artifact(
+            store_, {.block_bytes = 16 * 1024, .blocks = 2, .streams = 1, .encoding = format::Encoding::kNone},
+            {{{"f", noise}}}, {}, 1);
+    }
+    [[nodiscard]] std::string key_of(std::int64_t block) const { return kPrefix + format::block_name(block); }
+    base::Result<void> read(object_store::ObjectStore& store) {
+        return ArtifactReader({.store = store, .prefix = kPrefix, .head = written_.head}, kBlocks)
+            .read_all(collector_, {});
+    }
+
+    MemoryStore store_{};
+    Written written_{};
+    ContentCollector collector_{};
+};
+
+TEST_F(ReadAtOnce, AsManyBlocksAsMayBeWhateverTheOrderOfTheAnswers) {
+    LateFirstBlock late(store_, key_of(written_.head.index.at(0).number), kBlocks - 1);
+    const auto done = read(late);
+    ASSERT_TRUE(done) << done.error().message;
+    EXPECT_EQ(collector_.files(), written_.files);
+}
+
+TEST_F(ReadAtOnce, ADamagedBlockAmongThemEndsTheFile) {
+    const auto index = written_.head.index.at(0).number;
+    for (std::int64_t block = 0; block < written_.head.counts.blocks; ++block) {
+        if (block == index || !store_.objects().contains(key_of(block))) continue;
+        store_.damage(key_of(block), 17);
+        collector_ = {};
+        const auto done = read(store_);
+        ASSERT_FALSE(done) << block;
+        EXPECT_EQ(done.error().reason, base::Reason::kArtifactDamaged) << done.error().message;
+        EXPECT_FALSE(collector_.files().contains("f")) << block;
+        store_.damage(key_of(block), 17);
+    }
+    collector_ = {};
+    EXPECT_TRUE(read(store_));
 }
 
 TEST(Artifact, TellsTheTransactionsOfItsLogInTheirOrder) {

@@ -56,19 +56,30 @@ TEST(RestoreBudget, TakesWhatABackupUnderTheSameLimitStored) {
         for (const auto limit : {32, 48, 64, 128, 256}) {
             const auto backup = fit(limit * kMiB, {.connections = 1, .to_bucket = bucket});
             if (!backup) continue;
-            EXPECT_TRUE(check_restore_fits(limit * kMiB, static_cast<std::int64_t>(backup->buffers.block), bucket))
+            EXPECT_TRUE(fit_restore(limit * kMiB, static_cast<std::int64_t>(backup->buffers.block), bucket))
                 << limit << " MiB, " << (bucket ? "bucket" : "volume");
         }
     }
-    EXPECT_TRUE(check_restore_fits(std::nullopt, 64 * kMiB, true));
+    EXPECT_TRUE(fit_restore(std::nullopt, 64 * kMiB, true));
 }
 
 TEST(RestoreBudget, RefusesBlocksThatAreTooLarge) {
-    const auto refused = check_restore_fits(128 * kMiB, 64 * kMiB, true);
+    const auto refused = fit_restore(128 * kMiB, 64 * kMiB, true);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().reason, base::Reason::kMemoryLimitTooSmall);
     EXPECT_EQ(refused.error().message,
               "the memory limit is 128 MiB, a restore of blocks of 64 MiB from a bucket needs at least 218 MiB");
+}
+
+TEST(RestoreBudget, ReadsMoreAtOnceFromABucketAsFarAsThatFits) {
+    EXPECT_EQ(*fit_restore(std::nullopt, 8 * kMiB, true), 8U);
+    EXPECT_EQ(*fit_restore(std::nullopt, 32 * kMiB, true), 2U);
+    EXPECT_EQ(*fit_restore(std::nullopt, 8 * kMiB, false), 2U);
+    EXPECT_EQ(*fit_restore(128 * kMiB, 8 * kMiB, true), 8U);
+    EXPECT_EQ(*fit_restore(64 * kMiB, 8 * kMiB, true), 3U);
+    EXPECT_EQ(*fit_restore(50 * kMiB, 8 * kMiB, true), 2U) << "as few as it can do with";
+    EXPECT_FALSE(fit_restore(49 * kMiB, 8 * kMiB, true));
+    EXPECT_EQ(*fit_restore(48 * kMiB, 2 * kMiB, true), 8U);
 }
 
 class CgroupTest : public ::testing::Test {

@@ -268,6 +268,26 @@ TEST_F(S3FaultsTest, ASkewedClockIsSetRightOnce) {
     EXPECT_GT(*time - base::RealClock().system_now(), std::chrono::minutes(170));
 }
 
+TEST_F(S3FaultsTest, TheTimeIsThatOfTheLastAnswerUnlessACacheGaveIt) {
+    const auto asked = store();
+    ASSERT_TRUE(asked->now(kCall));
+    ASSERT_TRUE(asked->now(kCall));
+    EXPECT_EQ(server_.calls(), 1);
+    s3_.set({.clock_offset = std::chrono::minutes(5)});
+    ASSERT_TRUE(asked->put("a", bytes_of("x"), kCall));
+    EXPECT_GT(*asked->now(kCall) - base::RealClock().system_now(), std::chrono::minutes(4));
+    EXPECT_EQ(server_.calls(), 2);
+    s3_.intervene({[](FakeS3& s3, const HttpCall& call) {
+        auto answer = s3.work(call);
+        answer.headers = {{"Date", "Sun, 22 Nov 2026 21:50:49 GMT"}, {"Age", "60"}, {"Content-Length", "1"}};
+        return std::optional(answer);
+    }});
+    (void)asked->stat("a", kCall);
+    EXPECT_EQ(server_.calls(), 3);
+    EXPECT_GT(*asked->now(kCall) - base::RealClock().system_now(), std::chrono::minutes(4));
+    EXPECT_EQ(server_.calls(), 3);
+}
+
 TEST_F(S3FaultsTest, AClockThatCannotBeSetRightIsTold) {
     auto refusal = s3_error(403, "RequestTimeTooSkewed");
     EXPECT_EQ(put_against({answering(refusal)}).reason, Reason::kStorageClockSkewed);
