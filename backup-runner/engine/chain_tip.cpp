@@ -249,7 +249,7 @@ Result<std::optional<Artifact>> find_tip(ObjectStore& store, const format::Layou
     const auto whole = not_closed_meanwhile(store, tip, check_blocks(store, layout, *found, call), call);
     if (!whole && whole.error().reason == Reason::kArtifactDamaged && !wish.read_only) {
         // Where it can't be put down, the next increment finds the damage by itself.
-        (void)mark_damaged(store, *tip, wish.run, whole.error().message, call);
+        (void)mark_damaged(store, tip, wish.run, whole.error().message, call);
     }
     if (!whole) return base::fail(whole.error());
     return std::optional(std::move(tip));

@@ -39,16 +39,17 @@ class Extent:
     """How much is done; counts of chain and restores are of each place."""
 
     increments: int  # of a chain, at least
-    faults: int  # of members or the store while a chain grows
+    faults: int  # of members or the store while a chain grows: 3 are one of each kind
     points: int  # that a chain is restored to, of one increment: 4 are both borders and two within, 2 a border and one within
+    all_borders: bool  # whether the last chains are restored to the borders of each of their increments
     huge_nodes: int  # of 4 KiB
     least: dict  # counts without which the test does not end
 
 
 # 100 MB in one transaction; what a long run has to come to.
-LONG = Extent(increments=10, faults=3, points=4, huge_nodes=25_000,
+LONG = Extent(increments=10, faults=3, points=4, all_borders=True, huge_nodes=25_000,
               least={"set-backs": 3, "restores": 25, "restores within an increment": 13, "kills": 20, "huge transactions": 1})
-SHORT = Extent(increments=3, faults=1, points=2, huge_nodes=2_500, least={"set-backs": 1, "restores": 5})
+SHORT = Extent(increments=3, faults=1, points=2, all_borders=False, huge_nodes=2_500, least={"set-backs": 1, "restores": 5})
 
 
 class Chain:
@@ -213,7 +214,8 @@ class Course:
 
     def grow(self):
         """Adds increments to the chains of all places while clients write and faults happen."""
-        faults = self.chance.sample(range(self.extent.increments), self.extent.faults)
+        at = self.chance.sample(range(self.extent.increments), self.extent.faults)
+        faults = dict(zip(at, self.chance.sample(["replica", "leader", "store"], self.extent.faults)))
         for place in self.places:
             if place not in self.chains:
                 self.write(10)
@@ -224,7 +226,7 @@ class Course:
             self.write(self.chance.randrange(6, 14))
             changes = [self.chance.randrange(len(SCHEMA))] if self.chance.random() < 0.4 else []
             meanwhile = [self.threads.submit(self.write_meanwhile, self.chance.randrange(4, 20), changes)]
-            what = self.chance.choice(["replica", "leader", "store"]) if number in faults else None
+            what = faults.get(number)
             if what:
                 meanwhile.append(self.threads.submit(self.fault, what, self.chance.random()))
             for place in self.places:
@@ -309,6 +311,10 @@ class Course:
             self.tell(f"chain {chain.name} in the {chain.place}: within constraints are transactions {doubtful}")
             self.check(chain, self.chance.choice(doubtful))
 
+    def check_all_borders(self, chain):
+        for border in [each for increment in chain.increments() for each in increment if each not in chain.history.doubtful]:
+            self.check(chain, border)
+
     # Set-backs
     def set_back(self):
         """The cluster goes on from an older point of a chain, and overtakes its old history."""
@@ -377,14 +383,14 @@ class Course:
         self.prepare()
         while True:
             self.grow()
-            for chain in list(self.chains.values()):
+            for chain in self.chains.values():
                 self.check_some(chain)
             if ends():
-                return
+                break
             self.set_back()
             self.refused()
-            if ends():
-                return
+        for chain in self.chains.values() if self.extent.all_borders else []:
+            self.check_all_borders(chain)
 
     def end(self):
         # A thread may be about to start a member that it has killed.

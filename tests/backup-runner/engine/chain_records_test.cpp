@@ -179,7 +179,7 @@ TEST_F(ChainRecordsTest, AListingThatFailsIsNoEmptyCatalogue) {
     EXPECT_FALSE(record_chains(store_, 100, {}));
 }
 
-TEST_F(ChainRecordsTest, ListsHeadsAndFactsOnceAndReadsTwoHeadsAChain) {
+TEST_F(ChainRecordsTest, ListsHeadsAndFactsOnceAndReadsTwoHeadsAndLooksForTwoMarksOfAChain) {
     for (int i = 0; i < 50; ++i) {
         const auto chain = "20261122T215049Z-0000" + std::to_string(10 + i);
         store(head("graph.db", chain, 0, 9));
@@ -188,7 +188,7 @@ TEST_F(ChainRecordsTest, ListsHeadsAndFactsOnceAndReadsTwoHeadsAChain) {
     const auto before = store_.gets();
     EXPECT_EQ(records().size(), 50U);
     EXPECT_EQ(artifacts_, 500);
-    EXPECT_LE(store_.gets() - before, 100);
+    EXPECT_LE(store_.gets() - before, 200);
 }
 
 }  // namespace
