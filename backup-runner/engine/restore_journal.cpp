@@ -3,17 +3,17 @@
 #include <fmt/format.h>
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <utility>
 
 #include "backup-runner/engine/restored_content.hpp"
+#include "common/base/json_object.hpp"
 
 namespace n4b::engine {
 namespace {
 
+using base::Json;
 using base::Result;
-using nlohmann::json;
 
 constexpr char kNextJournal[] = "RESTORE-INCOMPLETE.journal.next";
 constexpr char kUnfinished[] = ".RESTORE-INCOMPLETE";
@@ -22,13 +22,13 @@ constexpr std::streamsize kMostLineBytes = 32 * 1024;
 /// Files that are told of, some 200 bytes of memory each for the attempt that reads of them.
 constexpr std::size_t kMostFiles = 10'000;
 
-Result<void> write_line(storage::Writer& file, const json& line) {
+Result<void> write_line(storage::Writer& file, const Json& line) {
     // What is no text is told as something else, which then is no file of the store and is not kept.
-    const auto text = line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+    const auto text = line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
     return file.write(std::as_bytes(std::span(text)));
 }
 
-json line_of(const std::string& path, const KeptFile& file) {
+Json line_of(const std::string& path, const KeptFile& file) {
     return {{"path", path}, {"bytes", file.bytes}, {"whole", file.whole}};
 }
 
@@ -37,13 +37,22 @@ bool is_of_store(const std::string& path) {
     return path == kLogPath || RestoredContent{}.add_file(path, 0).value_or("") == path;
 }
 
-/// One whole line; nothing: there is none any more, or it is too long.
-std::optional<json> next_line(std::ifstream& file) {
+/// One whole line; nothing: there is none any more, or it is too long or no JSON.
+std::optional<Json> next_line(std::ifstream& file) {
     std::string text(kMostLineBytes, '\0');
     if (!file.getline(text.data(), kMostLineBytes) || file.eof()) return std::nullopt;
     text.resize(static_cast<std::size_t>(file.gcount()) - 1);
-    auto line = json::parse(text, nullptr, false);
-    return line.is_object() ? std::optional(std::move(line)) : std::nullopt;
+    auto line = base::parse_json(text, text.size(), kRestoreJournal);
+    return line ? std::optional(*std::move(line)) : std::nullopt;
+}
+
+/// What a line says of a file; nothing: that is none of ours.
+std::optional<std::pair<std::string, KeptFile>> read_line(const Json& line) {
+    base::JsonObject object(line, kRestoreJournal);
+    auto path = object.required<std::string>("path");
+    const KeptFile file{.bytes = object.required<std::int64_t>("bytes"), .whole = object.required<bool>("whole")};
+    if (!object.finish() || file.bytes <= 0 || !is_of_store(path)) return std::nullopt;
+    return std::pair(std::move(path), file);
 }
 
 }  // namespace
@@ -88,16 +97,12 @@ Result<void> RestoreJournal::sync() {
 KeptFiles read_journal(const std::string& directory, const std::string& origin) {
     std::ifstream file(directory + "/" + kRestoreJournal, std::ios::binary);
     const auto first = next_line(file);
-    if (!first || first->value("restores", json()) != origin) return {};
+    if (!first || *first != Json{{"restores", origin}}) return {};
     KeptFiles kept;
     while (const auto line = next_line(file)) {
-        const auto path = line->value("path", json());
-        const auto bytes = line->value("bytes", json());
-        const auto whole = line->value("whole", json());
-        if (!path.is_string() || !bytes.is_number_unsigned() || !whole.is_boolean()) break;
-        if (!is_of_store(path.get<std::string>()) || bytes == 0) break;
-        if (kept.size() == kMostFiles && !kept.contains(path.get<std::string>())) continue;
-        kept[path.get<std::string>()] = {.bytes = bytes.get<std::int64_t>(), .whole = whole.get<bool>()};
+        auto read = read_line(*line);
+        if (!read) break;
+        if (kept.size() < kMostFiles || kept.contains(read->first)) kept[std::move(read->first)] = read->second;
     }
     return kept;
 }
