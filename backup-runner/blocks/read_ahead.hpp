@@ -12,8 +12,8 @@
 
 namespace n4b::blocks {
 
-/// How many blocks of this size a reader has in memory of which nobody wants more: 16 MiB of them, but at least one
-/// that is used and one that is read meanwhile, and at most four.
+/// How many blocks of this size a reader has in memory where its caller does not say so: 16 MiB of them, but at least
+/// one that is used and one that is read meanwhile, and at most four.
 std::size_t blocks_in_memory(std::size_t block_bytes);
 
 /// Loads and checks blocks while earlier ones are used: a storage's answer, the hash and what becomes of the bytes each

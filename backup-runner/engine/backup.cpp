@@ -429,7 +429,8 @@ void Backup::warn(const std::string& text) {
     notes_ += "; warning: " + text;
 }
 
-/// An increment looks at what was left of late, and now and then at everything: what is older now was looked at then.
+/// An increment looks only at what was left lately, and every sixteenth of a chain at everything, which finds what the
+/// others pass over.
 CleaningRun::Reach Backup::reach_of_clean_up() const {
     const bool extends = spec_.type != contract::BackupType::kFull && !heads_->heads().empty();
     const auto artifacts = extends ? heads_->heads().back().parsed.artifact.sequence + 1 : 0;

@@ -42,14 +42,16 @@ Result<bool> is_there(ObjectStore& store, const std::string& key, const Call& ca
     return got.has_value();
 }
 
-Result<void> is_closed(const std::string& key) {
-    return base::fail(ErrorCode::kConflict, Reason::kArtifactConflict,
-                      fmt::format("{}: the chain is closed, which means that it is being deleted", key));
+base::Error closed_chain(const std::string& key) {
+    return {.code = ErrorCode::kConflict,
+            .message = fmt::format("{}: the chain is closed, which means that it is being deleted", key),
+            .reason = Reason::kArtifactConflict};
 }
 
-Result<void> is_abandoned(const std::string& key) {
-    return base::fail(ErrorCode::kConflict, Reason::kArtifactConflict,
-                      fmt::format("{}: the backup was given up, and is being cleaned away", key));
+base::Error given_up(const std::string& key) {
+    return {.code = ErrorCode::kConflict,
+            .message = fmt::format("{}: the backup was given up, and is being cleaned away", key),
+            .reason = Reason::kArtifactConflict};
 }
 
 void count(const ObjectInfo& block, BlockListing& listing) {
@@ -147,6 +149,19 @@ Result<void> check_written(ObjectStore& store, const format::Layout& layout, con
         .store = store, .prefix = layout.blocks(artifact.head.name), .head = artifact.head};
     return blocks::read_index(
         stored, buffer, [](const format::IndexLine&) { return Result<void>{}; }, call);
+}
+
+Result<BlockListing> list_blocks(ObjectStore& store, const format::Layout& layout, const format::ArtifactName& name,
+                                 const Call& call) {
+    BlockListing listing;
+    N4B_TRY_VOID(store.list(
+        layout.blocks(name), "",
+        [&](std::span<const ObjectInfo> page) {
+            for (const auto& object : page) count(object, listing);
+            return true;
+        },
+        call));
+    return listing;
 }
 
 /// The last of these, which are in order, that counts.
@@ -323,7 +338,8 @@ Result<Artifact> look_up(ObjectStore& store, const format::Layout& layout, const
 Result<void> check_open(ObjectStore& store, const format::Layout& layout, const std::string& chain, const Call& call) {
     const auto key = layout.closed(chain);
     N4B_TRY(const bool closed, is_there(store, key, call));
-    return closed ? is_closed(key) : Result<void>{};
+    if (closed) return base::fail(closed_chain(key));
+    return {};
 }
 
 Result<void> check_wanted(ObjectStore& store, const format::Layout& layout, const format::ArtifactName& name,
@@ -336,13 +352,14 @@ Result<void> check_not_abandoned(ObjectStore& store, const format::Layout& layou
                                  const Call& call) {
     const auto key = layout.abandoned(name);
     N4B_TRY(const bool abandoned, is_there(store, key, call));
-    return abandoned ? is_abandoned(key) : Result<void>{};
+    if (abandoned) return base::fail(given_up(key));
+    return {};
 }
 
 Result<void> check_wanted(const format::Layout& layout, const format::ArtifactName& name,
                           const ArtifactListing& listing) {
-    if (listing.closed) return is_closed(layout.closed(name.chain));
-    if (listing.abandoned) return is_abandoned(layout.abandoned(name));
+    if (listing.closed) return base::fail(closed_chain(layout.closed(name.chain)));
+    if (listing.abandoned) return base::fail(given_up(layout.abandoned(name)));
     return {};
 }
 
@@ -351,19 +368,6 @@ Result<void> not_closed_meanwhile(ObjectStore& store, const Artifact& artifact, 
     N4B_TRY(const auto layout, layout_of(artifact));
     const auto wanted = check_wanted(store, layout, artifact.head.name, call);
     return is_unwanted(wanted) ? wanted : result;
-}
-
-Result<BlockListing> list_blocks(ObjectStore& store, const format::Layout& layout, const format::ArtifactName& name,
-                                 const Call& call) {
-    BlockListing listing;
-    N4B_TRY_VOID(store.list(
-        layout.blocks(name), "",
-        [&](std::span<const ObjectInfo> page) {
-            for (const auto& object : page) count(object, listing);
-            return true;
-        },
-        call));
-    return listing;
 }
 
 Result<ArtifactListing> list_artifact(ObjectStore& store, const format::Layout& layout,

@@ -142,9 +142,6 @@ struct ArtifactListing {
 base::Result<ArtifactListing> list_artifact(object_store::ObjectStore& store, const format::Layout& layout,
                                             const format::ArtifactName& name, const object_store::Call& call);
 
-base::Result<BlockListing> list_blocks(object_store::ObjectStore& store, const format::Layout& layout,
-                                       const format::ArtifactName& name, const object_store::Call& call);
-
 /// The blocks that a head promises are there, by count and size, and nothing else is. DataLoss (ArtifactDamaged).
 base::Result<void> check_listing(object_store::ObjectStore& store, const Artifact& artifact,
                                  const object_store::Call& call);

@@ -45,7 +45,6 @@ public:
 
 private:
     void add(const std::string& name, std::int64_t bytes, const format::Layout& layout);
-    void drop_first();
 
     std::deque<Listed> heads_{};
     std::set<std::string> unknown_chains_{};

@@ -55,8 +55,9 @@ Result<void> check_ours(const OpenTarget& target) {
 
 /// What of a file an earlier attempt has left.
 KeptFile kept_of(const OpenTarget& target, const std::string& path) {
-    const auto found = target.kept ? target.kept->find(path) : KeptFiles::const_iterator{};
-    return target.kept && found != target.kept->end() ? found->second : KeptFile{};
+    if (!target.kept) return {};
+    const auto found = target.kept->find(path);
+    return found == target.kept->end() ? KeptFile{} : found->second;
 }
 
 /// The transaction log of all artifacts of a chain, one behind the other, in one file.
@@ -332,6 +333,8 @@ Result<void> write_store(ObjectStore& from, const RestorePoint& point, const Ope
         N4B_TRY(auto sent, write_artifact(from, artifact, target, saver, log, log_bytes, call));
         if (&artifact == &chain.front()) neostore = std::move(sent);
     }
+    // Its length is told to nobody: only the end is left, and whoever is killed there goes on from what was told
+    // before.
     N4B_TRY_VOID(saver.finish(log.file(), 0));
     N4B_TRY_VOID(patch(neostore, chain.back().head.neostore_patches));
     // The head's patches are for its own last transaction.
@@ -348,8 +351,7 @@ Result<void> mark(const OpenTarget& target) {
 
 Result<void> restore(ObjectStore& from, const RestorePoint& point, const RestoreTarget& target, const Call& call,
                      ProgressCounters* progress) {
-    std::int64_t kept = 0;
-    for (const auto& [path, file] : target.kept.value_or(KeptFiles{})) kept += file.whole ? file.bytes : 0;
+    const auto kept = target.kept ? whole_bytes(*target.kept) : 0;
     const auto view = look_at_target(target, plain_bytes_of(point.chain) - kept);
     if (view.obstacle) return base::fail(*view.obstacle);
     N4B_TRY(const auto store, at_target(storage::create_volume(target.directory, target.access)));

@@ -8,6 +8,7 @@
 
 #include "backup-runner/engine/restored_content.hpp"
 #include "common/base/json_object.hpp"
+#include "common/base/saturating.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -56,6 +57,12 @@ std::optional<std::pair<std::string, KeptFile>> read_line(const Json& line) {
 }
 
 }  // namespace
+
+std::int64_t whole_bytes(const KeptFiles& kept) {
+    std::int64_t sum = 0;
+    for (const auto& [path, file] : kept) sum = base::saturating_sum(sum, file.whole ? file.bytes : 0);
+    return sum;
+}
 
 std::string unfinished_name(const std::string& path) {
     return path + kUnfinished;

@@ -23,6 +23,9 @@ struct KeptFile {
 /// By their paths in the store; kLogPath is the log, wherever it is written. Small ones are not among them.
 using KeptFiles = std::map<std::string, KeptFile>;
 
+/// Bytes of the files that are there as a whole, and for which no room is needed any more.
+std::int64_t whole_bytes(const KeptFiles& kept);
+
 /// What a file is called that a killed attempt had not finished, until the next one has taken over what is durable of
 /// it. A name of its own, since a process that was thought dead may still write to it: what it adds must not get into
 /// the store.

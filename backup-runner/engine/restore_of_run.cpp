@@ -138,7 +138,7 @@ public:
     Result<KeptFiles> take(std::int64_t bytes) {
         KeptFiles kept;
         for (const auto& [path, file] : read_journal(target_.directory, target_.origin)) {
-            N4B_TRY(const bool stays, file.whole ? has(path, file.bytes, true) : set_aside(path, file.bytes));
+            N4B_TRY(const bool stays, file.whole ? length_of(path, path) == file.bytes : set_aside(path, file.bytes));
             if (stays) kept.emplace(path, file);
         }
         if (!has_room(kept, bytes)) std::erase_if(kept, [](const auto& each) { return !each.second.whole; });
@@ -156,24 +156,22 @@ private:
         const bool elsewhere = path == kLogPath && !target_.log_directory.empty();
         return elsewhere ? target_.log_directory : target_.directory;
     }
-    [[nodiscard]] Result<bool> has(const std::string& path, std::int64_t bytes, bool exactly) const {
+    /// How long a file is; nothing: there is no regular one.
+    [[nodiscard]] std::optional<std::int64_t> length_of(const std::string& path, const std::string& name) const {
         std::error_code error;
-        const fs::path file = directory_of(path) + "/" + path;
-        if (!fs::is_regular_file(fs::symlink_status(file, error))) return false;
+        const fs::path file = directory_of(path) + "/" + name;
+        if (!fs::is_regular_file(fs::symlink_status(file, error))) return std::nullopt;
         const auto found = fs::file_size(file, error);
-        if (error) return false;
-        return exactly ? found == static_cast<std::uintmax_t>(bytes) : found >= static_cast<std::uintmax_t>(bytes);
+        return error ? std::nullopt : std::optional(static_cast<std::int64_t>(found));
     }
 
     /// Gives what is unfinished a name of its own, which a process that still writes to it does not know.
     Result<bool> set_aside(const std::string& path, std::int64_t bytes) {
         if (bytes % static_cast<std::int64_t>(storage::kDirectAlignment) != 0) return false;
         const auto aside = unfinished_name(path);
-        std::error_code ignored;
-        // Of an attempt before that one: what that one has made durable since is less.
-        if (fs::exists(directory_of(path) + "/" + aside, ignored)) return has_aside(path, bytes);
-        N4B_TRY(const bool there, has(path, bytes, false));
-        if (!there) return false;
+        // An earlier attempt has put it aside, and the last one had not come that far with its own file.
+        if (const auto found = length_of(path, aside)) return *found >= bytes;
+        if (length_of(path, path).value_or(-1) < bytes) return false;
         const auto directory = directory_of(path);
         if (directory == target_.directory) {
             N4B_TRY_VOID(store_.replace(path, aside));
@@ -183,18 +181,10 @@ private:
         N4B_TRY_VOID(log->replace(path, aside));
         return true;
     }
-    [[nodiscard]] bool has_aside(const std::string& path, std::int64_t bytes) const {
-        std::error_code error;
-        const auto found = fs::file_size(directory_of(path) + "/" + unfinished_name(path), error);
-        return !error && found >= static_cast<std::uintmax_t>(bytes);
-    }
-
     /// What is unfinished is copied, and goes when that is durable.
     [[nodiscard]] bool has_room(const KeptFiles& kept, std::int64_t bytes) const {
-        std::int64_t whole = 0;
-        for (const auto& [path, file] : kept) whole = base::saturating_sum(whole, file.whole ? file.bytes : 0);
         const auto available = look_at_target(target_, 0).available;
-        return !available || *available >= bytes - whole;
+        return !available || *available >= bytes - whole_bytes(kept);
     }
 
     const RestoreTarget& target_;

@@ -38,7 +38,7 @@ public:
     /// Counts what was written; whether that is so much since the last time that all open files are to be saved.
     [[nodiscard]] bool is_time(std::size_t written);
     base::Result<void> save(RestoredFile& file);
-    /// All were.
+    /// Called when all open files were saved: makes durable what the journal was told of them.
     base::Result<void> saved();
 
     /// `bytes`: how many it has.

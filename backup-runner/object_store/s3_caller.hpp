@@ -38,7 +38,8 @@ public:
     base::Result<S3Answer> perform(const S3Call& s3_call, const Call& call);
 
     /// The storage's time, as an answer of the last minute told it and our steady clock has counted on; nothing: there
-    /// was none. Never later than the true one, by which intents and heads may be early and not late.
+    /// was none. It is never later than the true time, so an intent or a head may bear a time that is too early, and
+    /// none that is too late.
     [[nodiscard]] std::optional<base::SystemTime> known_time() const;
 
     [[nodiscard]] const s3::Location& location() const { return parts_.location; }

@@ -30,8 +30,8 @@ public:
     virtual ~Writer() = default;
     /// StorageFull, StorageReadOnly, StorageUnavailable, StoragePermission.
     virtual base::Result<void> write(std::span<const std::byte> bytes) = 0;
-    /// Makes what was written so far durable, and goes on. Returns how many bytes from the beginning that is true of:
-    /// what is gathered for the next write to the device is not among them.
+    /// Makes durable what was written so far, and goes on. Returns how many bytes from the beginning are durable: what
+    /// is still gathered for the next write to the device is not counted.
     virtual base::Result<std::int64_t> sync() = 0;
     /// Makes the contents durable.
     virtual base::Result<void> finish() = 0;

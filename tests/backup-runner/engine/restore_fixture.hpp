@@ -61,6 +61,16 @@ protected:
         return choose_artifact(*store_, layout_, report.artifact->chain, {}).value();
     }
 
+    /// What stays in the target that an attempt of run "restore-1" has restored.
+    static std::string record_of_run() {
+        return contract::to_json(
+            contract::RunReport{.reason = base::Reason::kCompleted,
+                                .message = "m",
+                                .run_uid = "restore-1",
+                                .attempt = 1,
+                                .restored = contract::RestoredReport{.chain = "c", .artifact = "a", .transaction = 7}});
+    }
+
     void harm(const Artifact& artifact, Harm harm) const {
         const std::filesystem::path head = repository() + "/" + artifact.key;
         switch (harm) {

@@ -45,16 +45,10 @@ protected:
     }
 
     [[nodiscard]] RestoreTarget attempt(const std::string& process) const {
-        const contract::RunReport report{
-            .reason = base::Reason::kCompleted,
-            .message = "m",
-            .run_uid = "restore-1",
-            .attempt = 1,
-            .restored = contract::RestoredReport{.chain = "c", .artifact = "a", .transaction = 7}};
         return {.directory = target(),
                 .of_run = "restore-1",
                 .process = process,
-                .record = contract::to_json(report),
+                .record = record_of_run(),
                 .origin = origin_of(point_)};
     }
 

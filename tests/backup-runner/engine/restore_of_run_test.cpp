@@ -29,13 +29,7 @@ using ::testing::HasSubstr;
 class RestoreOfRunTest : public RestoreTest {
 protected:
     [[nodiscard]] RestoreTarget mine() const {
-        const contract::RunReport report{
-            .reason = Reason::kCompleted,
-            .message = "m",
-            .run_uid = "restore-1",
-            .attempt = 1,
-            .restored = contract::RestoredReport{.chain = "c", .artifact = "a", .transaction = 7}};
-        return {.directory = target(), .of_run = "restore-1", .process = "a", .record = contract::to_json(report)};
+        return {.directory = target(), .of_run = "restore-1", .process = "a", .record = record_of_run()};
     }
     /// Ends in the middle of it: what it has written stays.
     void attempt_is_cut_off(const Artifact& artifact, const RestoreTarget& at) {

@@ -54,6 +54,19 @@ protected:
         return result ? 0 : result.error().reason == reason ? 2 : 1;
     }
 
+    /// Contents of which no two pages are alike.
+    static std::vector<std::byte> contents(std::size_t bytes) {
+        std::vector<std::byte> all(bytes);
+        for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::byte>(i * 13 + i / 4096);
+        return all;
+    }
+    [[nodiscard]] bool holds(const std::string& key, const std::vector<std::byte>& all) const {
+        std::ifstream file(root_ + "/" + key, std::ios::binary);
+        const std::vector<char> read{std::istreambuf_iterator<char>(file), {}};
+        const auto* expected = reinterpret_cast<const char*>(all.data());
+        return std::equal(read.begin(), read.end(), expected, expected + all.size());
+    }
+
     std::string root_;
     std::unique_ptr<Storage> volume_;
 };
@@ -195,8 +208,7 @@ TEST_F(VolumeTest, TellsOfAFailedWriteBackAndDoesWithout) {
 TEST_F(VolumeTest, WritesAroundThePageCacheWhatComesInOddPieces) {
     const auto write_odd = [&] {
         const auto writer = volume_->create("odd", Caching::kAround);
-        std::vector<std::byte> all(std::size_t{5} * 1024 * 1024 + 77);
-        for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::byte>(i * 13 + i / 4096);
+        const auto all = contents(std::size_t{5} * 1024 * 1024 + 77);
         std::size_t piece = 1;
         for (auto left = std::span<const std::byte>(all); !left.empty(); piece = piece * 3 + 1) {
             const auto part = left.first(std::min(left.size(), piece));
@@ -204,10 +216,7 @@ TEST_F(VolumeTest, WritesAroundThePageCacheWhatComesInOddPieces) {
             left = left.subspan(part.size());
         }
         if (!(*writer)->finish()) return 2;
-        std::ifstream file(root_ + "/odd", std::ios::binary);
-        const std::vector<char> read{std::istreambuf_iterator<char>(file), {}};
-        const auto* expected = reinterpret_cast<const char*>(all.data());
-        return std::equal(read.begin(), read.end(), expected, expected + all.size()) ? 0 : 3;
+        return holds("odd", all) ? 0 : 3;
     };
     EXPECT_EQ(write_odd(), 0);
     ASSERT_TRUE(volume_->remove("odd"));
@@ -216,14 +225,7 @@ TEST_F(VolumeTest, WritesAroundThePageCacheWhatComesInOddPieces) {
 
 TEST_F(VolumeTest, GoesOnFromTheBeginningOfAnotherFile) {
     constexpr std::size_t kMiB = 1024 * 1024;
-    std::vector<std::byte> all(12 * kMiB + 77);
-    for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::byte>(i * 13 + i / 4096);
-    const auto is_all = [&](const std::string& key) {
-        std::ifstream file(root_ + "/" + key, std::ios::binary);
-        const std::vector<char> read{std::istreambuf_iterator<char>(file), {}};
-        const auto* expected = reinterpret_cast<const char*>(all.data());
-        return read.size() == all.size() && std::equal(read.begin(), read.end(), expected);
-    };
+    const auto all = contents(12 * kMiB + 77);
     const auto go_on = [&] {
         for (const auto caching : {Caching::kThrough, Caching::kAround}) {
             const auto first = volume_->create("first", caching);
@@ -232,7 +234,7 @@ TEST_F(VolumeTest, GoesOnFromTheBeginningOfAnotherFile) {
             if (!durable || *durable < static_cast<std::int64_t>(9 * kMiB)) return 2;
             const auto second = volume_->create_from("second", "first", 9 * kMiB, caching);
             if (!second || !(*second)->write(std::span(all).subspan(9 * kMiB)) || !(*second)->finish()) return 3;
-            if (!is_all("second")) return 4;
+            if (!holds("second", all)) return 4;
             if (!volume_->remove("second") || !volume_->remove("first")) return 5;
         }
         return 0;
