@@ -25,9 +25,9 @@ runner=$bin/neo4j-backup-runner
 source=(--from 127.0.0.1:26363 --source bench --database graph.db)
 # compose REPOSITORY COMPRESSION [TYPE]: sets command
 compose() { command=("$runner" backup "${source[@]}" --to "$1" --type "${3:-incremental}" --on-incremental-impossible fail --compression "$2"); }
-admin() { # DIRECTORY: a full where there is nothing, else an increment
+admin() { # DIRECTORY [FALLBACK]: an increment, or, where the fallback is "true" and there is nothing yet, a full
     NEO4J_HOME=$STATE/admin NEO4J_CONF=$STATE/admin/conf "$java" -cp "$cache/neo4j/lib/*" org.neo4j.commandline.admin.AdminTool backup \
-        --from=127.0.0.1:26363 --protocol=catchup --backup-dir="$1" --name=bench --check-consistency=false --fallback-to-full=false
+        --from=127.0.0.1:26363 --protocol=catchup --backup-dir="$1" --name=bench --check-consistency=false --fallback-to-full="${2:-false}"
 }
 export -f admin
 export java cache
@@ -47,7 +47,7 @@ for compression in none zstd; do
     compose "$base/$compression" "$compression" full
     "${command[@]}" > /dev/null
 done
-admin "$base/admin" > /dev/null 2>&1
+admin "$base/admin" true > "$STATE/admin.log" 2>&1 || { cat "$STATE/admin.log" >&2; exit 1; }
 for count in 1 10000 100000; do
     results=$STATE/results-$count
     write "$count"
