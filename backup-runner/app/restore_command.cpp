@@ -264,7 +264,8 @@ Result<contract::RunReport> restore(const contract::RunSpec& spec, const Call& c
         engine::open_repository(*store, {.use = format::RepositoryUse::kRead, .expected_id = spec.repository}, call));
     N4B_TRY(const auto point, choose(*store, wish_of(spec), store_of(spec), call));
     N4B_TRY(target.blocks, blocks_of(point.chain, point.chain.size(), store_of(spec)));
-    N4B_TRY_VOID(engine::take_over(target));
+    target.origin = engine::origin_of(point);
+    N4B_TRY(target.kept, engine::take_over(target, plain_bytes_of(point.chain)));
     const auto report = success(spec, point);
     target.record = contract::to_json(report);
     begin(progress, point);

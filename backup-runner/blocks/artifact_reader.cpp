@@ -65,8 +65,9 @@ private:
     /// An extent that was checked against the index, and waits for its block.
     struct Known {
         format::Extent extent{};
-        bool done = false;    ///< Its try is complete behind it.
-        bool passed = false;  ///< Whether the receiver gets it: a try that never ended is only checked.
+        bool done = false;     ///< Its try is complete behind it.
+        bool passed = false;   ///< Whether the receiver gets it: a try that never ended is only checked.
+        std::int64_t had = 0;  ///< How many of its first bytes the receiver has.
     };
 
     /// Extents cover a block without a gap, so that no stored byte is without an owner.
@@ -93,6 +94,7 @@ private:
         found->reached = 0;
         if (found->bytes < 0 || !wanted(open.number)) return {};
         N4B_TRY_VOID(receiver_.open(open.number, open.path, found->bytes));
+        found->had = receiver_.bytes_had();
         return found->bytes == 0 ? receiver_.done(open.number) : Result<void>{};
     }
 
@@ -123,7 +125,8 @@ private:
             return damaged(fmt::format("index: try {} has more than its {} bytes", extent.number, found->bytes));
         }
         if (!wanted(extent.number)) return {};
-        return remember(extent, *found);
+        if (found->bytes < 0 || found->reached > found->had) return remember(extent, *found);
+        return found->reached == found->bytes ? receiver_.done(extent.number) : Result<void>{};
     }
 
     /// Blocks are loaded while the index tells of the next ones, as far as there is room.
@@ -134,7 +137,10 @@ private:
             known_.emplace_back();
             loading_ = true;
         }
-        known_.back().push_back({.extent = extent, .done = of.reached == of.bytes, .passed = of.bytes >= 0});
+        known_.back().push_back({.extent = extent,
+                                 .done = of.reached == of.bytes,
+                                 .passed = of.bytes >= 0,
+                                 .had = std::max<std::int64_t>(of.had - extent.plain_offset, 0)});
         // No writer of ours makes more of one block.
         if (known_.back().size() < kMaxExtentsPerBlock) return {};
         while (known_.size() > 1) N4B_TRY_VOID(pass_on_first());
@@ -161,9 +167,12 @@ private:
                                             .block_offset = extent.block_offset,
                                             .stored_length = extent.stored_length,
                                             .xxh3 = extent.xxh3};
+        auto had = static_cast<std::size_t>(known.had);
         const auto decoded = decoder_.decode(block, encoded, [&](std::span<const std::byte> bytes) -> Result<void> {
             if (!known.passed) return {};
-            return receiver_.data(extent.number, bytes);
+            const auto skipped = std::min(had, bytes.size());
+            had -= skipped;
+            return skipped == bytes.size() ? Result<void>{} : receiver_.data(extent.number, bytes.subspan(skipped));
         });
         if (!decoded) {
             return base::fail(decoded.error().wrap(

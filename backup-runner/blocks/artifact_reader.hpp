@@ -18,6 +18,8 @@ public:
     /// A file by its true name, or (nothing) the log; `bytes`: how long it will be.
     virtual base::Result<void> open(std::int64_t number, const std::optional<std::string>& path,
                                     std::int64_t bytes) = 0;
+    /// Asked right after open(): how many bytes from the file's beginning are not wanted, since the receiver has them.
+    virtual std::int64_t bytes_had() { return 0; }
     virtual base::Result<void> data(std::int64_t number, std::span<const std::byte> bytes) = 0;
     virtual base::Result<void> done(std::int64_t number) = 0;
 };
@@ -31,7 +33,8 @@ public:
     /// Borrows what the artifact borrows.
     explicit ArtifactReader(StoredArtifact artifact, std::optional<std::size_t> blocks = std::nullopt);
 
-    /// Passes on every finished file and the log; every block is checked, those of tries without an end included.
+    /// Passes on every finished file and the log, less what the receiver has; every block is checked, those of tries
+    /// without an end included, but for those of which the receiver has all that they hold.
     base::Result<void> read_all(ContentReceiver& receiver, const object_store::Call& call);
 
     /// One file by its path, or (nothing) the log; reads only blocks that hold some of it. NotFound
@@ -48,6 +51,7 @@ private:
     struct Try {
         std::int64_t bytes = -1;    ///< Of a finished one.
         std::int64_t reached = -1;  ///< In the second pass, once it is open.
+        std::int64_t had = 0;       ///< By the receiver.
     };
     base::Result<void> find_tries(const object_store::Call& call);
     base::Result<void> check_ends(std::optional<std::int64_t> only) const;

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "backup-runner/engine/progress.hpp"
+#include "backup-runner/engine/restore_journal.hpp"
 #include "backup-runner/engine/restore_point.hpp"
 #include "backup-runner/engine/restore_target.hpp"
 #include "backup-runner/storage/storage.hpp"
@@ -30,6 +31,10 @@ struct OpenTarget {
     std::string process{};                ///< As in RestoreTarget.
     std::string record{};                 ///< As in RestoreTarget.
     std::optional<std::size_t> blocks{};  ///< As in RestoreTarget.
+    std::string origin{};                 ///< As in RestoreTarget.
+    std::optional<KeptFiles> kept{};      ///< As in RestoreTarget.
+    /// How many bytes are written until they are made durable and told to the journal.
+    std::int64_t journal_bytes = std::int64_t{256} * 1024 * 1024;
     /// Asked before and after each file is created, and right before the end; false: another process has taken the
     /// target over. Empty: none can.
     std::function<bool()> still_ours{};

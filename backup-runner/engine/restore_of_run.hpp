@@ -22,10 +22,15 @@ std::string marker_text(const RestoreTarget& target);
 /// one has taken the target over, and the Job controller may make a second pod of one attempt.
 bool is_ours(const RestoreTarget& target);
 
-/// Removes what an attempt of the run has left unfinished, so that this one can begin there: all of a directory whose
-/// marker names the run, lost+found apart, and the transaction log elsewhere. Anything else stays. The marker is made
-/// this process's first, so that another one which still writes can't finish.
-base::Result<void> take_over(const RestoreTarget& target);
+/// Takes over what an attempt of the run has left unfinished, so that this one can go on there. Of a directory whose
+/// marker names the run stays what its journal says is durable of target.origin; all else goes, lost+found apart, and
+/// the transaction log elsewhere. Without such a journal everything goes. Anything else stays. The marker is made this
+/// process's first, so that another one which still writes can't finish; and what it may still be writing to gets a
+/// name of its own.
+///
+/// Returns what stays, for target.kept: empty of a directory that bears the marker, and nothing of one that has to be
+/// empty. `bytes`: of the whole restore; where there is no room for a copy of what is unfinished, it goes.
+base::Result<std::optional<KeptFiles>> take_over(const RestoreTarget& target, std::int64_t bytes);
 
 /// The same of what this very process has written.
 base::Result<void> remove_own(const RestoreTarget& target);

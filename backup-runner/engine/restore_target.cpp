@@ -37,12 +37,12 @@ base::Error not_writable(const fs::path& path, int error) {
             .reason = Reason::kTargetNotWritable};
 }
 
-std::optional<base::Error> obstacle_at(const std::string& directory) {
+std::optional<base::Error> obstacle_at(const std::string& directory, bool taken_over) {
     const auto there = nearest_there(directory);
     struct stat status {};
     if (::stat(there.c_str(), &status) != 0) return not_writable(there, errno);
     if (!S_ISDIR(status.st_mode)) return not_writable(there, ENOTDIR);
-    if (fs::path(there) == fs::absolute(directory)) {
+    if (!taken_over && fs::path(there) == fs::absolute(directory)) {
         const auto volume = storage::open_volume(directory);
         if (!volume) return at_target(volume.error());
         if (const auto empty = check_empty(**volume, directory); !empty) return empty.error();
@@ -110,9 +110,9 @@ TargetView look_at_target(const RestoreTarget& target, std::int64_t bytes) {
     TargetView view{.available = available_at(target)};
     const bool elsewhere = !target.log_directory.empty();
     if (elsewhere) view.obstacle = obstacle_between(target);
-    if (!view.obstacle) view.obstacle = obstacle_at(target.directory);
+    if (!view.obstacle) view.obstacle = obstacle_at(target.directory, target.kept.has_value());
     // Logs of another time would be replayed into the restored store.
-    if (!view.obstacle && elsewhere) view.obstacle = obstacle_at(target.log_directory);
+    if (!view.obstacle && elsewhere) view.obstacle = obstacle_at(target.log_directory, target.kept.has_value());
     if (!view.obstacle && !target.ignore_room && view.available && *view.available < bytes) {
         view.obstacle = {.code = ErrorCode::kFailedPrecondition,
                          .message = fmt::format("{}: found {} free bytes, expected the {} of the backup",

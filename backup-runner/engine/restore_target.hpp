@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "backup-runner/engine/restore_journal.hpp"
 #include "backup-runner/storage/storage.hpp"
 #include "common/base/result.hpp"
 
@@ -27,6 +28,11 @@ struct RestoreTarget {
     /// Of this process, since two pods of one attempt may live at once; with of_run only.
     std::string process{};
     std::string record{};  ///< What kRestoreRecord is to say, with of_run only.
+    /// origin_of() what is restored, with of_run only: another attempt goes on where this one is killed. Empty: it
+    /// begins anew.
+    std::string origin{};
+    /// What take_over() has left there for this attempt; nothing: the directories have to be empty.
+    std::optional<KeptFiles> kept{};
 };
 
 /// What a restore meets at its target.

@@ -30,6 +30,9 @@ public:
     virtual ~Writer() = default;
     /// StorageFull, StorageReadOnly, StorageUnavailable, StoragePermission.
     virtual base::Result<void> write(std::span<const std::byte> bytes) = 0;
+    /// Makes what was written so far durable, and goes on. Returns how many bytes from the beginning that is true of:
+    /// what is gathered for the next write to the device is not among them.
+    virtual base::Result<std::int64_t> sync() = 0;
     /// Makes the contents durable.
     virtual base::Result<void> finish() = 0;
 };
@@ -60,6 +63,10 @@ public:
     /// AlreadyExists (ArtifactConflict): somebody else has the key.
     virtual base::Result<std::unique_ptr<Writer>> create(std::string_view key, Caching caching) = 0;
     base::Result<std::unique_ptr<Writer>> create(std::string_view key) { return create(key, Caching::kThrough); }
+    /// The same, of an object that begins with the first `bytes` of another one, a multiple of kDirectAlignment.
+    /// Unavailable (StorageUnavailable): the other one is shorter.
+    virtual base::Result<std::unique_ptr<Writer>> create_from(std::string_view key, std::string_view beginning,
+                                                              std::int64_t bytes, Caching caching) = 0;
     /// Gives a finished object its final name, exclusively and atomically, and removes the old one; durable when it
     /// returns. AlreadyExists (ArtifactConflict). Invalid (StorageOperationUnsupported): the file system can't do it,
     /// which is told apart from a volume that fails; both names are as they were.

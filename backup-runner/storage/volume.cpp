@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -58,7 +59,7 @@ int uninterrupted(Call call) {
     return result;
 }
 
-int sync(int fd) {
+int sync_file(int fd) {
     return uninterrupted([fd] { return ::fsync(fd); });
 }
 
@@ -102,17 +103,21 @@ bool is_at(int fd, const std::string& path) {
 
 class VolumeWriter final : public Writer {
 public:
-    VolumeWriter(Descriptor fd, std::string path, Caching caching)
-        : fd_(std::move(fd)), path_(std::move(path)), around_(caching == Caching::kAround) {
-        // Not with open(): where the file system can't do it, open() has made the file when it fails.
-        direct_ = around_ && ::fcntl(fd_.get(), F_SETFL, ::fcntl(fd_.get(), F_GETFL) | O_DIRECT) == 0;
-    }
+    VolumeWriter(Descriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
     ~VolumeWriter() override {
         // Somebody may have removed it and made another of that name.
         if (!finished_ && is_at(fd_.get(), path_)) ::unlink(path_.c_str());
     }
     VolumeWriter(const VolumeWriter&) = delete;
     VolumeWriter& operator=(const VolumeWriter&) = delete;
+
+    /// From here on; what was written so far ends at a multiple of kDirectAlignment.
+    void write_as(Caching caching) {
+        around_ = caching == Caching::kAround;
+        // Not with open(): where the file system can't do it, open() has made the file when it fails.
+        direct_ = around_ && ::fcntl(fd_.get(), F_SETFL, ::fcntl(fd_.get(), F_GETFL) | O_DIRECT) == 0;
+        if (direct_) hinted_ = started_ = dropped_ = written_;
+    }
 
     Result<void> write(std::span<const std::byte> bytes) override {
         while (!bytes.empty()) {
@@ -130,9 +135,30 @@ public:
         return {};
     }
 
+    /// Copies the first bytes of an open file, before anything is written; shares them where the file system can.
+    Result<void> begin_with(int source, std::int64_t bytes) {
+        while (written_ < bytes) {
+            const auto wanted = static_cast<std::size_t>(std::min(bytes - written_, kWriteBackBytes));
+            off_t from = written_;
+            ssize_t n = ::copy_file_range(source, &from, fd_.get(), nullptr, wanted, 0);
+            // Between file systems, and on those that can't do it, the kernel copies.
+            if (n < 0) n = ::sendfile(fd_.get(), source, &from, wanted);
+            if (n < 0 && errno == EINTR) continue;
+            if (n <= 0) return volume_failure(n < 0 ? errno : EIO, "copy", path_);
+            written_ += n;
+            if (written_ - started_ >= kWriteBackBytes) N4B_TRY_VOID(write_back());
+        }
+        return {};
+    }
+
+    Result<std::int64_t> sync() override {
+        if (sync_file(fd_.get()) != 0) return volume_failure(errno, "fsync", path_);
+        return written_;
+    }
+
     Result<void> finish() override {
         N4B_TRY_VOID(write_gathered());
-        if (sync(fd_.get()) != 0) return volume_failure(errno, "fsync", path_);
+        if (sync_file(fd_.get()) != 0) return volume_failure(errno, "fsync", path_);
         ::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_DONTNEED);
         // Durable already; an interrupted close has closed (Linux).
         if (::close(fd_.release()) != 0 && errno != EINTR) return volume_failure(errno, "close", path_);
@@ -212,7 +238,7 @@ private:
 
     Descriptor fd_;
     std::string path_;
-    const bool around_;    ///< The page cache, if possible.
+    bool around_ = false;  ///< The page cache, if possible.
     bool direct_ = false;  ///< It is possible.
     std::unique_ptr<std::byte, decltype(&std::free)> gather_{nullptr, &std::free};
     std::size_t gathered_ = 0;
@@ -273,12 +299,20 @@ public:
     }
 
     Result<std::unique_ptr<Writer>> create(std::string_view key, Caching caching) override {
-        auto path = path_of(key);
-        Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kFileMode));
-        if (fd.get() < 0) return volume_failure(errno, "create", path);
-        // At once, so that the sync of the contents makes the owner durable as well.
-        N4B_TRY_VOID(give(path, access_.modes ? std::optional(access_.modes->file) : std::nullopt));
-        return std::make_unique<VolumeWriter>(std::move(fd), std::move(path), caching);
+        N4B_TRY(auto writer, create_file(key));
+        writer->write_as(caching);
+        return writer;
+    }
+
+    Result<std::unique_ptr<Writer>> create_from(std::string_view key, std::string_view beginning, std::int64_t bytes,
+                                                Caching caching) override {
+        const auto source = path_of(beginning);
+        const Descriptor from(::open(source.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+        if (from.get() < 0) return volume_failure(errno, "open", source);
+        N4B_TRY(auto writer, create_file(key));
+        N4B_TRY_VOID(writer->begin_with(from.get(), bytes));
+        writer->write_as(caching);
+        return writer;
     }
 
     Result<void> publish(std::string_view from, std::string_view to) override {
@@ -327,7 +361,7 @@ public:
         const Descriptor fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (fd.get() < 0) return volume_failure(errno, "open", path);
         // EINVAL: the file system (some network ones) has no such thing for directories; its server does it.
-        if (sync(fd.get()) != 0 && errno != EINVAL) return volume_failure(errno, "fsync", path);
+        if (sync_file(fd.get()) != 0 && errno != EINVAL) return volume_failure(errno, "fsync", path);
         return {};
     }
 
@@ -383,6 +417,15 @@ private:
     [[nodiscard]] std::string path_of(std::string_view key) const {
         if (key.empty()) return root_;
         return root_ == "/" ? "/" + std::string(key) : root_ + "/" + std::string(key);
+    }
+
+    [[nodiscard]] Result<std::unique_ptr<VolumeWriter>> create_file(std::string_view key) const {
+        auto path = path_of(key);
+        Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kFileMode));
+        if (fd.get() < 0) return volume_failure(errno, "create", path);
+        // At once, so that the sync of the contents makes the owner durable as well.
+        N4B_TRY_VOID(give(path, access_.modes ? std::optional(access_.modes->file) : std::nullopt));
+        return std::make_unique<VolumeWriter>(std::move(fd), std::move(path));
     }
 
     Result<void> sync_parent(std::string_view key) {

@@ -33,6 +33,11 @@ public:
         N4B_TRY(auto writer, inner_->create(key, caching));
         return std::make_unique<SlowWriter>(std::move(writer));
     }
+    Result<std::unique_ptr<storage::Writer>> create_from(std::string_view key, std::string_view beginning,
+                                                         std::int64_t bytes, storage::Caching caching) override {
+        N4B_TRY(auto writer, inner_->create_from(key, beginning, bytes, caching));
+        return std::make_unique<SlowWriter>(std::move(writer));
+    }
     Result<void> publish(std::string_view from, std::string_view to) override {
         std::this_thread::sleep_for(kSlow);
         return inner_->publish(from, to);
@@ -61,6 +66,10 @@ private:
     public:
         explicit SlowWriter(std::unique_ptr<storage::Writer> inner) : inner_(std::move(inner)) {}
         Result<void> write(std::span<const std::byte> bytes) override { return inner_->write(bytes); }
+        Result<std::int64_t> sync() override {
+            std::this_thread::sleep_for(kSlow);
+            return inner_->sync();
+        }
         Result<void> finish() override {
             std::this_thread::sleep_for(kSlow);
             return inner_->finish();

@@ -36,7 +36,7 @@ auto FaultyStorage::strike(Operation operation) -> decltype(operation()) {
 void FaultyStorage::power_off() {
     const std::lock_guard lock(mutex_);
     for (const auto& [key, durable] : files_) {
-        if (!durable && ::truncate((root_ + "/" + key).c_str(), 0) != 0) continue;
+        if (durable != kWhole && ::truncate((root_ + "/" + key).c_str(), durable) != 0) continue;
     }
     for (const auto& key : volatile_entries_) {
         std::error_code ignored;
@@ -53,12 +53,20 @@ public:
     Result<void> write(std::span<const std::byte> bytes) override {
         return storage_.strike([&] { return inner_->write(bytes); });
     }
+    Result<std::int64_t> sync() override {
+        return storage_.strike([&] {
+            auto done = inner_->sync();
+            const std::lock_guard lock(storage_.mutex_);
+            if (done) storage_.files_[storage_.name_of(key_)] = *done;
+            return done;
+        });
+    }
     Result<void> finish() override {
         return storage_.strike([&] {
             auto done = inner_->finish();
             if (storage_.on_finished) storage_.on_finished(key_);
             const std::lock_guard lock(storage_.mutex_);
-            if (done) storage_.files_[key_] = true;
+            if (done) storage_.files_[storage_.name_of(key_)] = kWhole;
             return done;
         });
     }
@@ -77,17 +85,36 @@ Result<void> FaultyStorage::make_directories(std::string_view key) {
 Result<std::unique_ptr<storage::Writer>> FaultyStorage::create(std::string_view key, storage::Caching caching) {
     return strike([&]() -> Result<std::unique_ptr<storage::Writer>> {
         N4B_TRY(auto inner, inner_.create(key, caching));
-        const std::lock_guard lock(mutex_);
-        files_[std::string(key)] = false;
-        volatile_entries_.insert(std::string(key));
-        return std::make_unique<FaultyWriter>(*this, std::move(inner), std::string(key));
+        return watch(key, std::move(inner));
     });
+}
+
+Result<std::unique_ptr<storage::Writer>> FaultyStorage::create_from(std::string_view key, std::string_view beginning,
+                                                                    std::int64_t bytes, storage::Caching caching) {
+    return strike([&]() -> Result<std::unique_ptr<storage::Writer>> {
+        N4B_TRY(auto inner, inner_.create_from(key, beginning, bytes, caching));
+        return watch(key, std::move(inner));
+    });
+}
+
+std::unique_ptr<storage::Writer> FaultyStorage::watch(std::string_view key, std::unique_ptr<storage::Writer> inner) {
+    const std::lock_guard lock(mutex_);
+    files_[std::string(key)] = 0;
+    renamed_.erase(std::string(key));
+    volatile_entries_.insert(std::string(key));
+    return std::make_unique<FaultyWriter>(*this, std::move(inner), std::string(key));
+}
+
+std::string FaultyStorage::name_of(const std::string& created) const {
+    const auto found = renamed_.find(created);
+    return found == renamed_.end() ? created : found->second;
 }
 
 void FaultyStorage::note_renamed(std::string_view from, std::string_view to) {
     const std::lock_guard lock(mutex_);
     files_[std::string(to)] = files_[std::string(from)];
     files_.erase(std::string(from));
+    renamed_[std::string(from)] = to;
     volatile_entries_.erase(std::string(from));
     volatile_entries_.erase(std::string(to));
 }

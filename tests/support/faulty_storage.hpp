@@ -45,6 +45,8 @@ public:
     base::Result<void> make_directories(std::string_view key) override;
     using storage::Storage::create;
     base::Result<std::unique_ptr<storage::Writer>> create(std::string_view key, storage::Caching caching) override;
+    base::Result<std::unique_ptr<storage::Writer>> create_from(std::string_view key, std::string_view beginning,
+                                                               std::int64_t bytes, storage::Caching caching) override;
     base::Result<void> publish(std::string_view from, std::string_view to) override;
     base::Result<void> rename(std::string_view from, std::string_view to) override;
     base::Result<void> replace(std::string_view from, std::string_view to) override;
@@ -57,9 +59,13 @@ public:
 
 private:
     class FaultyWriter;
+    static constexpr std::int64_t kWhole = INT64_MAX;
     template <typename Operation>
     auto strike(Operation operation) -> decltype(operation());
-    /// A finished file has another name now, durably.
+    std::unique_ptr<storage::Writer> watch(std::string_view key, std::unique_ptr<storage::Writer> inner);
+    /// What a file is called now that was created with that name.
+    [[nodiscard]] std::string name_of(const std::string& created) const;
+    /// A file has another name now, durably.
     void note_renamed(std::string_view from, std::string_view to);
 
     storage::Storage& inner_;
@@ -67,9 +73,10 @@ private:
     const Fault fault_;
     const std::int64_t at_;
     std::atomic<std::int64_t> count_ = 0;
-    std::mutex mutex_{};                        ///< Guards all below.
-    std::map<std::string, bool> files_{};       ///< Key to: contents durable.
-    std::set<std::string> volatile_entries_{};  ///< Names whose directory was not synced since they were made.
+    std::mutex mutex_{};                            ///< Guards all below.
+    std::map<std::string, std::int64_t> files_{};   ///< Key to: how many bytes are durable.
+    std::map<std::string, std::string> renamed_{};  ///< From the names with which files were created.
+    std::set<std::string> volatile_entries_{};      ///< Names whose directory was not synced since they were made.
 };
 
 }  // namespace n4b::testing

@@ -58,8 +58,8 @@ TEST_F(RestoreOfRunTest, AnotherAttemptFindsWhatOneHasFinished) {
     other.of_run = "restore-2";
     EXPECT_FALSE(find_restored(other)->has_value());
     const auto before = tree(target());
-    ASSERT_TRUE(take_over(mine()));
-    ASSERT_TRUE(take_over(other));
+    ASSERT_TRUE(take_over(mine(), 0));
+    ASSERT_TRUE(take_over(other, 0));
     EXPECT_EQ(tree(target()), before) << "what is finished stays";
 }
 
@@ -68,7 +68,7 @@ TEST_F(RestoreOfRunTest, AnotherAttemptBeginsAnewWhereOneWasCutOff) {
     attempt_is_cut_off(artifact, mine());
     EXPECT_FALSE(find_restored(mine())->has_value());
     std::filesystem::create_directory(target() + "/lost+found");
-    ASSERT_TRUE(take_over(mine()));
+    ASSERT_TRUE(take_over(mine(), 0));
     EXPECT_TRUE(tree(target()).empty());
     EXPECT_TRUE(std::filesystem::exists(target() + "/lost+found"));
     ASSERT_TRUE(restore(*store_, whole({artifact}), mine(), {}));
@@ -80,7 +80,7 @@ TEST_F(RestoreOfRunTest, TheLogElsewhereGoesTooAndNothingBesideIt) {
     at.log_directory = root_ + "/logs";
     attempt_is_cut_off(artifact, at);
     std::ofstream(at.log_directory + "/other") << "x";
-    ASSERT_TRUE(take_over(at));
+    ASSERT_TRUE(take_over(at, 0));
     EXPECT_EQ(tree(at.log_directory).size(), 1U);
     EXPECT_TRUE(tree(at.log_directory).contains("other"));
 }
@@ -93,7 +93,7 @@ TEST_F(RestoreOfRunTest, WhatAnotherRunOrAPersonLeftUnfinishedStays) {
         other.of_run = whose;
         attempt_is_cut_off(artifact, other);
         const auto before = tree(target());
-        ASSERT_TRUE(take_over(mine()));
+        ASSERT_TRUE(take_over(mine(), 0));
         EXPECT_EQ(tree(target()), before);
         const auto refused = restore(*store_, whole({artifact}), mine(), {});
         ASSERT_FALSE(refused);
@@ -107,7 +107,7 @@ TEST_F(RestoreOfRunTest, AnAttemptThatIsTakenOverNeitherRemovesNorFinishes) {
     attempt_is_cut_off(artifact, mine());
     auto second = mine();
     second.process = "b";
-    ASSERT_TRUE(take_over(second));
+    ASSERT_TRUE(take_over(second, 0));
     attempt_is_cut_off(artifact, second);
     EXPECT_FALSE(is_ours(mine()));
     const auto before = tree(target());
@@ -163,7 +163,7 @@ TEST_F(RestoreOfRunTest, WhoeverIsTakenOverMeanwhileEndsWithoutATrace) {
         second.process = "b";
         WatchedStore watched(*store_, [&](int block) {
             if (block != at) return;
-            ASSERT_TRUE(take_over(second));
+            ASSERT_TRUE(take_over(second, 0));
             const auto theirs = restore(*store_, whole(*chain), second, {});
             ASSERT_TRUE(theirs) << theirs.error().message;
         });
@@ -241,7 +241,7 @@ TEST_F(RestoreOfRunTest, EndsWholeAfterOneMoreAttemptWhereverThePowerFailed) {
         const auto found = find_restored(mine());
         ASSERT_TRUE(found) << found.error().message;
         if (!*found) {
-            ASSERT_TRUE(take_over(mine()));
+            ASSERT_TRUE(take_over(mine(), 0));
             const auto again = restore(*store_, whole({artifact}), mine(), {});
             ASSERT_TRUE(again) << again.error().message << ": the power failed after operation " << at;
         }

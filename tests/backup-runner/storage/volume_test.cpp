@@ -214,6 +214,39 @@ TEST_F(VolumeTest, WritesAroundThePageCacheWhatComesInOddPieces) {
     EXPECT_EQ(with_failing_calls({{SYS_fcntl, EINVAL}}, write_odd), 0) << "a file system that can't";
 }
 
+TEST_F(VolumeTest, GoesOnFromTheBeginningOfAnotherFile) {
+    constexpr std::size_t kMiB = 1024 * 1024;
+    std::vector<std::byte> all(12 * kMiB + 77);
+    for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::byte>(i * 13 + i / 4096);
+    const auto is_all = [&](const std::string& key) {
+        std::ifstream file(root_ + "/" + key, std::ios::binary);
+        const std::vector<char> read{std::istreambuf_iterator<char>(file), {}};
+        const auto* expected = reinterpret_cast<const char*>(all.data());
+        return read.size() == all.size() && std::equal(read.begin(), read.end(), expected);
+    };
+    const auto go_on = [&] {
+        for (const auto caching : {Caching::kThrough, Caching::kAround}) {
+            const auto first = volume_->create("first", caching);
+            if (!first || !(*first)->write(std::span(all).first(10 * kMiB + 5))) return 1;
+            const auto durable = (*first)->sync();
+            if (!durable || *durable < static_cast<std::int64_t>(9 * kMiB)) return 2;
+            const auto second = volume_->create_from("second", "first", 9 * kMiB, caching);
+            if (!second || !(*second)->write(std::span(all).subspan(9 * kMiB)) || !(*second)->finish()) return 3;
+            if (!is_all("second")) return 4;
+            if (!volume_->remove("second") || !volume_->remove("first")) return 5;
+        }
+        return 0;
+    };
+    EXPECT_EQ(go_on(), 0);
+    EXPECT_EQ(with_failing_calls({{SYS_copy_file_range, EXDEV}}, go_on), 0) << "from another file system";
+    ASSERT_TRUE(write("short", 4095));
+    const auto longer = volume_->create_from("longer", "short", 4096, Caching::kThrough);
+    ASSERT_FALSE(longer);
+    EXPECT_EQ(longer.error().reason, Reason::kStorageUnavailable);
+    EXPECT_FALSE(*volume_->exists("longer")) << "nothing is left of it";
+    EXPECT_FALSE(volume_->create_from("longer", "nowhere", 4096, Caching::kThrough));
+}
+
 TEST_F(VolumeTest, TellsWhatAFailedCloseMeans) {
     const std::vector<std::pair<int, int>> cases{{ENOSPC, 2}, {EINTR, 0}};
     for (const auto& [error, code] : cases) {
