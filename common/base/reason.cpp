@@ -97,6 +97,8 @@ constexpr auto kNames = std::to_array<std::pair<Reason, std::string_view>>({
     {Reason::kBackupNotReady, "BackupNotReady"},
     {Reason::kTargetNotReady, "TargetNotReady"},
     {Reason::kTargetInUse, "TargetInUse"},
+    {Reason::kRecoveryServerMissing, "RecoveryServerMissing"},
+    {Reason::kRecoveryFailed, "RecoveryFailed"},
     {Reason::kObjectTooLarge, "ObjectTooLarge"},
     {Reason::kObjectUnreadable, "ObjectUnreadable"},
     {Reason::kStatusRefused, "StatusRefused"},

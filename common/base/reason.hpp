@@ -94,19 +94,21 @@ enum class Reason {
     kNoReport,     ///< The container ended without a readable report.
     kJobConflict,  ///< A Job of the attempt's name belongs to somebody else.
     kServiceHasNoEndpoints,
-    kDeadlineExceeded,     ///< The deadline of the whole run.
-    kLost,                 ///< The attempt outlived its deadline and grace without any word.
-    kCredentialsNotFound,  ///< A Secret, ConfigMap or key that a source or a storage names does not exist.
-    kSkipped,              ///< Never started: its time had passed, or it was put back from a backup of the cluster.
-    kSourceNotFound,       ///< No Neo4jBackupSource of that name.
-    kSourceNotReady,       ///< The source exists, but its probe says that it can't be copied from.
-    kBackupNotFound,       ///< No Neo4jBackup of that name.
-    kBackupNotReady,       ///< The backup exists, but it has not succeeded.
-    kTargetNotReady,       ///< The claim that a restore is to write to does not exist, or is going, or holds backups.
-    kTargetInUse,          ///< A pod uses the claim that a restore is to write to.
-    kObjectTooLarge,       ///< The object is beyond the size that the operator reads.
-    kObjectUnreadable,     ///< The object has a field of another type than its definition says.
-    kStatusRefused,        ///< The API server refuses the run's status for good, so nobody could follow the run.
+    kDeadlineExceeded,       ///< The deadline of the whole run.
+    kLost,                   ///< The attempt outlived its deadline and grace without any word.
+    kCredentialsNotFound,    ///< A Secret, ConfigMap or key that a source or a storage names does not exist.
+    kSkipped,                ///< Never started: its time had passed, or it was put back from a backup of the cluster.
+    kSourceNotFound,         ///< No Neo4jBackupSource of that name.
+    kSourceNotReady,         ///< The source exists, but its probe says that it can't be copied from.
+    kBackupNotFound,         ///< No Neo4jBackup of that name.
+    kBackupNotReady,         ///< The backup exists, but it has not succeeded.
+    kTargetNotReady,         ///< The claim that a restore is to write to does not exist, or is going, or holds backups.
+    kTargetInUse,            ///< A pod uses the claim that a restore is to write to.
+    kRecoveryServerMissing,  ///< Nothing says with which server a restored database is to be recovered.
+    kRecoveryFailed,         ///< The server that was to recover a restored database failed.
+    kObjectTooLarge,         ///< The object is beyond the size that the operator reads.
+    kObjectUnreadable,       ///< The object has a field of another type than its definition says.
+    kStatusRefused,          ///< The API server refuses the run's status for good, so nobody could follow the run.
     // States on the way.
     kPending,
     kQueued,

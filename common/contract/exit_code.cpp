@@ -100,6 +100,8 @@ ExitCode exit_code_of(base::Reason reason) {
         case Reason::kBackupNotReady:
         case Reason::kTargetNotReady:
         case Reason::kTargetInUse:
+        case Reason::kRecoveryServerMissing:
+        case Reason::kRecoveryFailed:
         case Reason::kLost:
         case Reason::kCredentialsNotFound:
         case Reason::kVerified:

@@ -15,6 +15,10 @@ inline constexpr char kStorageLabel[] = "neo4jbackup.dev/storage";
 inline constexpr char kDigestAnnotation[] = "neo4jbackup.dev/spec-digest";
 inline constexpr char kLocksAnnotation[] = "neo4jbackup.dev/locks";
 
+/// The containers of the pods that the operator makes.
+inline constexpr char kRunnerContainer[] = "runner";
+inline constexpr char kServerContainer[] = "server";
+
 /// Velero's label on what it has put back from a backup of the cluster.
 inline constexpr char kVeleroLabel[] = "velero.io/restore-name";
 

@@ -123,8 +123,10 @@ std::string_view advice(base::Reason reason) {
         case Reason::kArtifactNotSupported:
             return "Read it with the version of the runner that wrote it, or a later one.";
         case Reason::kMemoryLimitTooSmall:
-        case Reason::kOutOfMemory:
             return "Raise spec.runner.resources.limits.memory of the storage or the run.";
+        case Reason::kOutOfMemory:
+            return "Raise spec.runner.resources.limits.memory of the storage or the run; for a server, "
+                   "spec.server.resources.limits.memory of the source.";
         case Reason::kInvalidRunSpec:
             return "Operator and runner image may be of different versions.";
         case Reason::kOutputFailed:
@@ -158,6 +160,12 @@ std::string_view advice(base::Reason reason) {
             return "Give the restore a PersistentVolumeClaim of its own.";
         case Reason::kTargetInUse:
             return "Stop the server that uses the claim: scale it down, or delete the pod.";
+        case Reason::kRecoveryServerMissing:
+            return "Let an administrator set spec.server of the Neo4jBackupSource, or restore with spec.recovery: "
+                   "None and recover by hand (docs/restore.md).";
+        case Reason::kRecoveryFailed:
+            return "Read the log of the pod's container server; spec.server.image of the source must be of the version "
+                   "that wrote the database.";
         case Reason::kObjectTooLarge:
             return "Make the object smaller: look for large annotations.";
         case Reason::kStatusRefused:
@@ -175,7 +183,9 @@ std::string_view advice(base::Reason reason) {
                    "storage "
                    "names.";
         case Reason::kImageNotPullable:
-            return "Check the runner image in the operator's configuration and the node's access to it.";
+            return "Check the image that the message names, the runner's in the operator's configuration or the "
+                   "server's in "
+                   "spec.server.image of the source, and the node's access to it.";
         case Reason::kUnschedulable:
             return "Check node selectors, taints, free resources and the claim's zone.";
         case Reason::kPodRejected:

@@ -13,17 +13,40 @@ using base::Json;
 using base::JsonObject;
 using base::Result;
 
-void read_runner_state(JsonObject& state, RunnerContainer& runner) {
+void read_container_state(JsonObject& state, ContainerState& container) {
     state.object("waiting", [&](JsonObject& waiting) {
-        runner.reason = waiting.value_or<std::string>("reason", "");
-        runner.message = waiting.value_or<std::string>("message", "");
+        container.reason = waiting.value_or<std::string>("reason", "");
+        container.message = waiting.value_or<std::string>("message", "");
     });
-    runner.running = state.object("running", [](JsonObject&) {});
-    runner.terminated = state.object("terminated", [&](JsonObject& terminated) {
-        runner.reason = terminated.value_or<std::string>("reason", "");
-        runner.message = terminated.value_or<std::string>("message", "");
-        runner.exit_code = terminated.value_or<std::int64_t>("exitCode", 0);
+    container.running = state.object("running", [](JsonObject&) {});
+    container.terminated = state.object("terminated", [&](JsonObject& terminated) {
+        container.reason = terminated.value_or<std::string>("reason", "");
+        container.message = terminated.value_or<std::string>("message", "");
+        container.exit_code = terminated.value_or<std::int64_t>("exitCode", 0);
+        container.finished = read_time(terminated, "finishedAt");
     });
+}
+
+/// The container of that name in one of the lists of a pod's status.
+std::optional<ContainerState> read_container(JsonObject& status, const char* list, std::string_view name) {
+    std::optional<ContainerState> found;
+    status.each(list, [&](JsonObject& container) {
+        if (container.required<std::string>("name") != name) return;
+        ContainerState state;
+        container.object("state", [&](JsonObject& object) { read_container_state(object, state); });
+        found = std::move(state);
+    });
+    return found;
+}
+
+void read_containers(JsonObject& status, Pod& pod) {
+    pod.runner = read_container(status, "initContainerStatuses", kRunnerContainer);
+    if (pod.runner) {
+        // Before its turn the kubelet may not list the server at all.
+        pod.server = read_container(status, "containerStatuses", kServerContainer).value_or(ContainerState{});
+    } else {
+        pod.runner = read_container(status, "containerStatuses", kRunnerContainer);
+    }
 }
 
 void read_pod_condition(JsonObject& condition, Pod& pod) {
@@ -46,6 +69,20 @@ bool is_living(std::string_view phase) {
 
 bool Pod::alive() const {
     return is_living(phase);
+}
+
+bool Pod::is_servers_turn() const {
+    return server && runner && runner->terminated && runner->exit_code == 0;
+}
+
+const ContainerState* Pod::current() const {
+    if (is_servers_turn()) return &*server;
+    return runner ? &*runner : nullptr;
+}
+
+bool Pod::work_ended() const {
+    const auto* container = current();
+    return container != nullptr && container->terminated;
 }
 
 Result<Job> parse_job(const Json& json) {
@@ -86,12 +123,7 @@ Result<Pod> parse_pod(const Json& json) {
         pod.reason = status.value_or<std::string>("reason", "");
         pod.message = status.value_or<std::string>("message", "");
         status.each("conditions", [&](JsonObject& condition) { read_pod_condition(condition, pod); });
-        status.each("containerStatuses", [&](JsonObject& container) {
-            if (container.required<std::string>("name") != "runner") return;
-            RunnerContainer runner;
-            container.object("state", [&](JsonObject& state) { read_runner_state(state, runner); });
-            pod.runner = std::move(runner);
-        });
+        read_containers(status, pod);
     });
     N4B_TRY_VOID(object.finish());
     return pod;

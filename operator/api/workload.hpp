@@ -23,13 +23,14 @@ struct Job {
     std::string failed_message{};
 };
 
-/// How the container `runner` of a pod stands.
-struct RunnerContainer {
+/// How a container of ours stands in a pod.
+struct ContainerState {
     bool running = false;
     bool terminated = false;
     std::string reason{};   ///< Of waiting or terminated: "ImagePullBackOff", "OOMKilled", "Error", ...
     std::string message{};  ///< Of waiting; or the termination message.
     std::int64_t exit_code = 0;
+    std::optional<base::SystemTime> finished{};  ///< When it terminated, by its node's clock.
 };
 
 struct Pod {
@@ -44,8 +45,17 @@ struct Pod {
     std::string unschedulable{};  ///< The scheduler's message while it finds no node.
     std::string disruption{};     ///< Reason of the DisruptionTarget condition.
     std::string disruption_message{};
-    std::optional<RunnerContainer> runner{};
+    std::optional<ContainerState> runner{};
+    /// The container `server`, which starts when the runner is done. Only of a pod whose runner is an init container; a
+    /// container of that name that somebody else has put into a runner's pod is none of ours.
+    std::optional<ContainerState> server{};
 
+    /// The container of ours that works, or comes next, or worked last. Null: nothing is known of any.
+    [[nodiscard]] const ContainerState* current() const;
+    /// Whether the server's turn has come: the runner is done, and did what it had to.
+    [[nodiscard]] bool is_servers_turn() const;
+    /// Whether all that we run in it has ended.
+    [[nodiscard]] bool work_ended() const;
     /// Whether anything in it may still run, a container of somebody else included: it has its volumes mounted.
     [[nodiscard]] bool alive() const;
 };

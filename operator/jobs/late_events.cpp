@@ -11,7 +11,8 @@ constexpr auto kInterval = std::chrono::seconds(15);
 std::vector<api::EventRecord> LateEvents::about(const run::RunOwner& owner, const run::Attempt& attempt,
                                                 const Seen& seen, base::SystemTime now) {
     const auto* pod = seen.pod.get();
-    const bool started = pod != nullptr && pod->runner && (pod->runner->running || pod->runner->terminated);
+    const auto* container = pod != nullptr ? pod->current() : nullptr;
+    const bool started = container != nullptr && (container->running || container->terminated);
     if (started || now <= attempt.started + kLateStart) return {};
     {
         const std::scoped_lock lock(mutex_);

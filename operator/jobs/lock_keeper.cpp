@@ -145,9 +145,8 @@ std::set<std::string> LockKeeper::needed_by(const std::string& job_uid, const He
     for (const auto& pod : workload_.pods_of(job_uid)) {
         has_pod = true;
         if (!pod->alive()) continue;
-        const bool ended = pod->runner && pod->runner->terminated;
         // A pod on a node that doesn't answer keeps its volume, but must not stop the source's other runs for ever.
-        if (!ended && !run::is_lost(*pod, clock_.system_now())) return all;
+        if (!pod->work_ended() && !run::is_lost(*pod, clock_.system_now())) return all;
         std::copy_if(all.begin(), all.end(), std::inserter(needed, needed.end()), run::is_claim_lock);
     }
     // Without a pod one may still come, unless the attempt is known to be over.

@@ -118,7 +118,7 @@ Result<void> RunDriver::gather_open(const Run& run, const run::Attempt& attempt,
             gathered.hindrance = run::Hindrance{Reason::kQueued, *blocked};
         }
     }
-    const bool told = seen.pod && seen.pod->runner && seen.pod->runner->terminated;
+    const bool told = seen.pod && seen.pod->work_ended();
     if (told || gathered.attempt->phase != run::AttemptState::Phase::kEnded) return {};
     // The store may be behind, and with it a report.
     N4B_TRY(const auto pods, live_pods(parts_.client, run.owner.meta));
@@ -163,8 +163,7 @@ Result<std::optional<std::string>> RunDriver::living_pod(const Run& run) {
     N4B_TRY(const auto pods, live_pods(parts_.client, run.owner.meta));
     const auto now = parts_.clock.system_now();
     for (const auto& pod : pods) {
-        const bool ended = pod->runner && pod->runner->terminated;
-        if (!pod->alive() || ended || run::is_lost(*pod, now)) continue;
+        if (!pod->alive() || pod->work_ended() || run::is_lost(*pod, now)) continue;
         if (is_recorded_in(run.status, pod->meta.controller_uid)) return pod->meta.name;
     }
     return std::nullopt;
@@ -188,6 +187,7 @@ run::JobRequest RunDriver::request_of(const Run& run, const Gathered& gathered, 
             .profile = gathered.prepared.profile,
             .spec = gathered.prepared.spec,
             .mounts = gathered.prepared.mounts,
+            .server = gathered.prepared.server,
             .labels = gathered.prepared.labels,
             .locks = gathered.prepared.locks,
             .limit = run::attempt_limit(run.owner, run.status, gathered.now, start.look_up)};
@@ -327,7 +327,7 @@ void RunDriver::relieve(const Run& run, const run::RunStatus& status) {
     for (const auto& attempt : status.attempts) {
         if (!attempt.ended) continue;
         for (const auto& pod : parts_.workload.pods_of(attempt.job_uid)) {
-            if (!pod->runner || !pod->runner->terminated) continue;
+            if (!pod->work_ended()) continue;
             remove_pod(run, *pod, "its runner has ended, and another run waits for its volume");
         }
     }

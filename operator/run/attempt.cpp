@@ -16,6 +16,7 @@ using Phase = AttemptState::Phase;
 // A look-up lists a directory and reads an index of some MiB at most; longer than this, the volume hangs.
 constexpr auto kLookUpLimit = std::chrono::minutes(30);
 constexpr auto kLostGrace = std::chrono::minutes(2);
+constexpr std::size_t kMaxLastWords = 800;            // Room for them in a condition's message, beside what we say.
 constexpr auto kNodeGrace = std::chrono::minutes(1);  // After a pod's own deletion grace: its kubelet is silent.
 
 AttemptState ended(Reason reason, std::string message) {
@@ -43,13 +44,13 @@ std::optional<AttemptState> disrupted(const api::Pod& pod) {
 }
 
 /// Whether it is this run's own. A runner that could not read its RunSpec doesn't know its run, but says so in our pod.
-bool is_own(const contract::RunReport& report, const AttemptInputs& in, const api::RunnerContainer& runner) {
+bool is_own(const contract::RunReport& report, const AttemptInputs& in, const api::ContainerState& runner) {
     if (report.run_uid == in.owner.meta.uid) return true;
     return report.run_uid.empty() && report.reason == Reason::kInvalidRunSpec &&
            runner.exit_code == static_cast<int>(contract::ExitCode::kBadInput);
 }
 
-AttemptState from_terminated(const AttemptInputs& in, const api::RunnerContainer& runner) {
+AttemptState from_runner(const AttemptInputs& in, const api::ContainerState& runner) {
     auto report = contract::parse_run_report(runner.message);
     if (report && is_own(*report, in, runner)) {
         const bool deleted = in.pod->meta.deleted || in.job == nullptr || in.job->meta.deleted;
@@ -90,8 +91,11 @@ AttemptState waiting(const AttemptInputs& in) {
                 .reason = Reason::kStartTimeout,
                 .message = "the Job is made, but could not be let go yet"};
     }
-    AttemptState state{
-        .phase = Phase::kStarting, .reason = Reason::kStartTimeout, .message = "the container has not started"};
+    const bool servers_turn = in.pod != nullptr && in.pod->is_servers_turn();
+    AttemptState state{.phase = Phase::kStarting,
+                       .reason = Reason::kStartTimeout,
+                       .message = servers_turn ? "the server that is to recover the database has not started"
+                                               : "the container has not started"};
     if (in.pod == nullptr) {
         state.message = "the Job has no pod yet";
         if (const auto* event = last_event(in, {"FailedCreate"})) {
@@ -102,17 +106,18 @@ AttemptState waiting(const AttemptInputs& in) {
     if (!in.pod->unschedulable.empty()) {
         return {.phase = Phase::kStarting, .reason = Reason::kUnschedulable, .message = in.pod->unschedulable};
     }
-    if (in.pod->runner && one_of(in.pod->runner->reason, {"ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull",
-                                                          "InvalidImageName", "ImageInspectError"})) {
+    const auto* container = in.pod->current();
+    if (container != nullptr && one_of(container->reason, {"ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull",
+                                                           "InvalidImageName", "ImageInspectError"})) {
         return {.phase = Phase::kStarting,
                 .reason = Reason::kImageNotPullable,
-                .message = in.pod->runner->reason + ": " + in.pod->runner->message};
+                .message = container->reason + ": " + container->message};
     }
-    if (in.pod->runner &&
-        one_of(in.pod->runner->reason, {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})) {
+    if (container != nullptr &&
+        one_of(container->reason, {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})) {
         return {.phase = Phase::kStarting,
                 .reason = Reason::kPodRejected,
-                .message = in.pod->runner->reason + ": " + in.pod->runner->message};
+                .message = container->reason + ": " + container->message};
     }
     if (const auto* event = last_event(in, {"FailedMount", "FailedAttachVolume", "FailedMapVolume"})) {
         // Any other mount fails because of the claim.
@@ -130,6 +135,51 @@ base::SystemTime begin_of(const AttemptInputs& in) {
     return in.attempt.started;
 }
 
+/// When the container that is to work next could start.
+base::SystemTime turn_of(const AttemptInputs& in) {
+    const auto begin = begin_of(in);
+    if (in.pod == nullptr || !in.pod->is_servers_turn()) return begin;
+    return std::max(begin, in.pod->runner->finished.value_or(begin));  // The node's clock may be behind.
+}
+
+/// The end of what a container said, on one line.
+std::string last_words(std::string text) {
+    while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+    if (text.size() > kMaxLastWords) {
+        auto begin = text.size() - kMaxLastWords;
+        // Not in the middle of a UTF-8 character.
+        while (begin < text.size() && (static_cast<unsigned char>(text[begin]) & 0xc0U) == 0x80U) ++begin;
+        text = "..." + text.substr(begin);
+    }
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    return text;
+}
+
+AttemptState from_server(const AttemptInputs& in, const api::ContainerState& server) {
+    if (server.exit_code == 0) return ended(Reason::kCompleted, "");
+    if (server.reason == "OOMKilled") {
+        return ended(Reason::kOutOfMemory,
+                     fmt::format("the server that was to recover the database was killed at its memory limit of {}",
+                                 in.owner.server_memory_limit));
+    }
+    if (auto state = disrupted(*in.pod)) return *state;
+    const auto begin = begin_of(in);
+    const bool late =
+        server.finished.value_or(in.now) > begin + attempt_limit(in.owner, in.status, begin, in.attempt.look_up);
+    if (late || (in.job != nullptr && in.job->failed && in.job->failed_reason == "DeadlineExceeded")) {
+        return ended(Reason::kAttemptDeadlineExceeded, "the server had not recovered the database by then");
+    }
+    if (in.pod->meta.deleted || in.job == nullptr || in.job->meta.deleted) {
+        return ended(Reason::kJobDeleted, "somebody deleted the pod or its Job while a server recovered the database");
+    }
+    const auto words = last_words(server.message);
+    return ended(Reason::kRecoveryFailed,
+                 words.empty() ? fmt::format("the server's container ended with exit code {} ({}) and no message; see "
+                                             "the log of container \"server\"",
+                                             server.exit_code, server.reason)
+                               : words);
+}
+
 AttemptState without_container_end(const AttemptInputs& in) {
     if (in.pod != nullptr && in.pod->phase == "Failed") {
         if (auto state = disrupted(*in.pod)) return *state;
@@ -138,7 +188,8 @@ AttemptState without_container_end(const AttemptInputs& in) {
     }
     // A runner whose Job was deleted is being ended, and still says how that went: it removes what it wrote, or has
     // finished.
-    const bool works = in.pod != nullptr && in.pod->runner && in.pod->runner->running && !is_lost(*in.pod, in.now);
+    const auto* container = in.pod != nullptr ? in.pod->current() : nullptr;
+    const bool works = container != nullptr && container->running && !is_lost(*in.pod, in.now);
     if (in.job == nullptr && !works) return ended(Reason::kJobDeleted, "somebody deleted the Job " + in.attempt.job);
     if (in.job != nullptr && in.job->failed && in.job->failed_reason == "DeadlineExceeded") {
         return ended(Reason::kAttemptDeadlineExceeded,
@@ -157,11 +208,12 @@ AttemptState without_container_end(const AttemptInputs& in) {
     if (in.now > begin + limit + kLostGrace) {
         return ended(Reason::kLost, "no word from the attempt after its deadline");
     }
-    if (in.pod != nullptr && in.pod->runner && in.pod->runner->running)
-        return {.phase = Phase::kRunning, .reason = Reason::kRunning};
+    if (container != nullptr && container->running) {
+        return {.phase = Phase::kRunning, .reason = Reason::kRunning, .server_works = in.pod->is_servers_turn()};
+    }
     AttemptState state = waiting(in);
     // The start must time out before the Job's own deadline does, which would hide what the pod waits for.
-    if (in.now > begin + std::min(in.owner.policy.start, limit)) state.phase = Phase::kEnded;
+    if (in.now > std::min(turn_of(in) + in.owner.policy.start, begin + limit)) state.phase = Phase::kEnded;
     return state;
 }
 
@@ -180,10 +232,14 @@ bool is_lost(const api::Pod& pod, base::SystemTime now) {
 }
 
 AttemptState observe_attempt(const AttemptInputs& inputs) {
-    if (inputs.pod != nullptr && inputs.pod->runner && inputs.pod->runner->terminated) {
-        return from_terminated(inputs, *inputs.pod->runner);
-    }
-    return without_container_end(inputs);
+    const auto* pod = inputs.pod;
+    if (pod == nullptr || !pod->runner || !pod->runner->terminated) return without_container_end(inputs);
+    const auto runner = from_runner(inputs, *pod->runner);
+    if (!pod->server || runner.reason != Reason::kCompleted) return runner;
+    auto state = pod->server->terminated ? from_server(inputs, *pod->server) : without_container_end(inputs);
+    if (state.reason == Reason::kCompleted) return runner;
+    if (state.phase == Phase::kEnded) state.report = runner.report;
+    return state;
 }
 
 }  // namespace n4b::run

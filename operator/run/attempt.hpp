@@ -32,7 +32,8 @@ struct AttemptState {
     } phase = Phase::kStarting;
     base::Reason reason = base::Reason::kPending;  ///< Why it waits, or how it ended.
     std::string message{};
-    std::optional<contract::RunReport> report{};  ///< Of an ended one that could still speak.
+    std::optional<contract::RunReport> report{};  ///< Of an ended one whose runner could still speak.
+    bool server_works = false;                    ///< The runner is done, and a server works on what it restored.
 };
 
 /// How long an attempt that starts then may take: timeouts.attempt, or what is left of timeouts.run (never below 0).

@@ -13,6 +13,7 @@ namespace {
 using base::Json;
 
 constexpr auto kDeadlineGrace = std::chrono::minutes(1);  // The runner ends itself first, with a report.
+constexpr auto kRunnerGrace = std::chrono::seconds(30);   // Of which it takes 20 to remove what it wrote.
 constexpr std::size_t kMaxNamePart = 40;
 constexpr std::size_t kMaxLabel = 63;
 
@@ -33,7 +34,7 @@ contract::RunSpec run_spec(const JobRequest& request) {
     return spec;
 }
 
-Json container(const JobRequest& request) {
+Json runner_container(const JobRequest& request) {
     Json mounts = Json::array();
     for (const auto& mount : request.mounts) {
         Json json{{"name", mount.name}, {"mountPath", mount.path}};
@@ -41,7 +42,7 @@ Json container(const JobRequest& request) {
         mounts.push_back(std::move(json));
     }
     return {
-        {"name", "runner"},
+        {"name", api::kRunnerContainer},
         {"image", request.config.image},
         {"imagePullPolicy", request.config.pull_policy},
         {"env", Json::array({{{"name", contract::kRunSpecVariable}, {"value", contract::to_json(run_spec(request))}}})},
@@ -66,16 +67,23 @@ Json pod_spec(const JobRequest& request) {
     const auto& profile = request.profile;
     Json volumes = Json::array();
     for (const auto& mount : request.mounts) volumes.push_back(Json::parse(mount.volume));
+    const std::chrono::seconds grace =
+        request.server ? std::max<std::chrono::seconds>(kRunnerGrace, kServerGrace) : kRunnerGrace;
     Json spec{{"restartPolicy", "Never"},
               {"automountServiceAccountToken", false},
               {"enableServiceLinks", false},
-              {"terminationGracePeriodSeconds", 30},
+              {"terminationGracePeriodSeconds", grace.count()},
               // Nobody ever sets this condition, so the pod never is Ready and no Service sends it anything, whatever
               // labels an administrator gives it.
               {"readinessGates", Json::array({{{"conditionType", "neo4jbackup.dev/never-ready"}}})},
               {"securityContext", pod_security(profile)},
-              {"containers", Json::array({container(request)})},
-              {"volumes", volumes}};
+              {"containers", Json::array({runner_container(request)})}};
+    if (request.server) {
+        spec["initContainers"] = std::move(spec["containers"]);
+        spec["containers"] = Json::array({server_container(*request.server)});
+        volumes.push_back(server_scratch());
+    }
+    spec["volumes"] = std::move(volumes);
     const auto add = [&](const char* key, const std::string& json) {
         if (!json.empty()) spec[key] = Json::parse(json);
     };
@@ -141,6 +149,7 @@ std::string job_digest(const JobRequest& request) {
     hash = base::fnv1a(pod_security(request.profile).dump(), hash);
     hash = base::fnv1a(request.profile.service_account, hash);
     hash = base::fnv1a(api::resources_json(request.profile.resources).dump(), hash);
+    if (request.server) hash = base::fnv1a(server_container(*request.server).dump(), hash);
     return fmt::format("{:016x}", hash);
 }
 

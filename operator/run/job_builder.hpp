@@ -1,12 +1,14 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/contract/run_spec.hpp"
 #include "operator/api/pod_profile.hpp"
 #include "operator/run/next_attempt.hpp"
+#include "operator/run/recovery_server.hpp"
 #include "operator/run/run_owner.hpp"
 
 namespace n4b::run {
@@ -34,9 +36,10 @@ struct JobRequest {
     const RunOwner& owner;
     const RunnerConfig& config;
     StartAttempt attempt{};
-    api::PodProfile profile{};  ///< Complete: nothing is merged into it any more.
-    contract::RunSpec spec{};   ///< The builder adds run, duration and the port.
-    std::vector<Mount> mounts{};
+    api::PodProfile profile{};                    ///< Complete: nothing is merged into it any more.
+    contract::RunSpec spec{};                     ///< The builder adds run, duration and the port.
+    std::vector<Mount> mounts{};                  ///< The runner's.
+    std::optional<RecoveryServer> server{};       ///< Works after the runner, in the same pod.
     std::map<std::string, std::string> labels{};  ///< Further ones of ours: source, database, storage.
     std::vector<std::string> locks{};             ///< What its pods hold while they live.
     std::chrono::milliseconds limit{};            ///< How long the attempt may take once it was let go.
@@ -50,7 +53,8 @@ std::string job_name(const api::Meta& owner, std::int64_t attempt);
 std::string job_digest(const JobRequest& request);
 
 /// The Job as JSON: suspended, one pod, never restarted, restricted pod security, no credentials for Kubernetes,
-/// controlled by its owner.
+/// controlled by its owner. With a server the runner is an init container, so that the server starts when the runner
+/// has done its work, and has none of the runner's credentials.
 std::string build_job(const JobRequest& request);
 
 /// A text cut and cleaned so that it is a label's value; empty when nothing is left.

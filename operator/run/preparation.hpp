@@ -17,6 +17,7 @@ struct Preparation {
     api::PodProfile profile{};  ///< Complete: nothing is merged into it any more.
     contract::RunSpec spec{};
     std::vector<Mount> mounts{};
+    std::optional<RecoveryServer> server{};  ///< Works after the runner, in the same pod.
     std::map<std::string, std::string> labels{};
 };
 

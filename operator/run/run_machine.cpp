@@ -164,13 +164,18 @@ void plan_ended_attempt(RunStep& plan, const RunInputs& in, const AttemptState& 
              std::max(std::chrono::ceil<milliseconds>(next.due - in.now), milliseconds(0)));
 }
 
+const char* what_it_does(const Attempt& attempt, const AttemptState& state) {
+    if (state.server_works) return "has restored the database, which a server recovers now";
+    return attempt.look_up ? "looks for an artifact" : "runs";
+}
+
 void plan_open_attempt(RunStep& plan, const RunInputs& in, const AttemptState& state) {
     const auto& attempt = in.status.attempts.back();
     if (state.phase == Phase::kEnded) return plan_ended_attempt(plan, in, state);
     if (state.phase == Phase::kRunning) {
         plan.status.progress = next_progress(plan.status.progress, in.progress);
-        wait_for(plan, Reason::kRunning,
-                 fmt::format("attempt {} {}", attempt.number, attempt.look_up ? "looks for an artifact" : "runs"),
+        if (state.server_works) plan.status.progress.reset();  // Only runners tell any.
+        wait_for(plan, Reason::kRunning, fmt::format("attempt {} {}", attempt.number, what_it_does(attempt, state)),
                  kRunRecheck);
     } else {
         const bool plain = state.reason == Reason::kStartTimeout;
@@ -235,7 +240,7 @@ std::optional<base::SystemTime> keep_job_until(const RunStatus& status, const ap
         // A run whose status was refused is over without an end of its attempt.
         if (!attempt.ended) return status.finished() ? std::optional(kNow) : std::nullopt;
         if (attempt.reason == to_string(Reason::kCompleted)) return kNow;
-        const bool ran = job.complete || job.failed || (pod != nullptr && pod->runner && pod->runner->terminated);
+        const bool ran = job.complete || job.failed || (pod != nullptr && pod->work_ended());
         return ran ? *attempt.ended + kKeepFailedJobs : kNow;
     }
     // The Job may be one that was made a moment ago and is being recorded now.

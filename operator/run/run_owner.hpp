@@ -41,7 +41,8 @@ struct RunOwner {
     api::Meta meta{};
     std::string kind{};  ///< "Neo4jBackup"
     RunPolicy policy{};
-    std::string memory_limit{};  ///< For people.
+    std::string memory_limit{};         ///< Of the runner, for people.
+    std::string server_memory_limit{};  ///< Of the server that works after the runner, likewise.
 };
 
 }  // namespace n4b::run

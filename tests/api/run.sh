@@ -77,7 +77,7 @@ for name, schema in schemas.items():
 print(f"   {fields} fields")
 sys.exit(f"FAILED: no description: {empty}" if empty or fields < 300 else 0)
 P
-for path in nb.spec nb.status nb.spec.timeouts nb.status.databases nbsrc.spec nbsrc.status nbsrc.spec.connection.tls nbsrc.status.members nbs.spec nbs.spec.runner nbs.spec.runner.resources nr.spec nr.spec.target nr.status nr.status.restored nbc.spec nbc.status nbs.status.catalogue; do
+for path in nb.spec nb.status nb.spec.timeouts nb.status.databases nbsrc.spec nbsrc.status nbsrc.spec.connection.tls nbsrc.status.members nbs.spec nbs.spec.runner nbs.spec.runner.resources nr.spec nr.spec.target nr.status nr.status.restored nr.status.server nbsrc.spec.server nbc.spec nbc.status nbs.status.catalogue; do
     kubectl explain "$path" > "$state/out"
     ! grep -qE '<(empty|no description)>' "$state/out" || die "kubectl explain $path: $(< "$state/out")"
 done

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Chains of backups on the testbed: what an increment and a run without anything new look like to a user, a full backup in place
-# of an increment for each reason but a source that was set back, and a restore of a chain. Runs like run.sh.
+# of an increment for each reason but a source that was set back, and a restore of a chain, also with a server that recovers what
+# was restored. Runs like run.sh.
 #   tests/e2e/chain.sh
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -93,11 +94,43 @@ kubectl get nr -n "$NS" -o wide | sed 's/^/   /'
 unset OF
 server restored 'persistentVolumeClaim: {claimName: restored}'
 [ "$(cypher restored "MATCH (n) RETURN count(n)")" = "$nodes" ] || die "not all $nodes nodes were restored"
+# had_to_recover CLAIM: the server that started on it said so in its log
+had_to_recover() { grep -q 'Recovery required' "$TB/volumes/$1/logs/debug.log"; }
+had_to_recover restored || die "a database that only was restored needs no recovery: is this still how the server tells?"
 object Neo4jRestore in-use 'backupRef: {name: right}, target: {claimName: restored, path: elsewhere}'
 OF=nr expect in-use Unknown TargetInUse
 kubectl delete pod -n "$NS" restored > /dev/null
 OF=nr expect in-use True Completed 90
 restored_is_consistent NEO4J ""
+
+step "a Neo4jRestore whose database a server recovers: the next server has nothing to recover"
+claim seed
+# let_recover SERVER: what the source says of the server, as JSON
+let_recover() { kubectl patch nbsrc -n "$NS" prod --type merge -p "{\"spec\": {\"server\": $1}}" > /dev/null; }
+export OF=nr
+object Neo4jRestore seeded 'backupRef: {name: right}, target: {claimName: seed}, recovery: Server, retry: {limit: 10, backoff: 3s}'
+expect seeded Unknown RecoveryServerMissing
+let_recover "{\"image\": \"$RUNNER_IMAGE\", \"resources\": {\"limits\": {\"memory\": \"900Mi\"}, \"requests\": {\"cpu\": \"50m\", \"memory\": \"500Mi\"}}}"
+for _ in $(seq 60); do [[ "$(condition seeded message)" != *acceptLicense* ]] || break; sleep 0.5; done
+[[ "$(condition seeded message)" = *acceptLicense* ]] || die "nobody asks for the licence: $(condition seeded message)"
+# An image without a server, and then the right one: the second attempt finds what the first one restored.
+let_recover '{"acceptLicense": true}'
+end=$((SECONDS + 90)) # A gate that is closed is looked at every 15 s.
+until events_of seeded 2> /dev/null | grep -E 'RecoveryFailed .*no neo4j in PATH' > /dev/null; do
+    [ $SECONDS -lt $end ] || die "seeded: no event tells that the image holds no server"
+    sleep 0.5
+done
+let_recover "{\"image\": \"$NEO4J_IMAGE\"}"
+expect seeded True Completed 240
+[ "$(field seeded recovered)/$(field seeded server.image)" = "true/$NEO4J_IMAGE" ] || die "$(kubectl get nr -n "$NS" seeded -o yaml)"
+[[ "$(condition seeded message)" = *"(found finished), recovered by image $NEO4J_IMAGE"* ]] || die "$(condition seeded message)"
+unset OF
+[ ! -e "$TB/volumes/seed/logs" ] || die "the server that recovers writes more into the claim than the database"
+server restored 'persistentVolumeClaim: {claimName: seed}'
+[ "$(cypher restored "MATCH (n) RETURN count(n)")" = "$nodes" ] || die "not all $nodes nodes were recovered"
+[ -s "$TB/volumes/seed/logs/debug.log" ] || die "the server has no log"
+! had_to_recover seed || die "the database still needed recovery"
+kubectl delete pod -n "$NS" restored > /dev/null
 
 step "a chain that is too long: a full backup in its place, or a failure"
 grow 100

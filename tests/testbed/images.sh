@@ -42,14 +42,17 @@ pause_image() {
     save localhost/pause:1 "$W/pause.tar"
 }
 neo4j_image() {
-    [ ! -f "$W/neo4j.tar" ] || return 0
+    # The cache may hold an image with another launcher, or with none.
+    if [ -f "$W/neo4j.tar" ] && cmp -s "$here/neo4j_launcher.sh" "$W/neo4j.launcher"; then return 0; fi
     local c servers=$CACHE/neo4j-3.4.10-v1
     c=$("${BUILDAH[@]}" from localhost/debian:bookworm)
     "${BUILDAH[@]}" copy -q "$c" "$servers/jdk" /opt/jdk > /dev/null
     "${BUILDAH[@]}" copy -q "$c" "$servers/neo4j" /opt/neo4j > /dev/null
+    "${BUILDAH[@]}" copy -q "$c" "$here/neo4j_launcher.sh" /var/lib/neo4j/bin/neo4j > /dev/null
     "${BUILDAH[@]}" config --cmd '[]' --entrypoint '["/opt/jdk/bin/java","-Xmx384m","-cp","/opt/neo4j:/opt/neo4j/lib/*","Neo4jServer","--home-dir=/data","--config-dir=/conf"]' "$c"
     "${BUILDAH[@]}" commit -q --rm "$c" localhost/neo4j:3.4.10 > /dev/null
     save localhost/neo4j:3.4.10 "$W/neo4j.tar"
+    cp "$here/neo4j_launcher.sh" "$W/neo4j.launcher"
 }
 ongdb_image() {
     [ ! -f "$W/ongdb.tar" ] || return 0

@@ -27,6 +27,9 @@ void read_spec(JsonObject& object, RestoreSpec& spec) {
     });
     if (!targeted) object.reject("target", "missing");
     object.object("runner", [&](JsonObject& runner) { spec.resources = api::read_resources(runner); });
+    const auto recovery = object.value_or<std::string>("recovery", "None");
+    if (recovery == "Server") spec.recovery = Recovery::kServer;
+    if (recovery != "Server" && recovery != "None") object.reject("recovery", "expected None or Server");
     spec.policy = run::read_run_policy(object);
     // Another attempt finds at the target what an earlier one finished, so there is nothing to look for.
     spec.policy.lost_report = run::RunPolicy::LostReport::kNothing;
@@ -52,6 +55,11 @@ void read_status(JsonObject& object, RestoreStatus& status) {
         status.runner_image = runner.value_or<std::string>("image", "");
         status.memory_limit = runner.value_or<std::string>("memoryLimit", "");
     });
+    object.object("server", [&](JsonObject& server) {
+        status.server_image = server.value_or<std::string>("image", "");
+        status.server_memory_limit = server.value_or<std::string>("memoryLimit", "");
+    });
+    status.recovered = object.value_or("recovered", false);
     status.storage = object.value_or<std::string>("storage", "");
     status.source = object.value_or<std::string>("source", "");
     status.database = object.value_or<std::string>("database", "");
@@ -105,6 +113,10 @@ std::string status_json(const RestoreStatus& status) {
     if (!status.runner_image.empty()) {
         json["runner"] = {{"image", status.runner_image}, {"memoryLimit", status.memory_limit}};
     }
+    if (!status.server_image.empty()) {
+        json["server"] = {{"image", status.server_image}, {"memoryLimit", status.server_memory_limit}};
+    }
+    if (status.recovered) json["recovered"] = true;
     const auto add = [&](const char* key, const std::string& text) {
         if (!text.empty()) json[key] = text;
     };

@@ -15,6 +15,12 @@
 
 namespace n4b::restore {
 
+/// What is done with a database that was restored.
+enum class Recovery {
+    kNone,    ///< Nothing: the server that starts on it recovers it.
+    kServer,  ///< A server runs on it once, so that it needs no recovery any more.
+};
+
 struct RestoreSpec {
     std::string backup{};  ///< Of spec.backupRef; empty: the four that follow say what is restored.
     std::string storage{};
@@ -28,6 +34,7 @@ struct RestoreSpec {
     std::string path{};          ///< Below the volume's root; empty: databases/ and the database's name.
     std::string log_path{};      ///< Of the transaction log; empty: the same.
     api::Resources resources{};  ///< Put over the storage's.
+    Recovery recovery = Recovery::kNone;
     run::RunPolicy policy{};
     std::optional<std::chrono::milliseconds> ttl{};  ///< After it finished, the object is deleted.
     bool operator==(const RestoreSpec&) const = default;
@@ -38,6 +45,8 @@ struct RestoreStatus {
     run::RunStatus run{};
     std::string runner_image{};
     std::string memory_limit{};
+    std::string server_image{};  ///< Of the last attempt, as the two above; empty: no server recovers.
+    std::string server_memory_limit{};
     /// Known from the first attempt on.
     std::string storage{};
     std::string source{};
@@ -47,6 +56,7 @@ struct RestoreStatus {
     std::optional<contract::RestoredReport> restored{};
     std::string path{};      ///< Beside `restored`: where it is, below the volume's root.
     std::string log_path{};  ///< Empty: the same.
+    bool recovered = false;  ///< A server has recovered the database.
     std::vector<api::Condition> conditions{};
     bool operator==(const RestoreStatus&) const = default;
 };

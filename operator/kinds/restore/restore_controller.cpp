@@ -87,6 +87,11 @@ Result<run::Preparation> RestoreController::prepare(const Restore& restore) {
         if (auto closed = closed_backup(restore, named)) return run::Preparation{.hindrance = std::move(closed)};
         refs.origin = origin_of(restore, named);
     }
+    std::vector<std::shared_ptr<const source::Source>> sources;
+    for (auto& each : stores_.sources.all()) {
+        if (each->meta.object_namespace == ns) sources.push_back(std::move(each));
+    }
+    refs.server = server_source(named, refs.origin.source, sources);
     const auto storage = stores_.storages.get(ns + "/" + refs.origin.storage);
     refs.storage = storage.get();
     auto& client = environment_.client;

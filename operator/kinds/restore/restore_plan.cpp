@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <tuple>
 #include <utility>
 
 #include "operator/api/names.hpp"
@@ -16,6 +17,7 @@ using base::Reason;
 using Outcome = run::Verdict::Outcome;
 
 constexpr char kVolume[] = "/target";
+constexpr char kTargetVolume[] = "target";
 
 std::string path_of(const Restore& restore, const std::string& database) {
     return restore.spec.path.empty() ? "databases/" + database : restore.spec.path;
@@ -39,8 +41,54 @@ run::Hindrance no_target(const std::string& message) {
 }
 
 std::string success_text(const Restore& restore, const RestoreStatus& status, const contract::RunReport& report) {
-    return fmt::format("transactions up to {} are in {} of claim {}{}: {}", report.restored->transaction, status.path,
-                       restore.spec.claim, report.adopted ? " (found finished)" : "", report.message);
+    return fmt::format("transactions up to {} are in {} of claim {}{}{}: {}", report.restored->transaction, status.path,
+                       restore.spec.claim, report.adopted ? " (found finished)" : "",
+                       status.recovered ? fmt::format(", recovered by image {}", status.server_image) : "",
+                       report.message);
+}
+
+/// Where a run that fails has left a database: what its last attempt restored, or may have.
+std::string left_text(const Restore& restore, const RestoreStatus& status, const run::RunStep& step) {
+    const auto path = path_of(restore, status.database);
+    if (!step.report) {
+        return fmt::format("; if {}/RESTORED.json is in claim {}, the restore had finished", path, restore.spec.claim);
+    }
+    // The runner did its work, so it is the server that failed.
+    if (!step.report->restored) return {};
+    return fmt::format("; transactions up to {} are in {} of claim {}, not recovered",
+                       step.report->restored->transaction, path, restore.spec.claim);
+}
+
+std::optional<run::Hindrance> closed_server(const Restore& restore, const References& refs) {
+    if (restore.spec.recovery == Recovery::kNone) return std::nullopt;
+    const auto missing = [](const std::string& message) {
+        return run::Hindrance{Reason::kRecoveryServerMissing, "spec.recovery is Server, and " + message};
+    };
+    if (refs.server == nullptr) {
+        return missing(
+            fmt::format("no Neo4jBackupSource in this namespace has \"{}\" as its spec.name, or as its own "
+                        "name where it has no spec.name; expected one with spec.server",
+                        refs.origin.source));
+    }
+    const auto& name = refs.server->meta.name;
+    const auto& server = refs.server->spec.server;
+    if (!server) {
+        return missing(
+            fmt::format("Neo4jBackupSource \"{}\" has no spec.server; expected image and acceptLicense: true "
+                        "there",
+                        name));
+    }
+    if (server->image.empty()) {
+        return missing(
+            fmt::format("spec.server.image of Neo4jBackupSource \"{}\" is empty; expected an image of the "
+                        "version that wrote the database",
+                        name));
+    }
+    if (server->accept_license) return std::nullopt;
+    return missing(
+        fmt::format("spec.server.acceptLicense of Neo4jBackupSource \"{}\" is not true; expected true, which "
+                    "accepts the licence of image {}",
+                    name, server->image));
 }
 
 }  // namespace
@@ -49,7 +97,8 @@ run::RunOwner owner_of(const Restore& restore) {
     return {.meta = restore.meta,
             .kind = "Neo4jRestore",
             .policy = restore.spec.policy,
-            .memory_limit = restore.status.memory_limit};
+            .memory_limit = restore.status.memory_limit,
+            .server_memory_limit = restore.status.server_memory_limit};
 }
 
 std::optional<run::Hindrance> closed_backup(const Restore& restore, const Named& named) {
@@ -96,6 +145,18 @@ Origin origin_of(const Restore& restore, const Named& named) {
     return origin;
 }
 
+const source::Source* server_source(const Named& named, const std::string& identity,
+                                    const std::vector<std::shared_ptr<const source::Source>>& sources) {
+    if (named.source != nullptr && named.source->identity() == identity) return named.source;
+    // One that says with which server comes first, then the one whose name does: which is taken must not change.
+    const auto rank = [](const auto& each) { return std::tuple(!each->spec.server.has_value(), each->meta.name); };
+    const source::Source* found = nullptr;
+    for (const auto& each : sources) {
+        if (each->identity() == identity && (found == nullptr || rank(each.get()) < rank(found))) found = each.get();
+    }
+    return found;
+}
+
 std::vector<std::string> first_locks(const Restore& restore) {
     const auto& ns = restore.meta.object_namespace;
     // Whatever the claim's access modes are: two restores never write side by side. The first takes a slot.
@@ -104,6 +165,7 @@ std::vector<std::string> first_locks(const Restore& restore) {
 
 std::optional<run::Hindrance> closed_gate(const Restore& restore, const References& refs) {
     if (auto closed = storage::closed_place(refs.origin.storage, refs.storage, refs.storage_claim)) return closed;
+    if (auto closed = closed_server(restore, refs)) return closed;
     const auto& claim = restore.spec.claim;
     if (refs.storage_on_target) {
         return no_target(fmt::format("claim {} holds the backups of storage \"{}\"", claim, *refs.storage_on_target));
@@ -130,7 +192,16 @@ run::Preparation prepare(const Restore& restore, const References& refs, const r
     storage::name_storage(storage, prepared.spec);
     prepared.spec.repository = storage.status.repository;
     prepared.mounts = storage::mounts_of(storage);
-    prepared.mounts.push_back(run::claim_mount("target", kVolume, restore.spec.claim));
+    prepared.mounts.push_back(run::claim_mount(kTargetVolume, kVolume, restore.spec.claim));
+    if (restore.spec.recovery == Recovery::kServer) {
+        const auto& server = *refs.server->spec.server;
+        prepared.server = run::RecoveryServer{.image = server.image,
+                                              .resources = run::server_resources(server.resources),
+                                              .database = origin.database,
+                                              .volume = kTargetVolume,
+                                              .path = path_of(restore, origin.database),
+                                              .log_path = restore.spec.log_path};
+    }
     prepared.locks = first_locks(restore);
     if (auto lock = storage::volume_lock(storage, refs.storage_claim)) prepared.locks.push_back(*std::move(lock));
     prepared.labels = {{api::kSourceLabel, origin.source},
@@ -145,20 +216,24 @@ RestoreStatus status_after(const StepInputs& in, run::RunStep& step) {
     if (step.start && in.prepared != nullptr) {
         status.runner_image = in.runner_image;
         status.memory_limit = api::memory_limit(in.prepared->profile.resources);
+        if (const auto& server = in.prepared->server) {
+            status.server_image = server->image;
+            status.server_memory_limit = api::memory_limit(server->resources);
+        }
         status.storage = in.prepared->labels.at(api::kStorageLabel);
         status.source = in.prepared->spec.source;
         status.database = in.prepared->spec.database;
         status.chain = in.prepared->spec.restore.chain;
         status.transaction = in.prepared->spec.restore.transaction;
     }
-    if (step.verdict.outcome == Outcome::kFailed && !step.report && !status.database.empty()) {
-        step.verdict.message += fmt::format("; if {}/RESTORED.json is in claim {}, the restore had finished",
-                                            path_of(in.restore, status.database), in.restore.spec.claim);
+    if (step.verdict.outcome == Outcome::kFailed && !status.database.empty()) {
+        step.verdict.message += left_text(in.restore, status, step);
     }
     if (step.verdict.outcome == Outcome::kSucceeded && step.report && step.report->restored) {
         status.restored = step.report->restored;
         status.path = path_of(in.restore, status.database);
         status.log_path = in.restore.spec.log_path;
+        status.recovered = in.restore.spec.recovery == Recovery::kServer;
         step.verdict.message = success_text(in.restore, status, *step.report);
     }
     run::tell_end(step, "restore");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,9 +41,15 @@ std::optional<Origin> pinned_origin(const Restore& restore);
 /// What is restored; not while closed_backup().
 Origin origin_of(const Restore& restore, const Named& named);
 
+/// The source whose spec.server recovers what is restored, of those that the storage knows by `identity`: the one that
+/// the backup names; else the first in the order of their names that says with which server. Null: there is none.
+const source::Source* server_source(const Named& named, const std::string& identity,
+                                    const std::vector<std::shared_ptr<const source::Source>>& sources);
+
 /// What a restore refers to, as it is now.
 struct References {
     Origin origin{};
+    const source::Source* server = nullptr;          ///< Whose server recovers what is restored; null: there is none.
     const storage::Storage* storage = nullptr;       ///< Null: there is none.
     std::optional<api::Claim> storage_claim{};       ///< Nothing: there is none, or the storage is a bucket.
     std::optional<api::Claim> target{};              ///< Nothing: there is none.

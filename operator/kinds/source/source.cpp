@@ -60,6 +60,11 @@ void read_spec(JsonObject& object, SourceSpec& spec) {
     object.object("connection", [&](JsonObject& connection) { read_connection(connection, spec); });
     api::read_duration(object, "probeInterval", spec.probe_interval);
     spec.runner = api::read_pod_profile(object, "runner");
+    object.object("server", [&](JsonObject& server) {
+        spec.server = Server{.image = server.required<std::string>("image"),
+                             .accept_license = server.value_or("acceptLicense", false),
+                             .resources = api::read_resources(server)};
+    });
 }
 
 contract::MemberReport read_member(JsonObject& object) {

@@ -32,6 +32,14 @@ struct Tls {
     bool operator==(const Tls&) const = default;
 };
 
+/// With which server a restored database of the source is recovered.
+struct Server {
+    std::string image{};
+    bool accept_license = false;
+    api::Resources resources{};  ///< Put over the operator's own.
+    bool operator==(const Server&) const = default;
+};
+
 struct SourceSpec {
     std::string name{};  ///< Empty: the object's name.
     std::string database{};
@@ -41,7 +49,8 @@ struct SourceSpec {
     std::optional<std::int64_t> max_lag{};
     std::optional<Tls> tls{};  ///< Nothing: clear text.
     std::chrono::milliseconds probe_interval = std::chrono::hours(24);
-    api::PodProfile runner{};  ///< Of the source's own probes.
+    api::PodProfile runner{};        ///< Of the source's own probes.
+    std::optional<Server> server{};  ///< Nothing: restores recover nothing.
     bool operator==(const SourceSpec&) const = default;
 };
 

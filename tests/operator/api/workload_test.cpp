@@ -71,6 +71,44 @@ TEST(Pod, IsReadByItsRunnersContainerOnly) {
     EXPECT_TRUE(pod->alive()) << "the proxy keeps the volume mounted";
 }
 
+Pod pod_with(const char* init, const char* containers) {
+    auto json = object("{}");
+    json["status"]["initContainerStatuses"] = Json::parse(init);
+    json["status"]["containerStatuses"] = Json::parse(containers);
+    return *parse_pod(json);
+}
+
+TEST(Pod, WhoseRunnerIsAnInitContainerHasAServerThatFollows) {
+    constexpr char kWaits[] = R"([{"name": "server", "state": {"waiting": {"reason": "PodInitializing"}}}])";
+    auto pod = pod_with(R"([{"name": "runner", "state": {"running": {}}}])", kWaits);
+    ASSERT_TRUE(pod.server);
+    EXPECT_EQ(pod.current(), &*pod.runner);
+    EXPECT_FALSE(pod.work_ended());
+    pod = pod_with(
+        R"([{"name": "runner", "state": {"terminated": {"exitCode": 0, "finishedAt": "2026-11-24T10:00:00Z"}}}])",
+        kWaits);
+    EXPECT_TRUE(pod.is_servers_turn());
+    EXPECT_EQ(pod.current(), &*pod.server);
+    EXPECT_TRUE(pod.runner->finished);
+    EXPECT_FALSE(pod.work_ended()) << "the server is yet to come";
+    pod = pod_with(R"([{"name": "runner", "state": {"terminated": {"exitCode": 0}}}])",
+                   R"([{"name": "server", "state": {"terminated": {"exitCode": 1, "message": "m"}}}])");
+    EXPECT_EQ(pod.server->message, "m");
+    EXPECT_TRUE(pod.work_ended());
+    pod = pod_with(R"([{"name": "runner", "state": {"terminated": {"exitCode": 20}}}])", kWaits);
+    EXPECT_TRUE(pod.work_ended()) << "the server never starts";
+    EXPECT_TRUE(pod_with(R"([{"name": "runner", "state": {"running": {}}}])", "[]").server)
+        << "the kubelet may not list it yet";
+}
+
+TEST(Pod, TakesNobodyElsesContainerForAServer) {
+    const auto pod = pod_with(R"([{"name": "mesh", "state": {"terminated": {}}}])",
+                              R"([{"name": "runner", "state": {"terminated": {"exitCode": 0}}},
+                                  {"name": "server", "state": {"running": {}}}])");
+    EXPECT_FALSE(pod.server);
+    EXPECT_TRUE(pod.work_ended());
+}
+
 TEST(Pod, LivesUntilItsPhaseSaysOtherwise) {
     for (const auto& [phase, alive] :
          {std::pair("Pending", true), std::pair("Running", true), std::pair("Unknown", true),

@@ -49,7 +49,7 @@ struct Look {
     void pod(const std::string& job_uid) {
         api::Pod pod{.ip = "10.0.0.9"};
         pod.meta = {.object_namespace = "db", .name = "look-1-x", .uid = "pod", .controller_uid = job_uid};
-        pod.runner = api::RunnerContainer{.running = true};
+        pod.runner = api::ContainerState{.running = true};
         pods.apply("db/look-1-x", pod);
     }
     void serve(std::int64_t page, std::int64_t pages, const char* uid) {

@@ -45,7 +45,7 @@ struct Poll {
                     .owner_name = "b"};
         jobs.apply("db/b-1", job);
     }
-    void pod(api::RunnerContainer runner, const std::string& job_uid = "job") {
+    void pod(api::ContainerState runner, const std::string& job_uid = "job") {
         api::Pod pod{.ip = "10.0.0.9", .source = "prod", .database = "graph.db"};
         pod.meta = {.object_namespace = "db", .name = "b-1-x", .uid = "pod", .controller_uid = job_uid};
         pod.runner = std::move(runner);
@@ -91,6 +91,21 @@ TEST(ProgressPoller, ForgetsARunThatHasEnded) {
     EXPECT_FALSE(p.poll());
     EXPECT_EQ(p.asked.size(), 1U);
     EXPECT_THAT(p.poller.gauges(), IsEmpty());
+}
+
+TEST(ProgressPoller, AsksARunnerInAnInitContainerAndNoServer) {
+    Poll p;
+    const auto pod = [&](api::ContainerState runner, api::ContainerState server) {
+        p.pod(std::move(runner));
+        auto whole = *p.pods.get("db/b-1-x");
+        whole.server = std::move(server);
+        p.pods.apply("db/b-1-x", whole);
+    };
+    pod({.running = true}, {});
+    EXPECT_TRUE(p.poll());
+    pod({.terminated = true}, {.running = true});
+    EXPECT_FALSE(p.poll());
+    EXPECT_EQ(p.asked.size(), 1U);
 }
 
 TEST(ProgressPoller, AsksNobodyButTheRunnersOfJobsThatWork) {

@@ -33,7 +33,7 @@ struct World {
                                 .now = now});
     }
     void terminated(std::string reason, std::int64_t code, std::string message = "") {
-        pod->runner = api::RunnerContainer{
+        pod->runner = api::ContainerState{
             .terminated = true, .reason = std::move(reason), .message = std::move(message), .exit_code = code};
     }
     [[nodiscard]] static std::string report(Reason reason, std::string uid = "u-1") {
@@ -112,12 +112,12 @@ TEST(Attempt, ARunnerWhoseJobWasDeletedStillHasItsSay) {
     World w;
     w.job.reset();
     w.expect(Phase::kEnded, Reason::kJobDeleted);  // It never worked.
-    w.pod->runner = api::RunnerContainer{.running = true};
+    w.pod->runner = api::ContainerState{.running = true};
     w.expect(Phase::kRunning, Reason::kRunning);
     w.pod->meta.deleted = w.now;
     w.terminated("Error", 20, World::report(Reason::kStorageUnavailable));
     w.expect(Phase::kEnded, Reason::kStorageUnavailable);
-    w.pod->runner = api::RunnerContainer{.running = true};
+    w.pod->runner = api::ContainerState{.running = true};
     w.now += std::chrono::hours(1);
     w.expect(Phase::kEnded, Reason::kJobDeleted);  // Its node doesn't answer.
 }
@@ -140,9 +140,9 @@ TEST(Attempt, WaitsWithTheReasonAndEndsWithItAtStartTimeout) {
     const auto cases = std::vector<std::pair<Reason, std::function<void(World&)>>>{
         {Reason::kUnschedulable, [](World& w) { w.pod->unschedulable = "no node"; }},
         {Reason::kImageNotPullable,
-         [](World& w) { w.pod->runner = api::RunnerContainer{.reason = "ImagePullBackOff"}; }},
+         [](World& w) { w.pod->runner = api::ContainerState{.reason = "ImagePullBackOff"}; }},
         {Reason::kPodRejected,
-         [](World& w) { w.pod->runner = api::RunnerContainer{.reason = "CreateContainerConfigError"}; }},
+         [](World& w) { w.pod->runner = api::ContainerState{.reason = "CreateContainerConfigError"}; }},
         {Reason::kVolumeNotMountable,
          [](World& w) {
              w.events = {{"Warning", "FailedMount", "no path"}};
@@ -168,7 +168,7 @@ TEST(Attempt, TellsWhatItWaitsForBeforeADeadlineThatIsSoonerThanStartTimeout) {
         World w;
         (of_the_run ? w.owner.policy.run : w.owner.policy.attempt) = std::chrono::minutes(5);
         w.status.started = kStart;
-        w.pod->runner = api::RunnerContainer{.reason = "ImagePullBackOff"};
+        w.pod->runner = api::ContainerState{.reason = "ImagePullBackOff"};
         w.now = kStart + std::chrono::minutes(5);
         w.expect(Phase::kStarting, Reason::kImageNotPullable);
         w.now += std::chrono::seconds(1);
@@ -178,7 +178,7 @@ TEST(Attempt, TellsWhatItWaitsForBeforeADeadlineThatIsSoonerThanStartTimeout) {
 
 TEST(Attempt, RunsUntilItsDeadlineAndThenIsLost) {
     World w;
-    w.pod->runner = api::RunnerContainer{.running = true};
+    w.pod->runner = api::ContainerState{.running = true};
     w.now = kStart + w.owner.policy.attempt;
     w.expect(Phase::kRunning, Reason::kRunning);
     w.now += std::chrono::minutes(3);
@@ -188,7 +188,7 @@ TEST(Attempt, RunsUntilItsDeadlineAndThenIsLost) {
 TEST(Attempt, EndsWithTheRunsDeadlineWhereThatIsSooner) {
     World w;
     w.status.started = kStart + std::chrono::hours(1) - w.owner.policy.run;
-    w.pod->runner = api::RunnerContainer{.running = true};
+    w.pod->runner = api::ContainerState{.running = true};
     w.now = kStart + std::chrono::hours(1);
     w.expect(Phase::kRunning, Reason::kRunning);
     w.now += std::chrono::minutes(3);
@@ -202,7 +202,7 @@ TEST(Attempt, EndsWithTheRunsDeadlineWhereThatIsSooner) {
 
 TEST(Attempt, IsLostWithANodeThatDoesNotAnswer) {
     World w;
-    w.pod->runner = api::RunnerContainer{.running = true};
+    w.pod->runner = api::ContainerState{.running = true};
     w.pod->meta.deleted = w.now;
     w.expect(Phase::kRunning, Reason::kRunning);
     w.now += std::chrono::minutes(2);
@@ -234,7 +234,7 @@ TEST(Attempt, CountsItsTimeFromWhenItsJobWasLetGo) {
     w.expect(Phase::kStarting, Reason::kStartTimeout);
     w.now += std::chrono::seconds(1);
     w.expect(Phase::kEnded, Reason::kStartTimeout);
-    w.pod->runner = api::RunnerContainer{.running = true};
+    w.pod->runner = api::ContainerState{.running = true};
     w.now = *w.job->started + w.owner.policy.attempt + std::chrono::minutes(2);
     w.expect(Phase::kRunning, Reason::kRunning);
     w.now += std::chrono::seconds(1);

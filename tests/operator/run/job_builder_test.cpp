@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "common/base/json_object.hpp"
+#include "operator/run/recover_script.hpp"
 
 namespace n4b::run {
 namespace {
@@ -25,6 +26,7 @@ struct Wish {
     std::vector<Mount> mounts{
         {.name = "backups", .path = "/backup", .volume = R"({"name":"backups"})", .access = Mount::Access::kWrite},
         {.name = "source-tls", .path = "/tls/source", .volume = R"({"name":"source-tls"})"}};
+    std::optional<RecoveryServer> server{};
     std::map<std::string, std::string> labels{{"neo4jbackup.dev/source", "prod"}};
     std::vector<std::string> locks{"source db/prod, database graph.db", "claim db/c"};
     std::chrono::milliseconds limit = std::chrono::hours(2);
@@ -36,6 +38,7 @@ struct Wish {
                 .profile = profile,
                 .spec = spec,
                 .mounts = mounts,
+                .server = server,
                 .labels = labels,
                 .locks = locks,
                 .limit = limit};
@@ -182,6 +185,82 @@ TEST(JobBuilder, PutsTheWholeProfileIntoThePod) {
          {"nodeSelector", "tolerations", "affinity", "imagePullSecrets", "priorityClassName", "serviceAccountName"}) {
         EXPECT_FALSE(plain.contains(key)) << key;
     }
+}
+
+/// A Job whose server recovers what its runner restored.
+Wish with_server() {
+    Wish wish;
+    wish.mounts = {{.name = "storage-credentials", .path = "/c", .volume = R"({"name":"storage-credentials"})"},
+                   {.name = "target", .path = "/target", .volume = R"({"name":"target"})"}};
+    wish.server = RecoveryServer{.image = "neo4j:3.4",
+                                 .resources = server_resources({}),
+                                 .database = "graph.db",
+                                 .volume = "target",
+                                 .path = "databases/restored.db"};
+    return wish;
+}
+
+TEST(JobWithAServer, HasItsRunnerAsAnInitContainer) {
+    const auto pod = with_server().pod();
+    ASSERT_EQ(pod["initContainers"].size(), 1U);
+    const auto runner = pod["initContainers"][0];
+    auto plain = with_server();
+    plain.server.reset();
+    EXPECT_EQ(runner, plain.pod()["containers"][0]) << "it is the same runner";
+    EXPECT_FALSE(plain.pod().contains("initContainers"));
+    ASSERT_EQ(pod["containers"].size(), 1U);
+    EXPECT_EQ(pod["containers"][0]["name"], "server");
+    EXPECT_EQ(pod["containers"][0]["image"], "neo4j:3.4");
+    EXPECT_EQ(pod["containers"][0]["command"], Json::array({"bash", "-c", kRecoverScript}));
+}
+
+TEST(JobWithAServer, GivesTheServerNothingButTheDatabaseAndPlaceToWrite) {
+    auto wish = with_server();
+    const auto server = wish.pod()["containers"][0];
+    EXPECT_EQ(server.dump().find("storage-credentials"), std::string::npos);
+    EXPECT_EQ(server.dump().find("N4B_RUN_SPEC"), std::string::npos);
+    const auto mounts_of = [](const Json& container) {
+        std::map<std::string, Json> mounts;
+        for (const auto& mount : container["volumeMounts"]) mounts[mount["mountPath"]] = mount;
+        return mounts;
+    };
+    auto mounts = mounts_of(server);
+    EXPECT_EQ(mounts["/scratch/data/databases/graph.db"]["name"], "target");
+    EXPECT_EQ(mounts["/scratch/data/databases/graph.db"]["subPath"], "databases/restored.db");
+    for (const auto& [path, mount] : mounts) {
+        EXPECT_TRUE(mount["name"] == "target" || mount["name"] == "server-scratch") << path;
+    }
+    EXPECT_EQ(wish.pod()["volumes"].back(), (Json{{"name", "server-scratch"}, {"emptyDir", Json::object()}}));
+    wish.server->log_path = "logs";
+    EXPECT_EQ(mounts_of(wish.pod()["containers"][0])["/scratch/transaction-log"]["subPath"], "logs");
+}
+
+TEST(JobWithAServer, MeetsTheRestrictedPodSecurityStandardToo) {
+    const auto pod = with_server().pod();
+    EXPECT_EQ(pod["automountServiceAccountToken"], false);
+    const auto security = pod["containers"][0]["securityContext"];
+    EXPECT_EQ(security["allowPrivilegeEscalation"], false);
+    EXPECT_EQ(security["readOnlyRootFilesystem"], true);
+    EXPECT_EQ(security["capabilities"]["drop"][0], "ALL");
+}
+
+TEST(JobWithAServer, LetsItStop) {
+    EXPECT_EQ(with_server().pod()["terminationGracePeriodSeconds"], 600);
+    EXPECT_EQ(Wish{}.pod()["terminationGracePeriodSeconds"], 30);
+}
+
+TEST(JobWithAServer, ChangesTheDigestWithItsServer) {
+    auto other = with_server();
+    EXPECT_NE(other.digest(), Wish{}.digest());
+    other.server->image = "neo4j:3.5";
+    EXPECT_NE(other.digest(), with_server().digest());
+}
+
+TEST(ServerResources, HaveAMemoryLimitWhateverIsGiven) {
+    EXPECT_EQ(server_resources({}).limits.at("memory"), "2Gi");
+    const auto given = server_resources({.limits = {{"memory", "512Mi"}}});
+    EXPECT_EQ(given.limits.at("memory"), "512Mi");
+    EXPECT_EQ(given.requests.at("memory"), "512Mi") << "lowered to the limit";
 }
 
 TEST(JobDigest, ChangesWithWhatTheJobDoesAndWithNothingElse) {

@@ -10,7 +10,7 @@ namespace {
 
 /// Until when a Job of a run stays whose only attempt recorded "job" as its uid.
 std::optional<base::SystemTime> kept(const RunStatus& status, const api::Job& job,
-                                     std::optional<api::RunnerContainer> runner = std::nullopt) {
+                                     std::optional<api::ContainerState> runner = std::nullopt) {
     api::Pod pod{.runner = std::move(runner)};
     return keep_job_until(status, job, &pod);
 }
@@ -26,9 +26,9 @@ TEST(JobOfARun, StaysWhileItIsNeededAndAnHourForItsLog) {
     attempt.reason = "SourceUnreachable";
     const auto hour = kCreated + std::chrono::hours(1);
     EXPECT_EQ(kept(status, {.meta = job.meta, .failed = true}), hour);
-    EXPECT_EQ(kept(status, job, api::RunnerContainer{.terminated = true}), hour) << "not yet marked as failed";
+    EXPECT_EQ(kept(status, job, api::ContainerState{.terminated = true}), hour) << "not yet marked as failed";
     EXPECT_EQ(kept(status, job), kAtOnce) << "it could start late";
-    EXPECT_EQ(kept(status, job, api::RunnerContainer{.running = true}), kAtOnce) << "it is lost";
+    EXPECT_EQ(kept(status, job, api::ContainerState{.running = true}), kAtOnce) << "it is lost";
     attempt.reason = "Completed";
     EXPECT_EQ(kept(status, {.meta = job.meta, .complete = true}), kAtOnce);
 }

@@ -106,11 +106,35 @@ struct Control {
         const auto env = of_job.at("spec").at("template").at("spec").at("containers")[0].at("env")[0];
         return contract::parse_run_spec(env.at("value").get<std::string>())->restore;
     }
+    /// The source "production", which the storage knows as "prod", says with which server it is recovered.
+    void name_server() {
+        sources.apply("db/production", {.meta = {.object_namespace = "db", .name = "production"},
+                                        .spec = {.name = "prod", .server = source::Server{"neo4j:3.4", true, {}}}});
+    }
+    static Json terminated(int code, const std::string& message) {
+        return {{"terminated", {{"exitCode", code}, {"message", message}}}};
+    }
     /// The runner's container ends with a report.
     void ends(contract::RunReport report) {
-        const auto made = job();
         report.run_uid = "r-uid-of-the-object";
         report.attempt = 1;
+        pod_is({{"phase", "Succeeded"},
+                {"containerStatuses", Json::array({{{"name", "runner"}, {"state", terminated(0, to_json(report))}}})}});
+    }
+    /// The runner has restored the database in its init container, and the server after it stands so.
+    void server_is(const Json& state) {
+        const contract::RunReport report{.reason = Reason::kCompleted,
+                                         .message = "x.json",
+                                         .run_uid = "r-uid-of-the-object",
+                                         .attempt = 1,
+                                         .restored = contract::RestoredReport{.chain = "c", .transaction = 7}};
+        pod_is(
+            {{"phase", "Running"},
+             {"initContainerStatuses", Json::array({{{"name", "runner"}, {"state", terminated(0, to_json(report))}}})},
+             {"containerStatuses", Json::array({{{"name", "server"}, {"state", state}}})}});
+    }
+    void pod_is(const Json& status) {
+        const auto made = job();
         api.put(std::string(jobs::kPods) + "/" + made.at("metadata").at("name").get<std::string>() + "-x",
                 {{"metadata",
                   {{"namespace", "db"},
@@ -118,11 +142,7 @@ struct Control {
                    {"uid", "runner-pod"},
                    {"labels", made.at("spec").at("template").at("metadata").at("labels")},
                    {"ownerReferences", Json::array({{{"controller", true}, {"uid", made.at("metadata").at("uid")}}})}}},
-                 {"status",
-                  {{"phase", "Succeeded"},
-                   {"containerStatuses",
-                    Json::array({{{"name", "runner"},
-                                  {"state", {{"terminated", {{"exitCode", 0}, {"message", to_json(report)}}}}}}})}}}});
+                 {"status", status}});
     }
 };
 
@@ -234,6 +254,41 @@ TEST(RestoreController, FailsAsItsRunnerDoes) {
     c.ends({.reason = Reason::kTargetNotEmpty, .message = "/target/databases/graph.db is not empty"});
     c.settle();
     EXPECT_THAT(c.verdict(), HasSubstr("False/TargetNotEmpty: /target/databases/graph.db is not empty. Restore into"));
+}
+
+TEST(RestoreController, RecoversWithTheServerOfItsSource) {
+    Control c;
+    c.api.change(kRestore, [](Json& restore) { restore["spec"]["recovery"] = "Server"; });
+    c.settle();
+    EXPECT_THAT(c.verdict(), HasSubstr("Unknown/RecoveryServerMissing: spec.recovery is Server, and no"));
+    EXPECT_TRUE(c.job().is_null());
+    c.name_server();
+    c.settle();
+    const auto pod = c.job().at("spec").at("template").at("spec");
+    EXPECT_EQ(pod.at("initContainers")[0].at("name"), "runner");
+    EXPECT_EQ(pod.at("containers")[0].at("image"), "neo4j:3.4");
+    EXPECT_EQ(c.status().at("server").at("image"), "neo4j:3.4");
+    c.server_is({{"running", Json::object()}});
+    c.settle();
+    EXPECT_THAT(c.verdict(),
+                HasSubstr("Unknown/Running: attempt 1 has restored the database, which a server recovers"));
+    c.server_is(Control::terminated(0, ""));
+    c.settle();
+    EXPECT_THAT(c.verdict(), HasSubstr("True/Completed: transactions up to 7 are in databases/graph.db of claim data, "
+                                       "recovered by image neo4j:3.4"));
+    EXPECT_EQ(c.status().at("recovered"), true);
+}
+
+TEST(RestoreController, FailsAsItsServerDoes) {
+    Control c;
+    c.api.change(kRestore, [](Json& restore) { restore["spec"]["recovery"] = "Server"; });
+    c.name_server();
+    c.settle();
+    c.server_is(Control::terminated(1, "the server ended by itself with exit code 1"));
+    c.settle();
+    EXPECT_THAT(c.verdict(), HasSubstr("False/RecoveryFailed: the server ended by itself with exit code 1"));
+    EXPECT_THAT(c.verdict(), HasSubstr("of claim data, not recovered"));
+    EXPECT_FALSE(c.status().contains("recovered"));
 }
 
 TEST(RestoreController, RemovesAnObjectWhoseTimeIsOver) {

@@ -42,8 +42,17 @@ struct World {
         run::set_verdict(backup.status.conditions, {.outcome = outcome, .reason = reason, .message = "m"}, {});
     }
     [[nodiscard]] Named named() const { return {.backup = &backup, .source = &source}; }
+    /// The restore is to be recovered by a server, which the source names.
+    void recover() {
+        restore.spec.recovery = Recovery::kServer;
+        source.spec.server = source::Server{.image = "neo4j:3.4", .accept_license = true};
+    }
     [[nodiscard]] References refs() const {
-        return {.origin = origin_of(restore, named()), .storage = &storage, .storage_claim = shared, .target = shared};
+        return {.origin = origin_of(restore, named()),
+                .server = &source,
+                .storage = &storage,
+                .storage_claim = shared,
+                .target = shared};
     }
     [[nodiscard]] run::Preparation prepared() const { return prepare(restore, refs(), config); }
 };
@@ -90,6 +99,48 @@ TEST(RestoreGates, CloseForABackupThatIsMissingOrHasNotSucceeded) {
         EXPECT_THAT(closed_backup(w.restore, w.named())->message, HasSubstr("SourceUnreachable"));
         EXPECT_EQ(closed_backup(w.restore, w.named())->for_ever, outcome != Outcome::kUnknown);
     }
+}
+
+TEST(RestoreGates, CloseWhereNothingSaysWithWhichServerToRecover) {
+    World w;
+    w.source.spec.server.reset();
+    EXPECT_EQ(closed(w.restore, w.refs()), "open") << "nobody asked for one";
+    w.recover();
+    EXPECT_EQ(closed(w.restore, w.refs()), "open");
+    const auto message = [&](const References& refs) {
+        EXPECT_EQ(closed(w.restore, refs), "RecoveryServerMissing");
+        EXPECT_FALSE(closed_gate(w.restore, refs)->for_ever);
+        return closed_gate(w.restore, refs)->message;
+    };
+    w.source.spec.server->accept_license = false;
+    EXPECT_EQ(
+        message(w.refs()),
+        "spec.recovery is Server, and spec.server.acceptLicense of Neo4jBackupSource \"prod\" is not true; expected "
+        "true, which accepts the licence of image neo4j:3.4");
+    w.source.spec.server->image.clear();
+    EXPECT_THAT(message(w.refs()), HasSubstr("spec.server.image of Neo4jBackupSource \"prod\" is empty"));
+    w.source.spec.server.reset();
+    EXPECT_THAT(message(w.refs()), HasSubstr("Neo4jBackupSource \"prod\" has no spec.server; expected image and"));
+    auto refs = w.refs();
+    refs.server = nullptr;
+    EXPECT_THAT(message(refs), HasSubstr("no Neo4jBackupSource in this namespace has \"production\" as its spec.name"));
+}
+
+TEST(RestoreServer, IsThatOfTheBackupsSourceOrOfOneThatTheStorageKnowsByTheName) {
+    World w;
+    const auto make = [](const char* name, const char* identity, bool server) {
+        source::Source source{.meta = {.object_namespace = "db", .name = name}, .spec = {.name = identity}};
+        if (server) source.spec.server.emplace().image = name;
+        return std::make_shared<const source::Source>(source);
+    };
+    const std::vector<std::shared_ptr<const source::Source>> sources{
+        make("d", "production", true), make("c", "production", true), make("b", "production", false),
+        make("a", "another", true), make("production", "", true)};
+    EXPECT_EQ(server_source(w.named(), "production", sources), &w.source);
+    EXPECT_EQ(server_source({}, "production", sources)->meta.name, "c");
+    EXPECT_EQ(server_source({}, "nobody", sources), nullptr);
+    w.source.spec.name = "another";
+    EXPECT_EQ(server_source(w.named(), "production", sources)->meta.name, "c") << "another backup has its name now";
 }
 
 TEST(RestoreOrigin, IsWhatTheRestoreSays) {
@@ -205,6 +256,44 @@ TEST(RestoreStatusAfter, TellsHowToSeeWhetherARestoreWithoutAReportHadFinished) 
     (void)status_after({.restore = w.restore, .now = kNow}, ends);
     EXPECT_EQ(ends.verdict.message,
               "m; if databases/graph.db/RESTORED.json is in claim data, the restore had finished");
+}
+
+TEST(RestorePreparation, HasAServerOnlyWhereOneIsToRecover) {
+    World w;
+    EXPECT_FALSE(w.prepared().server);
+    w.recover();
+    w.source.spec.server->resources.limits["memory"] = "4Gi";
+    w.restore.spec.log_path = "logs";
+    const auto server = w.prepared().server;
+    ASSERT_TRUE(server);
+    EXPECT_EQ(server->image, "neo4j:3.4");
+    EXPECT_EQ(server->resources.limits.at("memory"), "4Gi");
+    EXPECT_EQ(server->database, "graph.db");
+    EXPECT_EQ(server->volume, "target");
+    EXPECT_EQ(server->path, "databases/graph.db");
+    EXPECT_EQ(server->log_path, "logs");
+}
+
+TEST(RestoreStatusAfter, TellsWhichImageRecoveredTheDatabase) {
+    World w;
+    w.recover();
+    const auto prepared = w.prepared();
+    run::RunStep begins{.start = run::StartAttempt{}};
+    w.restore.status = status_after({.restore = w.restore, .prepared = &prepared, .now = kNow}, begins);
+    EXPECT_EQ(w.restore.status.server_image, "neo4j:3.4");
+    EXPECT_EQ(owner_of(w.restore).server_memory_limit, "2Gi");
+    EXPECT_FALSE(w.restore.status.recovered);
+    const contract::RunReport report{
+        .reason = Reason::kCompleted, .message = "x.json", .restored = contract::RestoredReport{.transaction = 7}};
+    run::RunStep fails{.verdict = {.outcome = Outcome::kFailed, .reason = Reason::kRecoveryFailed, .message = "m"}};
+    fails.report = report;
+    EXPECT_FALSE(status_after({.restore = w.restore, .now = kNow}, fails).recovered);
+    EXPECT_EQ(fails.verdict.message, "m; transactions up to 7 are in databases/graph.db of claim data, not recovered");
+    run::RunStep ends{.verdict = {.outcome = Outcome::kSucceeded, .reason = Reason::kCompleted}};
+    ends.report = report;
+    EXPECT_TRUE(status_after({.restore = w.restore, .now = kNow}, ends).recovered);
+    EXPECT_EQ(ends.verdict.message,
+              "transactions up to 7 are in databases/graph.db of claim data, recovered by image neo4j:3.4: x.json");
 }
 
 TEST(RestoreStatusAfter, WarnsOfAFailure) {

@@ -22,6 +22,7 @@ Json example() {
           {"chain", "20261122T215049Z-3f9c21"},
           {"beforeTime", "2026-11-22T21:50:49.123Z"},
           {"target", {{"claimName", "data"}, {"path", "a/b"}, {"transactionLogPath", "logs"}}},
+          {"recovery", "Server"},
           {"runner", {{"resources", {{"limits", {{"memory", "256Mi"}}}}}}},
           {"timeouts", {{"run", "2h"}}},
           {"ttlAfterFinished", "1h"}}}};
@@ -44,6 +45,7 @@ TEST(RestoreSpec, IsReadAsTheApiServerSendsIt) {
     EXPECT_EQ(spec.policy.run, hours(2));
     EXPECT_EQ(spec.policy.lost_report, run::RunPolicy::LostReport::kNothing) << "a retry finds what is finished";
     EXPECT_EQ(spec.ttl, hours(1));
+    EXPECT_EQ(spec.recovery, Recovery::kServer);
 }
 
 TEST(RestoreSpec, NamesABackupInPlaceOfAStorage) {
@@ -54,10 +56,14 @@ TEST(RestoreSpec, NamesABackupInPlaceOfAStorage) {
     EXPECT_EQ(restore->spec.backup, "nightly");
     EXPECT_EQ(restore->spec.before_transaction, 9);
     EXPECT_TRUE(restore->spec.storage.empty());
+    EXPECT_EQ(restore->spec.recovery, Recovery::kNone);
 }
 
 TEST(RestoreSpec, NamesWhatIsWrong) {
     auto json = example();
+    json["spec"]["recovery"] = "Always";
+    EXPECT_EQ(parse_restore(json).error().message, "spec.recovery: expected None or Server");
+    json["spec"].erase("recovery");
     json["spec"]["target"].erase("claimName");
     EXPECT_EQ(parse_restore(json).error().message, "spec.target.claimName: missing");
     json["spec"].erase("target");
@@ -71,6 +77,8 @@ TEST(RestoreStatus, SurvivesItsJsonForm) {
         .observed_generation = 1,
         .runner_image = "image",
         .memory_limit = "128Mi",
+        .server_image = "neo4j:3.4",
+        .server_memory_limit = "2Gi",
         .storage = "offsite",
         .source = "prod",
         .database = "graph.db",
@@ -82,7 +90,8 @@ TEST(RestoreStatus, SurvivesItsJsonForm) {
                                              .files = 12,
                                              .bytes = 5 << 20},
         .path = "databases/graph.db",
-        .log_path = "logs"};
+        .log_path = "logs",
+        .recovered = true};
     status.run.started = base::SystemTime(seconds(1'790'000'100));
     status.run.completed = base::SystemTime(seconds(1'790'000'132));
     run::set_verdict(status.conditions,

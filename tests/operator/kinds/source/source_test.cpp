@@ -47,6 +47,17 @@ TEST(Source, IsCalledAsItsObjectUnlessItHasANameOfItsOwn) {
     EXPECT_EQ(with(R"({"name": "other"})")->identity(), "other");
 }
 
+TEST(Source, SaysWithWhichServerItIsRecovered) {
+    EXPECT_FALSE(parse_source(example())->spec.server);
+    const auto source = with(R"({"server": {"image": "neo4j:3.4", "acceptLicense": true,
+                                            "resources": {"limits": {"memory": "4Gi"}}}})");
+    ASSERT_TRUE(source) << source.error().message;
+    EXPECT_EQ(source->spec.server->image, "neo4j:3.4");
+    EXPECT_TRUE(source->spec.server->accept_license);
+    EXPECT_EQ(source->spec.server->resources.limits.at("memory"), "4Gi");
+    EXPECT_FALSE(with(R"({"server": {"image": "neo4j:3.4"}})")->spec.server->accept_license);
+}
+
 TEST(Source, NamesTheFieldThatIsWrong) {
     for (const auto& [spec, field] :
          {std::pair(R"({"connection": {"maxLag": "many"}})", "spec.connection.maxLag"),
@@ -61,6 +72,8 @@ TEST(Source, NamesTheFieldThatIsWrong) {
           std::pair(R"({"databases": ["a", "b"]})", "spec.databases"),
           std::pair(R"({"databases": []})", "spec.databases"),
           std::pair(R"({"service": {"name": "s"}})", "spec.service.port"),
+          std::pair(R"({"server": {}})", "spec.server.image"),
+          std::pair(R"({"server": {"image": "a", "acceptLicense": "yes"}})", "spec.server.acceptLicense"),
           std::pair(R"({"runner": []})", "spec.runner")}) {
         const auto source = with(spec);
         ASSERT_FALSE(source) << spec;
