@@ -10,6 +10,7 @@ bin=$(realpath "${1:?usage: increments.sh BUILD_DIR [ROUNDS]}")/bin
 rounds=${2:-3}
 STATE=$(mktemp -d)
 export STATE
+JVM_OPTIONS= # the source is as fast as in production
 # shellcheck source=tests/servers/cluster.sh
 . "$here/../servers/cluster.sh"
 # shellcheck source=tests/bench/cgroups.sh

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Proves increments against a real Neo4j 3.4.10 causal cluster on loopback, on a volume and in a bucket: a full and three increments
 # while clients write, with an index, a constraint, deletions and a transaction of some megabytes in between. The chain is restored to
-# its end, to both borders of an increment, to points within and to a time; each restored database starts, passes the official consistency
+# its end, to the border of an increment, to a point within and to a time; each restored database starts, passes the official consistency
 # check, and holds the transactions up to that point and no other. A source that was set back is found out.
 #   tests/servers/chain.sh RUNNER
 set -euo pipefail
@@ -127,11 +127,10 @@ restored() {
     [ "$(last_transaction)" = "$2" ] || die "restored up to transaction $(last_transaction), expected $2"
     echo "   $1: exactly transaction $2, $markers markers, consistent"
 }
-step "restored to the end of the full, to both borders of an increment, to points within, and to the end"
+# The property test restores many more.
+step "restored to the border of an increment, to a point within, and to the end"
 exactly() { restored "$1" "$2" --until-transaction "$2"; } # PLACE TRANSACTION
-exactly volume "${highest[volume0]}"
 exactly volume "${lowest[volume3]}"
-exactly bucket "${highest[bucket2]}"
 # Of the third increment, not of the first: a constraint takes two transactions, and between them the check finds an index without it.
 exactly bucket $(((lowest[bucket3] + highest[bucket3]) / 2))
 exactly bucket "${highest[bucket3]}"
@@ -157,6 +156,7 @@ diff -r "$STATE/by-runner" "$STATE/by-hand" || die "restored by hand, the chain 
 
 step "nothing new: done, and nothing is made"
 backup volume incremental
+newest=$(told .artifact.highestTransaction)
 backup volume incremental
 [ "$(told .upToDate.chain)" = "${chain[volume]}" ] || die "not up to date: $(cat "$STATE/report")"
 listed=$("$runner" list "${volume[@]}" --output json | wc -l)
@@ -180,7 +180,8 @@ start_cluster
 for n in 1 2 3; do
     [ "$(cypher "$n" "MATCH (n:Marker) RETURN count(n)")" = "$markers" ] || die "member $n of the seeded cluster has not the $markers markers"
 done
-for i in $(seq 3000); do cypher "$leader" "CREATE (:Other {n: $i})"; done > /dev/null
+# So many that the source is beyond the chain's end again: only then can its history differ there.
+for i in $(seq $((newest - point + 20))); do cypher "$leader" "CREATE (:Other {n: $i})"; done > /dev/null
 set_back=(--output json --from 127.0.0.1:26363 --source prod --database graph.db --to "$STATE/repository")
 expect 30 HistoryDiverged "$runner" backup "${set_back[@]}" --type incremental --on-incremental-impossible fail
 "$runner" backup "${set_back[@]}" --type auto > "$STATE/report"

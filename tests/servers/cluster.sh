@@ -45,7 +45,7 @@ C
 
 # start_server HOME
 start_server() {
-    "$java" -Xmx400m -cp "$classes" Neo4jServer --home-dir="$1" --config-dir="$1/conf" > "$1/out.log" 2>&1 < /dev/null &
+    "$java" "${jvm_options[@]}" -Xmx400m -cp "$classes" Neo4jServer --home-dir="$1" --config-dir="$1/conf" > "$1/out.log" 2>&1 < /dev/null &
     pids+=($!)
     echo $! > "$1/pid"
     # Where side_by_side.sh is there, too, the server does not even outlive a killed script.

@@ -11,6 +11,7 @@ runner=$(realpath "${1:?usage: load.sh RUNNER [BACKUPS]}")
 backups=${2:-30}
 STATE=$(mktemp -d)
 export STATE
+JVM_OPTIONS= # the load lasts, so the better compiler pays
 # shellcheck source=tests/servers/cluster.sh
 . "$here/cluster.sh"
 # shellcheck source=tests/servers/steps.sh

@@ -54,7 +54,7 @@ start_ongdb() {
     rm -f "$1/in"
     mkfifo "$1/in"
     # Opened for reading and writing, so that neither side waits for the other, nor sees an end between two commands.
-    "$java" -Xmx400m -cp "$ongdb:$ongdb/lib/*:$tcnative/lib/*" OngdbServer "$1" "$2" 0<> "$1/in" > "$1/out.log" 2>&1 &
+    "$java" "${jvm_options[@]}" -Xmx400m -cp "$ongdb:$ongdb/lib/*:$tcnative/lib/*" OngdbServer "$1" "$2" 0<> "$1/in" > "$1/out.log" 2>&1 &
     pids+=($!)
     echo $! > "$1/pid"
 }

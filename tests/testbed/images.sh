@@ -49,7 +49,7 @@ neo4j_image() {
     "${BUILDAH[@]}" copy -q "$c" "$servers/jdk" /opt/jdk > /dev/null
     "${BUILDAH[@]}" copy -q "$c" "$servers/neo4j" /opt/neo4j > /dev/null
     "${BUILDAH[@]}" copy -q "$c" "$here/neo4j_launcher.sh" /var/lib/neo4j/bin/neo4j > /dev/null
-    "${BUILDAH[@]}" config --cmd '[]' --entrypoint '["/opt/jdk/bin/java","-Xmx384m","-cp","/opt/neo4j:/opt/neo4j/lib/*","Neo4jServer","--home-dir=/data","--config-dir=/conf"]' "$c"
+    "${BUILDAH[@]}" config --cmd '[]' --entrypoint '["/opt/jdk/bin/java","-XX:TieredStopAtLevel=1","-XX:+UseSerialGC","-Xmx384m","-cp","/opt/neo4j:/opt/neo4j/lib/*","Neo4jServer","--home-dir=/data","--config-dir=/conf"]' "$c"
     "${BUILDAH[@]}" commit -q --rm "$c" localhost/neo4j:3.4.10 > /dev/null
     save localhost/neo4j:3.4.10 "$W/neo4j.tar"
     cp "$here/neo4j_launcher.sh" "$W/neo4j.launcher"
