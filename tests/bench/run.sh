@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Times full backups and a restore side by side from the same read replica, alternating, process start to exit, with fsync: a
-# client that only receives, our runner without compression and with zstd, the same in a cgroup of 64 MiB (as a pod with
-# limits.memory: 64Mi), a restore of the uncompressed backup, `cp -r` of it with `sync -f`, and the official neo4j-admin.
+# Times full backups and restores side by side from the same read replica, alternating, process start to exit, with fsync: a client
+# that only receives, our runner without compression and with zstd, the same in a cgroup of 64 MiB (as a pod with limits.memory:
+# 64Mi), the restores of both, `cp -r` of the uncompressed one with `sync -f`, and backup and restore of the official neo4j-admin.
 # Medians and ratios come last.
 #   tests/bench/run.sh BUILD_DIR [NODES] [ROUNDS]      NODES 0: an almost empty store; 5600000: about 1.1 GB
 set -euo pipefail
@@ -54,6 +54,10 @@ for round in $(seq "$rounds"); do
     NEO4J_HOME=$STATE/admin NEO4J_CONF=$STATE/admin/conf measure neo4j-admin "$java" -cp "$cache/neo4j/lib/*" \
         org.neo4j.commandline.admin.AdminTool backup --from=127.0.0.1:26363 --protocol=catchup \
         --backup-dir="$STATE/admin-backups" --name="$round" --check-consistency=false
+    # shellcheck disable=SC2016
+    NEO4J_HOME=$STATE/admin NEO4J_CONF=$STATE/admin/conf measure admin-restore bash -c '"$1" -cp "$2" \
+        org.neo4j.commandline.admin.AdminTool restore --from="$3" --database="$4.db" && sync -f "$NEO4J_HOME/data/databases/$4.db"' \
+        bash "$java" "$cache/neo4j/lib/*" "$STATE/admin-backups/$round" "$round"
     du -sm "$now/none" "$now/zstd" | sed "s|$now/|stored MiB: |"
 done
-python3 "$here/summary.py" "$STATE/results" drain cp+sync neo4j-admin
+python3 "$here/summary.py" "$STATE/results" drain cp+sync neo4j-admin admin-restore
