@@ -17,7 +17,8 @@ using base::Result;
 
 constexpr std::size_t kLongestLine = 256;
 
-constexpr std::array<std::string_view, 12> kMonths{"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"};
+constexpr std::array<std::string_view, 12> kMonths{"jan", "feb", "mar", "apr", "may", "jun",
+                                                   "jul", "aug", "sep", "oct", "nov", "dec"};
 constexpr std::array<std::string_view, 7> kWeekdays{"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
 
 struct FieldRule {
@@ -53,7 +54,8 @@ tl::unexpected<base::Error> refuse(std::string message) {
 }
 
 tl::unexpected<base::Error> refuse(const FieldRule& rule, std::string_view found, std::string_view expected) {
-    return refuse("the " + std::string(rule.name) + ": found \"" + std::string(found) + "\"; expected " + std::string(expected));
+    return refuse("the " + std::string(rule.name) + ": found \"" + std::string(found) + "\"; expected " +
+                  std::string(expected));
 }
 
 std::string lower(std::string_view text) {
@@ -82,13 +84,15 @@ std::vector<std::string_view> words_of(std::string_view text) {
 std::optional<int> number(std::string_view text) {
     int value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size() || text.empty() || text.front() == '-') return std::nullopt;
+    if (error != std::errc() || end != text.data() + text.size() || text.empty() || text.front() == '-')
+        return std::nullopt;
     return value;
 }
 
 std::string range_of(const FieldRule& rule) {
     return std::to_string(rule.least) + " to " + std::to_string(rule.most) +
-           (rule.words.empty() ? std::string() : " or " + std::string(rule.words.front()) + " to " + std::string(rule.words.back()));
+           (rule.words.empty() ? std::string()
+                               : " or " + std::string(rule.words.front()) + " to " + std::string(rule.words.back()));
 }
 
 Result<int> value_of(const FieldRule& rule, std::string_view text) {
@@ -111,7 +115,9 @@ Result<void> read_part(const FieldRule& rule, std::string_view part, std::bitset
         N4B_TRY(first, value_of(rule, range.substr(0, dash)));
         if (dash != std::string_view::npos) {
             N4B_TRY(last, value_of(rule, range.substr(dash + 1)));
-            if (last < first) return refuse(rule, part, "a range whose end is not before its beginning; two ranges in a list reach across");
+            if (last < first)
+                return refuse(rule, part,
+                              "a range whose end is not before its beginning; two ranges in a list reach across");
         } else if (slash == std::string_view::npos) {
             last = first;
         }
@@ -119,7 +125,8 @@ Result<void> read_part(const FieldRule& rule, std::string_view part, std::bitset
     int step = 1;
     if (slash != std::string_view::npos) {
         const auto given = number(part.substr(slash + 1));
-        // A step beyond the field would not carry over into the next hour or day, as its writer may think, but run at the first value alone.
+        // A step beyond the field would not carry over into the next hour or day, as its writer may think, but run at
+        // the first value alone.
         if (!given || *given < 1 || *given > rule.most - rule.least)
             return refuse(rule, part, "a step of 1 to " + std::to_string(rule.most - rule.least) + " after the slash");
         step = *given;
@@ -138,23 +145,27 @@ Result<void> read_field(const FieldRule& rule, std::string_view text, std::bitse
 }
 
 Result<std::string> without_macro(std::string_view text) {
-    if (!text.starts_with('@')) return std::string(text);
-    const auto macro = std::ranges::find(kMacros, lower(text), &Macro::name);
+    const auto words = words_of(text);
+    if (words.empty() || !words.front().starts_with('@')) return std::string(text);
+    const auto* const macro =
+        words.size() == 1 ? std::ranges::find(kMacros, lower(words.front()), &Macro::name) : kMacros.end();
     if (macro != kMacros.end()) return std::string(macro->line);
-    return refuse("found \"" + std::string(text) + "\"; expected @hourly, @daily, @weekly, @monthly, @yearly, or five fields");
+    return refuse("found \"" + std::string(text) +
+                  "\"; expected @hourly, @daily, @weekly, @monthly, @yearly, or five fields");
 }
 
 }  // namespace
 
 Result<CronLine> CronLine::parse(std::string_view text) {
     if (text.size() > kLongestLine)
-        return refuse("found " + std::to_string(text.size()) + " characters; expected at most " + std::to_string(kLongestLine));
+        return refuse("found " + std::to_string(text.size()) + " characters; expected at most " +
+                      std::to_string(kLongestLine));
     std::string spaced(text);
     std::ranges::replace(spaced, '\t', ' ');
     const auto given = words_of(spaced);
     if (!given.empty() && (given.front().starts_with("TZ=") || given.front().starts_with("CRON_TZ=")))
         return refuse("found \"" + std::string(given.front()) + "\"; expected five fields, and the zone in timeZone");
-    N4B_TRY(const std::string line, given.size() == 1 ? without_macro(given.front()) : Result<std::string>(spaced));
+    N4B_TRY(const std::string line, without_macro(spaced));
     const auto fields = words_of(line);
     if (fields.size() != kFields.size())
         return refuse("found " + std::to_string(fields.size()) + (fields.size() == 1 ? " field" : " fields") +
@@ -172,8 +183,8 @@ Result<CronLine> CronLine::parse(std::string_view text) {
     result.fixed_hours_ = fields[1].find_first_of("*/") == std::string_view::npos;
     result.either_day_ = !fields[2].starts_with('*') && !fields[4].starts_with('*');
     if (!result.ever_comes())
-        return refuse("found \"" + std::string(fields[2]) + " " + std::string(fields[3]) + " " + std::string(fields[4]) +
-                      "\" for the day; expected one that some year has");
+        return refuse("found \"" + std::string(fields[2]) + " " + std::string(fields[3]) + " " +
+                      std::string(fields[4]) + "\" for the day; expected one that some year has");
     return result;
 }
 

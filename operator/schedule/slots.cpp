@@ -30,9 +30,9 @@ std::optional<local_seconds> next_local(const CronLine& line, local_seconds from
     return std::nullopt;
 }
 
-// An instant stands for all local times up to what clocks show then, those that were skipped among them, unless clocks have shown more
-// before. So what is due next has a later local time than clocks show now; and of later ones those were due already that clocks,
-// which have been set back since, show for the second time.
+// An instant stands for all local times up to what clocks show then, those that were skipped among them, unless clocks
+// have shown more before. So what is due next has a later local time than clocks show now; and of later ones those were
+// due already that clocks, which have been set back since, show for the second time.
 std::optional<Slot> next_fixed(const CronLine& line, const TimeZone& zone, sys_seconds after) {
     auto from = zone.to_local(after) + seconds(1);
     const auto end = from + kHorizon;
@@ -51,7 +51,9 @@ std::optional<Slot> next_shown(const CronLine& line, const TimeZone& zone, sys_s
         const auto end = std::min(span.end, last);
         const auto local = [&](sys_seconds time) { return local_seconds((time + span.offset).time_since_epoch()); };
         if (const auto time = next_local(line, ceil<minutes>(local(at)), local(end)))
-            return Slot{.at = sys_seconds((*time - span.offset).time_since_epoch()), .meant = *time, .change = zone.place(*time).change};
+            return Slot{.at = sys_seconds((*time - span.offset).time_since_epoch()),
+                        .meant = *time,
+                        .change = zone.place(*time).change};
         at = end;
     }
     return std::nullopt;

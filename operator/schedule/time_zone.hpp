@@ -31,16 +31,20 @@ struct OffsetSpan {
     std::chrono::seconds offset{};  ///< local time minus UTC
 };
 
-/// A zone of the IANA time zone database, as the machine's tzdata has it, also for the years after its table ends. Immutable, cheap to copy.
+/// A zone of the IANA time zone database, as the machine's tzdata has it, also for the years after its table ends.
+/// Immutable, cheap to copy.
 class TimeZone {
 public:
-    /// The zone of that name, "Europe/Berlin" for example; an empty name is UTC. Invalid: tzdata has no such zone, or the name means
-    /// whatever this machine is set to ("localtime"). Reads a file the first time that a name is asked for.
+    /// The zone of that name, "Europe/Berlin" for example; an empty name is UTC. Invalid: tzdata has no such zone, or
+    /// the name means whatever this machine is set to ("localtime"). Reads a file the first time that a name is asked
+    /// for.
     static base::Result<TimeZone> find(std::string_view name);
 
     [[nodiscard]] Placed place(local_seconds local) const;
     [[nodiscard]] OffsetSpan span_at(sys_seconds at) const;
-    [[nodiscard]] local_seconds to_local(sys_seconds at) const { return local_seconds((at + span_at(at).offset).time_since_epoch()); }
+    [[nodiscard]] local_seconds to_local(sys_seconds at) const {
+        return local_seconds((at + span_at(at).offset).time_since_epoch());
+    }
     [[nodiscard]] const std::string& name() const { return name_; }
 
 private:
