@@ -39,6 +39,7 @@ DOORS = {
     "operator/runtime": {"common/base", "operator/telemetry"},
     "operator/api": {"common/base", "common/contract"},
     "operator/run": {"common/base", "common/contract", "operator/api"},
+    "operator/schedule": {"common/base"},
     "operator/jobs": {"common/base", "common/contract", "operator/run", "operator/api", "operator/kube",
                       "operator/telemetry"},
     "operator/kinds": {"common/base", "common/contract", "operator/jobs", "operator/run", "operator/api",
@@ -50,11 +51,12 @@ DOORS = {
     "operator/kinds/chain": KIND | {"operator/kinds/backup", "operator/kinds/storage"},
     "operator/app": {"common/base", "common/contract", "common/httpd", "operator/api", "operator/run", "operator/jobs",
                      "operator/kinds", "operator/kinds/storage", "operator/kinds/source", "operator/kinds/backup",
-                     "operator/kinds/restore", "operator/kinds/chain", "operator/kube", "operator/http", "operator/runtime", "operator/telemetry"},
+                     "operator/kinds/restore", "operator/kinds/chain", "operator/schedule", "operator/kube", "operator/http", "operator/runtime", "operator/telemetry"},
     "operator": {"operator/app", "operator/telemetry", "common/process"},
 }
 # Foreign header -> rooms that may include it.
 FOREIGN = {
+    r"<absl/": {"operator/schedule"},
     r"<boost/": {"backup-runner/net", "common/httpd", "operator/http"},
     r"<CLI/": {"backup-runner/app", "operator/app"},
     r"<curl/": {"backup-runner/object_store"},
