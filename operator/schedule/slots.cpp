@@ -65,4 +65,17 @@ std::optional<Slot> next_slot(const CronLine& line, const TimeZone& zone, sys_se
     return line.has_fixed_hours() ? next_fixed(line, zone, after) : next_shown(line, zone, after);
 }
 
+std::optional<Slot> last_slot(const CronLine& line, const TimeZone& zone, sys_seconds since, sys_seconds until) {
+    // Lines are read forwards only. A window that is widened until it holds a slot is short where slots are close
+    // together.
+    for (auto window = seconds(hours(1));; window *= 24) {
+        const auto begin = std::max(since, until - window);
+        std::optional<Slot> last;
+        for (auto slot = next_slot(line, zone, begin); slot && slot->at <= until;
+             slot = next_slot(line, zone, slot->at))
+            last = slot;
+        if (last || begin == since) return last;
+    }
+}
+
 }  // namespace n4b::schedule

@@ -22,4 +22,7 @@ struct Slot {
 /// that matches.
 std::optional<Slot> next_slot(const CronLine& line, const TimeZone& zone, sys_seconds after);
 
+/// The last slot at or before that instant and after `since`, or nothing.
+std::optional<Slot> last_slot(const CronLine& line, const TimeZone& zone, sys_seconds since, sys_seconds until);
+
 }  // namespace n4b::schedule

@@ -1,0 +1,108 @@
+#include "operator/schedule/agenda.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace n4b::schedule {
+namespace {
+
+// The slots of a cadence whose time has come.
+struct Due {
+    std::int64_t count = 0;
+    sys_seconds newest;
+};
+
+Due due_slots(const Cadence& cadence, sys_seconds done_until, sys_seconds until) {
+    Due due;
+    for (auto at = done_until; due.count < kMostCounted; ++due.count) {
+        const auto slot = next_slot(cadence.line, cadence.zone, at);
+        if (!slot || slot->at > until) return due;
+        due.newest = at = slot->at;
+    }
+    if (const auto last = last_slot(cadence.line, cadence.zone, due.newest, until)) due.newest = last->at;
+    return due;
+}
+
+CadenceState arm(const Cadence& cadence, const CadenceState* before, sys_seconds now) {
+    CadenceState armed;
+    if (before != nullptr) armed = *before;
+    armed.text = cadence.text;
+    armed.done_until = now;
+    return armed;
+}
+
+// The state of each cadence that there is, armed at `now` where it is new, was edited, was suspended, or is known by a
+// wrong clock.
+State carry_over(const Rules& rules, const State& state, sys_seconds now) {
+    State carried{.cadences = {}, .suspended = rules.suspended};
+    for (const auto& cadence : rules.cadences) {
+        const auto known = state.cadences.find(cadence.name);
+        const auto* before = known == state.cadences.end() ? nullptr : &known->second;
+        const bool goes_on = before != nullptr && before->text == cadence.text && !state.suspended &&
+                             !rules.suspended && before->done_until <= now + kClockTolerance;
+        carried.cadences[cadence.name] = goes_on ? *before : arm(cadence, before, now);
+    }
+    return carried;
+}
+
+// What one cadence has to begin, if anything.
+struct Found {
+    const Cadence* cadence = nullptr;
+    Due due;
+    bool late = false;
+};
+
+void note(Agenda& agenda, const Found& found, PassedOver why, std::int64_t slots) {
+    if (slots == 0) return;
+    agenda.state.cadences[found.cadence->name].missed += slots;
+    agenda.notices.push_back({.cadence = found.cadence->name, .why = why, .slots = slots, .newest = found.due.newest});
+}
+
+void begin(Agenda& agenda, const Rules& rules, const Found& found, sys_seconds now) {
+    const auto from = found.late ? now : found.due.newest + rules.delay;
+    agenda.runs.push_back({.cadence = found.cadence->name,
+                           .type = found.cadence->type,
+                           .slot = found.due.newest,
+                           .not_after = from + rules.starting_deadline});
+}
+
+// Deals with the slots of one cadence. `covered`: a run that begins now holds what this cadence's would.
+void deal_with(Agenda& agenda, const Rules& rules, const Found& found, sys_seconds now, bool running, bool covered) {
+    auto& state = agenda.state.cadences[found.cadence->name];
+    state.done_until = found.due.newest;
+    const bool passed_over = !covered && found.late && rules.missed == MissedRunPolicy::kSkip;
+    const bool held_up = !covered && !passed_over && running && rules.concurrency == ConcurrencyPolicy::kForbid;
+    if (passed_over || held_up)
+        return note(agenda, found, held_up ? PassedOver::kStillRunning : PassedOver::kLate, found.due.count);
+    note(agenda, found, PassedOver::kLate, found.due.count - 1);
+    state.last = found.due.newest;
+    if (!covered) begin(agenda, rules, found, now);
+}
+
+}  // namespace
+
+Agenda decide(const Rules& rules, const State& state, sys_seconds now, bool running) {
+    Agenda agenda{.state = carry_over(rules, state, now), .runs = {}, .notices = {}, .next_look = {}};
+    if (rules.suspended) return agenda;
+    std::vector<Found> found;
+    for (const auto& cadence : rules.cadences) {
+        const auto due = due_slots(cadence, agenda.state.cadences[cadence.name].done_until, now - rules.delay);
+        if (due.count > 0)
+            found.push_back(
+                {.cadence = &cadence, .due = due, .late = now > due.newest + rules.delay + rules.starting_deadline});
+    }
+    // Fulls first: one that begins holds all that an increment which is due now would.
+    std::ranges::stable_partition(found, [](const Found& each) { return each.cadence->type == RunType::kFull; });
+    for (const auto& each : found) {
+        const bool covered = !agenda.runs.empty();
+        deal_with(agenda, rules, each, now, running, covered);
+    }
+    for (const auto& cadence : rules.cadences) {
+        const auto next = next_slot(cadence.line, cadence.zone,
+                                    std::max(agenda.state.cadences[cadence.name].done_until, now - rules.delay));
+        if (next) agenda.next_look = std::min(agenda.next_look.value_or(sys_seconds::max()), next->at + rules.delay);
+    }
+    return agenda;
+}
+
+}  // namespace n4b::schedule
