@@ -4,7 +4,7 @@
 Usage: generate.py [--check]. With --check nothing is written; a file that differs from what would be written is named, and
 the program ends with 1.
 
-`$fragment: NAME` in a schema stands for fragments/NAME.yaml. What stands beside it is added: objects are merged, lists are
+`$fragment: NAME` in a schema stands for fragments/NAME.yaml, and `$fragment: [NAME...]` for several that are merged. What stands beside it is added: objects are merged, lists are
 joined, and a description replaces the fragment's. Any other value that both give is an error, so that a fragment means the same
 wherever it is used. `$immutable: {except: [NAME...], because: TEXT}` in an object's schema adds a validation rule to it for
 each of its properties, so that a property which is added later is immutable too unless somebody decides otherwise.
@@ -32,7 +32,9 @@ def load(path):
 
 
 def merge(base, added, path):
-    """Adds to a fragment's node what stands beside the place where it is used."""
+    """Adds to a fragment's node what stands beside the place where it is used, or another fragment's."""
+    if base == added:
+        return base
     if isinstance(base, dict) and isinstance(added, dict):
         result = dict(base)
         for key, value in added.items():
@@ -68,9 +70,9 @@ def expand(node, path):
         if value is None:
             raise SystemExit(f"{path}: {key!r} has no value; quote a text that holds a comma")
     node = {key: expand(value, f"{path}.{key}") for key, value in node.items()}
-    fragment = node.pop("$fragment", None)
-    if fragment is not None:
-        node = merge(expand(load(HERE / f"fragments/{fragment}.yaml"), fragment), node, path)
+    names = node.pop("$fragment", [])
+    for name in reversed([names] if isinstance(names, str) else names):
+        node = merge(expand(load(HERE / f"fragments/{name}.yaml"), name), node, path)
     but = node.pop("$immutable", None)
     if but is not None:
         node.setdefault("x-kubernetes-validations", []).extend(immutable_rules(node, but, path))
