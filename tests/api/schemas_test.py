@@ -12,7 +12,7 @@ import sys
 import yaml
 
 ROOT = pathlib.Path(sys.argv[1])
-KINDS = {"Neo4jBackup", "Neo4jBackupChain", "Neo4jBackupSource", "Neo4jBackupStorage", "Neo4jRestore"}
+KINDS = {"Neo4jBackup", "Neo4jBackupChain", "Neo4jBackupSchedule", "Neo4jBackupSource", "Neo4jBackupStorage", "Neo4jRestore"}
 IMMUTABLE = "has(self.{0}) == has(oldSelf.{0}) && (!has(self.{0}) || self.{0} == oldSelf.{0})"
 # Fields whose objects are references or selectors, which two managers must never mix from halves.
 ATOMIC = re.compile(r"(Ref|[lL]abelSelector|namespaceSelector|nodeSelector|imagePullSecrets\[\])$")
