@@ -66,22 +66,34 @@ void begin(Agenda& agenda, const Rules& rules, const Found& found, sys_seconds n
                            .not_after = from + rules.starting_deadline});
 }
 
-// Deals with the slots of one cadence. `covered`: a run that begins now holds what this cadence's would.
-void deal_with(Agenda& agenda, const Rules& rules, const Found& found, sys_seconds now, bool running, bool covered) {
+// Deals with the slots of one cadence. `covered`: a run that begins now holds what this cadence's would. Returns
+// whether a run of this cadence's newest slot begins, or has begun.
+bool deal_with(Agenda& agenda, const Rules& rules, const Found& found, sys_seconds now,
+               const std::vector<KnownRun>& known, bool covered) {
     auto& state = agenda.state.cadences[found.cadence->name];
     state.done_until = found.due.newest;
-    const bool passed_over = !covered && found.late && rules.missed == MissedRunPolicy::kSkip;
-    const bool held_up = !covered && !passed_over && running && rules.concurrency == ConcurrencyPolicy::kForbid;
-    if (passed_over || held_up)
-        return note(agenda, found, held_up ? PassedOver::kStillRunning : PassedOver::kLate, found.due.count);
+    const auto is_this = [&](const KnownRun& run) {
+        return run.cadence == found.cadence->name && run.slot == found.due.newest;
+    };
+    const bool begun = std::ranges::any_of(known, is_this);
+    const bool running = std::ranges::any_of(known, [](const KnownRun& run) { return !run.ended; });
+    if (!covered && !begun) {
+        const bool passed_over = found.late && rules.missed == MissedRunPolicy::kSkip;
+        const bool held_up = running && rules.concurrency == ConcurrencyPolicy::kForbid;
+        if (passed_over || held_up) {
+            note(agenda, found, passed_over ? PassedOver::kLate : PassedOver::kStillRunning, found.due.count);
+            return false;
+        }
+        begin(agenda, rules, found, now);
+    }
     note(agenda, found, PassedOver::kLate, found.due.count - 1);
     state.last = found.due.newest;
-    if (!covered) begin(agenda, rules, found, now);
+    return true;
 }
 
 }  // namespace
 
-Agenda decide(const Rules& rules, const State& state, sys_seconds now, bool running) {
+Agenda decide(const Rules& rules, const State& state, sys_seconds now, const std::vector<KnownRun>& known) {
     Agenda agenda{.state = carry_over(rules, state, now), .runs = {}, .notices = {}, .next_look = {}};
     if (rules.suspended) return agenda;
     std::vector<Found> found;
@@ -93,10 +105,8 @@ Agenda decide(const Rules& rules, const State& state, sys_seconds now, bool runn
     }
     // Fulls first: one that begins holds all that an increment which is due now would.
     std::ranges::stable_partition(found, [](const Found& each) { return each.cadence->type == RunType::kFull; });
-    for (const auto& each : found) {
-        const bool covered = !agenda.runs.empty();
-        deal_with(agenda, rules, each, now, running, covered);
-    }
+    bool covered = false;
+    for (const auto& each : found) covered = deal_with(agenda, rules, each, now, known, covered) || covered;
     for (const auto& cadence : rules.cadences) {
         const auto next = next_slot(cadence.line, cadence.zone,
                                     std::max(agenda.state.cadences[cadence.name].done_until, now - rules.delay));

@@ -55,6 +55,13 @@ struct State {
     bool suspended = false;
 };
 
+/// A run that was begun.
+struct KnownRun {
+    std::string cadence;
+    sys_seconds slot;
+    bool ended = false;
+};
+
 /// A run to begin.
 struct DueRun {
     std::string cadence;
@@ -74,8 +81,9 @@ struct Notice {
 };
 
 struct Agenda {
-    State state;  ///< to be written before anything is begun; a run whose making fails is made again, since its name is
-                  ///< its slot's
+    /// To be written after the runs were made. What made them and ended before it wrote this decides the same again,
+    /// and finds them made.
+    State state;
     std::vector<DueRun> runs;
     std::vector<Notice> notices;
     std::optional<sys_seconds> next_look;  ///< when something is due next
@@ -88,7 +96,7 @@ inline constexpr std::int64_t kMostCounted = 10'000;
 inline constexpr std::chrono::hours kClockTolerance{48};
 
 /// What is due now. A cadence that is new, was edited or was suspended has no slots before now, so none of these is
-/// late. A full that begins covers increments that are due. `running` is whether a run of this schedule has not ended.
-Agenda decide(const Rules& rules, const State& state, sys_seconds now, bool running);
+/// late. A full that begins covers increments that are due. `known`: the runs of this schedule that there are.
+Agenda decide(const Rules& rules, const State& state, sys_seconds now, const std::vector<KnownRun>& known);
 
 }  // namespace n4b::schedule

@@ -39,7 +39,9 @@ std::vector<std::string> begun(const Agenda& agenda) {
 class AgendaTest : public testing::Test {
 protected:
     Agenda look(std::string_view now, bool running = false) {
-        auto agenda = decide(rules, state, at(now), running);
+        std::vector<KnownRun> known;
+        if (running) known.push_back({.cadence = "nightly", .slot = at("2026-11-27T03:00:00Z"), .ended = false});
+        auto agenda = decide(rules, state, at(now), known);
         state = agenda.state;
         return agenda;
     }
@@ -116,6 +118,16 @@ TEST_F(AgendaTest, ARunThatHasNotEndedHoldsTheNextUp) {
     EXPECT_THAT(begun(look("2026-11-27T05:00:01Z", true)), ElementsAre("hourly 2026-11-27T05:00:00Z"));
 }
 
+TEST_F(AgendaTest, WhatWasMadeBeforeTheStateWasWrittenIsNotMadeAgainNorMissed) {
+    look("2026-11-27T02:30:00Z");
+    const auto again = decide(rules, state, at("2026-11-27T03:00:01Z"),
+                              {{.cadence = "nightly", .slot = at("2026-11-27T03:00:00Z"), .ended = false}});
+    EXPECT_THAT(begun(again), IsEmpty());
+    EXPECT_THAT(again.notices, IsEmpty());
+    EXPECT_EQ(again.state.cadences.at("nightly").last, at("2026-11-27T03:00:00Z"));
+    EXPECT_EQ(again.state.cadences.at("hourly").last, at("2026-11-27T03:00:00Z")) << "the full covers it still";
+}
+
 TEST_F(AgendaTest, NeitherSuspendingNorResumingBeginsOrMissesAnything) {
     look("2026-11-27T03:30:00Z");
     rules.suspended = true;
@@ -184,9 +196,11 @@ TEST(AgendaSimulation, EverySlotIsBegunCoveredOrMissedOnce) {
         auto furthest = now;
         std::set<std::tuple<std::string, sys_seconds>> begun_slots;
         std::map<std::string, std::int64_t> begun_or_covered;
+        const std::vector<KnownRun> idle;
+        const std::vector<KnownRun> running{{.cadence = "full", .slot = first - 24h, .ended = false}};
         while (furthest < first + 24h * 365) {
             const auto before = state;
-            const auto agenda = decide(rules, state, now, below(4) == 0);
+            const auto agenda = decide(rules, state, now, below(4) == 0 ? running : idle);
             state = agenda.state;
             ASSERT_LE(agenda.runs.size(), 1U) << "a burst";
             for (const auto& run : agenda.runs)
