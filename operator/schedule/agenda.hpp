@@ -46,7 +46,7 @@ struct Rules {
 struct CadenceState {
     std::string text;
     sys_seconds done_until;           ///< all slots up to here are dealt with, or are none of this cadence's
-    std::optional<sys_seconds> last;  ///< the newest slot that began a run, or was covered by that of a full
+    std::optional<sys_seconds> last{};  ///< the newest slot that began a run, or was covered by that of a full
     std::int64_t missed = 0;          ///< slots that began no run and were not covered, since the cadence was made
 };
 

@@ -3,9 +3,14 @@
 #include <optional>
 
 #include "operator/schedule/cron_line.hpp"
-#include "operator/schedule/time_zone.hpp"
+#include "common/calendar/time_zone.hpp"
 
 namespace n4b::schedule {
+
+using calendar::ClockChange;
+using calendar::TimeZone;
+using std::chrono::local_seconds;
+using std::chrono::sys_seconds;
 
 /// One time at which a line is due.
 struct Slot {

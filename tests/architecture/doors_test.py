@@ -15,11 +15,13 @@ DOORS = {
     "common/base": set(),
     "common/contract": {"common/base"},
     "common/httpd": {"common/base"},
+    "common/calendar": {"common/base"},
     "backup-runner/txlog": {"common/base"},
     "backup-runner/net": {"common/base"},
     "backup-runner/catchup": {"common/base", "backup-runner/txlog", "backup-runner/net"},
     "backup-runner/archive": {"common/base"},
     "backup-runner/format": {"common/base", "backup-runner/archive"},
+    "backup-runner/retention": {"common/base", "common/calendar"},
     "backup-runner/blocks": {"common/base", "backup-runner/archive", "backup-runner/format",
                              "backup-runner/object_store"},
     "backup-runner/storage": {"common/base"},
@@ -39,7 +41,7 @@ DOORS = {
     "operator/runtime": {"common/base", "operator/telemetry"},
     "operator/api": {"common/base", "common/contract"},
     "operator/run": {"common/base", "common/contract", "operator/api"},
-    "operator/schedule": {"common/base"},
+    "operator/schedule": {"common/base", "common/calendar"},
     "operator/jobs": {"common/base", "common/contract", "operator/run", "operator/api", "operator/kube",
                       "operator/telemetry"},
     "operator/kinds": {"common/base", "common/contract", "operator/jobs", "operator/run", "operator/api",
@@ -51,12 +53,12 @@ DOORS = {
     "operator/kinds/chain": KIND | {"operator/kinds/backup", "operator/kinds/storage"},
     "operator/app": {"common/base", "common/contract", "common/httpd", "operator/api", "operator/run", "operator/jobs",
                      "operator/kinds", "operator/kinds/storage", "operator/kinds/source", "operator/kinds/backup",
-                     "operator/kinds/restore", "operator/kinds/chain", "operator/schedule", "operator/kube", "operator/http", "operator/runtime", "operator/telemetry"},
+                     "operator/kinds/restore", "operator/kinds/chain", "operator/schedule", "common/calendar", "operator/kube", "operator/http", "operator/runtime", "operator/telemetry"},
     "operator": {"operator/app", "operator/telemetry", "common/process"},
 }
 # Foreign header -> rooms that may include it.
 FOREIGN = {
-    r"<absl/": {"operator/schedule"},
+    r"<absl/": {"common/calendar"},
     r"<boost/": {"backup-runner/net", "common/httpd", "operator/http"},
     r"<CLI/": {"backup-runner/app", "operator/app"},
     r"<curl/": {"backup-runner/object_store"},
@@ -72,7 +74,7 @@ FOREIGN = {
 }
 # Pure rooms: no thread, socket, file, environment or clock. (archive's digest only computes.)
 PURE = {"common/contract", "backup-runner/txlog", "backup-runner/archive", "backup-runner/format", "backup-runner/s3",
-        "operator/api", "operator/run"}
+        "backup-runner/retention", "operator/api", "operator/run", "operator/schedule"}
 IMPURE = re.compile(r"<(thread|mutex|fstream|filesystem|unistd\.h|sys/.*|fcntl\.h|random)>|steady_clock::now|"
                     r"system_clock::now|getenv")
 

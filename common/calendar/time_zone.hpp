@@ -7,7 +7,7 @@
 
 #include "common/base/result.hpp"
 
-namespace n4b::schedule {
+namespace n4b::calendar {
 
 using std::chrono::local_seconds;
 using std::chrono::sys_seconds;
@@ -55,4 +55,4 @@ private:
     std::shared_ptr<const Zone> zone_;
 };
 
-}  // namespace n4b::schedule
+}  // namespace n4b::calendar

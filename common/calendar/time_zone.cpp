@@ -1,4 +1,4 @@
-#include "operator/schedule/time_zone.hpp"
+#include "common/calendar/time_zone.hpp"
 
 #include <absl/time/civil_time.h>
 #include <absl/time/time.h>
@@ -7,7 +7,7 @@
 #include <cctype>
 #include <utility>
 
-namespace n4b::schedule {
+namespace n4b::calendar {
 namespace {
 
 using std::chrono::seconds;
@@ -81,4 +81,4 @@ OffsetSpan TimeZone::span_at(sys_seconds at) const {
     return span;
 }
 
-}  // namespace n4b::schedule
+}  // namespace n4b::calendar
