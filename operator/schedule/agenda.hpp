@@ -45,9 +45,9 @@ struct Rules {
 /// What is known of a cadence, as it stands in the schedule's status.
 struct CadenceState {
     std::string text;
-    sys_seconds done_until;           ///< all slots up to here are dealt with, or are none of this cadence's
+    sys_seconds done_until;             ///< all slots up to here are dealt with, or are none of this cadence's
     std::optional<sys_seconds> last{};  ///< the newest slot that began a run, or was covered by that of a full
-    std::int64_t missed = 0;          ///< slots that began no run and were not covered, since the cadence was made
+    std::int64_t missed = 0;            ///< slots that began no run and were not covered, since the cadence was made
 };
 
 struct State {
