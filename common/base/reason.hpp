@@ -123,6 +123,11 @@ enum class Reason {
     kExclusiveCreateHeld,     ///< The second of two that create an object of one key is refused.
     kExclusiveCreateIgnored,  ///< It replaces the first one's object.
     kExclusiveCreateRefused,  ///< The storage takes no conditional writes.
+    // How a schedule stands.
+    kScheduleInvalid,  ///< A line or a zone of its cadences is not understood.
+    kSuspended,        ///< It makes no backups until somebody says so.
+    kRunMissed,        ///< No backup was made at a time when one was due.
+    kStale,            ///< What can be restored is older than its rpo allows.
     // How far a source can be trusted.
     kVerified,
     kNotVerified,  ///< spec.connection.tls.verification is None.

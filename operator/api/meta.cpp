@@ -52,10 +52,14 @@ Meta read_meta(JsonObject& document) {
             meta.owner_uid = labels.value_or<std::string>(kOwnerUidLabel, "");
             meta.owner_kind = labels.value_or<std::string>(kKindLabel, "");
             meta.owner_name = labels.value_or<std::string>(kOwnerLabel, "");
+            meta.schedule = labels.value_or<std::string>(kScheduleLabel, "");
+            meta.cadence = labels.value_or<std::string>(kCadenceLabel, "");
             meta.restored = labels.has(kVeleroLabel);
         });
         object.object("annotations", [&](JsonObject& annotations) {
             meta.digest = annotations.value_or<std::string>(kDigestAnnotation, "");
+            meta.slot = annotations.value_or<std::string>(kSlotAnnotation, "");
+            meta.run_now = annotations.value_or<std::string>(kRunNowAnnotation, "");
             meta.locks = annotations.value_or<std::string>(kLocksAnnotation, "");
         });
     });

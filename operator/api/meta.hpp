@@ -32,9 +32,13 @@ struct Meta {
     std::string owner_uid{};
     std::string owner_kind{};
     std::string owner_name{};
-    std::string digest{};   ///< Our annotation: what the Job does.
-    std::string locks{};    ///< Our annotation: the locks that its pods hold, one a line.
-    bool restored = false;  ///< Velero put it back from a backup of the cluster.
+    std::string digest{};    ///< Our annotation: what the Job does.
+    std::string locks{};     ///< Our annotation: the locks that its pods hold, one a line.
+    std::string schedule{};  ///< Our label: the schedule that made it.
+    std::string cadence{};   ///< Our label: of which of its cadences.
+    std::string slot{};      ///< Our annotation: of which time, in RFC 3339.
+    std::string run_now{};   ///< Our annotation on a schedule: asks for one backup.
+    bool restored = false;   ///< Velero put it back from a backup of the cluster.
 
     /// "namespace/name", as work queues and stores know it.
     [[nodiscard]] std::string key() const { return object_namespace + "/" + name; }

@@ -15,6 +15,14 @@ inline constexpr char kStorageLabel[] = "neo4jbackup.dev/storage";
 inline constexpr char kDigestAnnotation[] = "neo4jbackup.dev/spec-digest";
 inline constexpr char kLocksAnnotation[] = "neo4jbackup.dev/locks";
 
+/// Labels and an annotation on the backups that a schedule makes: whose they are, of which of its cadences, and of which time.
+inline constexpr char kScheduleLabel[] = "neo4jbackup.dev/schedule";
+inline constexpr char kCadenceLabel[] = "neo4jbackup.dev/cadence";
+inline constexpr char kSlotAnnotation[] = "neo4jbackup.dev/slot";
+
+/// An annotation on a schedule: its value, a token, asks for one backup now.
+inline constexpr char kRunNowAnnotation[] = "neo4jbackup.dev/run-now";
+
 /// The containers of the pods that the operator makes.
 inline constexpr char kRunnerContainer[] = "runner";
 inline constexpr char kServerContainer[] = "server";
