@@ -122,6 +122,10 @@ ExitCode exit_code_of(base::Reason reason) {
         case Reason::kExclusiveCreateHeld:
         case Reason::kExclusiveCreateIgnored:
         case Reason::kExclusiveCreateRefused:
+        case Reason::kScheduleInvalid:
+        case Reason::kSuspended:
+        case Reason::kRunMissed:
+        case Reason::kStale:
             return ExitCode::kRetry;
     }
     return ExitCode::kRetry;

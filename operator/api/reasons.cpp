@@ -211,6 +211,15 @@ std::string_view advice(base::Reason reason) {
         case Reason::kNoReport:
         case Reason::kInternalError:
             return "kubectl describe the Job and its pod, and read its log.";
+        case Reason::kScheduleInvalid:
+            return "Mend what the message names; neo4j-backup-operator explain \"CRON\" --time-zone ZONE shows when a "
+                   "line is due.";
+        case Reason::kRunMissed:
+            return "Find out what held it up; with concurrencyPolicy Queue a backup waits for the one before.";
+        case Reason::kStale:
+            return "Look why the last backups failed, or why none was due: kubectl describe the schedule.";
+        case Reason::kSuspended:
+            return "Set spec.suspend to false to go on.";
         case Reason::kCompleted:
         case Reason::kArtifactNotFound:
         case Reason::kPending:

@@ -21,6 +21,7 @@
 #include "operator/jobs/progress_poller.hpp"
 #include "operator/jobs/run_driver.hpp"
 #include "operator/kinds/backup/backup_loop.hpp"
+#include "operator/kinds/backup_schedule/backup_schedule_loop.hpp"
 #include "operator/kinds/chain/chain_loop.hpp"
 #include "operator/kinds/environment.hpp"
 #include "operator/kinds/kind_loop.hpp"
@@ -151,7 +152,8 @@ public:
         auto& sources = add(source::make_source_loop(environment_));
         auto& backups = add(backup::make_backup_loop(environment_, sources, storages));
         add(restore::make_restore_loop(environment_, backups, sources, storages));
-        add(chain::make_chain_loop(environment_, backups, storages));
+        auto& chains = add(chain::make_chain_loop(environment_, backups, storages));
+        add(backup_schedule::make_backup_schedule_loop(environment_, backups, chains, sources));
         const auto owner_changed = [this](const auto&, const auto& before, const auto& after) {
             const auto& meta = after ? after->meta : before->meta;
             if (ready_) wake(meta.owner_kind, meta.object_namespace + "/" + meta.owner_name);

@@ -1,0 +1,93 @@
+#include "operator/kinds/backup_schedule/backup_schedule_controller.hpp"
+
+#include <chrono>
+
+#include "operator/api/reasons.hpp"
+#include "operator/kube/write_status.hpp"
+#include "operator/telemetry/log.hpp"
+
+namespace n4b::backup_schedule {
+namespace {
+
+using base::ErrorCode;
+using base::Reason;
+using base::Result;
+using jobs::Requeue;
+
+constexpr char kKind[] = "Neo4jBackupSchedule";
+constexpr char kPlural[] = "neo4jbackupschedules";
+/// The object changed, and the change has not come yet.
+constexpr std::chrono::seconds kBehind{1};
+
+std::string path_of(const api::Meta& meta) {
+    return jobs::object_path(api::api_path(), meta, kPlural, meta.name);
+}
+
+kube::EventTarget target_of(const api::Meta& meta) {
+    return {.kind = kKind,
+            .api_version = api::api_version(),
+            .object_namespace = meta.object_namespace,
+            .name = meta.name,
+            .uid = meta.uid};
+}
+
+}  // namespace
+
+std::optional<base::SystemTime> BackupScheduleController::current_at(const BackupSchedule& schedule) const {
+    const auto& ns = schedule.meta.object_namespace;
+    const auto source = stores_.sources.get(ns + "/" + schedule.spec.source);
+    if (!source) return schedule.status.current_at;
+    const auto& database = schedule.spec.database.empty() ? source->spec.database : schedule.spec.database;
+    std::optional<base::SystemTime> latest;
+    for (const auto& chain : stores_.chains.all()) {
+        const bool counts = chain->meta.object_namespace == ns && chain->spec.storage == schedule.spec.storage &&
+                            chain->spec.source == source->identity() && chain->spec.database == database;
+        const auto& current = chain->status.record.current_at;
+        if (counts && current) latest = std::max(latest.value_or(*current), *current);
+    }
+    return latest;
+}
+
+Result<void> BackupScheduleController::make(const BackupSchedule& schedule, const NewBackup& backup) {
+    const auto made = environment_.client.create(
+        kube::collection_path(api::api_path(), schedule.meta.object_namespace, "neo4jbackups"),
+        backup_json(schedule, backup), [](const auto&) {});
+    // Whoever decided the same before made it, and so nothing is left to do.
+    if (!made && made.error().code == ErrorCode::kAlreadyExists) return {};
+    if (!made) {
+        environment_.events.record(target_of(schedule.meta),
+                                   {.warning = true,
+                                    .reason = std::string(to_string(Reason::kRunMissed)),
+                                    .note = "the backup " + backup.name + " can't be made yet: " + made.error().message,
+                                    .action = "Schedule"});
+        return base::fail(made.error().wrap("make the backup " + backup.name));
+    }
+    telemetry::info("a schedule made a backup", {{"schedule", schedule.meta.key()}, {"backup", backup.name}});
+    return {};
+}
+
+Result<Requeue> BackupScheduleController::reconcile(const std::string& key, const std::stop_token& /*stop*/) {
+    const auto schedule = stores_.schedules.get(key);
+    if (!schedule || schedule->meta.deleted) return Requeue{};
+    const auto decision = decide({.schedule = *schedule,
+                                  .backups = stores_.backups.of(key),
+                                  .current_at = current_at(*schedule),
+                                  .now = environment_.clock.system_now()});
+    for (const auto& backup : decision.backups) N4B_TRY_VOID(make(*schedule, backup));
+    if (decision.status != schedule->status) {
+        N4B_TRY(const auto written, kube::write_status(environment_.client,
+                                                       {.path = path_of(schedule->meta),
+                                                        .resource_version = schedule->meta.resource_version,
+                                                        .uid = schedule->meta.uid},
+                                                       status_json(schedule->status), status_json(decision.status),
+                                                       conditions_json(decision.status)));
+        if (written == kube::StatusWrite::kConflict) return Requeue{kBehind};
+    }
+    for (const auto& event : decision.events)
+        environment_.events.record(
+            target_of(schedule->meta),
+            {.warning = event.warning, .reason = event.reason, .note = event.note, .action = "Schedule"});
+    return decision.requeue;
+}
+
+}  // namespace n4b::backup_schedule

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "operator/kinds/backup_schedule/backup_schedule_plan.hpp"
+#include "operator/kinds/backup_schedule/backups_of_schedules.hpp"
+#include "operator/kinds/chain/chain.hpp"
+#include "operator/kinds/environment.hpp"
+#include "operator/kinds/source/source.hpp"
+#include "operator/kube/store.hpp"
+
+namespace n4b::backup_schedule {
+
+/// Makes the backups that schedules ask for, and writes how schedules stand. Thread-safe for different keys.
+class BackupScheduleController {
+public:
+    struct Stores {
+        const kube::Store<BackupSchedule>& schedules;
+        const kube::Store<source::Source>& sources;
+        const kube::Store<chain::Chain>& chains;
+        const BackupsOfSchedules& backups;
+    };
+    BackupScheduleController(const Stores& stores, const kinds::Environment& environment)
+        : stores_(stores), environment_(environment) {}
+
+    base::Result<jobs::Requeue> reconcile(const std::string& key, const std::stop_token& stop);
+
+private:
+    [[nodiscard]] std::optional<base::SystemTime> current_at(const BackupSchedule& schedule) const;
+    base::Result<void> make(const BackupSchedule& schedule, const NewBackup& backup);
+
+    Stores stores_;
+    const kinds::Environment& environment_;
+};
+
+}  // namespace n4b::backup_schedule

@@ -1,0 +1,43 @@
+#include "operator/kinds/backup_schedule/backup_schedule_loop.hpp"
+
+#include "operator/kinds/backup_schedule/backup_schedule_controller.hpp"
+#include "operator/kinds/unreadable.hpp"
+
+namespace n4b::backup_schedule {
+
+std::unique_ptr<kinds::KindLoop<BackupSchedule>> make_backup_schedule_loop(const kinds::Environment& environment,
+                                                                           kinds::KindLoop<backup::Backup>& backups,
+                                                                           kinds::KindLoop<chain::Chain>& chains,
+                                                                           kinds::KindLoop<source::Source>& sources) {
+    auto loop =
+        std::make_unique<kinds::KindLoop<BackupSchedule>>(kube::Kind<BackupSchedule>{.name = "Neo4jBackupSchedule",
+                                                                                     .api = api::api_path(),
+                                                                                     .plural = "neo4jbackupschedules",
+                                                                                     .limits = kinds::kOwnLimits,
+                                                                                     .parse = &parse_schedule},
+                                                          environment.metrics);
+    auto made = std::make_shared<BackupsOfSchedules>();
+    auto& schedules = *loop;
+    backups.on_change([made, &schedules](const auto& key, const auto& before, const auto& after) {
+        if (const auto schedule = made->learn(key, before, after); !schedule.empty()) schedules.look_at(schedule);
+    });
+    chains.on_change([&schedules](const auto&, const auto& before, const auto& after) {
+        const auto& chain = after ? *after : *before;
+        for (const auto& schedule : schedules.store().all()) {
+            const bool same = schedule->meta.object_namespace == chain.meta.object_namespace &&
+                              schedule->spec.storage == chain.spec.storage;
+            if (same) schedules.look_at(schedule->meta.key());
+        }
+    });
+    auto controller = std::make_shared<BackupScheduleController>(
+        BackupScheduleController::Stores{
+            .schedules = loop->store(), .sources = sources.store(), .chains = chains.store(), .backups = *made},
+        environment);
+    loop->reconcile_with(
+        [controller, made](const auto& key, const auto& stop) { return controller->reconcile(key, stop); },
+        environment.workers);
+    loop->on_unreadable(kinds::tell_unreadable(environment, loop->kind()));
+    return loop;
+}
+
+}  // namespace n4b::backup_schedule
