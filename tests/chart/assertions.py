@@ -72,7 +72,8 @@ for variant in variants:
                 check(context["capabilities"]["drop"] == ["ALL"], f"{name}: has capabilities")
                 check("memory" in container["resources"]["limits"], f"{name}: no memory limit")
 # What operator/ calls, and nothing more: a call that is added there needs its verb here and in the chart.
-called = {"neo4jbackups": "get list watch delete", "neo4jbackupsources": "get list watch", "neo4jbackupstorages": "get list watch",
+called = {"neo4jbackups": "get list watch create delete", "neo4jbackupschedules": "get list watch", "neo4jbackupschedules/status": "patch",
+          "neo4jbackupsources": "get list watch", "neo4jbackupstorages": "get list watch",
           "neo4jrestores": "get list watch delete", "neo4jrestores/status": "patch", "neo4jrestores/finalizers": "update",
           "neo4jbackups/status": "patch", "neo4jbackupsources/status": "patch", "neo4jbackupstorages/status": "patch",
           "neo4jbackups/finalizers": "update", "neo4jbackupsources/finalizers": "update", "neo4jbackupstorages/finalizers": "update",
@@ -91,7 +92,7 @@ check("--cluster-id=4f1d-9" in one("all", "Deployment")["spec"]["template"]["spe
 resources = [r for d in objects("all") if d["kind"] == "ClusterRole" for rule in d["rules"] for r in rule["resources"]]
 check("namespaces" not in resources, "all: the operator may read by what its cluster is known, although it was told")
 crds = [d for d in objects("default") if d["kind"] == "CustomResourceDefinition"]
-check(len(crds) == 5, f"{len(crds)} CustomResourceDefinitions, expected 5")
+check(len(crds) == 6, f"{len(crds)} CustomResourceDefinitions, expected 6")
 for crd in crds:
     check(crd["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep", "a CustomResourceDefinition goes with the release")
 check(not any(d["kind"] == "CustomResourceDefinition" for d in objects("no-crds")), "no-crds renders them")
@@ -148,6 +149,6 @@ READ, ALL = "get list watch", "create get list watch patch update delete deletec
 may = {"storage-admin": (READ, READ, ALL), "backup-editor": (ALL, READ, READ), "restore-editor": (READ, ALL, READ), "viewer": (READ, READ, READ)}
 for role, (backups, restores, places) in may.items():
     verbs = {r: " ".join(rule["verbs"]) for rule in one("default", "ClusterRole", role)["rules"] for r in rule["resources"]}
-    check(verbs == {"neo4jbackups": backups, "neo4jrestores": restores, "neo4jbackupsources": places, "neo4jbackupstorages": places, "neo4jbackupchains": READ}, f"{role} may {verbs}")
+    check(verbs == {"neo4jbackups": backups, "neo4jbackupschedules": backups, "neo4jrestores": restores, "neo4jbackupsources": places, "neo4jbackupstorages": places, "neo4jbackupchains": READ}, f"{role} may {verbs}")
 print("\n".join(problems) if problems else "every assertion holds")
 sys.exit(1 if problems else 0)

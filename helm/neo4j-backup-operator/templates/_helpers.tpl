@@ -59,18 +59,23 @@ which would be one more thing to keep right. */}}
 {{- /* All the operator may do, cluster-wide or in each watched namespace. Secrets are not among it. */}}
 {{- define "neo4j-backup-operator.operatorRules" -}}
 - apiGroups: [neo4jbackup.dev]
-  resources: [neo4jbackups, neo4jbackupsources, neo4jbackupstorages, neo4jrestores, neo4jbackupchains]
+  resources: [neo4jbackups, neo4jbackupsources, neo4jbackupstorages, neo4jrestores, neo4jbackupchains, neo4jbackupschedules]
   verbs: [get, list, watch]
 # What shows the chains of a storage is the operator's own; it goes with them.
 - apiGroups: [neo4jbackup.dev]
   resources: [neo4jbackupchains]
   verbs: [create, delete]
+# What schedules ask for.
+- apiGroups: [neo4jbackup.dev]
+  resources: [neo4jbackups]
+  verbs: [create]
 # For ttlAfterFinished.
 - apiGroups: [neo4jbackup.dev]
   resources: [neo4jbackups, neo4jrestores]
   verbs: [delete]
 - apiGroups: [neo4jbackup.dev]
-  resources: [neo4jbackups/status, neo4jbackupsources/status, neo4jbackupstorages/status, neo4jrestores/status, neo4jbackupchains/status]
+  resources: [neo4jbackups/status, neo4jbackupsources/status, neo4jbackupstorages/status, neo4jrestores/status, neo4jbackupchains/status,
+    neo4jbackupschedules/status]
   verbs: [patch]
 # To own Jobs with blockOwnerDeletion where the cluster checks it.
 - apiGroups: [neo4jbackup.dev]
