@@ -179,8 +179,10 @@ kind: MutatingAdmissionPolicyBinding
 metadata: {name: sidecar}
 spec: {policyName: sidecar}
 Y
-storage sidecar
+claim sidecar
 storage_on sidecar sidecar 'runner: {labels: {sidecar: wanted}}'
+# Its first look is over before any backup: one that waits for the volume later would have the pods of ended runs removed.
+kubectl wait -n "$NS" --for=condition=Ready nbs/sidecar --timeout=90s > /dev/null
 # A new policy counts some moments after it was made.
 for _ in $(seq 20); do
     [ "$(kubectl run -n "$NS" try --image=localhost/pause:1 --labels=sidecar=wanted --dry-run=server -o json \

@@ -40,9 +40,10 @@ bucket=(--s3-endpoint "http://127.0.0.1:$port" --allow-insecure --s3-bucket back
 "$runner" init "${bucket[@]}" > /dev/null
 
 # Each marker is a transaction of its own and tells how many came before it. One that was refused, as long as an index is made for
-# example, is tried again.
+# example, is tried again. With a pause after each: as fast as it goes, it would take a processor from what is tested.
 (
     for i in $(seq 100000); do
+        sleep 0.05
         until cypher "$leader" "MERGE (m:Marker {n: $i}) ON CREATE SET m.at = timestamp()" > /dev/null 2>&1; do sleep 0.2; done
     done
 ) &
