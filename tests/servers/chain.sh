@@ -178,9 +178,9 @@ for n in 1 2; do
     mv "$single/data/databases/graph.db" "$STATE/$n/data/databases/"
 done
 start_cluster
-for n in 1 2 3; do
-    [ "$(cypher "$n" "MATCH (n:Marker) RETURN count(n)")" = "$markers" ] || die "member $n of the seeded cluster has not the $markers markers"
-done
+has_markers() { [ "$(cypher "$1" "MATCH (n:Marker) RETURN count(n)")" = "$markers" ]; }
+# The core that does not lead may be the last to answer.
+for n in 1 2 3; do await 120 "member $n" has_markers "$n" || die "member $n of the seeded cluster has not the $markers markers"; done
 # So many that the source is beyond the chain's end again: only then can its history differ there.
 for i in $(seq $((newest - point + 20))); do cypher "$leader" "CREATE (:Other {n: $i})"; done > /dev/null
 set_back=(--output json --from 127.0.0.1:26363 --source prod --database graph.db --to "$STATE/repository")
