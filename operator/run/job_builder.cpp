@@ -6,6 +6,7 @@
 #include "common/base/fnv1a.hpp"
 #include "common/base/json_object.hpp"
 #include "operator/api/names.hpp"
+#include "operator/run/container_security.hpp"
 
 namespace n4b::run {
 namespace {
@@ -49,10 +50,7 @@ Json runner_container(const JobRequest& request) {
         {"ports", Json::array({{{"name", "http"}, {"containerPort", kRunnerHttpPort}}})},
         {"resources", api::resources_json(request.profile.resources)},
         {"terminationMessagePolicy", "File"},
-        {"securityContext",
-         {{"allowPrivilegeEscalation", false},
-          {"readOnlyRootFilesystem", true},
-          {"capabilities", {{"drop", Json::array({"ALL"})}}}}},
+        {"securityContext", container_security()},
         {"volumeMounts", mounts}};
 }
 

@@ -2,6 +2,7 @@
 
 #include "common/base/json_object.hpp"
 #include "operator/api/names.hpp"
+#include "operator/run/container_security.hpp"
 #include "operator/run/recover_script.hpp"
 
 namespace n4b::run {
@@ -69,10 +70,7 @@ Json server_container(const RecoveryServer& server) {
             {"resources", api::resources_json(server.resources)},
             // A server that the kernel killed has written no message, and then its log tells.
             {"terminationMessagePolicy", "FallbackToLogsOnError"},
-            {"securityContext",
-             {{"allowPrivilegeEscalation", false},
-              {"readOnlyRootFilesystem", true},
-              {"capabilities", {{"drop", Json::array({"ALL"})}}}}},
+            {"securityContext", container_security()},
             {"volumeMounts", mounts_of(server)}};
 }
 

@@ -38,16 +38,16 @@ meta() { echo "apiVersion: neo4jbackup.dev/v1alpha1"; echo "kind: $1"; echo "met
 
 step "the schemas are served"
 kubectl get crd neo4jbackups.neo4jbackup.dev > /dev/null 2>&1 || kubectl apply -f "$here/../../crds" > /dev/null
-kubectl wait --for=condition=Established --timeout=30s \
+kubectl wait --for=condition=Established --timeout=240s \
     crd/neo4jbackups.neo4jbackup.dev crd/neo4jbackupsources.neo4jbackup.dev crd/neo4jbackupstorages.neo4jbackup.dev \
     crd/neo4jrestores.neo4jbackup.dev crd/neo4jbackupchains.neo4jbackup.dev > /dev/null
-for _ in $(seq 120); do
+for _ in $(seq 480); do
     ! kubectl get --raw /openapi/v3/apis/neo4jbackup.dev/v1alpha1 > "$state/openapi" 2> /dev/null ||
         [ "$(jq '[.components.schemas | keys[] | select(test("Neo4j(Backup(Source|Storage|Chain)?|Restore)$"))] | length' "$state/openapi")" != 5 ] || break
     sleep 0.5
 done
 # Discovery may come after the schemas: without it kubectl knows no short names.
-for _ in $(seq 120); do
+for _ in $(seq 480); do
     [ "$(kubectl api-resources --api-group=neo4jbackup.dev -o name 2> /dev/null | wc -l)" != 5 ] || break
     sleep 0.5
 done

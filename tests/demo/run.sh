@@ -29,14 +29,13 @@ trap 'exit 143' TERM INT
 timed "the operator, by Helm, into a namespace that enforces restricted pod security" install_operator neo4j-backup
 kubectl delete pod -n "$NS" restored --ignore-not-found --grace-period=1 > /dev/null
 kubectl delete nb,nr,nbsrc,nbs,pvc -n "$NS" --all > /dev/null
-core=$(leader)
 nodes() { cypher "$1" "MATCH (n) RETURN count(n)"; }
-cypher "$core" "MATCH (n) DETACH DELETE n" > /dev/null
-cypher "$core" "UNWIND range(1,20000) AS i CREATE (:Person {id:i, name:'person ' + i})" > /dev/null
+on_leader "MATCH (n) DETACH DELETE n" > /dev/null
+on_leader "UNWIND range(1,20000) AS i CREATE (:Person {id:i, name:'person ' + i})" > /dev/null
 replicas_caught_up() {
     for pod in replica-0 replica-1; do [ "$(nodes "$pod")" = 20000 ] || return 1; done
 }
-for _ in $(seq 60); do ! replicas_caught_up || break; sleep 0.5; done
+for _ in $(seq 240); do ! replicas_caught_up || break; sleep 0.5; done
 replicas_caught_up || { echo "the replicas do not catch up" >&2; exit 1; }
 [ "${N4B_TESTBED:-own}" != own ] || tests/testbed/volume.sh backups 1Gi
 

@@ -26,7 +26,8 @@ read -r _ pid <<< "$(runner_task headed)"
 peer strace -f -q -p "$pid" -e trace=link -e inject=link:delay_exit=4000000
 until grep -q '^TracerPid:[[:space:]]*[1-9]' "/proc/$pid/status"; do sleep 0.1; done
 touch "$STATE/gate"
-for _ in $(seq 600); do [ "$(heads main)" = "$before" ] || break; sleep 0.05; done
+end=$((SECONDS + PATIENCE))
+while [ "$(heads main)" = "$before" ] && [ $SECONDS -lt $end ]; do sleep 0.05; done # The pod has to die within the 4 s.
 [ "$(heads main)" = $((before + 1)) ] || die "no head appeared"
 kubectl delete pod -n "$NS" -l "$(made_for headed)" --force --grace-period=0 > /dev/null 2>&1
 expect headed True Completed
@@ -53,22 +54,20 @@ kill -STOP "$kubelet"
 trap 'kill -CONT "$kubelet" 2> /dev/null; cleanup' EXIT
 # As the taint manager would after its five minutes.
 kubectl delete pod -n "$NS" -l "$(made_for node-lost)" --wait=false --grace-period=5 > /dev/null
-for _ in $(seq 240); do [ "$(kubectl get nb -n "$NS" node-lost -o jsonpath='{.status.attempts[0].reason}')" != PodLost ] || break; sleep 0.5; done
-[ "$(kubectl get nb -n "$NS" node-lost -o jsonpath='{.status.attempts[0].reason}')" = PodLost ] || die "the attempt of node-lost goes on"
+given_up() { [ "$(field node-lost 'attempts[0].reason')" = PodLost ]; }
+await given_up || die "the attempt of node-lost goes on"
 # The node is where the volume is, so the look-up for a finished artifact waits for it.
 kill -CONT "$kubelet"
-expect node-lost False PodLost 120
-kubectl wait --for=condition=Ready node/node1 --timeout=60s > /dev/null
-kubectl wait -n "$NS" --for=condition=Ready pod -l app=neo4j --timeout=120s > /dev/null
+expect node-lost False PodLost
+kubectl wait --for=condition=Ready node/node1 --timeout="${PATIENCE}s" > /dev/null
+kubectl wait -n "$NS" --for=condition=Ready pod -l app=neo4j --timeout="${PATIENCE}s" > /dev/null
 
 step "out of memory: what is written into a tmpfs volume counts against the runner's limit"
-core=$(leader)
 for i in $(seq 8); do
-    cypher "$core" "UNWIND range(1,8) AS i CREATE (b:Blob {n: $i}) SET b.data = reduce(s = 'some text', j IN range(1,17) | s + s) RETURN count(b)" > /dev/null
+    on_leader "UNWIND range(1,8) AS i CREATE (b:Blob {n: $i}) SET b.data = reduce(s = 'some text', j IN range(1,17) | s + s) RETURN count(b)" > /dev/null
 done
 blobs() { [ "$(cypher replica-0 "MATCH (n:Blob) RETURN count(n)")" = 64 ]; }
-for _ in $(seq 120); do ! blobs || break; sleep 0.5; done
-blobs || die "the replica does not catch up"
+await blobs || die "the replica does not catch up"
 storage memory tiny 300m
 backup out-of-memory memory "$(endpoint replica-0.neo4j 6362)" 'runner: {resources: {limits: {memory: 40Mi}}}, compression: None'
 expect out-of-memory False OutOfMemory
@@ -84,9 +83,8 @@ renewed() {
     now=$(uids)
     [ "$(wc -w <<< "$now")" = "$(wc -w <<< "$old")" ] && ! grep -qE "${old// /|}" <<< "$now"
 }
-for _ in $(seq 120); do ! renewed || break; sleep 0.5; done
-renewed || die "the pods of Neo4j are not replaced"
-kubectl wait -n "$NS" --for=condition=Ready pod -l app=neo4j --timeout=240s > /dev/null
+await renewed || die "the pods of Neo4j are not replaced"
+kubectl wait -n "$NS" --for=condition=Ready pod -l app=neo4j --timeout="${PATIENCE}s" > /dev/null
 backup other-database main prod
 expect other-database False SourceIdentityChanged
 step "done"

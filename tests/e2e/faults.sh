@@ -30,8 +30,8 @@ put_back() {
     kubectl delete nb -n "$NS" "$(jq -r .metadata.name "$1")" > /dev/null
     jq "$2" "$1" | kubectl create -n "$NS" -f - > /dev/null
 }
-# gone SECONDS KIND NAME
-gone() { kubectl wait -n "$NS" --for=delete "$2/$3" --timeout="$1s" > /dev/null || die "$2 $3 is still there"; }
+# deleted KIND NAME
+deleted() { kubectl wait -n "$NS" --for=delete "$1/$2" --timeout="${PATIENCE}s" > /dev/null || die "$1 $2 is still there"; }
 
 forget
 begin
@@ -82,7 +82,7 @@ left=$(find "$TB/volumes/main/neo4j/cancelled" -type f)
 step "ttlAfterFinished deletes the object, and not the data"
 backup short-lived main prod 'ttlAfterFinished: 3s'
 expect short-lived True Completed
-gone 20 nb short-lived
+deleted nb short-lived
 [ "$(heads main)" = $((heads + 1)) ] || die "the data is gone"
 
 step "a claim that is being deleted"
@@ -95,7 +95,7 @@ expect on-doomed Unknown StorageNotReady
 ready=$(kubectl get nbs -n "$NS" doomed -o jsonpath="{range .status.conditions[?(@.type=='Ready')]}{.status}/{.reason}{end}")
 [ "$ready" = False/ClaimTerminating ] || die "storage: $ready"
 kubectl patch pvc -n "$NS" doomed --type=merge -p '{"metadata":{"finalizers":null}}' > /dev/null
-gone 20 pvc doomed
+deleted pvc doomed
 claim doomed
 expect on-doomed True Completed
 [ "$(attempts on-doomed)" = Completed ] || die "$(attempts on-doomed)"
@@ -123,7 +123,7 @@ forge() {
         spec: {restartPolicy: "Never", securityContext: .spec.securityContext, containers: [{name: "runner", image: $image,
             command: ["sh", "-c", "echo \($report | @sh) > /dev/termination-log"],
             securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: ["ALL"]}}}]}}' | kubectl create -n "$NS" -f - > /dev/null
-    kubectl wait -n "$NS" --for=jsonpath='{.status.phase}'=Succeeded "pod/$1" --timeout=30s > /dev/null
+    kubectl wait -n "$NS" --for=jsonpath='{.status.phase}'=Succeeded "pod/$1" --timeout="${PATIENCE}s" > /dev/null
 }
 forge "$pod-forged" 'del(.["controller-uid","batch.kubernetes.io/controller-uid"])'
 sleep 2
@@ -150,7 +150,7 @@ for i in 1 2 3; do NS=doomed N4B_NAMESPACE=doomed storage "doomed-$i"; done
 for i in 1 2 3; do NS=doomed held "doomed-$i" "doomed-$i" $((27544 + i)); done
 start=$SECONDS
 kubectl delete namespace doomed --wait=false > /dev/null
-kubectl wait --for=delete namespace/doomed --timeout=60s > /dev/null || die "the namespace stays: $(kubectl get namespace doomed -o jsonpath='{.status.conditions[*].message}')"
+kubectl wait --for=delete namespace/doomed --timeout="${PATIENCE}s" > /dev/null || die "the namespace stays: $(kubectl get namespace doomed -o jsonpath='{.status.conditions[*].message}')"
 echo "   gone after $((SECONDS - start)) s"
 lines=$(kubectl logs -n neo4j-backup deploy/neo4j-backup-operator --since=60s | grep -c '"level":"\(warn\|error\)".*doomed' || true)
 [ "$lines" -lt 60 ] || die "$lines warnings about a namespace that is gone"
@@ -179,15 +179,17 @@ kind: MutatingAdmissionPolicyBinding
 metadata: {name: sidecar}
 spec: {policyName: sidecar}
 Y
-storage sidecar
+claim sidecar
 storage_on sidecar sidecar 'runner: {labels: {sidecar: wanted}}'
+# Its first look is over before any backup: one that waits for the volume later would have the pods of ended runs removed.
+kubectl wait -n "$NS" --for=condition=Ready nbs/sidecar --timeout="${PATIENCE}s" > /dev/null
 # A new policy counts some moments after it was made.
-for _ in $(seq 20); do
+two_containers() {
     [ "$(kubectl run -n "$NS" try --image=localhost/pause:1 --labels=sidecar=wanted --dry-run=server -o json \
         --overrides='{"spec":{"securityContext":{"runAsNonRoot":true,"runAsUser":7474,"seccompProfile":{"type":"RuntimeDefault"}},"containers":[{"name":"try","image":"localhost/pause:1","securityContext":{"allowPrivilegeEscalation":false,"capabilities":{"drop":["ALL"]}}}]}}' |
-        jq '.spec.containers | length')" != 2 ] || break
-    sleep 0.5
-done
+        jq '.spec.containers | length')" = 2 ]
+}
+await two_containers || die "nobody adds a sidecar"
 backup with-sidecar sidecar prod
 expect with-sidecar True Completed
 backup failed-with-sidecar sidecar "$(endpoint $HOST 1)" 'timeouts: {connect: 1s}'
@@ -204,14 +206,14 @@ install_operator neo4j-backup --set maxConcurrentRuns=1
 backup refused main "$(endpoint $HOST 1)" 'timeouts: {connect: 1s}, retry: {limit: 3, backoff: 5m}'
 expect refused Unknown Retrying
 backup at-once main prod
-expect at-once True Completed 20
+expect at-once True Completed
 [ "$(condition refused reason)" = Retrying ] || die "refused does not wait any more"
 kubectl delete nb -n "$NS" refused > /dev/null
 
 step "a quota of ephemeral storage"
 kubectl create quota -n "$NS" ephemeral --hard=limits.ephemeral-storage=5Mi > /dev/null
 kubectl label quota -n "$NS" ephemeral test=faults > /dev/null
-kubectl wait -n "$NS" --for=jsonpath='{.status.hard}' quota/ephemeral --timeout=30s > /dev/null # it counts from then on
+kubectl wait -n "$NS" --for=jsonpath='{.status.hard}' quota/ephemeral --timeout="${PATIENCE}s" > /dev/null # it counts from then on
 storage_on main too-much 'runner: {resources: {limits: {ephemeral-storage: 10Mi}}}'
 backup too-much too-much prod
 expect too-much Unknown PodRejected
@@ -265,8 +267,11 @@ kind: MutatingAdmissionPolicyBinding
 metadata: {name: dictated-ids}
 spec: {policyName: dictated-ids}
 Y
-for _ in $(seq 20); do ! kubectl run -n default try --image=localhost/pause:1 --labels=app.kubernetes.io/name=neo4j-backup-try --dry-run=server \
-    --overrides='{"spec":{"securityContext":{"runAsUser":1}}}' > /dev/null 2>&1 || sleep 0.5; done
+foreign_id_refused() {
+    ! kubectl run -n default try --image=localhost/pause:1 --labels=app.kubernetes.io/name=neo4j-backup-try --dry-run=server \
+        --overrides='{"spec":{"securityContext":{"runAsUser":1}}}' > /dev/null 2>&1
+}
+await foreign_id_refused || die "the policy refuses nobody"
 backup own-ids main prod
 expect own-ids Unknown PodRejected
 [[ "$(condition own-ids message)" = *"1000650000 to 1000659999"* ]] || die "$(condition own-ids message)"

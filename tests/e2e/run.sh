@@ -8,6 +8,7 @@ cd "$here/../.."
 # shellcheck source=tests/e2e/steps.sh
 . tests/e2e/steps.sh
 begin
+core=$(leader)
 (for i in $(seq 5000); do cypher "$core" "CREATE (:Marker {n: $i})" > /dev/null || exit 0; done) &
 writer=$!
 children+=("$writer")
@@ -38,9 +39,8 @@ for compression in None Zstd; do
 done
 unset DATA_CLAIM
 kill $writer 2> /dev/null || true
-jobs() { kubectl get jobs -n "$NS" -l neo4jbackup.dev/kind=Neo4jBackup -o name; }
-[ -z "$(jobs)" ] || sleep 3
-[ -z "$(jobs)" ] || die "Jobs of succeeded backups are still there"
+gone good-none jobs
+gone good-zstd jobs
 [ "$(kubectl get pvc -n "$NS" main -o jsonpath='{.status.phase}')" = Bound ] || die "the claim is not bound"
 location=$(field good-zstd 'databases[0].location')
 [ -f "$TB/volumes/main/neo4j/$location" ] || die "no head at $location"
@@ -51,7 +51,7 @@ tests/api/run.sh
 
 step "what is applied while the operator is down runs later"
 kubectl scale -n neo4j-backup deploy/neo4j-backup-operator --replicas=0 > /dev/null
-kubectl wait -n neo4j-backup --for=delete pod --all --timeout=60s > /dev/null
+kubectl wait -n neo4j-backup --for=delete pod --all --timeout="${PATIENCE}s" > /dev/null
 backup early main prod 'retry: {}'
 kubectl get nb -n "$NS" early > "$STATE/out"
 grep -qE '^NAME +SOURCE +DATABASE +SUCCEEDED +REASON +KIND +SIZE +TOOK +RECOVERABLE TO +AGE' "$STATE/out" || die "columns: $(cat "$STATE/out")"
@@ -75,7 +75,7 @@ echo '{"id": "0123456789abcdef", "format": 0, "requiredToRead": [], "requiredToW
 storage_on older older
 storage unmountable
 # When the look at it is over: while that one's pod can't mount the volume either, the kubelet tells each failure to one of the two.
-kubectl wait -n "$NS" --for=condition=Ready nbs/unmountable --timeout=60s > /dev/null
+kubectl wait -n "$NS" --for=condition=Ready nbs/unmountable --timeout="${PATIENCE}s" > /dev/null
 rm -r "${TB:?}/volumes/unmountable"
 replica=$(kubectl get pod -n "$NS" replica-0 -o jsonpath='{.status.podIP}')
 printf cut > "$STATE/cut"
@@ -130,14 +130,14 @@ expect no-storage Unknown StorageNotFound
 expect no-claim Unknown StorageNotReady
 [ "$(kubectl get nbs -n "$NS" no-claim -o jsonpath='{.status.conditions[0].reason}')" = ClaimNotFound ] || die "storage no-claim"
 expect no-endpoints Unknown ServiceHasNoEndpoints
-expect unmountable False VolumeNotMountable 90
+expect unmountable False VolumeNotMountable
 expect unschedulable False Unschedulable
 expect rejected False PodRejected
 expect no-source Unknown SourceNotFound
 expect skipped False Skipped
 # When none of the others waits for a pod any more.
 kubectl create quota -n "$NS" none --hard=pods=0 > /dev/null
-kubectl wait -n "$NS" --for=jsonpath='{.status.hard}' quota/none --timeout=30s > /dev/null
+kubectl wait -n "$NS" --for=jsonpath='{.status.hard}' quota/none --timeout="${PATIENCE}s" > /dev/null
 backup over-quota main "$service" "$quick"
 expect over-quota False PodRejected
 kubectl delete quota -n "$NS" none > /dev/null
@@ -151,10 +151,7 @@ metric 'neo4jbackup_runs_finished_total{kind="Neo4jBackup",reason="Skipped",resu
 metric 'neo4jbackup_runs_running [0-9]'
 [ "$(condition skipped status Stalled)/$(condition skipped status Finished)" = False/True ] || die "skipped is told as a failure"
 [ "$(condition late status Stalled)/$(condition late status Finished)" = True/True ] || die "late is not told as a failure"
-sleep 2
-for name in unmountable unschedulable rejected over-quota; do
-    [ -z "$(kubectl get jobs -n "$NS" -l "$(made_for "$name")" -o name)" ] || die "the Job of $name still waits to start"
-done
+for name in unmountable unschedulable rejected over-quota; do gone "$name" jobs; done
 
 step "a gate opens: storage and source are made later"
 storage_on main nowhere
@@ -204,7 +201,7 @@ job=$(kubectl get job -n "$NS" -l "$(made_for orphan)" -o jsonpath='{.items[*].m
 kubectl delete pod -n neo4j-backup --all --force --grace-period=0 > /dev/null 2>&1
 [ "$(kubectl get job -n "$NS" -l "$(made_for orphan)" -o jsonpath='{.items[*].metadata.uid}')" = "$job" ] || die "another Job"
 touch "$STATE/gate2"
-expect orphan True Completed 90
+expect orphan True Completed
 [ "$(kubectl get nb -n "$NS" orphan -o jsonpath='{.status.attempts[*].number}')" = 1 ] || die "more than one attempt"
 
 step "half-way: the object is deleted, Job and pod go, and nothing looks finished"
@@ -213,8 +210,7 @@ peer python3 tests/e2e/paused_proxy.py "$HOST:27512" "$replica:6362" 300000 "$ST
 backup gone main "$(endpoint $HOST 27512)"
 running gone
 kubectl delete nb -n "$NS" gone > /dev/null
-for _ in $(seq 120); do [ -n "$(kubectl get jobs,pods -n "$NS" -l "$(made_for gone)" -o name)" ] || break; sleep 0.5; done
-[ -z "$(kubectl get jobs,pods -n "$NS" -l "$(made_for gone)" -o name)" ] || die "Job or pod is still there"
+gone gone jobs,pods
 [ "$(heads main)" = "$heads" ] || die "a head appeared"
 
 step "the runner image cannot be pulled"

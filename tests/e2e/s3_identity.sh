@@ -70,7 +70,7 @@ running without-key
 pod=$(kubectl get pod -n "$NS" -l "$(made_for without-key)" -o jsonpath='{.items[0].metadata.name}')
 kubectl get pod -n "$NS" "$pod" -o json > "$STATE/pod.json"
 kubectl logs -n "$NS" -f "$pod" > "$STATE/pod.log"
-expect without-key True Completed 120
+expect without-key True Completed
 [ -s "$STATE/pod.log" ] || die "the pod logged nothing"
 jq -e '.spec.automountServiceAccountToken == false and ([.spec.volumes[] | select(.projected) | .projected.sources[]] ==
     [{serviceAccountToken: {audience: "backups", expirationSeconds: 600, path: "token"}}])' "$STATE/pod.json" > /dev/null ||
@@ -90,7 +90,7 @@ kubectl create secret generic -n "$NS" wrong-proxy --from-literal=username=runne
 by_role proxied "$role" backups "proxy: {url: 'http://$HOST:$proxy_port', noProxy: [.svc], credentialsSecretRef: {name: proxy}}"
 looked proxied True Ready
 backup by-proxy proxied prod
-expect by-proxy True Completed 120
+expect by-proxy True Completed
 connections=$(grep -c "Established connection to host \"$HOST\"" "$STATE/proxy/log" || true)
 [ "$connections" -ge 4 ] || { cat "$STATE/proxy/log" >&2; die "the look and the backup did not go through the proxy"; }
 kubectl get jobs,pods,nbs,nb -n "$NS" -o yaml > "$STATE/objects"

@@ -21,6 +21,17 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 143' TERM INT
 step() { echo "-- $* ($SECONDS s)"; }
+# Seconds until a test gives up waiting. How fast something is isn't tested here: on a machine that compiles or runs other tests
+# meanwhile, everything may take many times as long.
+PATIENCE=240
+# await COMMAND...: until it succeeds; fails when patience has ended
+await() {
+    local end=$((SECONDS + PATIENCE))
+    until "$@"; do
+        [ $SECONDS -lt $end ] || return 1
+        sleep 0.5
+    done
+}
 die() {
     echo "FAILED: $*" >&2
     kubectl get nb,nr,nbsrc,nbs,jobs,pods -n "$NS" -o wide >&2 || true
@@ -78,32 +89,23 @@ events_of() {
     [ "${OF:-nb}" = nb ] || kind=neo4jrestore
     kubectl events -n "$NS" --for "$kind/$1"
 }
-# expect NAME STATUS REASON [SECONDS]: the condition Succeeded gets there, and an event tells the reason
+# is_at NAME STATUS REASON: so says the condition Succeeded
+is_at() { [ "$(condition "$1" status)/$(condition "$1" reason)" = "$2/$3" ]; }
+# tells NAME TEXT: an event says so
+tells() { events_of "$1" 2> /dev/null | grep -E "$2" > /dev/null; }
+# expect NAME STATUS REASON: the condition Succeeded gets there, and, once there is a verdict, an event tells the reason
 expect() {
-    local end=$((SECONDS + ${4:-60}))
-    until [ "$(condition "$1" status)/$(condition "$1" reason)" = "$2/$3" ]; do
-        [ $SECONDS -lt $end ] || die "$1: expected $2/$3, got $(condition "$1" status)/$(condition "$1" reason): $(condition "$1" message)"
-        sleep 0.5
-    done
+    await is_at "$@" || die "$1: expected $2/$3, got $(condition "$1" status)/$(condition "$1" reason): $(condition "$1" message)"
     # The event follows the status.
-    until [ "$2" = Unknown ] || events_of "$1" 2> /dev/null | grep "$3" > /dev/null; do
-        [ $SECONDS -lt $end ] || die "$1: no event says $3"
-        sleep 0.5
-    done
+    [ "$2" = Unknown ] || told "$1" "$3"
     echo "   $1: $2 $3: $(condition "$1" message)"
 }
 # stated NAME CONDITION FIELD: of a storage
 stated() { kubectl get nbs -n "$NS" "$1" -o jsonpath="{.status.conditions[?(@.type=='$2')].$3}"; }
+is_ready_at() { [ "$(stated "$1" Ready status)/$(stated "$1" Ready reason)" = "$2/$3" ]; }
 # looked NAME STATUS REASON: the condition Ready of a storage gets there
 looked() {
-    local end=$((SECONDS + 90)) found
-    until
-        found="$(stated "$1" Ready status)/$(stated "$1" Ready reason)"
-        [ "$found" = "$2/$3" ]
-    do
-        [ $SECONDS -lt $end ] || { kubectl get nbs -n "$NS" "$1" -o yaml >&2; die "storage $1: expected $2/$3, got $found"; }
-        sleep 0.5
-    done
+    await is_ready_at "$@" || { kubectl get nbs -n "$NS" "$1" -o yaml >&2; die "storage $1: expected $2/$3"; }
     echo "   $1: $2 $3: $(stated "$1" Ready message)"
 }
 # chains_of STORAGE: what its Neo4jBackupChains show: chain, source, database, how many backups, the last transaction
@@ -111,23 +113,13 @@ chains_of() {
     kubectl get nbc -n "$NS" -o json | jq -r --arg storage "$1" '.items[] | select(.spec.storageRef.name == $storage) |
         "\(.spec.chain) \(.spec.sourceName) \(.spec.database) \(.status.artifacts) \(.status.highestTransaction)"' | sort
 }
+chains_show() { diff <(chains_of "$1") "$2" > "$STATE/chains.diff"; }
 # await_chains STORAGE FILE: they come to show what the file holds
 await_chains() {
-    local end=$((SECONDS + 60))
-    until diff <(chains_of "$1") "$2" > "$STATE/chains.diff"; do
-        [ $SECONDS -lt $end ] || { kubectl get nbs,nbc -n "$NS" -o yaml >&2; die "storage $1: chains are shown differently from what lies there: $(< "$STATE/chains.diff")"; }
-        sleep 0.5
-    done
+    await chains_show "$@" || { kubectl get nbs,nbc -n "$NS" -o yaml >&2; die "storage $1: chains are shown differently from what lies there: $(< "$STATE/chains.diff")"; }
 }
 field() { kubectl get "${OF:-nb}" -n "$NS" "$1" -o jsonpath="{.status.$2}"; } # BACKUP PATH
-# told BACKUP TEXT: an event says so
-told() {
-    for _ in $(seq 20); do
-        ! events_of "$1" 2> /dev/null | grep -E "$2" > /dev/null || return 0
-        sleep 0.5
-    done
-    die "$1: no event says $2"
-}
+told() { await tells "$@" || die "$1: no event says $2"; } # BACKUP TEXT: an event comes to say so
 # restored_is_consistent PRODUCT DATA: what was restored into the volume `restored`, whose server has ended. DATA: where in it
 restored_is_consistent() {
     mkdir -p "$STATE/conf"
@@ -136,13 +128,12 @@ restored_is_consistent() {
 }
 # made_for BACKUP: selects its Jobs and pods; a source of the same name has others
 made_for() { echo "neo4jbackup.dev/kind=Neo4jBackup,neo4jbackup.dev/owner=$1"; }
-running() { # NAME: its attempt copies
-    local end=$((SECONDS + 60))
-    until [ "$(kubectl get pods -n "$NS" -l "$(made_for "$1")" -o jsonpath='{.items[*].status.phase}' | grep -c Running)" = 1 ]; do
-        [ $SECONDS -lt $end ] || die "$1 does not run"
-        sleep 0.3
-    done
-}
+pod_runs() { [ "$(kubectl get pods -n "$NS" -l "$(made_for "$1")" -o jsonpath='{.items[*].status.phase}' | grep -c Running)" = 1 ]; }
+running() { await pod_runs "$1" || die "$1 does not run"; } # NAME: its attempt copies
+nothing_made_for() { [ -z "$(kubectl get "$2" -n "$NS" -l "$(made_for "$1")" -o name)" ]; }
+# gone BACKUP KINDS: of those that were made for it, none is left
+gone() { await nothing_made_for "$@" || die "$2 of $1 are still there"; }
+shows_progress() { [ -n "$(field "$1" progress.bytes)" ]; }
 endpoint() { echo "type: Endpoints, endpoints: [{host: $1, port: $2}]"; }
 # shellcheck disable=SC2034 # the tests read it
 service='type: Service, service: {name: neo4j-read-replicas, port: backup}'
@@ -159,21 +150,17 @@ task() {
     ctr -a "$TB/run/containerd.sock" -n k8s.io tasks ls | awk -v id="${id#containerd://}" '$1 == id {print $1, $2}'
 }
 heads() { find "$TB/volumes/$1" -path '*/heads/*.json' ! -name '.*' | wc -l; }
-# caught_up POD COUNT: the member holds that many nodes
-caught_up() {
-    for _ in $(seq 240); do [ "$(cypher "$1" "MATCH (n) RETURN count(n)" 2> /dev/null)" != "$2" ] || return 0; sleep 0.5; done
-    die "$1 does not catch up"
-}
-# begin: the operator is installed, nothing of an earlier run is left, and the database holds 20000 nodes everywhere; sets core
+holds() { [ "$(cypher "$1" "MATCH (n) RETURN count(n)" 2> /dev/null)" = "$2" ]; }
+caught_up() { await holds "$@" || die "$1 does not catch up"; } # POD COUNT: the member comes to hold that many nodes
+# begin: the operator is installed, nothing of an earlier run is left, and the database holds 20000 nodes everywhere
 begin() {
     step "install"
     install_operator neo4j-backup
     kubectl delete nb,nr,nbsrc,nbs,pvc -n "$NS" --all > /dev/null 2>&1 || true
-    core=$(leader)
     # A few at a time: the server can't hold all of them at once.
-    until [ "$(cypher "$core" "MATCH (n:Blob) RETURN count(n)")" = 0 ]; do cypher "$core" "MATCH (n:Blob) WITH n LIMIT 4 DELETE n" > /dev/null; done
-    cypher "$core" "MATCH (n) DETACH DELETE n" > /dev/null
-    cypher "$core" "UNWIND range(1,20000) AS i CREATE (:Person {id:i, name:'person ' + i})" > /dev/null
+    until [ "$(on_leader "MATCH (n:Blob) RETURN count(n)")" = 0 ]; do on_leader "MATCH (n:Blob) WITH n LIMIT 4 DELETE n" > /dev/null; done
+    on_leader "MATCH (n) DETACH DELETE n" > /dev/null
+    on_leader "UNWIND range(1,20000) AS i CREATE (:Person {id:i, name:'person ' + i})" > /dev/null
     caught_up replica-0 20000
     caught_up replica-1 20000
 }

@@ -37,15 +37,6 @@ shown() {
 # ask POD COMMAND: prints the answer's number; fails on an error
 ask() { kubectl exec -n "$NS" "$1" -- sh /start/ask "$2" | sed -nE 's/^(WROTE|COUNT) //p' | grep .; }
 write() { ask ongdb-core-0 "write $1" || ask ongdb-core-1 "write $1"; }
-# eventually SECONDS COMMAND...
-eventually() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@" > /dev/null 2>&1; do
-        [ $SECONDS -lt $end ] || die "gave up on: $*"
-        sleep 0.5
-    done
-}
 # over_tls NAME SOURCE TLS: a backup of prod from there, with these fields of connection.tls
 over_tls() { backup "$1" main "name: prod, $2, connection: {tls: {$3}}"; }
 counts() { [ "$(ask "$1" count)" = "$2" ]; }
@@ -54,7 +45,7 @@ expiry() { openssl x509 -in "$PKI/$1.crt" -noout -enddate | sed 's/notAfter=//' 
 step "certificates, and a cluster of two cores and a read replica that demand them of each other"
 kubectl delete nb,nr,nbsrc,nbs,pvc -n "$NS" --all > /dev/null 2>&1 || true
 forget
-kubectl wait -n "$NS" --for=delete pod -l app=ongdb --timeout=60s > /dev/null 2>&1 || true
+kubectl wait -n "$NS" --for=delete pod -l app=ongdb --timeout="${PATIENCE}s" > /dev/null 2>&1 || true
 authority root
 authority other
 issue root member "DNS:ongdb-core-0.ongdb,DNS:ongdb-core-1.ongdb,DNS:ongdb-replicas.$NS.svc"
@@ -79,12 +70,12 @@ step "what goes wrong before a server is asked"
 backup no-secret main "$service, connection: {tls: {secretRef: {name: forgotten}}}" 'timeouts: {start: 20s}'
 flat no-key client root
 backup no-key main "$service, connection: {tls: {secretRef: {name: no-key}, trust: [{secretRef: {name: no-key, key: absent.crt}}]}}" 'timeouts: {start: 20s}'
-kubectl rollout status -n "$NS" statefulset/ongdb-core --timeout=240s > /dev/null
-kubectl rollout status -n "$NS" statefulset/ongdb-replica --timeout=240s > /dev/null
+kubectl rollout status -n "$NS" statefulset/ongdb-core --timeout="${PATIENCE}s" > /dev/null
+kubectl rollout status -n "$NS" statefulset/ongdb-replica --timeout="${PATIENCE}s" > /dev/null
 expect no-secret False CredentialsNotFound
 expect no-key False CredentialsNotFound
-eventually 60 write 5000
-eventually 60 counts ongdb-replica-0 5000
+await write 5000 > /dev/null 2>&1 || die "the cluster takes no writes"
+await counts ongdb-replica-0 5000 2> /dev/null || die "the replica does not catch up"
 
 step "mutual TLS through a Service, with the keys of Neo4j's policy directory"
 flat neo4j-backup-ssl client root
@@ -151,10 +142,10 @@ spec:
     volumeMounts: [{name: start, mountPath: /start}, {name: data, mountPath: /data}]
     readinessProbe: {exec: {command: [grep, -q, ^STARTED, /data/out.log]}, periodSeconds: 1, failureThreshold: 100}
 Y
-kubectl wait -n "$NS" --for=condition=Ready pod/restored-ongdb --timeout=120s > /dev/null
+kubectl wait -n "$NS" --for=condition=Ready pod/restored-ongdb --timeout="${PATIENCE}s" > /dev/null
 [ "$(ask restored-ongdb count)" = 5000 ] || die "not all nodes were restored"
 kubectl exec -n "$NS" restored-ongdb -- sh -c 'echo quit > /data/in'
-kubectl wait -n "$NS" --for=jsonpath='{.status.phase}'=Succeeded pod/restored-ongdb --timeout=60s > /dev/null
+kubectl wait -n "$NS" --for=jsonpath='{.status.phase}'=Succeeded pod/restored-ongdb --timeout="${PATIENCE}s" > /dev/null
 restored_is_consistent ONGDB /data
 
 step "a source that asks for no client certificate, one that is not verified, and one in clear text: each with its warning"

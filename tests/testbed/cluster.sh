@@ -6,7 +6,7 @@
 cypher() {
     local address reply
     address=$(kubectl get pod -n "$NS" "$1" -o jsonpath='{.status.podIP}')
-    reply=$(curl -sf -m 60 -H 'Content-Type: application/json' "http://$address:7474/db/data/transaction/commit" \
+    reply=$(curl -sf -m 240 -H 'Content-Type: application/json' "http://$address:7474/db/data/transaction/commit" \
         -d "{\"statements\":[{\"statement\":\"$2\"}]}")
     jq -er 'if (.errors | length) > 0 then error(.errors[0].message) else (.results[0].data[0].row[0] // "" | tostring) end' <<< "$reply"
 }
@@ -22,6 +22,17 @@ leader() {
         sleep 1
     done
     echo "no core takes writes" >&2
+    return 1
+}
+# on_leader STATEMENT: of the core that takes writes. Where the machine is busy, another core may become the leader between the
+# question and the statement; then the statement is made once more.
+on_leader() {
+    local core
+    for _ in 1 2 3; do
+        core=$(leader) || return 1
+        ! cypher "$core" "$1" || return 0
+        sleep 2
+    done
     return 1
 }
 

@@ -30,8 +30,15 @@ save() { # IMAGE FILE
     "${BUILDAH[@]}" push -q "$1" "docker-archive:$2.new:$1"
     mv "$2.new" "$2"
 }
+# made IMAGE: the cache holds it as IMAGE_image, and what that copies out of this directory, make it today; otherwise it is made anew
+recipe_of() { { declare -f "$1_image"; cat "$here"/*_launcher.sh; } | sha256sum; }
+made() { [ -f "$W/$1.tar" ] && [ "$(recipe_of "$1")" = "$(cat "$W/$1.recipe" 2> /dev/null)" ]; }
+keep() { # NAME IMAGE
+    save "$2" "$W/$1.tar"
+    recipe_of "$1" > "$W/$1.recipe"
+}
 pause_image() {
-    [ ! -f "$W/pause.tar" ] || return 0
+    ! made pause || return 0
     printf '#include <signal.h>\n#include <unistd.h>\nstatic void bye(int s) { (void)s; _exit(0); }\nint main(void) { signal(SIGTERM, bye); signal(SIGINT, bye); for (;;) pause(); }\n' |
         gcc -O2 -static -x c -o "$W/pause" -
     local c
@@ -39,11 +46,10 @@ pause_image() {
     "${BUILDAH[@]}" copy -q "$c" "$W/pause" /pause > /dev/null
     "${BUILDAH[@]}" config --entrypoint '["/pause"]' "$c"
     "${BUILDAH[@]}" commit -q --rm "$c" localhost/pause:1 > /dev/null
-    save localhost/pause:1 "$W/pause.tar"
+    keep pause localhost/pause:1
 }
 neo4j_image() {
-    # The cache may hold an image with another launcher, or with none.
-    if [ -f "$W/neo4j.tar" ] && cmp -s "$here/neo4j_launcher.sh" "$W/neo4j.launcher"; then return 0; fi
+    ! made neo4j || return 0
     local c servers=$CACHE/neo4j-3.4.10-v1
     c=$("${BUILDAH[@]}" from localhost/debian:bookworm)
     "${BUILDAH[@]}" copy -q "$c" "$servers/jdk" /opt/jdk > /dev/null
@@ -51,18 +57,17 @@ neo4j_image() {
     "${BUILDAH[@]}" copy -q "$c" "$here/neo4j_launcher.sh" /var/lib/neo4j/bin/neo4j > /dev/null
     "${BUILDAH[@]}" config --cmd '[]' --entrypoint '["/opt/jdk/bin/java","-XX:TieredStopAtLevel=1","-XX:+UseSerialGC","-Xmx384m","-cp","/opt/neo4j:/opt/neo4j/lib/*","Neo4jServer","--home-dir=/data","--config-dir=/conf"]' "$c"
     "${BUILDAH[@]}" commit -q --rm "$c" localhost/neo4j:3.4.10 > /dev/null
-    save localhost/neo4j:3.4.10 "$W/neo4j.tar"
-    cp "$here/neo4j_launcher.sh" "$W/neo4j.launcher"
+    keep neo4j localhost/neo4j:3.4.10
 }
 ongdb_image() {
-    [ ! -f "$W/ongdb.tar" ] || return 0
+    ! made ongdb || return 0
     local c
     c=$("${BUILDAH[@]}" from localhost/debian:bookworm)
     "${BUILDAH[@]}" copy -q "$c" "$CACHE/neo4j-3.4.10-v1/jdk" /opt/jdk > /dev/null
     "${BUILDAH[@]}" copy -q "$c" "$CACHE/neo4j-3.4.10-v1/ongdb-1.0.3-v1" /opt/ongdb > /dev/null
     "${BUILDAH[@]}" config --cmd '[]' "$c"
     "${BUILDAH[@]}" commit -q --rm "$c" localhost/ongdb:1.0.3 > /dev/null
-    save localhost/ongdb:1.0.3 "$W/ongdb.tar"
+    keep ongdb localhost/ongdb:1.0.3
 }
 # On the Debian of the base image, the release build of this machine is what the Dockerfile's builder would make, so nothing is
 # compiled twice: its directory takes the builder's place. Elsewhere the builder compiles.

@@ -5,23 +5,20 @@
 
 #include <functional>
 
+#include "tests/operator/run/life.hpp"
+
 namespace n4b::run {
 namespace {
-
-using base::Reason;
-using Phase = AttemptState::Phase;
-
-const base::SystemTime kStart{std::chrono::seconds(1'790'000'000)};
 
 /// An attempt a second old, with Job and pod to be varied.
 struct World {
     RunOwner owner{.meta = {.uid = "u-1"}, .kind = "Neo4jBackup", .memory_limit = "64Mi"};
     RunStatus status{};
-    Attempt attempt{.job = "b-1", .job_uid = "job", .started = kStart};
+    Attempt attempt{.job = "b-1", .job_uid = "job", .started = kCreated};
     std::optional<api::Job> job = api::Job{};
     std::optional<api::Pod> pod = api::Pod{.node = "node1"};
     std::vector<api::EventRecord> events{};
-    base::SystemTime now = kStart + std::chrono::seconds(1);
+    base::SystemTime now = kCreated + std::chrono::seconds(1);
 
     [[nodiscard]] AttemptState observe() const {
         return observe_attempt({.owner = owner,
@@ -39,11 +36,7 @@ struct World {
     [[nodiscard]] static std::string report(Reason reason, std::string uid = "u-1") {
         return contract::to_json({.reason = reason, .message = "told", .run_uid = std::move(uid), .attempt = 1});
     }
-    void expect(Phase phase, Reason reason) const {
-        const auto state = observe();
-        EXPECT_EQ(state.phase, phase) << state.message;
-        EXPECT_EQ(to_string(state.reason), to_string(reason)) << state.message;
-    }
+    void expect(Phase phase, Reason reason) const { expect_state(observe(), phase, reason); }
 };
 
 TEST(Attempt, EndsWithTheReportOfItsContainer) {
@@ -158,7 +151,7 @@ TEST(Attempt, WaitsWithTheReasonAndEndsWithItAtStartTimeout) {
         World w;
         arrange(w);
         w.expect(Phase::kStarting, reason);
-        w.now = kStart + w.owner.policy.start + std::chrono::seconds(1);
+        w.now = kCreated + w.owner.policy.start + std::chrono::seconds(1);
         w.expect(Phase::kEnded, reason);
     }
 }
@@ -167,9 +160,9 @@ TEST(Attempt, TellsWhatItWaitsForBeforeADeadlineThatIsSoonerThanStartTimeout) {
     for (const bool of_the_run : {false, true}) {
         World w;
         (of_the_run ? w.owner.policy.run : w.owner.policy.attempt) = std::chrono::minutes(5);
-        w.status.started = kStart;
+        w.status.started = kCreated;
         w.pod->runner = api::ContainerState{.reason = "ImagePullBackOff"};
-        w.now = kStart + std::chrono::minutes(5);
+        w.now = kCreated + std::chrono::minutes(5);
         w.expect(Phase::kStarting, Reason::kImageNotPullable);
         w.now += std::chrono::seconds(1);
         w.expect(Phase::kEnded, Reason::kImageNotPullable);
@@ -179,7 +172,7 @@ TEST(Attempt, TellsWhatItWaitsForBeforeADeadlineThatIsSoonerThanStartTimeout) {
 TEST(Attempt, RunsUntilItsDeadlineAndThenIsLost) {
     World w;
     w.pod->runner = api::ContainerState{.running = true};
-    w.now = kStart + w.owner.policy.attempt;
+    w.now = kCreated + w.owner.policy.attempt;
     w.expect(Phase::kRunning, Reason::kRunning);
     w.now += std::chrono::minutes(3);
     w.expect(Phase::kEnded, Reason::kLost);
@@ -187,9 +180,9 @@ TEST(Attempt, RunsUntilItsDeadlineAndThenIsLost) {
 
 TEST(Attempt, EndsWithTheRunsDeadlineWhereThatIsSooner) {
     World w;
-    w.status.started = kStart + std::chrono::hours(1) - w.owner.policy.run;
+    w.status.started = kCreated + std::chrono::hours(1) - w.owner.policy.run;
     w.pod->runner = api::ContainerState{.running = true};
-    w.now = kStart + std::chrono::hours(1);
+    w.now = kCreated + std::chrono::hours(1);
     w.expect(Phase::kRunning, Reason::kRunning);
     w.now += std::chrono::minutes(3);
     w.expect(Phase::kEnded, Reason::kLost);
@@ -223,13 +216,13 @@ TEST(Attempt, IsSuspendedUntilItsJobIsLetGo) {
     w.pod.reset();
     w.job->suspended = true;
     w.expect(Phase::kSuspended, Reason::kStartTimeout);
-    w.now = kStart + w.owner.policy.start + std::chrono::seconds(1);
+    w.now = kCreated + w.owner.policy.start + std::chrono::seconds(1);
     w.expect(Phase::kEnded, Reason::kStartTimeout);
 }
 
 TEST(Attempt, CountsItsTimeFromWhenItsJobWasLetGo) {
     World w;
-    w.job->started = kStart + std::chrono::hours(2);
+    w.job->started = kCreated + std::chrono::hours(2);
     w.now = *w.job->started + w.owner.policy.start;
     w.expect(Phase::kStarting, Reason::kStartTimeout);
     w.now += std::chrono::seconds(1);
@@ -270,10 +263,10 @@ TEST(Attempt, NamesTheMemoryLimitThatItWasKilledAt) {
 
 TEST(LostPod, IsOneThatShouldHaveBeenGoneForAMinute) {
     api::Pod pod;
-    EXPECT_FALSE(is_lost(pod, kStart + std::chrono::hours(24 * 365)));
-    pod.meta.deleted = kStart;
-    EXPECT_FALSE(is_lost(pod, kStart + std::chrono::minutes(1)));
-    EXPECT_TRUE(is_lost(pod, kStart + std::chrono::minutes(1) + std::chrono::seconds(1)));
+    EXPECT_FALSE(is_lost(pod, kCreated + std::chrono::hours(24 * 365)));
+    pod.meta.deleted = kCreated;
+    EXPECT_FALSE(is_lost(pod, kCreated + std::chrono::minutes(1)));
+    EXPECT_TRUE(is_lost(pod, kCreated + std::chrono::minutes(1) + std::chrono::seconds(1)));
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <optional>
 #include <string>
 #include <utility>
@@ -14,6 +16,12 @@ using std::chrono::seconds;
 using Phase = AttemptState::Phase;
 
 inline const base::SystemTime kCreated{seconds(1'790'000'000)};
+
+/// How an attempt was found to stand.
+inline void expect_state(const AttemptState& state, Phase phase, Reason reason) {
+    EXPECT_EQ(state.phase, phase) << state.message;
+    EXPECT_EQ(to_string(state.reason), to_string(reason)) << state.message;
+}
 
 /// A run that lives: each step plans, and takes what was planned over.
 struct Life {

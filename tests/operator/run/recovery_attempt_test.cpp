@@ -42,11 +42,7 @@ struct Recovering {
                                 .pod = &pod,
                                 .now = now});
     }
-    void expect(Phase phase, Reason reason) const {
-        const auto state = observe();
-        EXPECT_EQ(state.phase, phase) << state.message;
-        EXPECT_EQ(to_string(state.reason), to_string(reason)) << state.message;
-    }
+    void expect(Phase phase, Reason reason) const { expect_state(observe(), phase, reason); }
 };
 
 TEST(RecoveryAttempt, SucceedsWhenBothRunnerAndServerHave) {
