@@ -70,7 +70,7 @@ test-property-checker: build ## that test-property finds four faults of restores
 
 test-e2e: ## only the end-to-end tests, on the testbed
 	$(call step,testbed,tests/e2e/setup.sh)
-	$(call step,end-to-end tests (the testbed stays up),for part in run chain sources tls s3 s3_identity faults disruptions; do tests/e2e/$$part.sh; done)
+	$(call step,end-to-end tests (the testbed stays up),for part in run chain schedules sources tls s3 s3_identity faults disruptions; do tests/e2e/$$part.sh; done)
 
 CHAOS_SECONDS ?= 1800
 CHAOS_SEED ?=

@@ -10,7 +10,7 @@ state=$(mktemp -d)
 # kubectl remembers for minutes which kinds there are; those that an upgrade has just brought must count.
 export KUBECACHEDIR=$state/cache
 cleanup() {
-    kubectl delete nb,nr,nbs,nbsrc -n "$NS" --all --wait=false > /dev/null 2>&1 || true
+    kubectl delete nbsch,nb,nr,nbs,nbsrc -n "$NS" --all --wait=false > /dev/null 2>&1 || true
     rm -rf "$state"
 }
 trap cleanup EXIT
@@ -40,15 +40,15 @@ step "the schemas are served"
 kubectl get crd neo4jbackups.neo4jbackup.dev > /dev/null 2>&1 || kubectl apply -f "$here/../../crds" > /dev/null
 kubectl wait --for=condition=Established --timeout=240s \
     crd/neo4jbackups.neo4jbackup.dev crd/neo4jbackupsources.neo4jbackup.dev crd/neo4jbackupstorages.neo4jbackup.dev \
-    crd/neo4jrestores.neo4jbackup.dev crd/neo4jbackupchains.neo4jbackup.dev > /dev/null
+    crd/neo4jrestores.neo4jbackup.dev crd/neo4jbackupchains.neo4jbackup.dev crd/neo4jbackupschedules.neo4jbackup.dev > /dev/null
 for _ in $(seq 480); do
     ! kubectl get --raw /openapi/v3/apis/neo4jbackup.dev/v1alpha1 > "$state/openapi" 2> /dev/null ||
-        [ "$(jq '[.components.schemas | keys[] | select(test("Neo4j(Backup(Source|Storage|Chain)?|Restore)$"))] | length' "$state/openapi")" != 5 ] || break
+        [ "$(jq '[.components.schemas | keys[] | select(test("Neo4j(Backup(Source|Storage|Chain|Schedule)?|Restore)$"))] | length' "$state/openapi")" != 6 ] || break
     sleep 0.5
 done
 # Discovery may come after the schemas: without it kubectl knows no short names.
 for _ in $(seq 480); do
-    [ "$(kubectl api-resources --api-group=neo4jbackup.dev -o name 2> /dev/null | wc -l)" != 5 ] || break
+    [ "$(kubectl api-resources --api-group=neo4jbackup.dev -o name 2> /dev/null | wc -l)" != 6 ] || break
     sleep 0.5
 done
 kubectl create namespace "$NS" --dry-run=client -o yaml | kubectl apply -f - > /dev/null
@@ -77,7 +77,7 @@ for name, schema in schemas.items():
 print(f"   {fields} fields")
 sys.exit(f"FAILED: no description: {empty}" if empty or fields < 300 else 0)
 P
-for path in nb.spec nb.status nb.spec.timeouts nb.status.databases nbsrc.spec nbsrc.status nbsrc.spec.connection.tls nbsrc.status.members nbs.spec nbs.spec.runner nbs.spec.runner.resources nr.spec nr.spec.target nr.status nr.status.restored nr.status.server nbsrc.spec.server nbc.spec nbc.status nbs.status.catalogue; do
+for path in nb.spec nb.status nb.spec.timeouts nb.status.databases nbsrc.spec nbsrc.status nbsrc.spec.connection.tls nbsrc.status.members nbs.spec nbs.spec.runner nbs.spec.runner.resources nr.spec nr.spec.target nr.status nr.status.restored nr.status.server nbsrc.spec.server nbc.spec nbc.status nbs.status.catalogue nbsch.spec nbsch.spec.template nbsch.spec.cadences nbsch.status nbsch.status.cadences; do
     kubectl explain "$path" > "$state/out"
     ! grep -qE '<(empty|no description)>' "$state/out" || die "kubectl explain $path: $(< "$state/out")"
 done
@@ -123,7 +123,7 @@ shared 'runner: {securityContext: {}}' | apply platform --force-conflicts > /dev
 is nbsrc shared '.spec.runner == {securityContext: {}}'
 
 step "what is applied again differs in nothing"
-for kind in Neo4jBackup Neo4jBackupSource Neo4jBackupStorage Neo4jRestore Neo4jBackupChain; do
+for kind in Neo4jBackup Neo4jBackupSource Neo4jBackupStorage Neo4jRestore Neo4jBackupChain Neo4jBackupSchedule; do
     for which in base full; do
         python3 - "$here/cases.yaml" $kind $which > "$state/again.yaml" <<'P'
 import sys, yaml

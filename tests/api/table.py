@@ -79,7 +79,9 @@ def filled_in(kind, base, defaults):
 
 def name_of_64(kind, base):
     code, output = kubectl("apply", "--dry-run=server", "-f", "-", document=manifest(kind, "a" * 64, base))
-    return judge(f"{kind} with a name of 64 characters", code, output, "metadata.name must have at most 63 characters")
+    # The names of a schedule's backups are made from the schedule's name and a time.
+    longest = 47 if kind == "Neo4jBackupSchedule" else 63
+    return judge(f"{kind} with a name of 64 characters", code, output, f"metadata.name must have at most {longest} characters")
 
 
 def jobs(kind, cases):

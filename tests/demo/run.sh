@@ -20,7 +20,7 @@ tidy() {
     [ -z "$s3_server" ] || kill "$s3_server" 2> /dev/null || true
     rm -rf "$STATE"
     kubectl delete secret,configmap -n "$NS" -l demo=bucket > /dev/null 2>&1 || true
-    kubectl delete nb,nr,nbsrc,nbs,pvc -n "$NS" --all --wait=false > /dev/null 2>&1 || true
+    kubectl delete nbsch,nb,nr,nbsrc,nbs,pvc -n "$NS" --all --wait=false > /dev/null 2>&1 || true
     kubectl delete pod -n "$NS" restored --ignore-not-found --grace-period=1 > /dev/null 2>&1 || true
 }
 trap tidy EXIT
@@ -28,7 +28,7 @@ trap 'exit 143' TERM INT
 
 timed "the operator, by Helm, into a namespace that enforces restricted pod security" install_operator neo4j-backup
 kubectl delete pod -n "$NS" restored --ignore-not-found --grace-period=1 > /dev/null
-kubectl delete nb,nr,nbsrc,nbs,pvc -n "$NS" --all > /dev/null
+kubectl delete nbsch,nb,nr,nbsrc,nbs,pvc -n "$NS" --all > /dev/null
 nodes() { cypher "$1" "MATCH (n) RETURN count(n)"; }
 on_leader "MATCH (n) DETACH DELETE n" > /dev/null
 on_leader "UNWIND range(1,20000) AS i CREATE (:Person {id:i, name:'person ' + i})" > /dev/null

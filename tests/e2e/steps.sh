@@ -14,7 +14,7 @@ STATE=$(mktemp -d)
 children=()
 cleanup() {
     for pid in "${children[@]}"; do kill "$pid" 2> /dev/null || true; done
-    kubectl delete nb,nr,nbsrc,nbs,pvc -n "$NS" --all --wait=false > /dev/null 2>&1 || true
+    kubectl delete nbsch,nb,nr,nbsrc,nbs,pvc -n "$NS" --all --wait=false > /dev/null 2>&1 || true
     kubectl delete pod -n "$NS" restored --ignore-not-found --wait=false > /dev/null 2>&1 || true
     rm -rf "$STATE"
 }
@@ -34,7 +34,7 @@ await() {
 }
 die() {
     echo "FAILED: $*" >&2
-    kubectl get nb,nr,nbsrc,nbs,jobs,pods -n "$NS" -o wide >&2 || true
+    kubectl get nbsch,nb,nr,nbsrc,nbs,jobs,pods -n "$NS" -o wide >&2 || true
     kubectl get events -n "$NS" --sort-by=.lastTimestamp 2> /dev/null | tail -n 15 >&2
     kubectl logs -n neo4j-backup deploy/neo4j-backup-operator --tail=15 >&2 || true
     exit 1
@@ -156,7 +156,7 @@ caught_up() { await holds "$@" || die "$1 does not catch up"; } # POD COUNT: the
 begin() {
     step "install"
     install_operator neo4j-backup
-    kubectl delete nb,nr,nbsrc,nbs,pvc -n "$NS" --all > /dev/null 2>&1 || true
+    kubectl delete nbsch,nb,nr,nbsrc,nbs,pvc -n "$NS" --all > /dev/null 2>&1 || true
     # A few at a time: the server can't hold all of them at once.
     until [ "$(on_leader "MATCH (n:Blob) RETURN count(n)")" = 0 ]; do on_leader "MATCH (n:Blob) WITH n LIMIT 4 DELETE n" > /dev/null; done
     on_leader "MATCH (n) DETACH DELETE n" > /dev/null

@@ -43,7 +43,7 @@ counts() { [ "$(ask "$1" count)" = "$2" ]; }
 expiry() { openssl x509 -in "$PKI/$1.crt" -noout -enddate | sed 's/notAfter=//' | date -u -f - +%Y-%m-%dT%H:%M:%SZ; }
 
 step "certificates, and a cluster of two cores and a read replica that demand them of each other"
-kubectl delete nb,nr,nbsrc,nbs,pvc -n "$NS" --all > /dev/null 2>&1 || true
+kubectl delete nbsch,nb,nr,nbsrc,nbs,pvc -n "$NS" --all > /dev/null 2>&1 || true
 forget
 kubectl wait -n "$NS" --for=delete pod -l app=ongdb --timeout="${PATIENCE}s" > /dev/null 2>&1 || true
 authority root

@@ -1,6 +1,7 @@
 #include "operator/kinds/backup_schedule/backup_schedule_loop.hpp"
 
 #include "operator/kinds/backup_schedule/backup_schedule_controller.hpp"
+#include "operator/kinds/backup_schedule/backup_schedule_metrics.hpp"
 #include "operator/kinds/unreadable.hpp"
 
 namespace n4b::backup_schedule {
@@ -36,6 +37,7 @@ std::unique_ptr<kinds::KindLoop<BackupSchedule>> make_backup_schedule_loop(const
     loop->reconcile_with(
         [controller, made](const auto& key, const auto& stop) { return controller->reconcile(key, stop); },
         environment.workers);
+    environment.metrics.add_collector([&schedules] { return telemetry::grouped(gauges_of(schedules.store())); });
     loop->on_unreadable(kinds::tell_unreadable(environment, loop->kind()));
     return loop;
 }

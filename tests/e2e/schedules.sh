@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Schedules on the testbed: a line that is wrong, a backup that is wanted now, and minutes of full and incremental backups while the
+# operator is killed again and again. Afterwards each minute has made one backup, and what they stored restores. Runs like run.sh.
+#   tests/e2e/schedules.sh [SECONDS [SEED]]: for so long (190) the operator is killed
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/../.."
+# shellcheck source=tests/e2e/steps.sh
+. tests/e2e/steps.sh
+seconds=${1:-190}
+seed=${2:-$(date +%s)}
+RANDOM=$seed
+echo "   the same kills again: tests/e2e/schedules.sh $seconds $seed"
+begin
+storage main
+from prod "$service"
+at() { kubectl get nbsch -n "$NS" "$1" -o jsonpath="{.status.conditions[?(@.type=='$2')].$3}"; } # SCHEDULE CONDITION FIELD
+schedule_is() { [ "$(at "$1" "$2" status)/$(at "$1" "$2" reason)" = "$3" ]; }
+reaches() { await schedule_is "$@" || die "schedule $1: expected $2 to be $3: $(kubectl get nbsch -n "$NS" "$1" -o yaml)"; } # SCHEDULE CONDITION STATUS/REASON
+made_by() { kubectl get nb -n "$NS" -l "neo4jbackup.dev/schedule=$1" -o name | sed 's|.*/||' | sort; }
+count_is() { [ "$(made_by "$1" | wc -l)" = "$2" ]; }
+
+step "a line that is never due is told, and the other cadences stay"
+object Neo4jBackupSchedule quiet 'template: {sourceRef: {name: prod}, storageRef: {name: main}}, cadences: [
+    {name: never, type: Full, cron: "0 0 30 2 *"}, {name: yearly, type: Full, cron: "@yearly", timeZone: Europe/Berlin}]'
+reaches quiet Ready False/ScheduleInvalid
+message=$(at quiet Ready message)
+[[ "$message" = *cadences*never*cron* ]] || die "$message"
+echo "   $message"
+[ "$(kubectl get nbsch -n "$NS" quiet -o jsonpath='{.status.cadences[*].name}')" = yearly ] || die "the other cadence is not armed"
+object Neo4jBackupSchedule quiet 'template: {sourceRef: {name: prod}, storageRef: {name: main}}, cadences: [
+    {name: yearly, type: Full, cron: "@yearly", timeZone: Europe/Berlin}]'
+reaches quiet Ready True/Ready
+
+step "a backup that is wanted now, once for each token"
+kubectl annotate nbsch -n "$NS" quiet neo4jbackup.dev/run-now=before-the-upgrade > /dev/null
+await count_is quiet 1 || die "no backup was made"
+expect "$(made_by quiet)" True Completed
+reaches quiet LastRunSucceeded True/Completed
+kubectl annotate nbsch -n "$NS" quiet team=data > /dev/null
+kubectl patch nbsch -n "$NS" quiet --type=merge -p '{"spec":{"suspend":true}}' > /dev/null
+reaches quiet Ready False/Suspended
+kubectl patch nbsch -n "$NS" quiet --type=merge -p '{"spec":{"suspend":false}}' > /dev/null
+reaches quiet Ready True/Ready
+count_is quiet 1 || die "labelling, editing or resuming made a backup: $(made_by quiet)"
+
+# Queue: on a busy machine a backup may take longer than a minute.
+step "a full backup every third minute and increments in between, while the operator is killed again and again"
+from minutely "$service"
+object Neo4jBackupSchedule often 'template: {sourceRef: {name: minutely}, storageRef: {name: main}}, rpo: 10m, concurrencyPolicy: Queue, cadences: [
+    {name: full, type: Full, cron: "*/3 * * * *"}, {name: increments, type: Incremental, cron: "* * * * *"}]'
+reaches often Ready True/Ready
+began=$(date +%s)
+end=$((SECONDS + seconds)) kills=0 written=0
+while [ $SECONDS -lt $end ]; do
+    on_leader "CREATE (:Person {id: $((30000 + written))})" > /dev/null
+    written=$((written + 1))
+    sleep $((RANDOM % 12))
+    [ $((RANDOM % 3)) != 0 ] || { kubectl delete pod -n neo4j-backup --all --force --grace-period=0 > /dev/null 2>&1; kills=$((kills + 1)); }
+done
+kubectl patch nbsch -n "$NS" often --type=merge -p '{"spec":{"suspend":true}}' > /dev/null
+reaches often Ready False/Suspended
+ended=$(date +%s)
+echo "   the operator was killed $kills times in $((ended - began)) s, and $written nodes were written"
+# The minutes that began meanwhile. One that began while the schedule was made or suspended may have made a backup, or none.
+due() { for ((t = ($1 / 60 + 1) * 60; t <= $2; t += 60)); do date -u -d "@$t" +often-%Y%m%d%H%M; done; }
+due $((began + 5)) $((ended - 10)) > "$STATE/due"
+due $((began - 5)) "$ended" > "$STATE/may"
+made_by often > "$STATE/made"
+[ -z "$(comm -13 "$STATE/made" "$STATE/due")" ] || die "missed: $(comm -13 "$STATE/made" "$STATE/due" | xargs); made: $(xargs < "$STATE/made")"
+[ -z "$(comm -23 "$STATE/made" "$STATE/may")" ] || die "made beside the minutes: $(comm -23 "$STATE/made" "$STATE/may" | xargs)"
+while read -r name; do
+    expect "$name" True Completed
+    type=Incremental
+    [ $((10#${name: -2} % 3)) != 0 ] || type=Full
+    [ "$(kubectl get nb -n "$NS" "$name" -o jsonpath='{.spec.type}')" = $type ] || die "$name is not $type"
+    [ -n "$(kubectl get nb -n "$NS" "$name" -o jsonpath='{.spec.notAfter}')" ] || die "$name has no notAfter"
+done < "$STATE/made"
+reaches often Fresh True/Ready
+kubectl get nbsch -n "$NS" -o wide | sed 's/^/   /'
+[ "$(kubectl get nbsch -n "$NS" often -o jsonpath='{.status.missed}')" = 0 ] || die "minutes count as missed: $(kubectl get nbsch -n "$NS" often -o yaml)"
+
+step "deleting the schedule deletes nothing that it made, and what was stored restores"
+last=$(tail -n 1 "$STATE/made")
+kubectl delete nbsch -n "$NS" often > /dev/null
+backup last main minutely 'type: Incremental'
+expect last True Completed
+[ "$(made_by often | wc -l)" = "$(wc -l < "$STATE/made")" ] || die "backups went with the schedule"
+claim restored
+restore last restored "backupRef: {name: last}"
+OF=nr expect last True Completed
+server restored 'persistentVolumeClaim: {claimName: restored}'
+[ "$(cypher restored "MATCH (n) RETURN count(n)")" = "$((20000 + written))" ] || die "not all nodes are restored after $last"
+kubectl delete pod -n "$NS" restored > /dev/null
+step "done"
