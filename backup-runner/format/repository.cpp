@@ -206,6 +206,10 @@ std::string print_abandoned() {
     return text_of(json);
 }
 
+std::string print_closed() {
+    return print_abandoned();
+}
+
 std::string print_mark(const HeadName& head) {
     Json json = Json::object();
     json["format"] = kFormat;

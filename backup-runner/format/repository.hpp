@@ -90,6 +90,9 @@ base::Result<Intent> parse_intent(std::string_view text, base::SystemTime named_
 /// abandoned.json: an artifact that is being cleaned away. That it is there says all.
 std::string print_abandoned();
 
+/// closed.json: a chain that is being removed. That it is there says all.
+std::string print_closed();
+
 /// artifact.json: the artifact has, or had, a head. Nobody reads its content; a person finds the head's name there.
 std::string print_mark(const HeadName& head);
 

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "backup-runner/engine/artifact_removal.hpp"
+#include "backup-runner/format/names.hpp"
+#include "backup-runner/object_store/object_store.hpp"
+#include "common/base/result.hpp"
+
+namespace n4b::engine {
+
+/// The fact by which a chain is known that is being removed, from before its closed.json is there until after that is
+/// gone. Its time is when it was first closed.
+inline constexpr std::string_view kClosedFact = "Closed";
+
+/// How far the removal of a chain has come.
+enum class RemovalState {
+    kRemoved,  ///< Nothing is left but closed.json, which tells late writers.
+    kWaiting,  ///< It is closed; somebody may still write to it, until `wait_until`.
+    kHeld,     ///< Somebody wants it to stay.
+    kLocked,   ///< The storage keeps an object of it locked for now. What was removed stays removed.
+};
+
+struct ChainRemoval {
+    RemovalState state = RemovalState::kRemoved;
+    std::string detail{};                          ///< Which hold, writer or object; for a person.
+    std::optional<base::SystemTime> wait_until{};  ///< By the storage's clock.
+    std::int64_t objects = 0;
+    std::int64_t bytes = 0;
+    bool hidden = false;  ///< The storage keeps versions: the room is not free yet.
+};
+
+/// Removes a chain of backups, in steps that every reader and writer can see, so that nobody takes half a chain for a
+/// whole one:
+///
+/// 1. Nothing is done where somebody holds the chain. Then closed.json is created, and holds are looked for once more:
+/// a
+///    reader places its hold before it looks for closed.json, so one of the two sees the other. A hold that is found
+///    opens the chain again, as long as none of its heads is gone.
+/// 2. Whoever had begun to write to the chain before it was closed may finish until the deadline of its intent. Until
+/// an
+///    hour after the last of these, no more is done.
+/// 3. Heads go, from the last one back to the full's, so that what is left is a shorter chain at any moment. Before
+/// each,
+///    holds are looked for.
+/// 4. Blocks, intents and facts go.
+///
+/// Ended at any moment, the next call for the same chain goes on. closed.json stays; forget_removal() removes it.
+/// FailedPrecondition (ArtifactNotSupported): something of the chain has a name that this runner doesn't know; nothing
+/// was done.
+base::Result<ChainRemoval> remove_chain(object_store::ObjectStore& store, const format::Layout& layout,
+                                        const std::string& chain, const format::RunId& run,
+                                        const object_store::Call& call);
+
+/// Removes what tells of a removal that was finished, after 30 days. Until then a head that was sent before the chain
+/// was closed, and that a proxy or a hung server kept, does not count when it arrives. False: it is too early.
+base::Result<bool> forget_removal(object_store::ObjectStore& store, const format::Layout& layout,
+                                  const std::string& chain, const object_store::Call& call);
+
+}  // namespace n4b::engine

@@ -1,0 +1,245 @@
+#include "backup-runner/engine/chain_removal.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "backup-runner/format/repository.hpp"
+#include "tests/support/forwarding_store.hpp"
+#include "tests/support/memory_store.hpp"
+
+namespace n4b::engine {
+namespace {
+
+using base::ErrorCode;
+using base::Result;
+using object_store::Call;
+using std::chrono::hours;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::MemoryStore;
+
+/// Does so many calls, and then nothing more, as a process that was killed.
+class DyingStore final : public testing::ForwardingStore {
+public:
+    DyingStore(object_store::ObjectStore& inner, std::int64_t calls) : ForwardingStore(inner), left_(calls) {}
+
+    Result<object_store::Creation> create(std::string_view key, std::span<const std::byte> bytes,
+                                          const Call& call) override {
+        if (dead()) return gone();
+        return inner_.create(key, bytes, call);
+    }
+    Result<void> put(std::string_view key, std::span<const std::byte> bytes, const Call& call) override {
+        if (dead()) return gone();
+        return inner_.put(key, bytes, call);
+    }
+    Result<object_store::Removal> remove(std::string_view key, const Call& call) override {
+        if (dead()) return gone();
+        return inner_.remove(key, call);
+    }
+    Result<void> list(std::string_view prefix, std::string_view after,
+                      const std::function<bool(std::span<const object_store::ObjectInfo>)>& take,
+                      const Call& call) override {
+        if (dead()) return gone();
+        return inner_.list(prefix, after, take, call);
+    }
+    [[nodiscard]] bool died() const { return left_ < 0; }
+
+private:
+    bool dead() {
+        const std::lock_guard lock(mutex_);
+        return --left_ < 0;
+    }
+    static tl::unexpected<base::Error> gone() { return base::fail(ErrorCode::kUnavailable, "killed"); }
+
+    std::mutex mutex_{};
+    std::int64_t left_;
+};
+
+constexpr int kBlocks = 3;
+
+class ChainRemovalTest : public ::testing::Test {
+protected:
+    ChainRemovalTest() { fill(store_); }
+
+    static void put(MemoryStore& store, const std::string& key, const std::string& text) {
+        ASSERT_TRUE(store.put(key, std::as_bytes(std::span(text)), {}));
+    }
+    static format::ArtifactName artifact(std::int64_t sequence, const std::string& chain = "20261122T215049Z-3f9c21") {
+        return {.chain = chain,
+                .sequence = sequence,
+                .kind = sequence == 0 ? "full" : "incr",
+                .run = {.uid = "run-" + std::to_string(sequence), .attempt = 1}};
+    }
+    void write(MemoryStore& store, const format::ArtifactName& name, hours may_write) const {
+        const auto deadline = std::chrono::floor<std::chrono::seconds>(store.now({}).value()) + may_write;
+        put(store, layout_.intent(name, deadline),
+            format::print_intent({.repository = "here", .run = name.run, .deadline = deadline}));
+        for (int i = 1; i <= kBlocks; ++i) put(store, layout_.blocks(name) + format::block_name(i), "0123456789");
+    }
+    void finish(MemoryStore& store, const format::ArtifactName& name) const {
+        put(store, layout_.mark(name), format::print_mark({name, 9 + name.sequence}));
+        put(store, layout_.head({name, 9 + name.sequence}), "{}");
+    }
+    /// Two chains: the one to remove, of three artifacts with a fact, and another one that stays.
+    void fill(MemoryStore& store) const {
+        for (const auto& name : {artifact(0), artifact(1), artifact(2), artifact(0, "20261123T215049Z-3f9c21")}) {
+            write(store, name, hours(6));
+            finish(store, name);
+        }
+        put(store,
+            layout_.fact({.chain = kChain, .sequence = 1, .fact = "Checksum", .transaction = 10, .run = {"check", 1}}),
+            "{}");
+    }
+    ChainRemoval remove(MemoryStore& store) const {
+        const auto done = remove_chain(store, layout_, kChain, kRun, {});
+        EXPECT_TRUE(done) << done.error().message;
+        return done.value_or(ChainRemoval{});
+    }
+    /// What is left of the chain.
+    std::vector<std::string> left(const MemoryStore& store) const {
+        std::vector<std::string> keys;
+        for (const auto& [key, bytes] : store.objects())
+            if (key.find(kChain) != std::string::npos) keys.push_back(key);
+        return keys;
+    }
+    [[nodiscard]] bool is_closed(const MemoryStore& store) const {
+        return store.objects().contains(layout_.closed(kChain));
+    }
+    void hold(MemoryStore& store, const std::string& name, std::optional<base::SystemTime> expires) const {
+        put(store, layout_.hold(kChain, name).value(), format::print_hold({.expires = expires}));
+    }
+
+    const std::string kChain = "20261122T215049Z-3f9c21";
+    const format::RunId kRun{.uid = "prune", .attempt = 1};
+    const format::Layout layout_ = format::Layout::create("prod", "graph.db").value();
+    MemoryStore store_;
+};
+
+TEST_F(ChainRemovalTest, LeavesNothingButTheWordThatTheChainIsClosed) {
+    const auto before = store_.objects().size();
+    const auto done = remove(store_);
+    EXPECT_EQ(done.state, RemovalState::kRemoved);
+    EXPECT_EQ(done.bytes > 90, true) << "nine blocks and the intents";
+    EXPECT_THAT(left(store_), ElementsAre(layout_.closed(kChain), HasSubstr("/facts/" + kChain + "-000000-Closed-")));
+    EXPECT_EQ(before - store_.objects().size(), 3U * (kBlocks + 3) + 1 - 2) << "the other chain is untouched";
+}
+
+TEST_F(ChainRemovalTest, ForgetsAfterThirtyDays) {
+    remove(store_);
+    EXPECT_FALSE(forget_removal(store_, layout_, kChain, {}).value());
+    store_.let_pass(hours(29 * 24));
+    EXPECT_FALSE(forget_removal(store_, layout_, kChain, {}).value());
+    store_.let_pass(hours(2 * 24));
+    EXPECT_TRUE(forget_removal(store_, layout_, kChain, {}).value());
+    EXPECT_THAT(left(store_), IsEmpty());
+}
+
+TEST_F(ChainRemovalTest, LeavesWhatIsHeldAsItWas) {
+    hold(store_, "legal", std::nullopt);
+    const auto before = store_.objects();
+    const auto done = remove(store_);
+    EXPECT_EQ(done.state, RemovalState::kHeld);
+    EXPECT_THAT(done.detail, HasSubstr("holds/legal"));
+    EXPECT_EQ(store_.objects(), before);
+}
+
+TEST_F(ChainRemovalTest, AHoldThatHasExpiredCountsNoMore) {
+    hold(store_, "audit", store_.now({}).value() + hours(1));
+    EXPECT_EQ(remove(store_).state, RemovalState::kHeld);
+    store_.let_pass(hours(2));
+    EXPECT_EQ(remove(store_).state, RemovalState::kRemoved);
+}
+
+TEST_F(ChainRemovalTest, AHoldThatNobodyUnderstandsCounts) {
+    put(store_, layout_.hold(kChain, "later-runner").value(), "never mind");
+    EXPECT_EQ(remove(store_).state, RemovalState::kHeld);
+    EXPECT_FALSE(is_closed(store_));
+}
+
+TEST_F(ChainRemovalTest, AHoldThatComesWhileItClosesOpensTheChainAgain) {
+    int lists = 0;
+    store_.on_list = [&] {
+        // The first look at holds has found none.
+        if (++lists == 4) hold(store_, "reader", std::nullopt);
+    };
+    const auto heads = left(store_).size();
+    const auto done = remove(store_);
+    EXPECT_EQ(done.state, RemovalState::kHeld);
+    EXPECT_FALSE(is_closed(store_));
+    EXPECT_EQ(left(store_).size(), heads + 1) << "nothing but the hold was added or taken";
+}
+
+TEST_F(ChainRemovalTest, AHoldOnAChainThatADeadRemovalClosedOpensItAgain) {
+    put(store_, layout_.closed(kChain), format::print_closed());
+    hold(store_, "legal", std::nullopt);
+    EXPECT_EQ(remove(store_).state, RemovalState::kHeld);
+    EXPECT_FALSE(is_closed(store_));
+}
+
+TEST_F(ChainRemovalTest, WaitsForWhoMayStillWrite) {
+    write(store_, artifact(3), hours(6));
+    const auto done = remove(store_);
+    EXPECT_EQ(done.state, RemovalState::kWaiting);
+    EXPECT_THAT(done.detail, HasSubstr("run-3"));
+    EXPECT_TRUE(is_closed(store_)) << "whoever comes later is told";
+    EXPECT_EQ(store_.objects().contains(layout_.head({artifact(2), 11})), true);
+    store_.let_pass(hours(7) + std::chrono::seconds(2));
+    EXPECT_EQ(remove(store_).state, RemovalState::kRemoved);
+    EXPECT_EQ(left(store_).size(), 2U);
+}
+
+TEST_F(ChainRemovalTest, LeavesAChainThatALaterRunnerWroteTo) {
+    put(store_, layout_.heads() + kChain + "-000003-of-another-form.json", "?");
+    const auto before = store_.objects();
+    const auto done = remove_chain(store_, layout_, kChain, kRun, {});
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().reason, base::Reason::kArtifactNotSupported);
+    EXPECT_EQ(store_.objects(), before);
+}
+
+TEST_F(ChainRemovalTest, WhatTheStorageLocksStaysAndIsTold) {
+    MemoryStore locked({.locks = true});
+    fill(locked);
+    const auto done = remove(locked);
+    EXPECT_EQ(done.state, RemovalState::kLocked);
+    EXPECT_THAT(done.detail, HasSubstr("/heads/" + kChain + "-000002")) << "the last head is the first to go";
+    EXPECT_TRUE(is_closed(locked));
+}
+
+TEST_F(ChainRemovalTest, KilledAtAnyCallItNeverLeavesHalfAChainForAWholeOneAndTheNextGoesOn) {
+    for (std::int64_t calls = 0;; ++calls) {
+        MemoryStore store;
+        fill(store);
+        DyingStore dying(store, calls);
+        const auto done = remove_chain(dying, layout_, kChain, kRun, {});
+        const auto objects = store.objects();
+        std::int64_t heads = 0;
+        for (std::int64_t sequence = 0; sequence < 3; ++sequence) {
+            if (!objects.contains(layout_.head({artifact(sequence), 9 + sequence}))) continue;
+            EXPECT_EQ(heads, sequence) << "at " << calls << ": a head is gone before one that goes on from it";
+            ++heads;
+            for (int i = 1; i <= kBlocks; ++i)
+                EXPECT_TRUE(objects.contains(layout_.blocks(artifact(sequence)) + format::block_name(i)))
+                    << "at " << calls << ": a block is gone before its head";
+        }
+        EXPECT_TRUE(heads == 3 || is_closed(store)) << "at " << calls;
+        EXPECT_EQ(remove(store).state, RemovalState::kRemoved) << "at " << calls;
+        EXPECT_EQ(left(store).size(), is_closed(store) ? left(store).size() : 0U);
+        for (const auto& key : left(store))
+            EXPECT_TRUE(key == layout_.closed(kChain) || key.find("-Closed-") != std::string::npos) << key;
+        store.let_pass(hours(31 * 24));
+        EXPECT_TRUE(forget_removal(store, layout_, kChain, {}).value());
+        EXPECT_THAT(left(store), IsEmpty()) << "at " << calls;
+        if (!dying.died()) {
+            EXPECT_TRUE(done);
+            EXPECT_GT(calls, 30);
+            return;
+        }
+        if (HasFailure()) return;
+    }
+}
+
+}  // namespace
+}  // namespace n4b::engine
