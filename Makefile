@@ -31,7 +31,7 @@ test: packages format-check build ## all tests: sanitizers, real Neo4j servers, 
 	$(call step,what the testbed needs,tests/testbed/fetch.sh)
 	$(call step,chart,tests/chart/run.sh)
 	$(call step,plain Debian,tests/setup/plain_debian.sh --if-changed)
-	@trap 'tests/testbed/down.sh' EXIT; echo "== builds and testbed"; tests/setup/builds_and_testbed.sh; echo "== tests"; ctest --preset dev --no-label-summary | awk -f tests/setup/failures_last.awk
+	@trap 'tests/testbed/down.sh' EXIT; echo "== builds and testbed"; tests/setup/builds_and_testbed.sh; echo "== tests"; ctest --preset dev --no-label-summary | tests/setup/failures_last.py
 
 test-unit: packages ## the quick loop: unit tests under ASan and UBSan
 	$(call step,debug build,cmake --preset dev > /dev/null; cmake --build --preset dev -j $(JOBS))
