@@ -200,4 +200,11 @@ Result<ChainRecords> record_chains(ObjectStore& store, std::size_t most, const C
     return records;
 }
 
+Result<ChainRecords> record_chains_of(ObjectStore& store, const std::string& source, const std::string& database,
+                                      const Call& call) {
+    ChainRecords records;
+    N4B_TRY_VOID(DatabaseRecords(store, source, database, call).add_to(records, contract::kMostChains));
+    return records;
+}
+
 }  // namespace n4b::engine

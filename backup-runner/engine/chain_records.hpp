@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "backup-runner/object_store/object_store.hpp"
@@ -22,5 +23,9 @@ struct ChainRecords {
 /// a chain, its full's and its last one's. Errors: the storage can't be listed, or the call has ended.
 base::Result<ChainRecords> record_chains(object_store::ObjectStore& store, std::size_t most,
                                          const object_store::Call& call);
+
+/// The same of one source and database.
+base::Result<ChainRecords> record_chains_of(object_store::ObjectStore& store, const std::string& source,
+                                            const std::string& database, const object_store::Call& call);
 
 }  // namespace n4b::engine

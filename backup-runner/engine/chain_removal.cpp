@@ -101,25 +101,7 @@ private:
         return {};
     }
 
-    /// The key of a hold that counts; empty: there is none.
-    Result<std::string> hold() {
-        N4B_TRY(const auto now, store_.now(call_));
-        const auto prefix = layout_.holds(chain_);
-        N4B_TRY(const auto names, names_below(store_, prefix, call_));
-        for (const auto& name : names) {
-            if (const auto reader = format::parse_reader_hold_name(name)) {
-                if (reader->expires > now) return prefix + name;
-                continue;
-            }
-            const auto text = read_small(store_, prefix + name, format::kMaxSmallFileBytes, call_);
-            if (!text && text.error().code == ErrorCode::kNotFound) continue;
-            if (!text && !lies_in_the_head(text.error())) return base::fail(text.error());
-            // What can't be understood may mean "never".
-            const auto hold = text.and_then([](const std::string& good) { return format::parse_hold(good); });
-            if (!hold || !hold->expires || *hold->expires > now) return prefix + name;
-        }
-        return std::string();
-    }
+    Result<std::string> hold() { return find_hold(store_, layout_, chain_, call_); }
 
     void held_by(const std::string& hold) {
         done_.state = RemovalState::kHeld;
@@ -291,6 +273,38 @@ private:
 };
 
 }  // namespace
+
+Result<std::string> find_hold(ObjectStore& store, const format::Layout& layout, const std::string& chain,
+                              const Call& call) {
+    N4B_TRY(const auto now, store.now(call));
+    const auto prefix = layout.holds(chain);
+    N4B_TRY(const auto names, names_below(store, prefix, call));
+    for (const auto& name : names) {
+        if (const auto reader = format::parse_reader_hold_name(name)) {
+            if (reader->expires > now) return prefix + name;
+            continue;
+        }
+        const auto text = read_small(store, prefix + name, format::kMaxSmallFileBytes, call);
+        if (!text && text.error().code == ErrorCode::kNotFound) continue;
+        if (!text && !lies_in_the_head(text.error())) return base::fail(text.error());
+        // What can't be understood may mean "never".
+        const auto hold = text.and_then([](const std::string& good) { return format::parse_hold(good); });
+        if (!hold || !hold->expires || *hold->expires > now) return prefix + name;
+    }
+    return std::string();
+}
+
+Result<std::vector<std::string>> removals_begun(ObjectStore& store, const format::Layout& layout, const Call& call) {
+    std::vector<std::string> chains;
+    N4B_TRY_VOID(list_facts(
+        store, layout, "",
+        [&](const format::FactName& fact) {
+            const bool listed = !chains.empty() && chains.back() == fact.chain;
+            if (fact.fact == kClosedFact && !listed) chains.push_back(fact.chain);
+        },
+        call));
+    return chains;
+}
 
 Result<ChainRemoval> remove_chain(ObjectStore& store, const format::Layout& layout, const std::string& chain,
                                   const format::RunId& run, const Call& call) {

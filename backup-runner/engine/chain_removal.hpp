@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "backup-runner/engine/artifact_removal.hpp"
 #include "backup-runner/format/names.hpp"
@@ -52,6 +53,14 @@ struct ChainRemoval {
 base::Result<ChainRemoval> remove_chain(object_store::ObjectStore& store, const format::Layout& layout,
                                         const std::string& chain, const format::RunId& run,
                                         const object_store::Call& call);
+
+/// A hold that counts, by its key; empty: there is none. One that can't be understood counts.
+base::Result<std::string> find_hold(object_store::ObjectStore& store, const format::Layout& layout,
+                                    const std::string& chain, const object_store::Call& call);
+
+/// The chains whose removal was begun and is not forgotten, each once.
+base::Result<std::vector<std::string>> removals_begun(object_store::ObjectStore& store, const format::Layout& layout,
+                                                      const object_store::Call& call);
 
 /// Removes what tells of a removal that was finished, after 30 days. Until then a head that was sent before the chain
 /// was closed, and that a proxy or a hung server kept, does not count when it arrives. False: it is too early.

@@ -1,0 +1,160 @@
+#include "backup-runner/engine/pruning.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "backup-runner/engine/catalogue.hpp"
+#include "backup-runner/engine/facts.hpp"
+#include "backup-runner/format/repository.hpp"
+#include "tests/support/example_head.hpp"
+#include "tests/support/memory_store.hpp"
+
+namespace n4b::engine {
+namespace {
+
+using std::chrono::hours;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr char kFirst[] = "20261121T215049Z-000001";
+constexpr char kSecond[] = "20261122T215049Z-000002";
+constexpr char kThird[] = "20261123T215049Z-000003";
+
+/// A bucket with three fulls, each of a day.
+class PruningTest : public ::testing::Test {
+protected:
+    PruningTest() {
+        store(kFirst, 1);
+        store(kSecond, 2);
+        store(kThird, 3);
+    }
+
+    void write(const std::string& key, const std::string& text) {
+        ASSERT_TRUE(store_.put(key, std::as_bytes(std::span(text)), {}));
+    }
+    format::Head head(const std::string& chain, int day) const {
+        auto head = testing::example_head();
+        head.name.chain = chain;
+        head.supersedes.clear();
+        const auto time = base::SystemTime(std::chrono::seconds(1'795'643'449)) + hours(24 * day);
+        for (auto* point : {&head.transactions->highest.point, &head.transactions->earliest_restorable})
+            *point = {.id = 10 * day, .time = time, .checksum = 1};
+        head.transactions->lowest.id = 10 * day;
+        return head;
+    }
+    void store(const std::string& chain, int day) {
+        const auto made = head(chain, day);
+        const auto text = format::print_head(made);
+        ASSERT_TRUE(text) << text.error().message;
+        write(layout_.mark(made.name), format::print_mark(format::name_of(made)));
+        write(layout_.blocks(made.name) + format::block_name(1), "0123456789");
+        write(layout_.head(format::name_of(made)), *text);
+    }
+    [[nodiscard]] Artifact artifact(const std::string& chain, int day) const {
+        Artifact artifact;
+        artifact.head = head(chain, day);
+        artifact.key = layout_.head(format::name_of(artifact.head));
+        return artifact;
+    }
+    PruneWish wish(int last) const {
+        return {.source = "prod",
+                .database = "graph.db",
+                .rules = {.last = last},
+                .zone = calendar::TimeZone::find("UTC").value(),
+                .run = {.uid = "prune", .attempt = 1},
+                .repository = "here"};
+    }
+    std::vector<std::string> going(const PruneWish& wish) {
+        const auto plan = plan_pruning(store_, wish, {});
+        EXPECT_TRUE(plan) << plan.error().message;
+        std::vector<std::string> chains;
+        for (const auto& verdict : plan.value_or(retention::Plan{}).verdicts)
+            if (!verdict.stays()) chains.push_back(verdict.chain);
+        return chains;
+    }
+    std::vector<std::string> pruned(const PruneWish& wish) {
+        std::vector<std::string> chains;
+        const auto plan = plan_pruning(store_, wish, {});
+        EXPECT_TRUE(plan) << plan.error().message;
+        const auto done = prune(store_, wish, *plan,
+                                [&](const PrunedChain& pruned) {
+                                    EXPECT_TRUE(pruned.removal) << pruned.removal.error().message;
+                                    if (pruned.removal && pruned.removal->state == RemovalState::kRemoved)
+                                        chains.push_back(pruned.chain);
+                                },
+                                {});
+        EXPECT_TRUE(done) << done.error().message;
+        return chains;
+    }
+    [[nodiscard]] bool is_there(const std::string& chain, int day) const {
+        const auto made = head(chain, day);
+        const auto objects = store_.objects();
+        const bool has_head = objects.contains(layout_.head(format::name_of(made)));
+        EXPECT_EQ(has_head, objects.contains(layout_.blocks(made.name) + format::block_name(1)));
+        return has_head;
+    }
+    void hold(const std::string& chain) {
+        write(layout_.hold(chain, "legal").value(), format::print_hold({.expires = std::nullopt}));
+    }
+
+    const format::Layout layout_ = format::Layout::create("prod", "graph.db").value();
+    testing::MemoryStore store_;
+};
+
+TEST_F(PruningTest, RemovesWhatTheRulesDoNotKeep) {
+    EXPECT_THAT(going(wish(2)), ElementsAre(kFirst));
+    EXPECT_THAT(pruned(wish(1)), ElementsAre(kFirst, kSecond)) << "the oldest first";
+    EXPECT_FALSE(is_there(kFirst, 1));
+    EXPECT_FALSE(is_there(kSecond, 2));
+    EXPECT_TRUE(is_there(kThird, 3));
+    EXPECT_THAT(pruned(wish(1)), IsEmpty()) << "nothing is told twice";
+}
+
+TEST_F(PruningTest, AHoldStandsForAChainThatWouldHaveBeenKept) {
+    hold(kFirst);
+    EXPECT_THAT(pruned(wish(1)), ElementsAre(kSecond));
+    EXPECT_TRUE(is_there(kFirst, 1));
+    EXPECT_TRUE(is_there(kThird, 3));
+}
+
+TEST_F(PruningTest, AChainThatNobodyVerifiedPushesOutNoneThatWas) {
+    const auto first = artifact(kFirst, 1);
+    ASSERT_TRUE(keep_proof(store_, first, {.level = contract::VerifyLevel::kChain, .at = store_.now({}).value()},
+                           {.uid = "check", .attempt = 1}, {}));
+    EXPECT_THAT(going(wish(1)), ElementsAre(kSecond));
+}
+
+TEST_F(PruningTest, ADamagedChainCountsForNoRule) {
+    const auto third = artifact(kThird, 3);
+    ASSERT_TRUE(mark_damaged(store_, third, {.uid = "check", .attempt = 1}, "a block is gone", {}));
+    EXPECT_THAT(pruned(wish(1)), ElementsAre(kFirst)) << "the newest that can be restored is the second";
+    EXPECT_TRUE(is_there(kSecond, 2));
+    EXPECT_TRUE(is_there(kThird, 3)) << "it may hold what somebody can save";
+}
+
+TEST_F(PruningTest, GoesOnWithARemovalThatDied) {
+    const format::FactName fact{
+        .chain = kFirst, .fact = std::string(kClosedFact), .time = {}, .run = {.uid = "prune", .attempt = 1}};
+    write(layout_.fact(fact), "{}");
+    write(layout_.closed(kFirst), format::print_closed());
+    // All chains would stay.
+    EXPECT_THAT(pruned(wish(9)), ElementsAre(kFirst));
+    EXPECT_FALSE(is_there(kFirst, 1));
+    EXPECT_TRUE(is_there(kSecond, 2));
+}
+
+TEST_F(PruningTest, ARemovalThatDiedBeforeItClosedTheChainDecidesNothing) {
+    const format::FactName fact{
+        .chain = kFirst, .fact = std::string(kClosedFact), .time = {}, .run = {.uid = "prune", .attempt = 1}};
+    write(layout_.fact(fact), "{}");
+    EXPECT_THAT(pruned(wish(9)), IsEmpty());
+    EXPECT_TRUE(is_there(kFirst, 1));
+}
+
+TEST_F(PruningTest, WithoutRulesEverythingStays) {
+    auto nothing = wish(0);
+    EXPECT_THAT(going(nothing), IsEmpty());
+}
+
+}  // namespace
+}  // namespace n4b::engine
