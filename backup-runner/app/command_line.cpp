@@ -85,6 +85,8 @@ CommandLine::CommandLine()
     add_look(list, "list", "List the backups of a repository");
     add_verify();
     add_restore();
+    add_prune();
+    add_hold();
     add_probe();
     add_check_storage();
 }
@@ -260,6 +262,60 @@ void CommandLine::add_release() {
     command.add_option("--source", release.source, "The name that is to have no owner")->required()->type_name(kName);
     add_deadline(command, release.common);
     add_common_flags(command, release.common, "text");
+}
+
+void CommandLine::add_prune() {
+    auto& command = *app.add_subcommand(
+        "prune", "Remove the chains of backups that no rule keeps, and what unfinished backups left");
+    prune.command = &command;
+    add_place(command, prune.storage);
+    command.add_option("--source", prune.source, "Whose backups")->required()->type_name(kName);
+    command.add_option("--database", prune.database, "Which database's backups")->required()->type_name(kName);
+    constexpr char kKeep[] = "What stays";
+    const auto add_count = [&](const char* flag, int& count, const char* help) {
+        command.add_option(flag, count, help)->type_name("NUMBER")->check(CLI::Range(0, 10'000))->group(kKeep);
+    };
+    add_count("--keep-last", prune.rules.last, "The newest chains");
+    command
+        .add_option("--keep-within", prune.within,
+                    "Whatever is needed to restore to any time from so long before the newest backup on, such as 720h")
+        ->type_name(kDuration)
+        ->group(kKeep);
+    add_count("--keep-daily", prune.rules.daily, "The newest chain of each of so many days that have one");
+    add_count("--keep-weekly", prune.rules.weekly, "The same of weeks, which begin on Monday");
+    add_count("--keep-monthly", prune.rules.monthly, "The same of months");
+    add_count("--keep-yearly", prune.rules.yearly, "The same of years");
+    command.add_option("--minimum-chains", prune.rules.minimum_chains, "Never fewer chains than that")
+        ->type_name("NUMBER")
+        ->check(CLI::Range(1, 10'000))
+        ->capture_default_str()
+        ->group(kKeep);
+    command
+        .add_option("--time-zone", prune.time_zone,
+                    "When days begin: a name of the IANA database, such as Europe/Berlin")
+        ->type_name(kName)
+        ->capture_default_str()
+        ->group(kKeep);
+    command.add_flag("--dry-run", prune.dry_run, "Tell what would go and what stays, and why; removes nothing");
+    add_deadline(command, prune.common);
+    add_common_flags(command, prune.common, "table");
+}
+
+void CommandLine::add_hold() {
+    auto& command = *app.add_subcommand("hold", "Keep a chain of backups from being removed, whatever the rules say");
+    hold.command = &command;
+    add_place(command, hold.storage);
+    command.add_option("--source", hold.source, "Whose backups")->required()->type_name(kName);
+    command.add_option("--database", hold.database, "Which database's backups")->required()->type_name(kName);
+    command.add_option("--chain", hold.chain, "Which chain, as list names it")->required()->type_name(kName);
+    command.add_option("--name", hold.name, "Of the hold; a chain may have several")->required()->type_name(kName);
+    auto* until = command
+                      .add_option("--until", hold.until,
+                                  "When the hold ends, such as 2027-11-27T00:00:00Z; else with --release only")
+                      ->type_name("TIME");
+    command.add_flag("--release", hold.release, "Take the hold away")->excludes(until);
+    add_deadline(command, hold.common);
+    add_common_flags(command, hold.common, "text");
 }
 
 void CommandLine::add_probe() {

@@ -85,6 +85,28 @@ public:
         std::string chain{};
         std::string level = "Checksum";  ///< Of verify.
     };
+    struct Prune {
+        CLI::App* command = nullptr;
+        CommonFlags common{};
+        StorageFlags storage{};
+        std::string source{};
+        std::string database{};
+        retention::KeepRules rules{};
+        std::string within{};
+        std::string time_zone = "UTC";
+        bool dry_run = false;
+    };
+    struct Hold {
+        CLI::App* command = nullptr;
+        CommonFlags common{};
+        StorageFlags storage{};
+        std::string source{};
+        std::string database{};
+        std::string chain{};
+        std::string name{};
+        std::string until{};
+        bool release = false;
+    };
     struct Restore {
         CLI::App* command = nullptr;
         CommonFlags common{};
@@ -102,6 +124,8 @@ public:
     Restore restore{};
     Init init{};
     Release release{};
+    Prune prune{};
+    Hold hold{};
     Probe probe{};
     CheckStorage check_storage{};
     std::string reference{};  ///< "man" or "markdown": print that and end.
@@ -113,6 +137,8 @@ private:
     void add_restore();
     void add_init();
     void add_release();
+    void add_prune();
+    void add_hold();
     void add_probe();
     void add_check_storage();
 };

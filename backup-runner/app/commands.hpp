@@ -21,6 +21,8 @@ int run(const InitOptions& options);
 int run(const ReleaseOptions& options);
 int run(const ListOptions& options);
 int run(const VerifyOptions& options);
+int run(const PruneOptions& options);
+int run(const HoldOptions& options);
 int run(const RestoreOptions& options);
 
 /// Prints an error and returns its exit code; in a pod the error becomes the report.

@@ -190,6 +190,55 @@ Result<Options> options_of_verify(const CommandLine::Look& flags) {
     return options;
 }
 
+Result<Options> options_of(const CommandLine::Prune& flags) {
+    N4B_TRY(auto store, choice_of(*flags.command, flags.storage));
+    N4B_TRY_VOID(check_name("--source", flags.source));
+    N4B_TRY_VOID(check_name("--database", flags.database));
+    auto rules = flags.rules;
+    if (!flags.within.empty()) {
+        N4B_TRY(const auto within, parse_span("--keep-within", flags.within));
+        rules.within = std::chrono::ceil<std::chrono::seconds>(within);
+    }
+    if (!rules.any()) {
+        return bad_flag(
+            "found no rule that keeps anything, expected one of --keep-last, --keep-within, --keep-daily, "
+            "--keep-weekly, --keep-monthly, --keep-yearly");
+    }
+    auto zone = calendar::TimeZone::find(flags.time_zone);
+    if (!zone) return bad_flag("--time-zone: " + zone.error().message);
+    N4B_TRY(const auto deadline, deadline_of(flags.common));
+    return PruneOptions{.store = std::move(store),
+                        .source = flags.source,
+                        .database = flags.database,
+                        .rules = rules,
+                        .zone = *std::move(zone),
+                        .dry_run = flags.dry_run,
+                        .json = flags.common.output == "json",
+                        .deadline = deadline};
+}
+
+Result<Options> options_of(const CommandLine::Hold& flags) {
+    N4B_TRY(auto store, choice_of(*flags.command, flags.storage));
+    N4B_TRY_VOID(check_name("--source", flags.source));
+    N4B_TRY_VOID(check_name("--database", flags.database));
+    N4B_TRY_VOID(check_name("--chain", flags.chain));
+    N4B_TRY_VOID(check_name("--name", flags.name));
+    std::optional<base::SystemTime> until;
+    if (!flags.until.empty()) {
+        N4B_TRY(until, parse_time("--until", flags.until));
+    }
+    N4B_TRY(const auto deadline, deadline_of(flags.common));
+    return HoldOptions{.store = std::move(store),
+                       .source = flags.source,
+                       .database = flags.database,
+                       .chain = flags.chain,
+                       .name = flags.name,
+                       .until = until,
+                       .release = flags.release,
+                       .json = flags.common.output == "json",
+                       .deadline = deadline};
+}
+
 Result<Options> options_of(const CommandLine::Restore& flags) {
     auto options = flags.options;
     N4B_TRY(options.store, choice_of(*flags.command, flags.storage));
@@ -267,6 +316,8 @@ Result<Options> parse_options(int argc, char** argv) {
     if (chosen(line.release)) return options_of(line.release);
     if (chosen(line.list)) return options_of_look<ListOptions>(line.list);
     if (chosen(line.verify)) return options_of_verify(line.verify);
+    if (chosen(line.prune)) return options_of(line.prune);
+    if (chosen(line.hold)) return options_of(line.hold);
     N4B_CHECK(chosen(line.restore), "a subcommand without options");
     return options_of(line.restore);
 }

@@ -9,6 +9,7 @@
 #include "backup-runner/app/store_opening.hpp"
 #include "backup-runner/engine/catalogue.hpp"
 #include "backup-runner/engine/restore_target.hpp"
+#include "backup-runner/retention/retention_plan.hpp"
 #include "common/base/clock.hpp"
 #include "common/base/result.hpp"
 #include "common/contract/run_spec.hpp"
@@ -74,6 +75,29 @@ struct VerifyOptions {
     bool json = false;
     base::Deadline deadline = base::Deadline::never();
 };
+/// Removes chains that the rules don't keep.
+struct PruneOptions {
+    StoreChoice store;
+    std::string source;
+    std::string database;
+    retention::KeepRules rules{};
+    calendar::TimeZone zone;
+    bool dry_run = false;
+    bool json = false;
+    base::Deadline deadline = base::Deadline::never();
+};
+/// Places a hold on a chain, or takes one away.
+struct HoldOptions {
+    StoreChoice store;
+    std::string source;
+    std::string database;
+    std::string chain;
+    std::string name;
+    std::optional<base::SystemTime> until{};  ///< Nothing: until somebody takes it away.
+    bool release = false;
+    bool json = false;
+    base::Deadline deadline = base::Deadline::never();
+};
 /// What a restore brings back.
 struct RestoreWish {
     std::string source;
@@ -100,9 +124,9 @@ struct Exit {
     int code;
 };
 
-using Options =
-    std::variant<BackupOptions, LookUpOptions, ProbeOptions, CheckStorageOptions, CheckStorageRunOptions, InitOptions,
-                 ReleaseOptions, ListOptions, VerifyOptions, RestoreOptions, RestoreRunOptions, Exit>;
+using Options = std::variant<BackupOptions, LookUpOptions, ProbeOptions, CheckStorageOptions, CheckStorageRunOptions,
+                             InitOptions, ReleaseOptions, ListOptions, VerifyOptions, PruneOptions, HoldOptions,
+                             RestoreOptions, RestoreRunOptions, Exit>;
 
 /// Reads flags, or a RunSpec from --spec FILE, or from the environment variable N4B_RUN_SPEC when there are no flags
 /// at all. Prints help and errors itself, and sets how the process speaks on standard error (base::set_notices): as

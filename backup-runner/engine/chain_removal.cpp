@@ -26,7 +26,8 @@ using object_store::Call;
 using object_store::ObjectInfo;
 using object_store::ObjectStore;
 
-/// A head that was sent right before its deadline may lie in a proxy or a hung server for a while.
+/// A head that was sent right before its deadline may lie in a proxy or a hung server for a while. Who wrote a time
+/// into a hold may have had a clock of its own.
 constexpr std::chrono::hours kMargin{1};
 constexpr std::chrono::hours kRemembered{30 * 24};
 /// How long it may take to open the chain again after everything else has failed.
@@ -281,7 +282,7 @@ Result<std::string> find_hold(ObjectStore& store, const format::Layout& layout, 
     N4B_TRY(const auto names, names_below(store, prefix, call));
     for (const auto& name : names) {
         if (const auto reader = format::parse_reader_hold_name(name)) {
-            if (reader->expires > now) return prefix + name;
+            if (reader->expires + kMargin > now) return prefix + name;
             continue;
         }
         const auto text = read_small(store, prefix + name, format::kMaxSmallFileBytes, call);
@@ -289,7 +290,7 @@ Result<std::string> find_hold(ObjectStore& store, const format::Layout& layout, 
         if (!text && !lies_in_the_head(text.error())) return base::fail(text.error());
         // What can't be understood may mean "never".
         const auto hold = text.and_then([](const std::string& good) { return format::parse_hold(good); });
-        if (!hold || !hold->expires || *hold->expires > now) return prefix + name;
+        if (!hold || !hold->expires || *hold->expires + kMargin > now) return prefix + name;
     }
     return std::string();
 }

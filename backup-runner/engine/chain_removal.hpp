@@ -54,7 +54,8 @@ base::Result<ChainRemoval> remove_chain(object_store::ObjectStore& store, const 
                                         const std::string& chain, const format::RunId& run,
                                         const object_store::Call& call);
 
-/// A hold that counts, by its key; empty: there is none. One that can't be understood counts.
+/// A hold that counts, by its key; empty: there is none. It counts until an hour after it expires, and where it can't
+/// be understood.
 base::Result<std::string> find_hold(object_store::ObjectStore& store, const format::Layout& layout,
                                     const std::string& chain, const object_store::Call& call);
 

@@ -115,6 +115,8 @@ TEST_F(BackupCommandTest, EveryCommandTellsItsFailureInJson) {
              {"restore", "--in", repository(), "--source", "s", "--database", "d", "--to", root_ + "/t"},
              {"init", "--in", "/proc/none"},
              {"release", "--in", repository(), "--source", "s"},
+             {"prune", "--in", repository(), "--source", "s", "--database", "d", "--keep-last", "1"},
+             {"hold", "--in", repository(), "--source", "s", "--database", "d", "--chain", "c", "--name", "n"},
              {"check-storage", "--in", repository()},
              {"probe", "--from", "127.0.0.1:1", "--tls", root_ + "/none"}}) {
         auto line = words;

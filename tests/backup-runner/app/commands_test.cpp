@@ -175,6 +175,42 @@ TEST_F(CommandsTest, ReleaseGivesUpWhoseASourcesNameIs) {
     EXPECT_THAT(err_, HasSubstr("error: StorageNotInitialized"));
 }
 
+TEST_F(CommandsTest, PruneTellsWhatGoesBeforeItIsGoneAndHoldsKeepChains) {
+    const auto chain_of = [&](std::size_t head) {
+        return std::filesystem::path(heads_.at(head)).filename().string().substr(0, 23);
+    };
+    PruneOptions prune{.store = {.directory = repository()},
+                       .source = "prod",
+                       .database = "graph.db",
+                       .rules = {.last = 1},
+                       .zone = calendar::TimeZone::find("UTC").value(),
+                       .dry_run = true};
+    EXPECT_EQ(run(prune), 0) << err_;
+    EXPECT_THAT(out_, ElementsAre(StartsWith("stays "), StartsWith("goes "), StartsWith("goes ")));
+    for (const auto& head : heads_) EXPECT_TRUE(std::filesystem::exists(head));
+    HoldOptions hold{.store = {.directory = repository()},
+                     .source = "prod",
+                     .database = "graph.db",
+                     .chain = out_[1].substr(9, 23),
+                     .name = "legal"};
+    const auto held = hold.chain;
+    const auto gone = out_[2].substr(9, 23);
+    EXPECT_EQ(run(hold), 0) << err_;
+    EXPECT_THAT(out_, ElementsAre("chain " + held + " stays until hold legal is taken away"));
+    prune.dry_run = false;
+    EXPECT_EQ(run(prune), 0) << err_;
+    EXPECT_THAT(out_, ElementsAre(StartsWith("stays "), StartsWith("stays "), StartsWith("goes "),
+                                  StartsWith("removed  " + gone)));
+    for (std::size_t i = 0; i < heads_.size(); ++i)
+        EXPECT_EQ(std::filesystem::exists(heads_[i]), chain_of(i) != gone) << heads_[i];
+    EXPECT_EQ(run(all_of(repository())), 0) << err_;
+    EXPECT_EQ(out_.size(), 2U);
+    hold.release = true;
+    EXPECT_EQ(run(hold), 0) << err_;
+    EXPECT_EQ(run(prune), 0) << err_;
+    EXPECT_THAT(out_, ElementsAre(StartsWith("stays "), StartsWith("goes "), StartsWith("removed  " + held)));
+}
+
 TEST_F(CommandsTest, ListNamesADatabaseWhoseHeadsCannotBeListed) {
     const auto directory = std::filesystem::path(heads_.at(0)).parent_path();
     std::filesystem::rename(directory, root_ + "/away");

@@ -297,6 +297,38 @@ TEST(StorageOptions, AreThoseOfEveryCommandThatReadsOrWritesBackups) {
     EXPECT_EQ(parse_line({"list"}).error().message, "--in or --s3-bucket is required");
 }
 
+TEST(PruneOptions, TakeNoPruneWithoutARule) {
+    const auto with = [](std::vector<std::string> words) {
+        words.insert(words.begin(), {"prune", "--in", "/x", "--source", "s", "--database", "d"});
+        return parse_line(std::move(words));
+    };
+    EXPECT_THAT(with({"--minimum-chains", "3"}).error().message, ::testing::HasSubstr("expected one of --keep-last"));
+    const auto all = with({"--keep-last", "2", "--keep-within", "36h", "--keep-daily", "7", "--keep-weekly", "4",
+                           "--keep-monthly", "12", "--keep-yearly", "1", "--time-zone", "Europe/Berlin", "--dry-run"});
+    ASSERT_TRUE(all) << all.error().message;
+    const auto& options = std::get<PruneOptions>(*all);
+    EXPECT_EQ(options.rules.last, 2);
+    EXPECT_EQ(options.rules.within, std::chrono::hours(36));
+    EXPECT_EQ(options.rules.yearly, 1);
+    EXPECT_EQ(options.rules.minimum_chains, 1);
+    EXPECT_TRUE(options.dry_run);
+    EXPECT_THAT(with({"--keep-last", "1", "--time-zone", "Berlin"}).error().message,
+                ::testing::HasSubstr("--time-zone"));
+}
+
+TEST(HoldOptions, NameAChainAndAHold) {
+    const auto with = [](std::vector<std::string> words) {
+        words.insert(words.begin(), {"hold", "--in", "/x", "--source", "s", "--database", "d", "--chain", "c"});
+        return parse_line(std::move(words));
+    };
+    const auto until = with({"--name", "legal", "--until", "2027-01-01T00:00:00Z"});
+    ASSERT_TRUE(until) << until.error().message;
+    EXPECT_EQ(std::get<HoldOptions>(*until).until, base::SystemTime(std::chrono::seconds(1'798'761'600)));
+    EXPECT_TRUE(std::get<HoldOptions>(*with({"--name", "legal", "--release"})).release);
+    EXPECT_THAT(with({"--name", "legal", "--until", "soon"}).error().message, ::testing::HasSubstr("--until"));
+    EXPECT_THAT(with({"--name", "a/b"}).error().message, ::testing::HasSubstr("--name"));
+}
+
 TEST(CheckStorageOptions, NameADirectoryOrABucket) {
     const auto directory = parse_line({"check-storage", "--in", "/backups", "--output", "json", "--timeout", "5s"});
     ASSERT_TRUE(directory) << directory.error().message;

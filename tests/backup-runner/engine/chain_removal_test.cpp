@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "backup-runner/engine/chain_hold.hpp"
 #include "backup-runner/format/repository.hpp"
 #include "tests/support/forwarding_store.hpp"
 #include "tests/support/memory_store.hpp"
@@ -148,8 +149,31 @@ TEST_F(ChainRemovalTest, LeavesWhatIsHeldAsItWas) {
 TEST_F(ChainRemovalTest, AHoldThatHasExpiredCountsNoMore) {
     hold(store_, "audit", store_.now({}).value() + hours(1));
     EXPECT_EQ(remove(store_).state, RemovalState::kHeld);
-    store_.let_pass(hours(2));
+    store_.let_pass(hours(2) - std::chrono::minutes(1));
+    EXPECT_EQ(remove(store_).state, RemovalState::kHeld) << "whoever wrote it may have had another clock";
+    store_.let_pass(std::chrono::minutes(2));
     EXPECT_EQ(remove(store_).state, RemovalState::kRemoved);
+}
+
+TEST_F(ChainRemovalTest, APlacedHoldKeepsTheChainUntilItIsTakenAway) {
+    ASSERT_TRUE(place_hold(store_, layout_, kChain, "legal", std::nullopt, {}));
+    EXPECT_EQ(remove(store_).state, RemovalState::kHeld);
+    EXPECT_FALSE(take_hold_away(store_, layout_, kChain, "other", {}).value());
+    EXPECT_TRUE(take_hold_away(store_, layout_, kChain, "legal", {}).value());
+    EXPECT_EQ(remove(store_).state, RemovalState::kRemoved);
+}
+
+TEST_F(ChainRemovalTest, NoHoldIsPlacedWhereItWouldKeepNothing) {
+    EXPECT_EQ(place_hold(store_, layout_, "20261124T215049Z-3f9c21", "legal", std::nullopt, {}).error().reason,
+              base::Reason::kArtifactNotFound);
+    EXPECT_EQ(place_hold(store_, layout_, kChain, "read-me", std::nullopt, {}).error().reason,
+              base::Reason::kInvalidRunSpec)
+        << "a name that readers use";
+    put(store_, layout_.closed(kChain), format::print_closed());
+    const auto before = store_.objects();
+    EXPECT_EQ(place_hold(store_, layout_, kChain, "legal", std::nullopt, {}).error().reason,
+              base::Reason::kArtifactConflict);
+    EXPECT_EQ(store_.objects(), before);
 }
 
 TEST_F(ChainRemovalTest, AHoldThatNobodyUnderstandsCounts) {
