@@ -62,12 +62,9 @@ function(n4b_test)
     endif()
     add_dependencies(n4b_threaded_tests ${A_NAME})
   endif()
-  # Unit tests stand back for the tests with servers beside them: those go one after the other, so the whole run lasts as long as
-  # they do, and their servers have deadlines.
-  set_target_properties(${A_NAME} PROPERTIES CROSSCOMPILING_EMULATOR nice)
   # One label each, since gtest_discover_tests takes a list apart; ctest -L matches it as a regular expression.
   list(JOIN A_LABELS "-" labels)
-  gtest_discover_tests(${A_NAME} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 900 LABELS "unit-${labels}")
+  gtest_discover_tests(${A_NAME} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300 LABELS "unit-${labels}")
 endfunction()
 
 # n4b_fuzz(NAME frame_fuzz SOURCES frame_fuzz.cpp DEPENDS n4b_catchup): a libFuzzer target with clang; elsewhere its corpus
