@@ -51,6 +51,12 @@ std::vector<telemetry::GaugeSample> gauges_of(const kube::Store<BackupSchedule>&
             samples.add("neo4jbackup_schedule_rpo_seconds",
                         "How old what can be restored may become, as spec.rpo of the schedule says.",
                         std::chrono::duration<double>(*schedule->spec.rpo).count());
+        if (const auto* last = api::find_condition(status.conditions, "LastRunSucceeded");
+            last != nullptr && last->status != "Unknown")
+            samples.add(
+                "neo4jbackup_schedule_last_run_succeeded",
+                "1 where the schedule's last backup that ended succeeded, 0 otherwise; absent before the first.",
+                last->status == "True" ? 1.0 : 0.0);
         samples.add("neo4jbackup_schedule_suspended", "1 while spec.suspend of the schedule is true, 0 otherwise.",
                     schedule->spec.suspended ? 1.0 : 0.0);
         for (const auto& cadence : status.cadences)

@@ -1,6 +1,7 @@
 #include "operator/kinds/storage/storage_loop.hpp"
 
 #include "operator/kinds/storage/storage_controller.hpp"
+#include "operator/kinds/storage/storage_metrics.hpp"
 #include "operator/kinds/unreadable.hpp"
 
 namespace n4b::storage {
@@ -15,6 +16,7 @@ std::unique_ptr<kinds::KindLoop<Storage>> make_storage_loop(const kinds::Environ
     auto controller = std::make_shared<StorageController>(loop->store(), environment);
     loop->reconcile_with([controller](const auto& key, const auto& stop) { return controller->reconcile(key, stop); },
                          environment.workers);
+    environment.metrics.add_collector([&storages = loop->store()] { return telemetry::grouped(gauges_of(storages)); });
     loop->on_unreadable(kinds::tell_unreadable(environment, loop->kind()));
     return loop;
 }

@@ -39,6 +39,7 @@ TEST(BackupScheduleMetrics, ShowWhatIsKnown) {
     schedule.status.next = kNow + hours(1);
     schedule.status.last_success = kNow - hours(3);
     schedule.status.current_at = kNow - hours(4);
+    schedule.status.conditions = {{.type = "LastRunSucceeded", .status = "False", .reason = "StorageFull"}};
     schedule.status.cadences = {{.name = "full", .missed = 3}, {.name = "often"}};
     shown.add(schedule);
     EXPECT_EQ(shown.values(), (std::map<std::string, double>{
@@ -46,6 +47,7 @@ TEST(BackupScheduleMetrics, ShowWhatIsKnown) {
                                   {"neo4jbackup_schedule_last_success_timestamp_seconds", 1'789'989'200},
                                   {"neo4jbackup_schedule_current_timestamp_seconds", 1'789'985'600},
                                   {"neo4jbackup_schedule_rpo_seconds", 7'200},
+                                  {"neo4jbackup_schedule_last_run_succeeded", 0},
                                   {"neo4jbackup_schedule_suspended", 0},
                                   {"neo4jbackup_schedule_missed/full", 3},
                                   {"neo4jbackup_schedule_missed/often", 0},
