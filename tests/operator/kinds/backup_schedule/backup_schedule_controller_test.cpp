@@ -193,6 +193,7 @@ TEST(BackupScheduleController, SuspendedItMakesNothingAndSaysSo) {
     c.look("2026-11-27T03:00:01Z");
     EXPECT_EQ(c.made(), 0U);
     EXPECT_EQ(c.condition("Ready")["reason"], "Suspended");
+    EXPECT_EQ(c.condition("Ready")["status"], "True") << "Flux and others wait for what they applied to be ready";
 }
 
 }  // namespace
