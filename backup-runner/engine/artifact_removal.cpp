@@ -34,13 +34,13 @@ public:
         if (!listed) note(listed.error());
     }
 
-    /// All below a prefix but one key, in their order.
-    void remove_but(const std::string& key, const std::string& prefix) {
+    /// All below a prefix but two keys, in their order.
+    void remove_but(const std::string& one, const std::string& other, const std::string& prefix) {
         const auto listed = store_.list(
             prefix, "",
             [&](std::span<const ObjectInfo> page) {
                 for (const auto& object : page) {
-                    if (works() && object.key != key) remove(object);
+                    if (works() && object.key != one && object.key != other) remove(object);
                 }
                 return works();
             },
@@ -128,7 +128,8 @@ Removed remove_artifact(ObjectStore& store, const format::Layout& layout, const 
     Remover remover(store, call);
     remove_blocks(remover, layout, name);
     if (!remover.works()) return remover.result();
-    remover.remove_but(layout.abandoned(name), layout.artifact(name));
+    remover.remove_but(layout.abandoned(name), layout.mark(name), layout.artifact(name));
+    if (remover.works()) remover.remove_below(layout.mark(name));
     if (remover.works()) remover.remove_below(layout.abandoned(name));
     if (remover.works()) remover.remove_unfinished(layout.artifact(name));
     if (remover.works()) remover.remove_empty(layout.chain(name.chain), layout.chains());

@@ -23,7 +23,8 @@ Removed remove_blocks(object_store::ObjectStore& store, const format::Layout& la
                       const object_store::Call& call);
 
 /// The same, then the rest of the artifact: its intent behind all blocks, so that what a failure leaves says until when
-/// it may be written to, and abandoned.json behind all else, so that no head can count meanwhile.
+/// it may be written to; then the mark of one that had a head, so that nobody waits for that time in vain; and
+/// abandoned.json behind all else, so that no head can count meanwhile.
 Removed remove_artifact(object_store::ObjectStore& store, const format::Layout& layout,
                         const format::ArtifactName& name, const object_store::Call& call);
 

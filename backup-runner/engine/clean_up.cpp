@@ -104,6 +104,8 @@ private:
             store_, layout_, range,
             [&](const Leftover& leftover) {
                 if (leftover.had_head) {
+                    // A chain that is closed has lost its heads to its removal, which somebody else goes on with.
+                    if (store_.stat(layout_.closed(leftover.name.chain), call_)) return true;
                     if (lost_++ == 0) first_lost_ = layout_.artifact(leftover.name);
                 } else if (may_go(leftover)) {
                     found_.push_back(leftover);

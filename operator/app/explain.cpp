@@ -39,7 +39,7 @@ base::Result<std::string> explain(const ExplainRequest& request) {
 }
 
 int run_explain(int argc, char** argv) {
-    ExplainRequest request{.line = {}, .time_zone = {}, .from = std::chrono::system_clock::now(), .count = 5};
+    ExplainRequest request{.line = {}, .time_zone = {}, .from = base::RealClock().system_now(), .count = 5};
     CLI::App app("Tells when a cadence's line of cron is due next.", "neo4j-backup-operator explain");
     app.add_option("CRON", request.line, "five fields or @daily and the like, in quotes")->required();
     app.add_option("--time-zone", request.time_zone, "zone of the IANA time zone database (default: UTC)");

@@ -117,6 +117,16 @@ TEST_F(CleanUpTest, LeavesAChainWithAHeadOfALaterRunner) {
     EXPECT_EQ(keys(store_), before);
 }
 
+TEST_F(CleanUpTest, SaysNothingOfHeadsThatAreGoneWithTheirChain) {
+    const auto name = leave(store_, artifact("old", 1));
+    mark(store_, name);
+    EXPECT_THAT(clean(store_).trouble, HasSubstr("were heads moved away?"));
+    put(store_, layout_.closed(name.chain), "{}");
+    const auto before = keys(store_);
+    EXPECT_EQ(clean(store_).trouble, "");
+    EXPECT_EQ(keys(store_), before) << "whoever removes the chain goes on with it";
+}
+
 TEST_F(CleanUpTest, AHeadThatAppearsLateWins) {
     const auto name = leave(store_, artifact("me", 1));
     store_.on_list = [&] {

@@ -125,7 +125,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"ThirtiethOfFebruary", "0 0 30 2 *", "found \"30 2 *\" for the day; expected one that some year has"},
         Refusal{"ThirtyFirstOfShortMonths", "0 0 31 feb,apr,jun,9,11 *",
                 "for the day; expected one that some year has"}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& refusal) { return refusal.param.name; });
 
 TEST(CronLine, TakesDatesThatComeRarely) {
     EXPECT_TRUE(CronLine::parse("0 0 29 2 *"));
