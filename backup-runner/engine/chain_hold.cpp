@@ -5,6 +5,7 @@
 #include <chrono>
 #include <span>
 
+#include "backup-runner/archive/names.hpp"
 #include "backup-runner/engine/catalogue.hpp"
 #include "backup-runner/format/repository.hpp"
 
@@ -43,13 +44,21 @@ Result<void> place_hold(ObjectStore& store, const format::Layout& layout, const 
             ErrorCode::kInvalid, Reason::kInvalidRunSpec,
             fmt::format("\"{}\" is a name that readers use, expected one that does not begin with read-", name));
     }
+    if (!archive::is_chain_name(chain)) {
+        return base::fail(
+            ErrorCode::kInvalid, Reason::kInvalidRunSpec,
+            fmt::format("\"{}\" is no name of a chain, expected one such as 20261126T023001Z-c01d77", chain));
+    }
     N4B_TRY(const auto key, layout.hold(chain, name));
+    const auto before = store.stat(key, call);
+    if (!before && before.error().code != ErrorCode::kNotFound) return base::fail(before.error());
     N4B_TRY_VOID(check_there(store, layout, chain, call));
     const auto text = format::print_hold({.expires = until});
     N4B_TRY_VOID(store.put(key, std::as_bytes(std::span(text)), call));
     // A removal creates closed.json before it looks for holds once more, so one of the two sees the other.
     const auto open = check_open(store, layout, chain, call);
-    if (open) return {};
+    // A hold that was there before stays, whatever the look says.
+    if (open || before) return open;
     (void)store.remove(key, {.deadline = base::Deadline::after(kTakeBackTime)});
     return open;
 }

@@ -132,7 +132,8 @@ std::string status_json(const ScheduleStatus& status) {
     return text_of({{"observedGeneration", status.observed_generation},
                     {"conditions", api::conditions_json(status.conditions)},
                     {"suspended", status.suspended},
-                    {"missed", missed},
+                    // Where nothing was written yet, 0 differs from what is there: people see a figure, not a gap.
+                    {"missed", status.observed_generation < 0 ? Json() : Json(missed)},
                     {"nextTime", time_or_null(status.next)},
                     {"lastSuccessTime", time_or_null(status.last_success)},
                     {"currentAt", time_or_null(status.current_at)},

@@ -43,7 +43,9 @@ std::optional<base::SystemTime> BackupScheduleController::current_at(const Backu
         const bool counts = chain->meta.object_namespace == ns && chain->spec.storage == schedule.spec.storage &&
                             chain->spec.source == source->identity() && chain->spec.database == database;
         const auto& current = chain->status.record.current_at;
-        if (counts && current) latest = std::max(latest.value_or(*current), *current);
+        // What was found damaged since holds nothing for certain.
+        const bool sound = chain->status.record.reason == Reason::kCompleted;
+        if (counts && sound && current) latest = std::max(latest.value_or(*current), *current);
     }
     return latest;
 }

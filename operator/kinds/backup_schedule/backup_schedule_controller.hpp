@@ -3,6 +3,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 
 #include "operator/kinds/backup_schedule/backup_schedule_plan.hpp"
 #include "operator/kinds/backup_schedule/backups_of_schedules.hpp"
@@ -22,8 +23,8 @@ public:
         const kube::Store<chain::Chain>& chains;
         const BackupsOfSchedules& backups;
     };
-    BackupScheduleController(const Stores& stores, const kinds::Environment& environment)
-        : stores_(stores), environment_(environment) {}
+    BackupScheduleController(const Stores& stores, kinds::Environment environment)
+        : stores_(stores), environment_(std::move(environment)) {}
 
     base::Result<jobs::Requeue> reconcile(const std::string& key, const std::stop_token& stop);
 
@@ -32,7 +33,7 @@ private:
     base::Result<void> make(const BackupSchedule& schedule, const NewBackup& backup);
 
     Stores stores_;
-    const kinds::Environment& environment_;
+    kinds::Environment environment_;
 };
 
 }  // namespace n4b::backup_schedule

@@ -180,7 +180,8 @@ run::Finding readiness(const Facts& facts, const Understood& understood, const S
     if (!understood.wrong.empty())
         return {"False", Reason::kScheduleInvalid, fmt::format("{}", fmt::join(understood.wrong, "; "))};
     if (facts.schedule.spec.suspended)
-        // What it does is what its spec asks for. "False" would have tools that wait for what they applied wait for ever.
+        // What it does is what its spec asks for. "False" would have tools that wait for what they applied wait for
+        // ever.
         return {"True", Reason::kSuspended, "spec.suspend is true: no backups are made"};
     return {"True", Reason::kReady,
             status.next ? "the next backup begins at " + base::format_rfc3339(*status.next)

@@ -169,6 +169,10 @@ TEST_F(ChainRemovalTest, NoHoldIsPlacedWhereItWouldKeepNothing) {
     EXPECT_EQ(place_hold(store_, layout_, kChain, "read-me", std::nullopt, {}).error().reason,
               base::Reason::kInvalidRunSpec)
         << "a name that readers use";
+    for (const auto* cut : {"20261122T215049Z", "20261122T215049Z-3f9c21-000000"})
+        EXPECT_EQ(place_hold(store_, layout_, cut, "legal", std::nullopt, {}).error().reason,
+                  base::Reason::kInvalidRunSpec)
+            << "heads begin so, but no chain has that name";
     put(store_, layout_.closed(kChain), format::print_closed());
     const auto before = store_.objects();
     EXPECT_EQ(place_hold(store_, layout_, kChain, "legal", std::nullopt, {}).error().reason,

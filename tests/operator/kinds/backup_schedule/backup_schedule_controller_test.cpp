@@ -69,7 +69,8 @@ struct Control {
     }
     [[nodiscard]] Json status() const { return api.get(kSchedule)["status"]; }
     [[nodiscard]] Json condition(const std::string& type) const {
-        for (const auto& condition : status()["conditions"])
+        const auto shown = status();
+        for (const auto& condition : shown["conditions"])
             if (condition["type"] == type) return condition;
         return {};
     }
