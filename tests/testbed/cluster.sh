@@ -24,8 +24,9 @@ leader() {
     echo "no core takes writes" >&2
     return 1
 }
-# on_leader STATEMENT: of the core that takes writes. Where the machine is busy, another core may become the leader between the
-# question and the statement; then the statement is made once more.
+# on_leader STATEMENT: the first column of the first row, from the core that takes writes. On a busy machine another core may become
+# the leader between the question and the statement, which the old leader then refuses; so the statement is tried three times. One
+# whose answer alone was lost is carried out twice.
 on_leader() {
     local core
     for _ in 1 2 3; do

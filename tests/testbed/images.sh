@@ -30,10 +30,12 @@ save() { # IMAGE FILE
     "${BUILDAH[@]}" push -q "$1" "docker-archive:$2.new:$1"
     mv "$2.new" "$2"
 }
-# made IMAGE: the cache holds it as IMAGE_image, and what that copies out of this directory, make it today; otherwise it is made anew
+# recipe_of IMAGE: a digest of the function that makes the image, and of the files of this directory that images hold.
+# made IMAGE: the cache holds the image, and it was made by the recipe of today. Otherwise an old image would be used for ever.
+# keep NAME IMAGE: puts the image into the cache, with its recipe.
 recipe_of() { { declare -f "$1_image"; cat "$here"/*_launcher.sh; } | sha256sum; }
 made() { [ -f "$W/$1.tar" ] && [ "$(recipe_of "$1")" = "$(cat "$W/$1.recipe" 2> /dev/null)" ]; }
-keep() { # NAME IMAGE
+keep() {
     save "$2" "$W/$1.tar"
     recipe_of "$1" > "$W/$1.recipe"
 }
