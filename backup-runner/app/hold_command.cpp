@@ -25,6 +25,12 @@ Result<std::string> hold(const HoldOptions& options) {
         return was_there ? fmt::format("hold {} of chain {} is taken away", options.name, options.chain)
                          : fmt::format("chain {} has no hold {}", options.chain, options.name);
     }
+    N4B_TRY(const auto now, store->now(call));
+    if (options.until && *options.until <= now) {
+        return base::fail(base::ErrorCode::kInvalid, base::Reason::kInvalidRunSpec,
+                          fmt::format("--until: {} has passed, it is {}; a hold ends in the future",
+                                      base::format_rfc3339(*options.until), base::format_rfc3339(now)));
+    }
     N4B_TRY_VOID(engine::place_hold(*store, layout, options.chain, options.name, options.until, call));
     return fmt::format("chain {} stays {}", options.chain,
                        options.until ? "until " + base::format_rfc3339(*options.until)

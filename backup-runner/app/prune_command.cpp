@@ -32,6 +32,8 @@ WhyText text_of(Why why) {
             return {"NotOurs", "a later version made it"};
         case Why::kHeld:
             return {"Held", "a hold keeps it"};
+        case Why::kFromTheFuture:
+            return {"FromTheFuture", "its times lie ahead of the storage's clock"};
         case Why::kNewest:
             return {"Newest", "the newest that can be restored"};
         case Why::kNewestVerified:

@@ -71,7 +71,8 @@ private:
         if (*removal == object_store::Removal::kHeld) {
             return note({.code = base::ErrorCode::kPermissionDenied,
                          .message = object.key + ": the storage keeps it locked",
-                         .reason = base::Reason::kStorageAccessDenied});
+                         .reason = base::Reason::kStorageAccessDenied},
+                        true);
         }
         const std::lock_guard lock(mutex_);
         ++removed_.objects;
@@ -96,9 +97,12 @@ private:
         return works();
     }
 
-    void note(const base::Error& error) {
+    void note(const base::Error& error, bool locked = false) {
         const std::lock_guard lock(mutex_);
-        if (!removed_.error) removed_.error = error;
+        if (!removed_.error) {
+            removed_.error = error;
+            removed_.locked = locked;
+        }
         failed_ = true;
     }
 

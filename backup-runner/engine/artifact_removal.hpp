@@ -14,6 +14,7 @@ struct Removed {
     std::int64_t objects = 0;
     std::int64_t bytes = 0;
     bool hidden = false;  ///< The storage keeps versions: the room is not free yet.
+    bool locked = false;  ///< The error is that the storage keeps an object locked for now.
     std::optional<base::Error> error{};
 };
 

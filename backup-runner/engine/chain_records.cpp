@@ -72,11 +72,12 @@ public:
         N4B_TRY(const auto layout, Layout::create(source_, database_));
         N4B_TRY(auto chains, named_chains(layout, all, room));
         if (chains.empty()) return {};
-        N4B_TRY(const auto facts, read_facts(layout));
+        N4B_TRY(const auto facts, read_facts(layout, chains));
         for (const auto& chain : chains) {
-            const auto known = facts.find(chain.name);
-            N4B_TRY(auto record, record_of(layout, chain, known == facts.end() ? KnownFacts{} : known->second));
-            if (record) all.chains.push_back(std::move(*record));
+            N4B_TRY(auto recorded, record_of(layout, chain, facts.at(chain.name)));
+            if (!recorded) continue;
+            all.chains.push_back(std::move(recorded->record));
+            all.finished.push_back(recorded->finished);
         }
         return {};
     }
@@ -105,29 +106,38 @@ private:
         return chains;
     }
 
-    Result<std::map<std::string, KnownFacts>> read_facts(const Layout& layout) {
+    /// The facts of these chains. Facts of others are passed over: those of chains that went long ago may be many, and
+    /// must not take the room of those that count.
+    Result<std::map<std::string, KnownFacts>> read_facts(const Layout& layout, const std::deque<NamedChain>& chains) {
         std::map<std::string, KnownFacts> facts;
+        for (const auto& chain : chains) facts[chain.name];
         N4B_TRY_VOID(list_facts(
             store_, layout, "",
             [&](const format::FactName& fact) {
-                if (facts.size() < contract::kMostChains) learn(facts[fact.chain], fact);
+                const auto known = facts.find(fact.chain);
+                if (known != facts.end()) learn(known->second, fact);
             },
             call_));
         return facts;
     }
 
+    struct Recorded {
+        ChainRecord record;
+        std::optional<FinishedTimes> finished{};
+    };
+
     /// Nothing: the chain is being deleted, or all that it has was given up.
-    Result<std::optional<ChainRecord>> record_of(const Layout& layout, const NamedChain& chain,
-                                                 const KnownFacts& facts) {
+    Result<std::optional<Recorded>> record_of(const Layout& layout, const NamedChain& chain, const KnownFacts& facts) {
         const auto tip = tip_of(layout, chain);
         const auto full = tip ? full_of(layout, chain, *tip) : Result<Artifact>(base::fail(tip.error()));
         if (!full) return unreadable(chain, full.error());
-        auto record = told_by(*tip, *full, facts);
+        Recorded recorded{.record = told_by(*tip, *full, facts),
+                          .finished = FinishedTimes{.full = full->head.end, .last = tip->head.end}};
         if (facts.damaged) {
-            record.reason = Reason::kArtifactDamaged;
-            record.message = "a fact in the storage tells that the chain was found damaged";
+            recorded.record.reason = Reason::kArtifactDamaged;
+            recorded.record.message = "a fact in the storage tells that the chain was found damaged";
         }
-        return std::optional(std::move(record));
+        return std::optional(std::move(recorded));
     }
 
     Result<Artifact> tip_of(const Layout& layout, const NamedChain& chain) {
@@ -151,18 +161,18 @@ private:
 
     /// What the names of heads tell, with the reason why there is no more. Errors: those that say nothing about the
     /// chain.
-    Result<std::optional<ChainRecord>> unreadable(const NamedChain& chain, const base::Error& error) const {
+    Result<std::optional<Recorded>> unreadable(const NamedChain& chain, const base::Error& error) const {
         const bool gone = error.reason == Reason::kArtifactConflict || error.reason == Reason::kArtifactNotFound;
-        if (gone) return std::optional<ChainRecord>();
+        if (gone) return std::optional<Recorded>();
         if (!lies_in_the_head(error)) return base::fail(error);
-        return std::optional(ChainRecord{.source = source_,
-                                         .database = database_,
-                                         .chain = chain.name,
-                                         .tip = chain.last.substr(0, chain.last.rfind('.')),
-                                         .artifacts = chain.sequence + 1,
-                                         .highest_transaction = chain.highest,
-                                         .reason = *error.reason,
-                                         .message = error.message});
+        return std::optional(Recorded{.record = {.source = source_,
+                                                 .database = database_,
+                                                 .chain = chain.name,
+                                                 .tip = chain.last.substr(0, chain.last.rfind('.')),
+                                                 .artifacts = chain.sequence + 1,
+                                                 .highest_transaction = chain.highest,
+                                                 .reason = *error.reason,
+                                                 .message = error.message}});
     }
 
     ChainRecord told_by(const Artifact& tip, const Artifact& full, const KnownFacts& facts) const {

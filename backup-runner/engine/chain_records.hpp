@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,11 +11,18 @@
 
 namespace n4b::engine {
 
+/// When a chain's full and its last artifact were finished, by the storage's clock.
+struct FinishedTimes {
+    base::SystemTime full{};
+    base::SystemTime last{};
+};
+
 /// What a storage holds, a record each chain.
 struct ChainRecords {
-    std::vector<contract::ChainRecord> chains{};  ///< By source, database, and the time when they began.
-    std::int64_t artifacts = 0;                   ///< Heads that were listed, of chains that are left out too.
-    std::int64_t left_out = 0;                    ///< Chains that `most` had no room for.
+    std::vector<contract::ChainRecord> chains{};           ///< By source, database, and the time when they began.
+    std::vector<std::optional<FinishedTimes>> finished{};  ///< Of each of the chains; nothing: it can't be read.
+    std::int64_t artifacts = 0;                            ///< Heads that were listed, of chains that are left out too.
+    std::int64_t left_out = 0;                             ///< Chains that `most` had no room for.
 };
 
 /// Records the chains of all sources and databases, at most `most` of them: of a database with more than there is room

@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
+#include <initializer_list>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "backup-runner/engine/catalogue.hpp"
@@ -30,6 +33,8 @@ using object_store::ObjectStore;
 /// into a hold may have had a clock of its own.
 constexpr std::chrono::hours kMargin{1};
 constexpr std::chrono::hours kRemembered{30 * 24};
+/// Longer than any run may take.
+constexpr std::chrono::hours kLongestRun{7 * 24};
 /// How long it may take to open the chain again after everything else has failed.
 constexpr std::chrono::seconds kTakeBackTime{10};
 
@@ -50,6 +55,39 @@ Result<std::vector<std::string>> names_below(ObjectStore& store, const std::stri
     return names;
 }
 
+struct Hold {
+    std::string key;
+    std::optional<SystemTime> since{};  ///< When it came to lie there.
+};
+
+/// A hold that counts, if there is one.
+Result<std::optional<Hold>> look_for_hold(ObjectStore& store, const format::Layout& layout, const std::string& chain,
+                                          const Call& call) {
+    N4B_TRY(const auto now, store.now(call));
+    const auto prefix = layout.holds(chain);
+    std::vector<Hold> holds;
+    N4B_TRY_VOID(store.list(
+        prefix, "",
+        [&](std::span<const ObjectInfo> page) {
+            for (const auto& object : page) holds.push_back({.key = object.key, .since = object.modified});
+            return true;
+        },
+        call));
+    for (const auto& found : holds) {
+        if (const auto reader = format::parse_reader_hold_name(found.key.substr(prefix.size()))) {
+            if (reader->expires + kMargin > now) return std::optional(found);
+            continue;
+        }
+        const auto text = read_small(store, found.key, format::kMaxSmallFileBytes, call);
+        if (!text && text.error().code == ErrorCode::kNotFound) continue;
+        if (!text && !lies_in_the_head(text.error())) return base::fail(text.error());
+        // What can't be understood may mean "never".
+        const auto hold = text.and_then([](const std::string& good) { return format::parse_hold(good); });
+        if (!hold || !hold->expires || *hold->expires + kMargin > now) return std::optional(found);
+    }
+    return std::optional<Hold>();
+}
+
 class ChainRemover {
 public:
     ChainRemover(ObjectStore& store, const format::Layout& layout, const std::string& chain, const format::RunId& run,
@@ -58,6 +96,9 @@ public:
 
     Result<ChainRemoval> run() {
         N4B_TRY_VOID(read_names());
+        // Of what was removed before and is not forgotten yet, facts may be left that arrived late.
+        const bool removed_before = closed_ && heads_.empty() && artifacts_.empty() && !holds_;
+        if (removed_before) return end_with(remove_facts());
         N4B_TRY(const bool open, close());
         if (!open) return done_;
         N4B_TRY(const bool quiet, nobody_writes());
@@ -66,10 +107,7 @@ public:
         if (!headless) return done_;
         N4B_TRY(const bool empty, remove_data());
         if (!empty) return done_;
-        N4B_TRY(const bool forgotten, remove_facts());
-        if (!forgotten) return done_;
-        done_.state = RemovalState::kRemoved;
-        return done_;
+        return end_with(remove_facts());
     }
 
 private:
@@ -80,7 +118,18 @@ private:
                 .reason = Reason::kArtifactNotSupported};
     }
 
+    /// `last`: whether the last step was done to its end.
+    Result<ChainRemoval> end_with(const Result<bool>& last) {
+        if (!last) return base::fail(last.error());
+        if (*last) done_.state = RemovalState::kRemoved;
+        return done_;
+    }
+
     Result<void> read_names() {
+        heads_.clear();
+        artifacts_.clear();
+        closed_ = false;
+        holds_ = false;
         const auto begin = layout_.heads() + chain_ + "-";
         N4B_TRY(const auto heads, names_below(store_, begin, call_));
         for (const auto& rest : heads) {
@@ -93,7 +142,9 @@ private:
         for (const auto& entry : entries) {
             if (entry == "closed.json") {
                 closed_ = true;
-            } else if (entry != "holds") {
+            } else if (entry == "holds") {
+                holds_ = true;
+            } else {
                 const auto artifact = format::parse_directory_name(chain_, entry);
                 if (!artifact) return base::fail(unknown(layout_.chain(chain_) + entry));
                 artifacts_.push_back(*artifact);
@@ -102,8 +153,6 @@ private:
         return {};
     }
 
-    Result<std::string> hold() { return find_hold(store_, layout_, chain_, call_); }
-
     void held_by(const std::string& hold) {
         done_.state = RemovalState::kHeld;
         done_.detail = hold;
@@ -111,53 +160,96 @@ private:
 
     /// Whether the chain is closed now, and may be removed.
     Result<bool> close() {
-        N4B_TRY(auto found, hold());
-        if (!found.empty() && !closed_) {
-            held_by(found);
+        N4B_TRY(const auto before, look_for_hold(store_, layout_, chain_, call_));
+        if (before && !closed_) {
+            held_by(before->key);
             return false;
         }
-        if (!closed_) {
-            N4B_TRY_VOID(remember());
-            N4B_TRY_VOID(create_object(store_, layout_.closed(chain_), format::print_closed(), call_));
-            auto again = hold();
-            // Nobody knows whether the chain is wanted: it is opened again, for readers and writers.
-            if (!again) {
-                (void)open_again({.deadline = base::Deadline::after(kTakeBackTime)});
-                return base::fail(again.error());
-            }
-            found = *again;
+        // The fact is there before anything is decided by closed.json: whoever would open the chain again sees that
+        // somebody may be removing it.
+        N4B_TRY_VOID(with_room([this] { return remember(); }));
+        if (!closed_) N4B_TRY_VOID(with_room([this] { return create_closed(); }));
+        const auto hold = look_for_hold(store_, layout_, chain_, call_);
+        if (hold && !*hold) return true;
+        // Nobody knows whether the chain is wanted: where this run has closed it, it is opened for readers and writers.
+        const Call call = hold ? call_ : Call{.deadline = base::Deadline::after(kTakeBackTime)};
+        if (!hold) {
+            if (!closed_) (void)open_again(std::nullopt, call);
+            return base::fail(hold.error());
         }
-        if (found.empty()) return true;
-        held_by(found);
-        // Somebody who placed a hold while an earlier removal that died had just closed the chain has seen it open.
-        if (!begun()) N4B_TRY_VOID(open_again(call_));
+        held_by((*hold)->key);
+        N4B_TRY_VOID(open_again((*hold)->since, call));
         return false;
     }
 
-    /// Whether a head is gone already.
-    [[nodiscard]] bool begun() const {
-        return std::ranges::any_of(artifacts_, [&](const auto& artifact) {
-            const bool has_head =
-                std::ranges::any_of(heads_, [&](const auto& head) { return head.artifact == artifact; });
-            return !has_head && store_.stat(layout_.mark(artifact), call_).has_value();
-        });
-    }
-
-    Result<void> open_again(const Call& call) {
-        N4B_TRY_VOID(store_.remove(layout_.closed(chain_), call));
+    /// Opens the chain unless something of it may be gone, or may go right now. `held_since`: when the hold came that
+    /// keeps it.
+    Result<void> open_again(std::optional<SystemTime> held_since, const Call& call) {
+        bool alone = true;
+        N4B_TRY_VOID(list_facts(
+            store_, layout_, chain_ + "-",
+            [&](const format::FactName& fact) {
+                if (fact.fact == kClosedFact && fact.run != run_) alone = false;
+            },
+            call));
+        // Who looked for holds before this one came may have sent the removal of one head since, and no more.
+        N4B_TRY(const auto now, store_.now(call));
+        const bool settled = held_since && *held_since + kMargin < now;
+        if (!alone && !settled) return {};
+        N4B_TRY(const bool begun, has_begun(call));
+        if (begun) return {};
+        N4B_TRY(const auto removal, store_.remove(layout_.closed(chain_), call));
+        if (removal == object_store::Removal::kHeld) return {};
         return forget(call);
     }
 
-    /// Puts the fact down that the chain is being removed: whoever looks for removals that died need not list all
-    /// chains.
+    /// Whether a head is gone already.
+    Result<bool> has_begun(const Call& call) {
+        N4B_TRY_VOID(read_names());
+        for (const auto& artifact : artifacts_) {
+            if (std::ranges::any_of(heads_, [&](const auto& head) { return head.artifact == artifact; })) continue;
+            const auto mark = store_.stat(layout_.mark(artifact), call);
+            if (mark) return true;
+            if (mark.error().code != ErrorCode::kNotFound) return base::fail(mark.error());
+        }
+        return false;
+    }
+
+    /// Puts the fact down that this run removes the chain: whoever looks for removals that died need not list all
+    /// chains. Facts of runs that can't be at work any more go, so that a chain which is locked for years, and tried
+    /// each day, does not get one a day.
     Result<void> remember() {
         N4B_TRY(const auto now, store_.now(call_));
-        const format::FactName fact{.chain = chain_,
-                                    .fact = std::string(kClosedFact),
-                                    .time = std::chrono::floor<std::chrono::seconds>(now),
-                                    .run = run_};
-        N4B_TRY_VOID(create_object(store_, layout_.fact(fact), format::print_closed(), call_));
+        const format::FactName own{.chain = chain_,
+                                   .fact = std::string(kClosedFact),
+                                   .time = std::chrono::floor<std::chrono::seconds>(now),
+                                   .run = run_};
+        N4B_TRY_VOID(create_object(store_, layout_.fact(own), format::print_closed(), call_));
+        std::vector<std::string> superseded;
+        N4B_TRY_VOID(list_facts(
+            store_, layout_, chain_ + "-",
+            [&](const format::FactName& fact) {
+                const bool other = fact.fact == kClosedFact && fact != own;
+                if (other && (fact.run == run_ || fact.time + kLongestRun < now))
+                    superseded.push_back(layout_.fact(fact));
+            },
+            call_));
+        for (const auto& key : superseded) N4B_TRY_VOID(store_.remove(key, call_));
         return {};
+    }
+
+    Result<void> create_closed() {
+        N4B_TRY_VOID(create_object(store_, layout_.closed(chain_), format::print_closed(), call_));
+        return {};
+    }
+
+    /// Where the storage is full, gives up what the facts of this chain say, and tries once more. That it was found
+    /// damaged is not given up: a hold may open the chain again.
+    Result<void> with_room(const std::function<Result<void>()>& write) {
+        auto written = write();
+        if (written || written.error().reason != Reason::kStorageFull) return written;
+        N4B_TRY(const bool freed, remove_facts({kClosedFact, kDamagedFact}));
+        return freed ? write() : written;
     }
 
     Result<void> forget(const Call& call) {
@@ -170,6 +262,20 @@ private:
             call));
         for (const auto& key : keys) N4B_TRY_VOID(store_.remove(key, call));
         return {};
+    }
+
+    /// Whether the chain is closed still and nobody holds it.
+    Result<bool> may_go_on() {
+        N4B_TRY(const auto hold, look_for_hold(store_, layout_, chain_, call_));
+        if (hold) {
+            held_by(hold->key);
+            return false;
+        }
+        const auto closed = store_.stat(layout_.closed(chain_), call_);
+        if (closed) return true;
+        if (closed.error().code != ErrorCode::kNotFound) return base::fail(closed.error());
+        held_by("another run has opened the chain again");
+        return false;
     }
 
     Result<bool> nobody_writes() {
@@ -207,17 +313,12 @@ private:
 
     Result<bool> remove_heads() {
         // A head that came between the listing and closed.json is there as well.
-        heads_.clear();
-        artifacts_.clear();
         N4B_TRY_VOID(read_names());
         std::ranges::sort(
             heads_, [](const auto& one, const auto& other) { return one.artifact.sequence > other.artifact.sequence; });
         for (const auto& head : heads_) {
-            N4B_TRY(const auto found, hold());
-            if (!found.empty()) {
-                held_by(found);
-                return false;
-            }
+            N4B_TRY(const bool goes_on, may_go_on());
+            if (!goes_on) return false;
             N4B_TRY(const bool gone, remove(layout_.head(head), 0));
             if (!gone) return false;
         }
@@ -225,14 +326,15 @@ private:
     }
 
     Result<bool> remove_data() {
+        N4B_TRY(const bool goes_on, may_go_on());
+        if (!goes_on) return false;
         for (const auto& artifact : artifacts_) {
             const auto removed = remove_artifact(store_, layout_, artifact, call_);
             done_.objects += removed.objects;
             done_.bytes = base::saturating_sum(done_.bytes, removed.bytes);
             done_.hidden = done_.hidden || removed.hidden;
             if (!removed.error) continue;
-            // That is what remove_artifact makes of an object that is locked.
-            if (removed.error->code != ErrorCode::kPermissionDenied) return base::fail(*removed.error);
+            if (!removed.locked) return base::fail(*removed.error);
             done_.state = RemovalState::kLocked;
             done_.detail = removed.error->message;
             return false;
@@ -247,12 +349,12 @@ private:
         return true;
     }
 
-    Result<bool> remove_facts() {
+    Result<bool> remove_facts(std::initializer_list<std::string_view> kept = {kClosedFact}) {
         std::vector<std::string> keys;
         N4B_TRY_VOID(list_facts(
             store_, layout_, chain_ + "-",
             [&](const format::FactName& fact) {
-                if (fact.fact != kClosedFact) keys.push_back(layout_.fact(fact));
+                if (std::ranges::count(kept, fact.fact) == 0) keys.push_back(layout_.fact(fact));
             },
             call_));
         for (const auto& key : keys) {
@@ -269,7 +371,8 @@ private:
     const Call& call_;
     std::vector<format::HeadName> heads_{};
     std::vector<format::ArtifactName> artifacts_{};
-    bool closed_ = false;
+    bool closed_ = false;  ///< By the last listing.
+    bool holds_ = false;   ///< Whether there is anything in the directory of holds, by the last listing.
     ChainRemoval done_{};
 };
 
@@ -277,22 +380,8 @@ private:
 
 Result<std::string> find_hold(ObjectStore& store, const format::Layout& layout, const std::string& chain,
                               const Call& call) {
-    N4B_TRY(const auto now, store.now(call));
-    const auto prefix = layout.holds(chain);
-    N4B_TRY(const auto names, names_below(store, prefix, call));
-    for (const auto& name : names) {
-        if (const auto reader = format::parse_reader_hold_name(name)) {
-            if (reader->expires + kMargin > now) return prefix + name;
-            continue;
-        }
-        const auto text = read_small(store, prefix + name, format::kMaxSmallFileBytes, call);
-        if (!text && text.error().code == ErrorCode::kNotFound) continue;
-        if (!text && !lies_in_the_head(text.error())) return base::fail(text.error());
-        // What can't be understood may mean "never".
-        const auto hold = text.and_then([](const std::string& good) { return format::parse_hold(good); });
-        if (!hold || !hold->expires || *hold->expires + kMargin > now) return prefix + name;
-    }
-    return std::string();
+    N4B_TRY(const auto hold, look_for_hold(store, layout, chain, call));
+    return hold ? hold->key : std::string();
 }
 
 Result<std::vector<std::string>> removals_begun(ObjectStore& store, const format::Layout& layout, const Call& call) {
@@ -315,21 +404,24 @@ Result<ChainRemoval> remove_chain(ObjectStore& store, const format::Layout& layo
 Result<bool> forget_removal(ObjectStore& store, const format::Layout& layout, const std::string& chain,
                             const Call& call) {
     N4B_TRY(const auto now, store.now(call));
-    N4B_TRY(const auto heads, names_below(store, layout.heads() + chain + "-", call));
-    if (!heads.empty()) return false;
-    std::vector<format::FactName> facts;
+    std::vector<std::string> facts;
+    bool early = false;
     N4B_TRY_VOID(list_facts(
         store, layout, chain + "-",
         [&](const format::FactName& fact) {
-            if (fact.fact == kClosedFact) facts.push_back(fact);
+            facts.push_back(layout.fact(fact));
+            if (fact.fact != kClosedFact || fact.time + kRemembered > now) early = true;
         },
         call));
-    for (const auto& fact : facts)
-        if (fact.time + kRemembered > now) return false;
+    if (early) return false;
+    N4B_TRY(const auto heads, names_below(store, layout.heads() + chain + "-", call));
+    N4B_TRY(const auto entries, names_below(store, layout.chain(chain), call));
+    const bool only_closed = entries.empty() || (entries.size() == 1 && entries.front() == "closed.json");
+    if (!heads.empty() || !only_closed) return false;
     N4B_TRY_VOID(store.remove(layout.closed(chain), call));
     N4B_TRY_VOID(store.remove_empty(layout.chain(chain), layout.chains(), call));
     // The facts are last: without them nobody would come back for what a failure leaves.
-    for (const auto& fact : facts) N4B_TRY_VOID(store.remove(layout.fact(fact), call));
+    for (const auto& key : facts) N4B_TRY_VOID(store.remove(key, call));
     return true;
 }
 

@@ -52,14 +52,19 @@ base::SystemTime start_of(const std::string& chain) {
     return base::parse_rfc3339(text).value_or(base::SystemTime{});
 }
 
-retention::Chain chain_of(const ChainRecord& record, bool verified) {
+retention::Chain chain_of(const ChainRecord& record, const std::optional<FinishedTimes>& finished, bool verified) {
     // Of a chain that can't be read no more is known than when it began.
-    const auto from = record.restorable_from.value_or(record.recoverable_to.value_or(start_of(record.chain)));
-    const auto to = std::max(record.recoverable_to.value_or(from), from);
+    const auto began = start_of(record.chain);
+    const auto full = finished ? finished->full : began;
+    auto last = std::max(finished ? finished->last : full, full);
+    // An increment that finds nothing new leaves no artifact, only a fact.
+    if (record.current_at) last = std::max(last, *record.current_at);
     return {.name = record.chain,
-            .restorable_from = whole(from),
-            .recoverable_to = whole(to),
-            .restorable = record.reason == Reason::kCompleted && record.recoverable_to.has_value(),
+            .began = whole(began),
+            .restorable_from = whole(full),
+            .recoverable_to = whole(last),
+            .last_commit = whole(record.recoverable_to.value_or(base::SystemTime{})),
+            .restorable = record.reason == Reason::kCompleted,
             .verified = verified,
             // What a later version wrote may be sound, and is not for this one to judge.
             .ours = record.reason != Reason::kArtifactNotSupported,
@@ -78,11 +83,15 @@ Result<retention::Plan> plan_pruning(ObjectStore& store, const PruneWish& wish, 
     N4B_TRY(const auto records, record_chains_of(store, wish.source, wish.database, call));
     N4B_TRY(const auto verified, verified_chains(store, layout, records.chains, call));
     std::vector<retention::Chain> chains;
-    for (const auto& record : records.chains) chains.push_back(chain_of(record, verified.contains(record.chain)));
+    for (std::size_t i = 0; i < records.chains.size(); ++i) {
+        const auto& record = records.chains[i];
+        chains.push_back(chain_of(record, records.finished[i], verified.contains(record.chain)));
+    }
+    N4B_TRY(const auto now, store.now(call));
     // Holds are looked for where they change something. A chain that is held may stand for another one that a rule
     // wanted, so the rules are asked again.
     while (true) {
-        auto plan = retention::plan_retention(wish.rules, chains, wish.zone);
+        auto plan = retention::plan_retention(wish.rules, chains, wish.zone, whole(now));
         bool changed = false;
         for (const auto& verdict : plan.verdicts) {
             if (verdict.stays()) continue;
@@ -98,6 +107,8 @@ Result<retention::Plan> plan_pruning(ObjectStore& store, const PruneWish& wish, 
 Result<CleanedUp> prune(ObjectStore& store, const PruneWish& wish, const retention::Plan& plan,
                         const std::function<void(const PrunedChain&)>& tell, const Call& call) {
     N4B_TRY(const auto layout, format::Layout::create(wish.source, wish.database));
+    // What unfinished backups left goes first: a storage that is full takes not even the word that a chain is closed.
+    auto cleaned = clean_up(store, layout, {.run = wish.run, .repository = wish.repository}, call);
     const auto remove = [&](const std::string& chain) -> Result<void> {
         const PrunedChain pruned{.chain = chain, .removal = remove_chain(store, layout, chain, wish.run, call)};
         // Nothing was left to remove of one that was removed before, and is not forgotten yet.
@@ -109,17 +120,15 @@ Result<CleanedUp> prune(ObjectStore& store, const PruneWish& wish, const retenti
     };
     N4B_TRY(const auto begun, removals_begun(store, layout, call));
     for (const auto& chain : begun) {
-        N4B_TRY(const bool forgotten, forget_removal(store, layout, chain, call));
-        if (forgotten) continue;
         const auto closed = store.stat(layout.closed(chain), call);
+        if (!closed && closed.error().code != base::ErrorCode::kNotFound) return base::fail(closed.error());
         // A removal that died before it closed the chain has done nothing: the rules decide anew.
-        if (!closed && closed.error().code == base::ErrorCode::kNotFound) continue;
-        if (!closed) return base::fail(closed.error());
-        N4B_TRY_VOID(remove(chain));
+        if (closed) N4B_TRY_VOID(remove(chain));
+        N4B_TRY_VOID(forget_removal(store, layout, chain, call));
     }
     for (auto verdict = plan.verdicts.rbegin(); verdict != plan.verdicts.rend(); ++verdict)
         if (!verdict->stays()) N4B_TRY_VOID(remove(verdict->chain));
-    return clean_up(store, layout, {.run = wish.run, .repository = wish.repository}, call);
+    return cleaned;
 }
 
 }  // namespace n4b::engine

@@ -33,9 +33,9 @@ struct PrunedChain {
     base::Result<ChainRemoval> removal;
 };
 
-/// Goes on with removals that were begun before, forgets those that ended long ago, removes the chains that go by the
-/// plan, the oldest first, and then what unfinished backups left. `tell` hears of each chain at once. A chain that
-/// can't be removed holds up no other. Errors: those that end all of it, such as a storage that is gone.
+/// Removes what unfinished backups left, goes on with removals that were begun before, forgets those that ended long
+/// ago, and then removes the chains that go by the plan, the oldest first. `tell` hears of each chain at once. A chain
+/// that can't be removed holds up no other. Errors: those that end all of it, such as a storage that is gone.
 base::Result<CleanedUp> prune(object_store::ObjectStore& store, const PruneWish& wish, const retention::Plan& plan,
                               const std::function<void(const PrunedChain&)>& tell, const object_store::Call& call);
 

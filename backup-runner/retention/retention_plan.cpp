@@ -17,36 +17,40 @@ using std::chrono::year_month_day;
 // The chains whose time has come, with what keeps each.
 class Keeper {
 public:
-    explicit Keeper(const std::vector<Chain>& chains) {
-        for (const auto& chain : chains) sorted_.push_back({.chain = &chain});
-        // The newest is the one that can be restored to the latest time. Names decide between equal ones, so that every
-        // run decides alike.
-        std::ranges::sort(sorted_, std::greater<>(), [](const Entry& entry) {
-            return std::tuple(entry.chain->recoverable_to, entry.chain->restorable_from, entry.chain->name);
-        });
+    Keeper(const std::vector<Chain>& chains, sys_seconds now) {
+        const auto latest = now + kClockTolerance;
+        for (const auto& chain : chains) {
+            const bool ahead = std::max({chain.began, chain.restorable_from, chain.recoverable_to}) > latest;
+            sorted_.push_back({.chain = &chain, .ahead = ahead});
+        }
+        // The newest is the one that began last, since increments go on from that. Names decide between equal ones, so
+        // that every run decides alike.
+        std::ranges::sort(sorted_, std::greater<>(),
+                          [](const Entry& entry) { return std::tuple(entry.chain->began, entry.chain->name); });
     }
 
     struct Entry {
         const Chain* chain;
+        bool ahead = false;  ///< Its times can't be right.
         Why why = Why::kNothing;
 
         // Whether rules count it.
-        [[nodiscard]] bool counts() const { return chain->ours && chain->restorable; }
+        [[nodiscard]] bool counts() const { return chain->ours && chain->restorable && !ahead; }
         void keep(Why reason) {
             if (why == Why::kNothing) why = reason;
         }
     };
     std::vector<Entry>& entries() { return sorted_; }
 
-    void keep_where(Why why, const std::function<bool(const Chain&)>& wanted) {
+    void keep_where(Why why, const std::function<bool(const Entry&)>& wanted) {
         for (auto& entry : sorted_)
-            if (wanted(*entry.chain)) entry.keep(why);
+            if (wanted(entry)) entry.keep(why);
     }
 
-    void keep_first(Why why, int count, const std::function<bool(const Chain&)>& wanted) {
+    void keep_first(Why why, int count, const std::function<bool(const Entry&)>& wanted) {
         for (auto& entry : sorted_) {
             if (count <= 0) return;
-            if (!wanted(*entry.chain)) continue;
+            if (!wanted(entry)) continue;
             entry.keep(why);
             --count;
         }
@@ -63,29 +67,51 @@ public:
         }
     }
 
+    // The one with the latest commit is what most would ask for, also where the storage's clock was set back when it
+    // was made, and its name is that of an old one.
+    void keep_latest_commit() {
+        Entry* latest = nullptr;
+        for (auto& entry : sorted_) {
+            const bool later = latest == nullptr || entry.chain->last_commit > latest->chain->last_commit;
+            if (entry.counts() && later) latest = &entry;
+        }
+        if (latest != nullptr) latest->keep(Why::kNewest);
+    }
+
 private:
     std::vector<Entry> sorted_;
 };
 
-bool counts(const Chain& chain) {
-    return chain.ours && chain.restorable;
+using Entry = Keeper::Entry;
+
+bool counts(const Entry& entry) {
+    return entry.counts();
 }
 
 // What is needed to restore to any time from `since` on: chains that reach beyond it, and the one that reaches furthest
-// of those which begin before. A restore to a time after a chain's last transaction and before the next chain's first
-// is one to that last transaction.
+// of those which begin before. A restore to a time after a chain's last backup and before the next chain's full is one
+// to that last backup.
 void keep_within(Keeper& keeper, std::chrono::seconds within) {
     const auto& entries = keeper.entries();
-    const auto newest = std::ranges::find_if(entries, &Keeper::Entry::counts);
-    if (newest == entries.end()) return;
-    const auto since = newest->chain->recoverable_to - within;
-    keeper.keep_where(Why::kWithin, [&](const Chain& chain) { return counts(chain) && chain.recoverable_to >= since; });
-    keeper.keep_first(Why::kWithin, 1,
-                      [&](const Chain& chain) { return counts(chain) && chain.restorable_from <= since; });
+    if (std::ranges::none_of(entries, counts)) return;
+    // Two chains may grow side by side, so the newest backup need not be of the chain that began last.
+    auto newest = sys_seconds::min();
+    for (const auto& entry : entries)
+        if (entry.counts()) newest = std::max(newest, entry.chain->recoverable_to);
+    const auto since = newest - within;
+    keeper.keep_where(Why::kWithin,
+                      [&](const Entry& entry) { return entry.counts() && entry.chain->recoverable_to >= since; });
+    const auto reaches = [](const Entry& entry) { return entry.chain->recoverable_to; };
+    Entry* before = nullptr;
+    for (auto& entry : keeper.entries()) {
+        if (!entry.counts() || entry.chain->restorable_from > since) continue;
+        if (before == nullptr || reaches(entry) > reaches(*before)) before = &entry;
+    }
+    if (before != nullptr) before->keep(Why::kWithin);
 }
 
 void keep_calendar(Keeper& keeper, const KeepRules& rules, const calendar::TimeZone& zone) {
-    const auto day_of = [&](const Chain& chain) { return floor<days>(zone.to_local(chain.recoverable_to)); };
+    const auto day_of = [&](const Chain& chain) { return floor<days>(zone.to_local(chain.began)); };
     keeper.keep_periods(Why::kDaily, rules.daily, day_of);
     keeper.keep_periods(Why::kWeekly, rules.weekly, [&](const Chain& chain) {
         const auto day = day_of(chain);
@@ -106,9 +132,9 @@ void keep_recent_damage(Keeper& keeper) {
     std::optional<sys_seconds> oldest;
     for (const auto& entry : keeper.entries())
         if (entry.counts() && entry.why != Why::kNothing)
-            oldest = std::min(oldest.value_or(sys_seconds::max()), entry.chain->recoverable_to);
-    keeper.keep_where(Why::kDamagedButRecent, [&](const Chain& chain) {
-        return !chain.restorable && (!oldest || chain.recoverable_to >= *oldest);
+            oldest = std::min(oldest.value_or(sys_seconds::max()), entry.chain->began);
+    keeper.keep_where(Why::kDamagedButRecent, [&](const Entry& entry) {
+        return !entry.chain->restorable && (!oldest || entry.chain->began >= *oldest);
     });
 }
 
@@ -118,13 +144,17 @@ bool KeepRules::any() const {
     return last > 0 || within || daily > 0 || weekly > 0 || monthly > 0 || yearly > 0;
 }
 
-Plan plan_retention(const KeepRules& rules, const std::vector<Chain>& chains, const calendar::TimeZone& zone) {
-    Keeper keeper(chains);
-    if (!rules.any()) keeper.keep_where(Why::kNoRules, [](const Chain&) { return true; });
-    keeper.keep_where(Why::kNotOurs, [](const Chain& chain) { return !chain.ours; });
-    keeper.keep_where(Why::kHeld, [](const Chain& chain) { return chain.held; });
+Plan plan_retention(const KeepRules& rules, const std::vector<Chain>& chains, const calendar::TimeZone& zone,
+                    sys_seconds now) {
+    Keeper keeper(chains, now);
+    if (!rules.any()) keeper.keep_where(Why::kNoRules, [](const Entry&) { return true; });
+    keeper.keep_where(Why::kNotOurs, [](const Entry& entry) { return !entry.chain->ours; });
+    keeper.keep_where(Why::kHeld, [](const Entry& entry) { return entry.chain->held; });
+    keeper.keep_where(Why::kFromTheFuture, [](const Entry& entry) { return entry.ahead; });
     keeper.keep_first(Why::kNewest, 1, counts);
-    keeper.keep_first(Why::kNewestVerified, 1, [](const Chain& chain) { return counts(chain) && chain.verified; });
+    keeper.keep_latest_commit();
+    keeper.keep_first(Why::kNewestVerified, 1,
+                      [](const Entry& entry) { return entry.counts() && entry.chain->verified; });
     keeper.keep_first(Why::kLast, rules.last, counts);
     if (rules.within) keep_within(keeper, *rules.within);
     keep_calendar(keeper, rules, zone);

@@ -25,11 +25,14 @@ struct KeepRules {
     [[nodiscard]] bool any() const;
 };
 
-/// A chain of one source and database, as its storage has it.
+/// A chain of one source and database, as its storage has it. Its times are by the storage's clock; one time of the
+/// source's clock is told apart, since a source may have been set back, or may have committed in the far future once.
 struct Chain {
     std::string name;
-    sys_seconds restorable_from;  ///< the commit time of the first transaction that it can be restored to
-    sys_seconds recoverable_to;   ///< that of the last one; not before restorable_from
+    sys_seconds began;            ///< as its name tells: the chain with the latest is what increments go on from
+    sys_seconds restorable_from;  ///< when its full was finished
+    sys_seconds recoverable_to;   ///< when its last backup was finished, or found nothing new; not before the full was
+    sys_seconds last_commit{};    ///< by the source's clock: of its last transaction
     bool restorable = true;       ///< nobody has found it damaged, and it can be read
     bool verified = false;        ///< all of it was read back, and found sound
     bool ours = true;             ///< the schedule whose rules these are made its full
@@ -42,7 +45,8 @@ enum class Why {
     kNoRules,
     kNotOurs,
     kHeld,
-    kNewest,          ///< of those that can be restored
+    kFromTheFuture,   ///< its times lie ahead of the storage's clock, which was wrong then or is now
+    kNewest,          ///< of those that can be restored: the last one that began, and the one with the latest commit
     kNewestVerified,  ///< one that was not looked at pushes out none that was
     kLast,
     kWithin,
@@ -68,9 +72,13 @@ struct Plan {
     std::int64_t freed_bytes = 0;   ///< what those have that go
 };
 
+/// Chains further ahead of the storage's clock than this are kept and count for no rule.
+inline constexpr std::chrono::hours kClockTolerance{48};
+
 /// Which chains of one source and database stay and which go. Chains are counted that can be restored and are `ours`.
-/// There is no clock in it: `within` counts back from the newest transaction that can be restored, so that neither time
-/// that passes without a backup nor a clock that is wrong takes a chain away.
-Plan plan_retention(const KeepRules& rules, const std::vector<Chain>& chains, const calendar::TimeZone& zone);
+/// `now` is the storage's clock, and serves only to tell chains whose times can't be right. `within` counts back from
+/// the newest backup, so that time that passes without one takes no chain away.
+Plan plan_retention(const KeepRules& rules, const std::vector<Chain>& chains, const calendar::TimeZone& zone,
+                    sys_seconds now);
 
 }  // namespace n4b::retention

@@ -10,16 +10,30 @@ namespace {
 struct Due {
     std::int64_t count = 0;
     sys_seconds newest;
+    bool newest_begun = false;                // It has a run.
+    std::int64_t others_begun = 0;            // How many of the others have one.
+    std::optional<sys_seconds> last_begun{};  // The newest that has one.
 };
 
-Due due_slots(const Cadence& cadence, sys_seconds done_until, sys_seconds until) {
+// Runs are looked up for each slot: whoever made one, and ended before it wrote the state, missed nothing.
+Due due_slots(const Cadence& cadence, sys_seconds done_until, sys_seconds until, const std::vector<KnownRun>& known) {
     Due due;
+    const auto has_run = [&](sys_seconds slot) {
+        return std::ranges::any_of(
+            known, [&](const KnownRun& run) { return run.cadence == cadence.name && run.slot == slot; });
+    };
+    const auto take = [&](sys_seconds slot) {
+        if (due.newest_begun) ++due.others_begun;
+        due.newest = slot;
+        due.newest_begun = has_run(slot);
+        if (due.newest_begun) due.last_begun = slot;
+    };
     for (auto at = done_until; due.count < kMostCounted; ++due.count) {
         const auto slot = next_slot(cadence.line, cadence.zone, at);
         if (!slot || slot->at > until) return due;
-        due.newest = at = slot->at;
+        take(at = slot->at);
     }
-    if (const auto last = last_slot(cadence.line, cadence.zone, due.newest, until)) due.newest = last->at;
+    if (const auto last = last_slot(cadence.line, cadence.zone, due.newest, until)) take(last->at);
     return due;
 }
 
@@ -38,8 +52,9 @@ State carry_over(const Rules& rules, const State& state, sys_seconds now) {
     for (const auto& cadence : rules.cadences) {
         const auto known = state.cadences.find(cadence.name);
         const auto* before = known == state.cadences.end() ? nullptr : &known->second;
-        const bool goes_on = before != nullptr && before->text == cadence.text && !state.suspended &&
-                             !rules.suspended && before->done_until <= now + kClockTolerance;
+        // While it stays suspended its state stays as it is, so that a look changes nothing.
+        const bool goes_on = before != nullptr && before->text == cadence.text && state.suspended == rules.suspended &&
+                             before->done_until <= now + kClockTolerance;
         carried.cadences[cadence.name] = goes_on ? *before : arm(cadence, before, now);
     }
     return carried;
@@ -72,21 +87,19 @@ bool deal_with(Agenda& agenda, const Rules& rules, const Found& found, sys_secon
                const std::vector<KnownRun>& known, bool covered) {
     auto& state = agenda.state.cadences[found.cadence->name];
     state.done_until = found.due.newest;
-    const auto is_this = [&](const KnownRun& run) {
-        return run.cadence == found.cadence->name && run.slot == found.due.newest;
-    };
-    const bool begun = std::ranges::any_of(known, is_this);
+    if (found.due.last_begun) state.last = found.due.last_begun;
+    const auto others_missed = found.due.count - 1 - found.due.others_begun;
     const bool running = std::ranges::any_of(known, [](const KnownRun& run) { return !run.ended; });
-    if (!covered && !begun) {
+    if (!covered && !found.due.newest_begun) {
         const bool passed_over = found.late && rules.missed == MissedRunPolicy::kSkip;
         const bool held_up = running && rules.concurrency == ConcurrencyPolicy::kForbid;
         if (passed_over || held_up) {
-            note(agenda, found, passed_over ? PassedOver::kLate : PassedOver::kStillRunning, found.due.count);
+            note(agenda, found, passed_over ? PassedOver::kLate : PassedOver::kStillRunning, others_missed + 1);
             return false;
         }
         begin(agenda, rules, found, now);
     }
-    note(agenda, found, PassedOver::kLate, found.due.count - 1);
+    note(agenda, found, PassedOver::kLate, others_missed);
     state.last = found.due.newest;
     return true;
 }
@@ -98,7 +111,7 @@ Agenda decide(const Rules& rules, const State& state, sys_seconds now, const std
     if (rules.suspended) return agenda;
     std::vector<Found> found;
     for (const auto& cadence : rules.cadences) {
-        const auto due = due_slots(cadence, agenda.state.cadences[cadence.name].done_until, now - rules.delay);
+        const auto due = due_slots(cadence, agenda.state.cadences[cadence.name].done_until, now - rules.delay, known);
         if (due.count > 0)
             found.push_back(
                 {.cadence = &cadence, .due = due, .late = now > due.newest + rules.delay + rules.starting_deadline});

@@ -51,20 +51,27 @@ object Neo4jBackupSchedule often 'template: {sourceRef: {name: minutely}, storag
     {name: full, type: Full, cron: "*/3 * * * *"}, {name: increments, type: Incremental, cron: "* * * * *"}]'
 reaches often Ready True/Ready
 began=$(date +%s)
-end=$((SECONDS + seconds)) kills=0 written=0
-while [ $SECONDS -lt $end ]; do
+killed=0 kills=0 written=0
+# A new operator needs half a minute to be elected. So it is killed once a minute at most, when a backup is due or soon after, and has
+# the rest of the minute for that backup.
+while [ "$(date +%s)" -lt $((began + seconds)) ]; do
     on_leader "CREATE (:Person {id: $((30000 + written))})" > /dev/null
     written=$((written + 1))
-    sleep $((RANDOM % 12))
-    [ $((RANDOM % 3)) != 0 ] || { kubectl delete pod -n neo4j-backup --all --force --grace-period=0 > /dev/null 2>&1; kills=$((kills + 1)); }
+    sleep $((RANDOM % 8))
+    now=$(date +%s)
+    if [ $((now % 60)) -ge 25 ] || [ $((now / 60)) = $killed ] || [ $((RANDOM % 3)) = 0 ]; then continue; fi
+    kubectl delete pod -n neo4j-backup --all --force --grace-period=0 > /dev/null 2>&1
+    killed=$((now / 60)) kills=$((kills + 1))
 done
+due() { for ((t = ($1 + 59) / 60 * 60; t <= $2; t += 60)); do date -u -d "@$t" +often-%Y%m%d%H%M; done; } # FROM TO
+last_due=$(($(date +%s) / 60 * 60))
+await kubectl get nb -n "$NS" "$(due $last_due $last_due)" > /dev/null 2>&1 || die "no backup was made for $(date -u -d "@$last_due")"
 kubectl patch nbsch -n "$NS" often --type=merge -p '{"spec":{"suspend":true}}' > /dev/null
 reaches often Ready True/Suspended
 ended=$(date +%s)
 echo "   the operator was killed $kills times in $((ended - began)) s, and $written nodes were written"
-# The minutes that began meanwhile. One that began while the schedule was made or suspended may have made a backup, or none.
-due() { for ((t = ($1 / 60 + 1) * 60; t <= $2; t += 60)); do date -u -d "@$t" +often-%Y%m%d%H%M; done; }
-due $((began + 5)) $((ended - 10)) > "$STATE/due"
+# One that was due while the schedule was made or suspended may have made a backup, or none.
+due $((began + 5)) $last_due > "$STATE/due"
 due $((began - 5)) "$ended" > "$STATE/may"
 made_by often > "$STATE/made"
 [ -z "$(comm -13 "$STATE/made" "$STATE/due")" ] || die "missed: $(comm -13 "$STATE/made" "$STATE/due" | xargs); made: $(xargs < "$STATE/made")"

@@ -1,9 +1,10 @@
 #include "operator/kinds/backup_schedule/backup_schedule_controller.hpp"
 
+#include <fmt/format.h>
+
 #include <chrono>
 
 #include "operator/api/reasons.hpp"
-#include "operator/kube/write_status.hpp"
 #include "operator/telemetry/log.hpp"
 
 namespace n4b::backup_schedule {
@@ -56,35 +57,38 @@ Result<void> BackupScheduleController::make(const BackupSchedule& schedule, cons
         backup_json(schedule, backup), [](const auto&) {});
     // Whoever decided the same before made it, and so nothing is left to do.
     if (!made && made.error().code == ErrorCode::kAlreadyExists) return {};
-    if (!made) {
-        environment_.events.record(target_of(schedule.meta),
-                                   {.warning = true,
-                                    .reason = std::string(to_string(Reason::kRunMissed)),
-                                    .note = "the backup " + backup.name + " can't be made yet: " + made.error().message,
-                                    .action = "Schedule"});
-        return base::fail(made.error().wrap("make the backup " + backup.name));
-    }
+    if (!made) return base::fail(made.error());
     telemetry::info("a schedule made a backup", {{"schedule", schedule.meta.key()}, {"backup", backup.name}});
     return {};
+}
+
+Result<kube::StatusWrite> BackupScheduleController::show(const BackupSchedule& schedule, const ScheduleStatus& status) {
+    if (status == schedule.status) return kube::StatusWrite::kEqual;
+    return kube::write_status(
+        environment_.client,
+        {.path = path_of(schedule.meta), .resource_version = schedule.meta.resource_version, .uid = schedule.meta.uid},
+        status_json(schedule.status), status_json(status), conditions_json(status));
 }
 
 Result<Requeue> BackupScheduleController::reconcile(const std::string& key, const std::stop_token& /*stop*/) {
     const auto schedule = stores_.schedules.get(key);
     if (!schedule || schedule->meta.deleted) return Requeue{};
-    const auto decision = decide({.schedule = *schedule,
-                                  .backups = stores_.backups.of(key),
-                                  .current_at = current_at(*schedule),
-                                  .now = environment_.clock.system_now()});
-    for (const auto& backup : decision.backups) N4B_TRY_VOID(make(*schedule, backup));
-    if (decision.status != schedule->status) {
-        N4B_TRY(const auto written, kube::write_status(environment_.client,
-                                                       {.path = path_of(schedule->meta),
-                                                        .resource_version = schedule->meta.resource_version,
-                                                        .uid = schedule->meta.uid},
-                                                       status_json(schedule->status), status_json(decision.status),
-                                                       conditions_json(decision.status)));
-        if (written == kube::StatusWrite::kConflict) return Requeue{kBehind};
+    const auto now = environment_.clock.system_now();
+    const auto decision = decide(
+        {.schedule = *schedule, .backups = stores_.backups.of(key), .current_at = current_at(*schedule), .now = now});
+    for (const auto& backup : decision.backups) {
+        const auto made = make(*schedule, backup);
+        if (made) continue;
+        const auto why = fmt::format("the backup {} can't be made yet: {}", backup.name, made.error().message);
+        environment_.events.record(
+            target_of(schedule->meta),
+            {.warning = true, .reason = std::string(to_string(Reason::kRunMissed)), .note = why, .action = "Schedule"});
+        // The error of the backup is told whatever becomes of the status.
+        (void)show(*schedule, status_without_backups(decision, *schedule, why, now));
+        return base::fail(made.error().wrap("make the backup " + backup.name));
     }
+    N4B_TRY(const auto written, show(*schedule, decision.status));
+    if (written == kube::StatusWrite::kConflict) return Requeue{kBehind};
     for (const auto& event : decision.events)
         environment_.events.record(
             target_of(schedule->meta),

@@ -11,6 +11,7 @@
 #include "operator/kinds/environment.hpp"
 #include "operator/kinds/source/source.hpp"
 #include "operator/kube/store.hpp"
+#include "operator/kube/write_status.hpp"
 
 namespace n4b::backup_schedule {
 
@@ -31,6 +32,7 @@ public:
 private:
     [[nodiscard]] std::optional<base::SystemTime> current_at(const BackupSchedule& schedule) const;
     base::Result<void> make(const BackupSchedule& schedule, const NewBackup& backup);
+    base::Result<kube::StatusWrite> show(const BackupSchedule& schedule, const ScheduleStatus& status);
 
     Stores stores_;
     kinds::Environment environment_;

@@ -38,6 +38,8 @@ std::vector<telemetry::GaugeSample> gauges_of(const kube::Store<BackupSchedule>&
     for (const auto& schedule : schedules.all()) {
         const auto& status = schedule->status;
         Samples samples({{"namespace", schedule->meta.object_namespace}, {"schedule", schedule->meta.name}});
+        samples.add("neo4jbackup_schedule_created_timestamp_seconds", "When the schedule was made.",
+                    std::optional(schedule->meta.created));
         samples.add("neo4jbackup_schedule_next_timestamp_seconds",
                     "When the schedule's next backup begins; absent while nothing is due.", status.next);
         samples.add("neo4jbackup_schedule_last_success_timestamp_seconds",

@@ -270,4 +270,31 @@ Decision decide(const Facts& facts) {
     return decision;
 }
 
+ScheduleStatus status_without_backups(const Decision& decision, const BackupSchedule& schedule, const std::string& why,
+                                      SystemTime now) {
+    auto status = decision.status;
+    const auto& before = schedule.status;
+    status.run_now = before.run_now;
+    for (auto& cadence : status.cadences) {
+        const auto known = std::ranges::find(before.cadences, cadence.name, &CadenceStatus::name);
+        if (known == before.cadences.end()) continue;
+        cadence.line = known->line;
+        cadence.done_until = known->done_until;
+        cadence.last = known->last;
+        cadence.last_backup = known->last_backup;
+        cadence.missed = known->missed;
+    }
+    // From what was shown before, so that the time of the change stays where nothing changes: a status that differed at
+    // each try would be written each time, and bring the next look at once.
+    for (auto& condition : status.conditions) {
+        const auto* shown = api::find_condition(before.conditions, condition.type);
+        const bool told_here = condition.type == "Ready" || condition.type == "Reconciling";
+        if (told_here && shown != nullptr) condition = *shown;
+    }
+    run::ConditionWriter conditions(status.conditions, nullptr, {.now = now, .generation = schedule.meta.generation});
+    conditions.set("Ready", {"False", Reason::kRunMissed, why});
+    conditions.set("Reconciling", {"True", Reason::kRunMissed, why});
+    return status;
+}
+
 }  // namespace n4b::backup_schedule

@@ -32,6 +32,11 @@ struct Decision {
 /// Pure and total. A cadence whose line or zone is wrong makes nothing, and the others go on.
 Decision decide(const Facts& facts);
 
+/// What is shown when one of the backups can't be made, such as where a quota is used up: all that is known, but
+/// nothing of the decision, so that it is made again. `why`: for a person.
+ScheduleStatus status_without_backups(const Decision& decision, const BackupSchedule& schedule, const std::string& why,
+                                      base::SystemTime now);
+
 /// "nightly-202611270300": of a backup that is made for a time.
 std::string backup_name(const std::string& schedule, base::SystemTime slot);
 /// Of a backup that a token asks for.

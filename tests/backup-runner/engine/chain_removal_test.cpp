@@ -206,6 +206,94 @@ TEST_F(ChainRemovalTest, AHoldOnAChainThatADeadRemovalClosedOpensItAgain) {
     EXPECT_FALSE(is_closed(store_));
 }
 
+/// Two runs remove the same chain, and a hold comes: the one that finds it can't know whether the other has sent the
+/// removal of a head already.
+TEST_F(ChainRemovalTest, NobodyOpensWhatAnotherRunMayBeRemoving) {
+    const format::FactName other{.chain = kChain,
+                                 .fact = std::string(kClosedFact),
+                                 .time = std::chrono::floor<std::chrono::seconds>(store_.now({}).value()),
+                                 .run = {.uid = "other", .attempt = 1}};
+    put(store_, layout_.fact(other), "{}");
+    put(store_, layout_.closed(kChain), format::print_closed());
+    hold(store_, "legal", std::nullopt);
+    EXPECT_EQ(remove(store_).state, RemovalState::kHeld);
+    EXPECT_TRUE(is_closed(store_));
+    store_.let_pass(std::chrono::minutes(61));
+    EXPECT_EQ(remove(store_).state, RemovalState::kHeld);
+    EXPECT_FALSE(is_closed(store_)) << "the other one has looked for holds since, or is dead";
+    EXPECT_THAT(left(store_), ::testing::Not(::testing::Contains(HasSubstr("-Closed-"))));
+}
+
+TEST_F(ChainRemovalTest, WhatLostItsHeadIsNotOpenedAgain) {
+    put(store_, layout_.closed(kChain), format::print_closed());
+    ASSERT_TRUE(store_.remove(layout_.head({artifact(2), 11}), {}));
+    hold(store_, "legal", std::nullopt);
+    EXPECT_EQ(remove(store_).state, RemovalState::kHeld);
+    EXPECT_TRUE(is_closed(store_));
+}
+
+TEST_F(ChainRemovalTest, StopsWhereAnotherRunHasOpenedTheChain) {
+    const auto heads = [&] {
+        return std::ranges::count_if(left(store_), [](const auto& key) { return key.find("/heads/") != key.npos; });
+    };
+    store_.on_list = [&] {
+        // The last head is gone, and the next one is looked at.
+        if (heads() == 2) (void)store_.remove(layout_.closed(kChain), {});
+    };
+    const auto done = remove(store_);
+    EXPECT_EQ(done.state, RemovalState::kHeld);
+    EXPECT_THAT(done.detail, HasSubstr("opened the chain again"));
+    EXPECT_EQ(heads(), 2);
+}
+
+TEST_F(ChainRemovalTest, ARemovalThatDiedLongAgoIsFinishedBeforeItIsForgotten) {
+    put(store_, layout_.closed(kChain), format::print_closed());
+    const format::FactName dead{.chain = kChain,
+                                .fact = std::string(kClosedFact),
+                                .time = std::chrono::floor<std::chrono::seconds>(store_.now({}).value()),
+                                .run = {.uid = "dead", .attempt = 1}};
+    put(store_, layout_.fact(dead), "{}");
+    for (std::int64_t sequence = 0; sequence < 3; ++sequence)
+        ASSERT_TRUE(store_.remove(layout_.head({artifact(sequence), 9 + sequence}), {}));
+    store_.let_pass(hours(31 * 24));
+    EXPECT_FALSE(forget_removal(store_, layout_, kChain, {}).value()) << "its blocks are there";
+    EXPECT_EQ(remove(store_).state, RemovalState::kRemoved);
+    EXPECT_FALSE(forget_removal(store_, layout_, kChain, {}).value()) << "thirty days from the last removal on";
+    EXPECT_THAT(left(store_), ElementsAre(layout_.closed(kChain), HasSubstr("-Closed-")));
+    store_.let_pass(hours(31 * 24));
+    EXPECT_TRUE(forget_removal(store_, layout_, kChain, {}).value());
+    EXPECT_THAT(left(store_), IsEmpty());
+}
+
+/// Has no room for another object while there is a fact about the proof of one.
+class FullStore final : public testing::ForwardingStore {
+public:
+    using ForwardingStore::ForwardingStore;
+    Result<object_store::Creation> create(std::string_view key, std::span<const std::byte> bytes,
+                                          const Call& call) override {
+        const auto objects = static_cast<MemoryStore&>(inner_).objects();
+        const bool full = std::ranges::any_of(
+            objects, [](const auto& object) { return object.first.find("-Checksum-") != std::string::npos; });
+        if (full) return base::fail(ErrorCode::kFailedPrecondition, base::Reason::kStorageFull, "full");
+        return inner_.create(key, bytes, call);
+    }
+};
+
+TEST_F(ChainRemovalTest, OnAFullStorageFactsGiveWay) {
+    FullStore full(store_);
+    const auto done = remove_chain(full, layout_, kChain, kRun, {});
+    ASSERT_TRUE(done) << done.error().message;
+    EXPECT_EQ(done->state, RemovalState::kRemoved);
+}
+
+TEST_F(ChainRemovalTest, WhoMayRemoveNothingIsToldSo) {
+    MemoryStore refusing({.refuses_removal = true});
+    fill(refusing);
+    const auto done = remove_chain(refusing, layout_, kChain, kRun, {});
+    ASSERT_FALSE(done) << "that is no lock that ends";
+    EXPECT_EQ(done.error().reason, base::Reason::kStorageAccessDenied);
+}
+
 TEST_F(ChainRemovalTest, WaitsForWhoMayStillWrite) {
     write(store_, artifact(3), hours(6));
     const auto done = remove(store_);

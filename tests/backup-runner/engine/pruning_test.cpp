@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <chrono>
+#include <cstdlib>
 
 #include "backup-runner/engine/catalogue.hpp"
 #include "backup-runner/engine/facts.hpp"
@@ -24,6 +26,10 @@ constexpr char kThird[] = "20261123T215049Z-000003";
 class PruningTest : public ::testing::Test {
 protected:
     PruningTest() {
+        // Whatever the clock of this machine says, the chains' names do not lie ahead of the store's.
+        const auto after_all = base::SystemTime(std::chrono::sys_days(std::chrono::year(2026) / 11 / 30));
+        const auto now = store_.now({}).value();
+        if (now < after_all) store_.let_pass(std::chrono::ceil<std::chrono::seconds>(after_all - now));
         store(kFirst, 1);
         store(kSecond, 2);
         store(kThird, 3);
@@ -38,8 +44,8 @@ protected:
         head.supersedes.clear();
         const auto time = base::SystemTime(std::chrono::seconds(1'795'643'449)) + hours(24 * day);
         for (auto* point : {&head.transactions->highest.point, &head.transactions->earliest_restorable})
-            *point = {.id = 10 * day, .time = time, .checksum = 1};
-        head.transactions->lowest.id = 10 * day;
+            *point = {.id = 10 * std::abs(day), .time = time, .checksum = 1};
+        head.transactions->lowest.id = 10 * std::abs(day);
         return head;
     }
     void store(const std::string& chain, int day) {
@@ -149,6 +155,30 @@ TEST_F(PruningTest, ARemovalThatDiedBeforeItClosedTheChainDecidesNothing) {
     write(layout_.fact(fact), "{}");
     EXPECT_THAT(pruned(wish(9)), IsEmpty());
     EXPECT_TRUE(is_there(kFirst, 1));
+}
+
+TEST_F(PruningTest, TheSourcesClockPushesNothingOut) {
+    constexpr char kFourth[] = "20261124T215049Z-000004";
+    store(kFourth, -300);
+    EXPECT_THAT(going(wish(1)), ElementsAre(kSecond, kFirst))
+        << "increments go on from the fourth, after the source was set back; the third has the latest commit";
+}
+
+TEST_F(PruningTest, ARemovalThatDiedLongAgoIsFinished) {
+    const format::FactName fact{
+        .chain = kFirst, .fact = std::string(kClosedFact), .time = {}, .run = {.uid = "dead", .attempt = 1}};
+    write(layout_.fact(fact), "{}");
+    write(layout_.closed(kFirst), format::print_closed());
+    ASSERT_TRUE(store_.remove(layout_.head(format::name_of(head(kFirst, 1))), {}));
+    EXPECT_THAT(pruned(wish(9)), ElementsAre(kFirst));
+    const auto left = [&] {
+        return std::ranges::count_if(store_.objects(),
+                                     [](const auto& object) { return object.first.find(kFirst) != std::string::npos; });
+    };
+    EXPECT_EQ(left(), 2) << "closed.json and the word that this run removed it";
+    store_.let_pass(hours(24 * 31));
+    EXPECT_THAT(pruned(wish(9)), IsEmpty());
+    EXPECT_EQ(left(), 0);
 }
 
 TEST_F(PruningTest, WithoutRulesEverythingStays) {

@@ -128,6 +128,28 @@ TEST_F(AgendaTest, WhatWasMadeBeforeTheStateWasWrittenIsNotMadeAgainNorMissed) {
     EXPECT_EQ(again.state.cadences.at("hourly").last, at("2026-11-27T03:00:00Z")) << "the full covers it still";
 }
 
+TEST_F(AgendaTest, RunsOfOlderSlotsWhoseStateWasNeverWrittenAreNotMissed) {
+    look("2026-11-27T03:30:00Z");
+    const std::vector<KnownRun> known{{.cadence = "hourly", .slot = at("2026-11-27T04:00:00Z"), .ended = true},
+                                      {.cadence = "hourly", .slot = at("2026-11-27T06:00:00Z"), .ended = true}};
+    const auto agenda = decide(rules, state, at("2026-11-27T07:00:01Z"), known);
+    EXPECT_THAT(begun(agenda), ElementsAre("hourly 2026-11-27T07:00:00Z"));
+    EXPECT_EQ(agenda.state.cadences.at("hourly").missed, 1) << "that of five o'clock";
+    rules.missed = MissedRunPolicy::kSkip;
+    const auto late = decide(rules, state, at("2026-11-27T07:30:00Z"), known);
+    EXPECT_EQ(late.state.cadences.at("hourly").missed, 2);
+    EXPECT_EQ(late.state.cadences.at("hourly").last, at("2026-11-27T06:00:00Z"));
+}
+
+TEST_F(AgendaTest, ALookAtASuspendedScheduleChangesNothing) {
+    look("2026-11-27T03:30:00Z");
+    rules.suspended = true;
+    look("2026-11-27T03:50:00Z");
+    const auto done_until = state.cadences["hourly"].done_until;
+    look("2026-11-27T08:00:01Z");
+    EXPECT_EQ(state.cadences["hourly"].done_until, done_until);
+}
+
 TEST_F(AgendaTest, NeitherSuspendingNorResumingBeginsOrMissesAnything) {
     look("2026-11-27T03:30:00Z");
     rules.suspended = true;

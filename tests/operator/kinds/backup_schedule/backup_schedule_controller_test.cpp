@@ -127,6 +127,33 @@ TEST(BackupScheduleController, EndedBetweenBackupAndStatusItMissesNothing) {
     EXPECT_EQ(c.status()["cadences"][0]["lastTime"], "2026-11-27T03:00:00Z");
 }
 
+/// A quota is used up, or a webhook refuses it.
+TEST(BackupScheduleController, ABackupThatCanNotBeMadeIsTriedAgainAndTold) {
+    Control c;
+    c.look("2026-11-27T02:55:00Z");
+    c.api.failures[std::string("POST ") + kBackups] = 403;
+    const auto try_at = [&](std::string_view now) {
+        c.clock.now = base::parse_rfc3339(now).value();
+        c.schedules.apply("db/nightly", *parse_schedule(c.api.get(kSchedule)));
+        EXPECT_FALSE(c.controller.reconcile("db/nightly", {}));
+    };
+    try_at("2026-11-27T03:00:01Z");
+    EXPECT_EQ(c.condition("Ready")["status"], "False");
+    EXPECT_THAT(c.condition("Ready")["message"].get<std::string>(),
+                HasSubstr("nightly-202611270300 can't be made yet"));
+    EXPECT_EQ(c.condition("Reconciling")["status"], "True");
+    EXPECT_FALSE(c.status()["cadences"][0].contains("lastTime"));
+    const auto shown = c.status();
+    try_at("2026-11-27T03:00:05Z");
+    EXPECT_EQ(c.status(), shown) << "a write for each try would bring the next one at once";
+    c.api.failures.clear();
+    c.look("2026-11-27T03:01:00Z");
+    EXPECT_TRUE(c.api.asked("POST", kBackups));
+    EXPECT_EQ(c.condition("Ready")["status"], "True");
+    EXPECT_EQ(c.status()["cadences"][0]["lastTime"], "2026-11-27T03:00:00Z");
+    EXPECT_EQ(c.status()["missed"], 0);
+}
+
 TEST(BackupScheduleController, WhatABackupHoldsUpIsMissedAndTold) {
     Control c;
     c.look("2026-11-27T02:55:00Z");

@@ -36,6 +36,7 @@ TEST(BackupScheduleMetrics, ShowWhatIsKnown) {
     Shown shown;
     BackupSchedule schedule;
     schedule.spec.rpo = hours(2);
+    schedule.meta.created = kNow - hours(5);
     schedule.status.next = kNow + hours(1);
     schedule.status.last_success = kNow - hours(3);
     schedule.status.current_at = kNow - hours(4);
@@ -43,6 +44,7 @@ TEST(BackupScheduleMetrics, ShowWhatIsKnown) {
     schedule.status.cadences = {{.name = "full", .missed = 3}, {.name = "often"}};
     shown.add(schedule);
     EXPECT_EQ(shown.values(), (std::map<std::string, double>{
+                                  {"neo4jbackup_schedule_created_timestamp_seconds", 1'789'982'000},
                                   {"neo4jbackup_schedule_next_timestamp_seconds", 1'790'003'600},
                                   {"neo4jbackup_schedule_last_success_timestamp_seconds", 1'789'989'200},
                                   {"neo4jbackup_schedule_current_timestamp_seconds", 1'789'985'600},
@@ -59,7 +61,8 @@ TEST(BackupScheduleMetrics, ShowNoTimesThatAreNotKnown) {
     BackupSchedule schedule;
     schedule.spec.suspended = true;
     shown.add(schedule);
-    EXPECT_EQ(shown.values(), (std::map<std::string, double>{{"neo4jbackup_schedule_suspended", 1}}));
+    EXPECT_EQ(shown.values(), (std::map<std::string, double>{{"neo4jbackup_schedule_created_timestamp_seconds", 0},
+                                                             {"neo4jbackup_schedule_suspended", 1}}));
 }
 
 }  // namespace
