@@ -15,7 +15,7 @@ inline constexpr char kStorageLabel[] = "neo4jbackup.dev/storage";
 inline constexpr char kDigestAnnotation[] = "neo4jbackup.dev/spec-digest";
 inline constexpr char kLocksAnnotation[] = "neo4jbackup.dev/locks";
 
-/// Labels and an annotation on the backups that a schedule makes: whose they are, of which of its cadences, and of which time.
+/// On the backups that a schedule makes: whose they are, of which of its cadences, and of which time.
 inline constexpr char kScheduleLabel[] = "neo4jbackup.dev/schedule";
 inline constexpr char kCadenceLabel[] = "neo4jbackup.dev/cadence";
 inline constexpr char kSlotAnnotation[] = "neo4jbackup.dev/slot";

@@ -2,8 +2,8 @@
 
 #include <optional>
 
-#include "operator/schedule/cron_line.hpp"
 #include "common/calendar/time_zone.hpp"
+#include "operator/schedule/cron_line.hpp"
 
 namespace n4b::schedule {
 
