@@ -33,7 +33,7 @@ using object_store::ObjectStore;
 /// into a hold may have had a clock of its own.
 constexpr std::chrono::hours kMargin{1};
 constexpr std::chrono::hours kRemembered{30 * 24};
-/// Longer than any run may take.
+/// How long a run is taken to be at work on one chain.
 constexpr std::chrono::hours kLongestRun{7 * 24};
 /// How long it may take to open the chain again after everything else has failed.
 constexpr std::chrono::seconds kTakeBackTime{10};

@@ -52,8 +52,8 @@ object Neo4jBackupSchedule often 'template: {sourceRef: {name: minutely}, storag
 reaches often Ready True/Ready
 began=$(date +%s)
 killed=0 kills=0 written=0
-# A new operator needs half a minute to be elected. So it is killed once a minute at most, when a backup is due or soon after, and has
-# the rest of the minute for that backup.
+# A new operator needs half a minute to be elected. So the operator is killed at most once a minute, in the 25 s after a backup became
+# due, and its successor has the rest of the minute for that backup.
 while [ "$(date +%s)" -lt $((began + seconds)) ]; do
     on_leader "CREATE (:Person {id: $((30000 + written))})" > /dev/null
     written=$((written + 1))

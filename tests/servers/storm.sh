@@ -191,7 +191,8 @@ wait_for "http://127.0.0.1:$slow/minio/health/live"
 use "http://127.0.0.1:$slow" "$STATE/main/data/backups"
 begin "${pace[@]}"
 half_way
-# How soon a member prunes depends on how fast it is here and now, so the way gets wider only when pruning has overtaken the copy.
+# How soon a member prunes its log depends on how fast this machine is at the moment. So the connection stays at half that rate until
+# pruning has overtaken the copy.
 echo $((slow_rate / 2)) > "$STATE/control"
 until [ "$(log_versions | sed -n 1p)" -gt "$newest" ]; do
     kill -0 "$backup" 2> /dev/null || die "pruning did not overtake the copy, so this proves nothing"

@@ -284,8 +284,8 @@ ScheduleStatus status_without_backups(const Decision& decision, const BackupSche
         cadence.last_backup = known->last_backup;
         cadence.missed = known->missed;
     }
-    // From what was shown before, so that the time of the change stays where nothing changes: a status that differed at
-    // each try would be written each time, and bring the next look at once.
+    // The conditions start from what was shown before, so that their transition times stay where nothing changes. A
+    // status that differed at each try would be written at each try, and each write brings the next look at once.
     for (auto& condition : status.conditions) {
         const auto* shown = api::find_condition(before.conditions, condition.type);
         const bool told_here = condition.type == "Ready" || condition.type == "Reconciling";
