@@ -67,9 +67,10 @@ kubectl create configmap -n "$NS" company-ca "--from-file=ca.crt=$PKI/root.crt" 
 kubectl label configmap -n "$NS" company-ca test=tls > /dev/null
 
 step "what goes wrong before a server is asked"
-backup no-secret main "$service, connection: {tls: {secretRef: {name: forgotten}}}" 'timeouts: {start: 20s}'
+# On a machine that is busy with the cluster, it takes a while until the kubelet says what is missing.
+backup no-secret main "$service, connection: {tls: {secretRef: {name: forgotten}}}" 'timeouts: {start: 60s}'
 flat no-key client root
-backup no-key main "$service, connection: {tls: {secretRef: {name: no-key}, trust: [{secretRef: {name: no-key, key: absent.crt}}]}}" 'timeouts: {start: 20s}'
+backup no-key main "$service, connection: {tls: {secretRef: {name: no-key}, trust: [{secretRef: {name: no-key, key: absent.crt}}]}}" 'timeouts: {start: 60s}'
 kubectl rollout status -n "$NS" statefulset/ongdb-core --timeout="${PATIENCE}s" > /dev/null
 kubectl rollout status -n "$NS" statefulset/ongdb-replica --timeout="${PATIENCE}s" > /dev/null
 expect no-secret False CredentialsNotFound
