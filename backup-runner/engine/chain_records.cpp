@@ -78,6 +78,7 @@ public:
             if (!recorded) continue;
             all.chains.push_back(std::move(recorded->record));
             all.finished.push_back(recorded->finished);
+            all.origins.push_back(std::move(recorded->origin));
         }
         return {};
     }
@@ -124,6 +125,7 @@ private:
     struct Recorded {
         ChainRecord record;
         std::optional<FinishedTimes> finished{};
+        format::Origin origin{};
     };
 
     /// Nothing: the chain is being deleted, or all that it has was given up.
@@ -132,7 +134,8 @@ private:
         const auto full = tip ? full_of(layout, chain, *tip) : Result<Artifact>(base::fail(tip.error()));
         if (!full) return unreadable(chain, full.error());
         Recorded recorded{.record = told_by(*tip, *full, facts),
-                          .finished = FinishedTimes{.full = full->head.end, .last = tip->head.end}};
+                          .finished = FinishedTimes{.full = full->head.end, .last = tip->head.end},
+                          .origin = full->head.origin};
         if (facts.damaged) {
             recorded.record.reason = Reason::kArtifactDamaged;
             recorded.record.message = "a fact in the storage tells that the chain was found damaged";

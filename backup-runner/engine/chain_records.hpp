@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "backup-runner/format/head.hpp"
 #include "backup-runner/object_store/object_store.hpp"
 #include "common/base/result.hpp"
 #include "common/contract/catalogue.hpp"
@@ -21,8 +22,9 @@ struct FinishedTimes {
 struct ChainRecords {
     std::vector<contract::ChainRecord> chains{};           ///< By source, database, and the time when they began.
     std::vector<std::optional<FinishedTimes>> finished{};  ///< Of each of the chains; nothing: it can't be read.
-    std::int64_t artifacts = 0;                            ///< Heads that were listed, of chains that are left out too.
-    std::int64_t left_out = 0;                             ///< Chains that `most` had no room for.
+    std::vector<format::Origin> origins{};  ///< Who asked for the full of each; all empty where it can't be read.
+    std::int64_t artifacts = 0;             ///< Heads that were listed, of chains that are left out too.
+    std::int64_t left_out = 0;              ///< Chains that `most` had no room for.
 };
 
 /// Records the chains of all sources and databases, at most `most` of them: of a database with more than there is room

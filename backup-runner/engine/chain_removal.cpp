@@ -1,21 +1,19 @@
 #include "backup-runner/engine/chain_removal.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <chrono>
 #include <functional>
 #include <initializer_list>
-#include <span>
 #include <string_view>
 #include <vector>
 
-#include "backup-runner/engine/catalogue.hpp"
+#include "backup-runner/engine/chain_hold.hpp"
+#include "backup-runner/engine/chain_listing.hpp"
+#include "backup-runner/engine/closed_chains.hpp"
 #include "backup-runner/engine/facts.hpp"
 #include "backup-runner/engine/leftovers.hpp"
 #include "backup-runner/engine/repository.hpp"
 #include "backup-runner/format/repository.hpp"
-#include "common/base/rfc3339.hpp"
 #include "common/base/saturating.hpp"
 
 namespace n4b::engine {
@@ -26,67 +24,13 @@ using base::Reason;
 using base::Result;
 using base::SystemTime;
 using object_store::Call;
-using object_store::ObjectInfo;
 using object_store::ObjectStore;
 
-/// A head that was sent right before its deadline may lie in a proxy or a hung server for a while. Who wrote a time
-/// into a hold may have had a clock of its own.
+/// A head that was sent right before its deadline may lie in a proxy or a hung server for a while.
 constexpr std::chrono::hours kMargin{1};
 constexpr std::chrono::hours kRemembered{30 * 24};
-/// How long a run is taken to be at work on one chain.
-constexpr std::chrono::hours kLongestRun{7 * 24};
 /// How long it may take to open the chain again after everything else has failed.
 constexpr std::chrono::seconds kTakeBackTime{10};
-
-/// The names of what lies below a prefix, up to the first '/', each once.
-Result<std::vector<std::string>> names_below(ObjectStore& store, const std::string& prefix, const Call& call) {
-    std::vector<std::string> names;
-    N4B_TRY_VOID(store.list(
-        prefix, "",
-        [&](std::span<const ObjectInfo> page) {
-            for (const auto& object : page) {
-                auto name = object.key.substr(prefix.size());
-                name = name.substr(0, name.find('/'));
-                if (names.empty() || names.back() != name) names.push_back(std::move(name));
-            }
-            return true;
-        },
-        call));
-    return names;
-}
-
-struct Hold {
-    std::string key;
-    std::optional<SystemTime> since{};  ///< When it came to lie there.
-};
-
-/// A hold that counts, if there is one.
-Result<std::optional<Hold>> look_for_hold(ObjectStore& store, const format::Layout& layout, const std::string& chain,
-                                          const Call& call) {
-    N4B_TRY(const auto now, store.now(call));
-    const auto prefix = layout.holds(chain);
-    std::vector<Hold> holds;
-    N4B_TRY_VOID(store.list(
-        prefix, "",
-        [&](std::span<const ObjectInfo> page) {
-            for (const auto& object : page) holds.push_back({.key = object.key, .since = object.modified});
-            return true;
-        },
-        call));
-    for (const auto& found : holds) {
-        if (const auto reader = format::parse_reader_hold_name(found.key.substr(prefix.size()))) {
-            if (reader->expires + kMargin > now) return std::optional(found);
-            continue;
-        }
-        const auto text = read_small(store, found.key, format::kMaxSmallFileBytes, call);
-        if (!text && text.error().code == ErrorCode::kNotFound) continue;
-        if (!text && !lies_in_the_head(text.error())) return base::fail(text.error());
-        // What can't be understood may mean "never".
-        const auto hold = text.and_then([](const std::string& good) { return format::parse_hold(good); });
-        if (!hold || !hold->expires || *hold->expires + kMargin > now) return std::optional(found);
-    }
-    return std::optional<Hold>();
-}
 
 class ChainRemover {
 public:
@@ -95,9 +39,10 @@ public:
         : store_(store), layout_(layout), chain_(chain), run_(run), call_(call) {}
 
     Result<ChainRemoval> run() {
-        N4B_TRY_VOID(read_names());
+        N4B_TRY(listing_, list_chain(store_, layout_, chain_, call_));
         // Of what was removed before and is not forgotten yet, facts may be left that arrived late.
-        const bool removed_before = closed_ && heads_.empty() && artifacts_.empty() && !holds_;
+        const bool removed_before =
+            listing_.closed && listing_.heads.empty() && listing_.artifacts.empty() && !listing_.holds;
         if (removed_before) return end_with(remove_facts());
         N4B_TRY(const bool open, close());
         if (!open) return done_;
@@ -111,46 +56,11 @@ public:
     }
 
 private:
-    base::Error unknown(const std::string& key) const {
-        return {.code = ErrorCode::kFailedPrecondition,
-                .message =
-                    fmt::format("{}: this runner doesn't know what that is, so chain {} is not removed", key, chain_),
-                .reason = Reason::kArtifactNotSupported};
-    }
-
     /// `last`: whether the last step was done to its end.
     Result<ChainRemoval> end_with(const Result<bool>& last) {
         if (!last) return base::fail(last.error());
         if (*last) done_.state = RemovalState::kRemoved;
         return done_;
-    }
-
-    Result<void> read_names() {
-        heads_.clear();
-        artifacts_.clear();
-        closed_ = false;
-        holds_ = false;
-        const auto begin = layout_.heads() + chain_ + "-";
-        N4B_TRY(const auto heads, names_below(store_, begin, call_));
-        for (const auto& rest : heads) {
-            const auto name = chain_ + "-" + rest;
-            const auto head = format::parse_head_name(name);
-            if (!head) return base::fail(unknown(layout_.heads() + name));
-            heads_.push_back(*head);
-        }
-        N4B_TRY(const auto entries, names_below(store_, layout_.chain(chain_), call_));
-        for (const auto& entry : entries) {
-            if (entry == "closed.json") {
-                closed_ = true;
-            } else if (entry == "holds") {
-                holds_ = true;
-            } else {
-                const auto artifact = format::parse_directory_name(chain_, entry);
-                if (!artifact) return base::fail(unknown(layout_.chain(chain_) + entry));
-                artifacts_.push_back(*artifact);
-            }
-        }
-        return {};
     }
 
     void held_by(const std::string& hold) {
@@ -160,59 +70,38 @@ private:
 
     /// Whether the chain is closed now, and may be removed.
     Result<bool> close() {
-        N4B_TRY(const auto before, look_for_hold(store_, layout_, chain_, call_));
-        if (before && !closed_) {
-            held_by(before->key);
+        N4B_TRY(const auto before, find_hold(store_, layout_, chain_, call_));
+        if (before && !listing_.closed) {
+            held_by(text_of(*before));
             return false;
         }
         // The fact is there before anything is decided by closed.json: whoever would open the chain again sees that
         // somebody may be removing it.
-        N4B_TRY_VOID(with_room([this] { return remember(); }));
-        if (!closed_) N4B_TRY_VOID(with_room([this] { return create_closed(); }));
-        const auto hold = look_for_hold(store_, layout_, chain_, call_);
+        const auto remembered = with_room([this] { return remember(); });
+        if (!remembered) {
+            N4B_TRY(const bool dispensable, goes_on_without_fact(remembered.error()));
+            if (!dispensable) return base::fail(remembered.error());
+        }
+        if (!listing_.closed) N4B_TRY_VOID(with_room([this] { return create_closed(); }));
+        const auto hold = find_hold(store_, layout_, chain_, call_);
         if (hold && !*hold) return true;
-        // Nobody knows whether the chain is wanted: where this run has closed it, it is opened for readers and writers.
-        const Call call = hold ? call_ : Call{.deadline = base::Deadline::after(kTakeBackTime)};
         if (!hold) {
-            if (!closed_) (void)open_again(std::nullopt, call);
+            // Nobody knows whether the chain is wanted: where this run has closed it, it is opened for readers and
+            // writers. The call may have ended, so this has a time of its own.
+            const Call take_back{.deadline = base::Deadline::after(kTakeBackTime)};
+            if (!listing_.closed) (void)open_again(store_, layout_, chain_, run_, std::nullopt, take_back);
             return base::fail(hold.error());
         }
-        held_by((*hold)->key);
-        N4B_TRY_VOID(open_again((*hold)->since, call));
+        held_by(text_of(**hold));
+        N4B_TRY_VOID(open_again(store_, layout_, chain_, run_, (*hold)->since, call_));
         return false;
     }
 
-    /// Opens the chain unless something of it may be gone, or may go right now. `held_since`: when the hold came that
-    /// keeps it.
-    Result<void> open_again(std::optional<SystemTime> held_since, const Call& call) {
-        bool alone = true;
-        N4B_TRY_VOID(list_facts(
-            store_, layout_, chain_ + "-",
-            [&](const format::FactName& fact) {
-                if (fact.fact == kClosedFact && fact.run != run_) alone = false;
-            },
-            call));
-        // Who looked for holds before this one came may have sent the removal of one head since, and no more.
-        N4B_TRY(const auto now, store_.now(call));
-        const bool settled = held_since && *held_since + kMargin < now;
-        if (!alone && !settled) return {};
-        N4B_TRY(const bool begun, has_begun(call));
-        if (begun) return {};
-        N4B_TRY(const auto removal, store_.remove(layout_.closed(chain_), call));
-        if (removal == object_store::Removal::kHeld) return {};
-        return forget(call);
-    }
-
-    /// Whether a head is gone already.
-    Result<bool> has_begun(const Call& call) {
-        N4B_TRY_VOID(read_names());
-        for (const auto& artifact : artifacts_) {
-            if (std::ranges::any_of(heads_, [&](const auto& head) { return head.artifact == artifact; })) continue;
-            const auto mark = store_.stat(layout_.mark(artifact), call);
-            if (mark) return true;
-            if (mark.error().code != ErrorCode::kNotFound) return base::fail(mark.error());
-        }
-        return false;
+    /// Whether this run's fact may be missing, which could not be put down. A chain that has lost a head is never
+    /// opened again, so nobody looks for that fact; and on a full storage nothing else would make room.
+    Result<bool> goes_on_without_fact(const base::Error& error) {
+        if (error.reason != Reason::kStorageFull || !listing_.closed) return false;
+        return has_lost_head(store_, layout_, listing_, call_);
     }
 
     /// Puts the fact down that this run removes the chain: whoever looks for removals that died need not list all
@@ -252,23 +141,11 @@ private:
         return freed ? write() : written;
     }
 
-    Result<void> forget(const Call& call) {
-        std::vector<std::string> keys;
-        N4B_TRY_VOID(list_facts(
-            store_, layout_, chain_ + "-",
-            [&](const format::FactName& fact) {
-                if (fact.fact == kClosedFact) keys.push_back(layout_.fact(fact));
-            },
-            call));
-        for (const auto& key : keys) N4B_TRY_VOID(store_.remove(key, call));
-        return {};
-    }
-
     /// Whether the chain is closed still and nobody holds it.
     Result<bool> may_go_on() {
-        N4B_TRY(const auto hold, look_for_hold(store_, layout_, chain_, call_));
+        N4B_TRY(const auto hold, find_hold(store_, layout_, chain_, call_));
         if (hold) {
-            held_by(hold->key);
+            held_by(text_of(*hold));
             return false;
         }
         const auto closed = store_.stat(layout_.closed(chain_), call_);
@@ -313,10 +190,9 @@ private:
 
     Result<bool> remove_heads() {
         // A head that came between the listing and closed.json is there as well.
-        N4B_TRY_VOID(read_names());
-        std::ranges::sort(
-            heads_, [](const auto& one, const auto& other) { return one.artifact.sequence > other.artifact.sequence; });
-        for (const auto& head : heads_) {
+        N4B_TRY(listing_, list_chain(store_, layout_, chain_, call_));
+        std::ranges::sort(listing_.heads, std::greater<>(), [](const auto& head) { return head.artifact.sequence; });
+        for (const auto& head : listing_.heads) {
             N4B_TRY(const bool goes_on, may_go_on());
             if (!goes_on) return false;
             N4B_TRY(const bool gone, remove(layout_.head(head), 0));
@@ -328,7 +204,7 @@ private:
     Result<bool> remove_data() {
         N4B_TRY(const bool goes_on, may_go_on());
         if (!goes_on) return false;
-        for (const auto& artifact : artifacts_) {
+        for (const auto& artifact : listing_.artifacts) {
             const auto removed = remove_artifact(store_, layout_, artifact, call_);
             done_.objects += removed.objects;
             done_.bytes = base::saturating_sum(done_.bytes, removed.bytes);
@@ -369,20 +245,11 @@ private:
     const std::string& chain_;
     const format::RunId& run_;
     const Call& call_;
-    std::vector<format::HeadName> heads_{};
-    std::vector<format::ArtifactName> artifacts_{};
-    bool closed_ = false;  ///< By the last listing.
-    bool holds_ = false;   ///< Whether there is anything in the directory of holds, by the last listing.
+    ChainListing listing_{};  ///< The last one.
     ChainRemoval done_{};
 };
 
 }  // namespace
-
-Result<std::string> find_hold(ObjectStore& store, const format::Layout& layout, const std::string& chain,
-                              const Call& call) {
-    N4B_TRY(const auto hold, look_for_hold(store, layout, chain, call));
-    return hold ? hold->key : std::string();
-}
 
 Result<std::vector<std::string>> removals_begun(ObjectStore& store, const format::Layout& layout, const Call& call) {
     std::vector<std::string> chains;
@@ -418,9 +285,10 @@ Result<bool> forget_removal(ObjectStore& store, const format::Layout& layout, co
     N4B_TRY(const auto entries, names_below(store, layout.chain(chain), call));
     const bool only_closed = entries.empty() || (entries.size() == 1 && entries.front() == "closed.json");
     if (!heads.empty() || !only_closed) return false;
-    N4B_TRY_VOID(store.remove(layout.closed(chain), call));
+    // The facts are last: without them nobody would come back for what a failure or a lock leaves.
+    N4B_TRY(const auto removal, store.remove(layout.closed(chain), call));
+    if (removal == object_store::Removal::kHeld) return false;
     N4B_TRY_VOID(store.remove_empty(layout.chain(chain), layout.chains(), call));
-    // The facts are last: without them nobody would come back for what a failure leaves.
     for (const auto& key : facts) N4B_TRY_VOID(store.remove(key, call));
     return true;
 }

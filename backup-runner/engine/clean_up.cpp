@@ -19,7 +19,6 @@
 namespace n4b::engine {
 namespace {
 
-using base::Error;
 using base::ErrorCode;
 using base::Reason;
 using base::Result;
@@ -41,13 +40,9 @@ constexpr std::chrono::minutes kSettled{2};
 constexpr std::chrono::hours kRecent{40 * 24};
 /// Leftovers that are cleaned away in one run, some 300 bytes each in memory.
 constexpr std::size_t kMostLeftovers = 200;
-/// A storage that refuses to delete so many artifacts, by a policy or by locks on objects, is not asked for more.
-constexpr int kMostRefusals = 3;
-
-bool is_refusal(const Error& error) {
-    return error.code == ErrorCode::kPermissionDenied || error.reason == Reason::kStorageAccessDenied ||
-           error.reason == Reason::kStorageReadOnly || error.reason == Reason::kStorageOperationUnsupported;
-}
+/// A storage that fails for so many artifacts, by a policy, by locks on objects or since it is gone, is not asked for
+/// more. A single object that can't be read or removed hides none of the other artifacts.
+constexpr int kMostFailures = 3;
 
 class CleanUp {
 public:
@@ -65,7 +60,7 @@ private:
         const auto recent = begin_of_recent();
         N4B_TRY_VOID(clean({.from = recent}));
         const bool all = run_.reach == CleaningRun::Reach::kAll;
-        if (all && refusals_ < kMostRefusals) N4B_TRY_VOID(clean({.before = recent}));
+        if (all && failures_ < kMostFailures) N4B_TRY_VOID(clean({.before = recent}));
         if (lost_ > 0) {
             tell(fmt::format("{} finished backups have no head in {}, the first of them in {}: were heads moved away?",
                              lost_, layout_.heads(), first_lost_));
@@ -88,13 +83,13 @@ private:
         for (const auto& leftover : found_) {
             const auto removed = remove(leftover);
             if (removed) continue;
-            const bool refused = is_refusal(removed.error());
+            if (call_.stop.stop_requested() || call_.deadline.passed()) return removed;
+            tell(removed.error().message);
             // Of an intent that can't be understood nobody knows whose it is: that artifact stays, and no other need.
             // A full storage refuses this one's abandoned.json. Others, whose deadline has passed, can go without.
             const bool full = removed.error().reason == Reason::kStorageFull;
-            if (!refused && !full && !lies_in_the_head(removed.error())) return removed;
-            tell(removed.error().message);
-            if (refused && ++refusals_ == kMostRefusals) return {};
+            if (full || lies_in_the_head(removed.error())) continue;
+            if (++failures_ == kMostFailures) return {};
         }
         return {};
     }
@@ -104,8 +99,10 @@ private:
             store_, layout_, range,
             [&](const Leftover& leftover) {
                 if (leftover.had_head) {
-                    // A chain that is closed has lost its heads to its removal, which somebody else goes on with.
-                    if (store_.stat(layout_.closed(leftover.name.chain), call_)) return true;
+                    // A chain that is closed has lost its heads to its removal, which somebody else goes on with. Of
+                    // one where closed.json can't be looked for nobody knows whether heads are missing.
+                    const auto closed = store_.stat(layout_.closed(leftover.name.chain), call_);
+                    if (closed || closed.error().code != ErrorCode::kNotFound) return true;
                     if (lost_++ == 0) first_lost_ = layout_.artifact(leftover.name);
                 } else if (may_go(leftover)) {
                     found_.push_back(leftover);
@@ -207,7 +204,7 @@ private:
     const Call& call_;
     base::SystemTime now_{};
     std::vector<Leftover> found_{};
-    int refusals_ = 0;
+    int failures_ = 0;
     std::int64_t lost_ = 0;  ///< Artifacts that had a head.
     std::string first_lost_{};
     CleanedUp done_{};

@@ -12,6 +12,9 @@ namespace n4b::engine {
 /// Kinds of facts beside the levels of proof, which are named as contract::VerifyLevel is.
 inline constexpr std::string_view kDamagedFact = "Damaged";
 inline constexpr std::string_view kUpToDateFact = "UpToDate";
+/// The fact by which a chain is known that is being removed, from before its closed.json is there until after that is
+/// gone. Each run that removes something of the chain puts down one of its own; its time is when that run began.
+inline constexpr std::string_view kClosedFact = "Closed";
 
 /// Calls take for the facts whose names begin so, such as "<chain>-" or "<chain>-<sequence>-"; empty: for all. What a
 /// later runner wrote is passed over.

@@ -7,8 +7,11 @@
 #include <set>
 
 #include "backup-runner/archive/names.hpp"
+#include "backup-runner/engine/chain_hold.hpp"
 #include "backup-runner/engine/chain_records.hpp"
+#include "backup-runner/engine/closed_chains.hpp"
 #include "backup-runner/engine/facts.hpp"
+#include "common/base/notice.hpp"
 #include "common/base/rfc3339.hpp"
 
 namespace n4b::engine {
@@ -52,7 +55,19 @@ base::SystemTime start_of(const std::string& chain) {
     return base::parse_rfc3339(text).value_or(base::SystemTime{});
 }
 
-retention::Chain chain_of(const ChainRecord& record, const std::optional<FinishedTimes>& finished, bool verified) {
+bool is_made_by(const format::Origin& origin, const std::optional<ScheduleName>& schedule) {
+    if (!schedule) return true;
+    return origin.cluster == schedule->cluster && origin.name_space == schedule->name_space &&
+           origin.schedule == schedule->name;
+}
+
+/// What a later version wrote, or what the storage did not let this process read, may be sound.
+bool can_be_judged(const ChainRecord& record) {
+    return record.reason == Reason::kCompleted || record.reason == Reason::kArtifactDamaged;
+}
+
+retention::Chain chain_of(const ChainRecord& record, const std::optional<FinishedTimes>& finished, bool verified,
+                          bool made_by_wisher) {
     // Of a chain that can't be read no more is known than when it began.
     const auto began = start_of(record.chain);
     const auto full = finished ? finished->full : began;
@@ -66,38 +81,155 @@ retention::Chain chain_of(const ChainRecord& record, const std::optional<Finishe
             .last_commit = whole(record.recoverable_to.value_or(base::SystemTime{})),
             .restorable = record.reason == Reason::kCompleted,
             .verified = verified,
-            // What a later version wrote may be sound, and is not for this one to judge.
-            .ours = record.reason != Reason::kArtifactNotSupported,
+            .ours = made_by_wisher && can_be_judged(record),
             .stored_bytes = record.stored_bytes};
 }
 
-bool ends_all(const base::Error& error, const Call& call) {
-    return call.stop.stop_requested() || call.deadline.passed() || error.reason == Reason::kStorageUnavailable ||
-           error.reason == Reason::kStorageReadOnly || error.reason == Reason::kStorageAccessDenied;
+/// The chains that a plan is made of.
+struct Candidates {
+    std::vector<retention::Chain> chains{};
+    std::set<std::string> closed{};  ///< Those of them that are closed and whole.
+};
+
+Result<Candidates> find_candidates(ObjectStore& store, const format::Layout& layout, const PruneWish& wish,
+                                   const Call& call) {
+    N4B_TRY(const auto closed, closed_whole_chains(store, layout, call));
+    N4B_TRY(const auto records, record_chains_as_open(store, wish.source, wish.database, closed, call));
+    N4B_TRY(const auto verified, verified_chains(store, layout, records.chains, call));
+    Candidates found{.closed = {closed.begin(), closed.end()}};
+    for (std::size_t i = 0; i < records.chains.size(); ++i) {
+        const auto& record = records.chains[i];
+        found.chains.push_back(chain_of(record, records.finished[i], verified.contains(record.chain),
+                                        is_made_by(records.origins[i], wish.made_by)));
+    }
+    return found;
 }
+
+/// The rules decide about all chains, and about the open ones once more as if no others were there: nobody can restore
+/// from a closed one, so it must not push out one that can be restored.
+retention::Plan plan_for(const Candidates& candidates, const PruneWish& wish, std::chrono::sys_seconds now) {
+    auto plan = retention::plan_retention(wish.rules, candidates.chains, wish.zone, now);
+    if (candidates.closed.empty()) return plan;
+    auto open = candidates.chains;
+    std::erase_if(open, [&](const auto& chain) { return candidates.closed.contains(chain.name); });
+    const auto without_closed = retention::plan_retention(wish.rules, open, wish.zone, now);
+    for (auto& verdict : plan.verdicts) {
+        const auto alone = std::ranges::find(without_closed.verdicts, verdict.chain, &retention::Verdict::chain);
+        if (verdict.stays() || alone == without_closed.verdicts.end() || !alone->stays()) continue;
+        verdict.why = alone->why;
+        plan.freed_bytes -= verdict.stored_bytes;
+    }
+    return plan;
+}
+
+/// Goes through the chains that are closed or were to go, of one source and database.
+class Pruner {
+public:
+    Pruner(ObjectStore& store, const format::Layout& layout, const PruneWish& wish, const retention::Plan& plan,
+           const std::function<void(const PrunedChain&)>& tell, const Call& call)
+        : store_(store), layout_(layout), wish_(wish), plan_(plan), tell_(tell), call_(call) {}
+
+    Result<void> run() {
+        N4B_TRY(const auto begun, removals_begun(store_, layout_, call_));
+        for (const auto& chain : begun) N4B_TRY_VOID(go_on_with(chain));
+        for (auto verdict = plan_.verdicts.rbegin(); verdict != plan_.verdicts.rend(); ++verdict)
+            if (!verdict->stays()) N4B_TRY_VOID(remove(verdict->chain));
+        return {};
+    }
+
+private:
+    /// What an earlier run has begun.
+    Result<void> go_on_with(const std::string& chain) {
+        const auto closing = closing_of(store_, layout_, chain, call_);
+        if (!closing) return failed(chain, closing.error());
+        if (*closing == Closing::kBegun) N4B_TRY_VOID(remove(chain));
+        if (*closing == Closing::kWhole && stays(chain)) N4B_TRY_VOID(keep(chain));
+        const auto forgotten = forget_removal(store_, layout_, chain, call_);
+        if (!forgotten) return failed(chain, forgotten.error());
+        return {};
+    }
+
+    /// Whether the plan wants it to stay. Whether somebody else's chain stays is not for this plan to say.
+    [[nodiscard]] bool stays(const std::string& chain) const {
+        const auto verdict = std::ranges::find(plan_.verdicts, chain, &retention::Verdict::chain);
+        return verdict != plan_.verdicts.end() && verdict->stays() && verdict->why != retention::Why::kNotOurs;
+    }
+
+    Result<void> remove(const std::string& chain) {
+        const PrunedChain pruned{.chain = chain, .removal = remove_chain(store_, layout_, chain, wish_.run, call_)};
+        if (!pruned.removal) return failed(chain, pruned.removal.error());
+        // Nothing was left to remove of one that was removed before, and is not forgotten yet.
+        const bool done_before = pruned.removal->state == RemovalState::kRemoved && pruned.removal->objects == 0;
+        if (!done_before) tell_(pruned);
+        return {};
+    }
+
+    Result<void> keep(const std::string& chain) {
+        const auto kept = keep_closed_chain(store_, layout_, chain, wish_.run, call_);
+        if (!kept) return failed(chain, kept.error());
+        ChainRemoval told{.state = RemovalState::kHeld, .wait_until = kept->not_before};
+        switch (kept->state) {
+            case Reopening::State::kOpen:
+                told.detail = "it was closed, stays by the rules, and is open again";
+                break;
+            case Reopening::State::kEarly:
+                told.detail = fmt::format(
+                    "it stays by the rules, but is closed, and another run may be removing it; prune again after {}",
+                    kept->not_before ? base::format_rfc3339(*kept->not_before) : "that");
+                break;
+            case Reopening::State::kBegun:
+                told.detail = "it would stay by the rules, but another run has begun to remove it meanwhile";
+                break;
+            case Reopening::State::kLocked:
+                told.state = RemovalState::kLocked;
+                told.detail = layout_.closed(chain);
+                break;
+        }
+        tell_({.chain = chain, .removal = std::move(told)});
+        return {};
+    }
+
+    /// Tells of a chain that could not be dealt with. Errors: no other one can be, either.
+    Result<void> failed(const std::string& chain, const base::Error& error) {
+        tell_({.chain = chain, .removal = base::fail(error)});
+        if (ends_all(error)) return base::fail(error);
+        return {};
+    }
+
+    [[nodiscard]] bool ends_all(const base::Error& error) const {
+        if (call_.stop.stop_requested() || call_.deadline.passed()) return true;
+        if (error.reason == Reason::kStorageReadOnly || error.reason == Reason::kStorageAccessDenied) return true;
+        if (error.reason != Reason::kStorageUnavailable) return false;
+        // A disk that can't read one object says the same as a storage that is gone.
+        const auto there = store_.stat(format::kRepositoryKey, call_);
+        return !there && there.error().code != base::ErrorCode::kNotFound;
+    }
+
+    ObjectStore& store_;
+    const format::Layout& layout_;
+    const PruneWish& wish_;
+    const retention::Plan& plan_;
+    const std::function<void(const PrunedChain&)>& tell_;
+    const Call& call_;
+};
 
 }  // namespace
 
 Result<retention::Plan> plan_pruning(ObjectStore& store, const PruneWish& wish, const Call& call) {
     N4B_TRY(const auto layout, format::Layout::create(wish.source, wish.database));
-    N4B_TRY(const auto records, record_chains_of(store, wish.source, wish.database, call));
-    N4B_TRY(const auto verified, verified_chains(store, layout, records.chains, call));
-    std::vector<retention::Chain> chains;
-    for (std::size_t i = 0; i < records.chains.size(); ++i) {
-        const auto& record = records.chains[i];
-        chains.push_back(chain_of(record, records.finished[i], verified.contains(record.chain)));
-    }
+    N4B_TRY(auto candidates, find_candidates(store, layout, wish, call));
     N4B_TRY(const auto now, store.now(call));
     // Holds are looked for where they change something. A chain that is held may stand for another one that a rule
     // wanted, so the rules are asked again.
     while (true) {
-        auto plan = retention::plan_retention(wish.rules, chains, wish.zone, whole(now));
+        auto plan = plan_for(candidates, wish, whole(now));
         bool changed = false;
         for (const auto& verdict : plan.verdicts) {
             if (verdict.stays()) continue;
             N4B_TRY(const auto hold, find_hold(store, layout, verdict.chain, call));
-            if (hold.empty()) continue;
-            std::ranges::find(chains, verdict.chain, &retention::Chain::name)->held = true;
+            if (!hold) continue;
+            if (!hold->trouble.empty()) base::warn(fmt::format("chain {} stays: {}", verdict.chain, text_of(*hold)));
+            std::ranges::find(candidates.chains, verdict.chain, &retention::Chain::name)->held = true;
             changed = true;
         }
         if (!changed) return plan;
@@ -109,25 +241,7 @@ Result<CleanedUp> prune(ObjectStore& store, const PruneWish& wish, const retenti
     N4B_TRY(const auto layout, format::Layout::create(wish.source, wish.database));
     // What unfinished backups left goes first: a storage that is full takes not even the word that a chain is closed.
     auto cleaned = clean_up(store, layout, {.run = wish.run, .repository = wish.repository}, call);
-    const auto remove = [&](const std::string& chain) -> Result<void> {
-        const PrunedChain pruned{.chain = chain, .removal = remove_chain(store, layout, chain, wish.run, call)};
-        // Nothing was left to remove of one that was removed before, and is not forgotten yet.
-        const bool done_before =
-            pruned.removal && pruned.removal->state == RemovalState::kRemoved && pruned.removal->objects == 0;
-        if (!done_before) tell(pruned);
-        if (!pruned.removal && ends_all(pruned.removal.error(), call)) return base::fail(pruned.removal.error());
-        return {};
-    };
-    N4B_TRY(const auto begun, removals_begun(store, layout, call));
-    for (const auto& chain : begun) {
-        const auto closed = store.stat(layout.closed(chain), call);
-        if (!closed && closed.error().code != base::ErrorCode::kNotFound) return base::fail(closed.error());
-        // A removal that died before it closed the chain has done nothing: the rules decide anew.
-        if (closed) N4B_TRY_VOID(remove(chain));
-        N4B_TRY_VOID(forget_removal(store, layout, chain, call));
-    }
-    for (auto verdict = plan.verdicts.rbegin(); verdict != plan.verdicts.rend(); ++verdict)
-        if (!verdict->stays()) N4B_TRY_VOID(remove(verdict->chain));
+    N4B_TRY_VOID(Pruner(store, layout, wish, plan, tell, call).run());
     return cleaned;
 }
 

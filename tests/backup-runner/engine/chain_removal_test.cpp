@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <stop_token>
+#include <utility>
+
 #include "backup-runner/engine/chain_hold.hpp"
+#include "backup-runner/engine/facts.hpp"
 #include "backup-runner/format/repository.hpp"
 #include "tests/support/forwarding_store.hpp"
 #include "tests/support/memory_store.hpp"
@@ -107,6 +111,22 @@ protected:
     }
     [[nodiscard]] bool is_closed(const MemoryStore& store) const {
         return store.objects().contains(layout_.closed(kChain));
+    }
+    [[nodiscard]] std::string closing(const std::string& uid, hours ago = hours(0)) {
+        return layout_.fact({.chain = kChain,
+                             .fact = std::string(kClosedFact),
+                             .time = std::chrono::floor<std::chrono::seconds>(store_.now({}).value()) - ago,
+                             .run = {.uid = uid, .attempt = 1}});
+    }
+    void lose_heads() {
+        for (std::int64_t sequence = 0; sequence < 3; ++sequence)
+            ASSERT_TRUE(store_.remove(layout_.head({artifact(sequence), 9 + sequence}), {}));
+    }
+    [[nodiscard]] std::string text(const std::string& key) const {
+        const auto objects = store_.objects();
+        const auto found = objects.find(key);
+        if (found == objects.end()) return "";
+        return {reinterpret_cast<const char*>(found->second.data()), found->second.size()};
     }
     void hold(MemoryStore& store, const std::string& name, std::optional<base::SystemTime> expires) const {
         put(store, layout_.hold(kChain, name).value(), format::print_hold({.expires = expires}));
@@ -224,6 +244,143 @@ TEST_F(ChainRemovalTest, NobodyOpensWhatAnotherRunMayBeRemoving) {
     EXPECT_THAT(left(store_), ::testing::Not(::testing::Contains(HasSubstr("-Closed-"))));
 }
 
+/// Tells when closed.json goes.
+class OpeningStore final : public testing::ForwardingStore {
+public:
+    using ForwardingStore::ForwardingStore;
+    std::function<void()> before_opening{};
+    Result<object_store::Removal> remove(std::string_view key, const Call& call) override {
+        if (key.ends_with("/closed.json")) before_opening();
+        return inner_.remove(key, call);
+    }
+};
+
+/// The other run has seen closed.json by then, and the hold may be taken away before it looks for that.
+TEST_F(ChainRemovalTest, ARunThatComesWhileTheChainIsOpenedFindsItClosed) {
+    put(store_, layout_.closed(kChain), format::print_closed());
+    hold(store_, "legal", std::nullopt);
+    OpeningStore opening(store_);
+    opening.before_opening = [&] { put(store_, closing("newcomer"), "{}"); };
+    const auto done = remove_chain(opening, layout_, kChain, kRun, {});
+    ASSERT_TRUE(done) << done.error().message;
+    EXPECT_EQ(done->state, RemovalState::kHeld);
+    EXPECT_TRUE(is_closed(store_)) << "else the newcomer would remove a head of an open chain";
+    EXPECT_TRUE(store_.objects().contains(closing("newcomer")));
+}
+
+TEST_F(ChainRemovalTest, TheFactOfARunThatComesAfterTheOpeningStays) {
+    put(store_, layout_.closed(kChain), format::print_closed());
+    hold(store_, "legal", std::nullopt);
+    class LateStore final : public testing::ForwardingStore {
+    public:
+        using ForwardingStore::ForwardingStore;
+        std::function<void()> before_first_fact_goes{};
+        Result<object_store::Removal> remove(std::string_view key, const Call& call) override {
+            if (key.find("-Closed-") != std::string_view::npos && before_first_fact_goes) {
+                std::exchange(before_first_fact_goes, {})();
+            }
+            return inner_.remove(key, call);
+        }
+    } late(store_);
+    late.before_first_fact_goes = [&] { put(store_, closing("newcomer"), "{}"); };
+    const auto done = remove_chain(late, layout_, kChain, kRun, {});
+    ASSERT_TRUE(done) << done.error().message;
+    EXPECT_FALSE(is_closed(store_));
+    EXPECT_THAT(left(store_), ::testing::Contains(HasSubstr("-newcomer-1")))
+        << "nobody would find what it leaves when it dies";
+    EXPECT_THAT(left(store_), Each(::testing::Not(HasSubstr("-prune-1"))));
+}
+
+TEST_F(ChainRemovalTest, WhatHasNoHeadsIsNotOpenedAgain) {
+    put(store_, layout_.closed(kChain), format::print_closed());
+    lose_heads();
+    // A removal that died has taken the marks, and with the heads they are what tells of a backup.
+    for (std::int64_t sequence = 0; sequence < 3; ++sequence)
+        ASSERT_TRUE(store_.remove(layout_.mark(artifact(sequence)), {}));
+    hold(store_, "legal", std::nullopt);
+    EXPECT_EQ(remove(store_).state, RemovalState::kHeld);
+    EXPECT_TRUE(is_closed(store_));
+}
+
+/// The call ends between closed.json and the second look for holds.
+TEST_F(ChainRemovalTest, AChainIsOpenedAgainAlsoWhereTheCallHasEnded) {
+    std::stop_source stop;
+    store_.on_now = [&] {
+        if (is_closed(store_)) stop.request_stop();
+    };
+    const auto before = store_.objects();
+    const auto done = remove_chain(store_, layout_, kChain, kRun, {.stop = stop.get_token()});
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().code, ErrorCode::kCancelled);
+    EXPECT_EQ(store_.objects(), before);
+}
+
+/// Can't read one object.
+class UnreadableStore final : public testing::ForwardingStore {
+public:
+    UnreadableStore(object_store::ObjectStore& inner, std::string key, base::Error error)
+        : ForwardingStore(inner), key_(std::move(key)), error_(std::move(error)) {}
+    Result<std::size_t> get(std::string_view key, std::int64_t offset, std::span<std::byte> into,
+                            const Call& call) override {
+        if (key == key_) return base::fail(error_);
+        return inner_.get(key, offset, into, call);
+    }
+
+private:
+    const std::string key_;
+    const base::Error error_;
+};
+
+TEST_F(ChainRemovalTest, AHoldThatCannotBeReadCounts) {
+    hold(store_, "audit", base::SystemTime{});
+    const auto before = store_.objects();
+    for (const auto& [code, reason] : {std::pair(ErrorCode::kPermissionDenied, base::Reason::kStoragePermission),
+                                       std::pair(ErrorCode::kUnavailable, base::Reason::kStorageUnavailable)}) {
+        UnreadableStore broken(store_, layout_.hold(kChain, "audit").value(),
+                               {.code = code, .message = "no luck", .reason = reason});
+        const auto done = remove_chain(broken, layout_, kChain, kRun, {});
+        ASSERT_TRUE(done) << done.error().message;
+        EXPECT_EQ(done->state, RemovalState::kHeld);
+        EXPECT_THAT(done->detail, HasSubstr("holds/audit.json counts as a hold, since it can't be read: no luck"));
+        EXPECT_EQ(store_.objects(), before);
+    }
+}
+
+TEST_F(ChainRemovalTest, ACallThatHasEndedIsNoHold) {
+    hold(store_, "audit", std::nullopt);
+    UnreadableStore broken(store_, layout_.hold(kChain, "audit").value(),
+                           {.code = ErrorCode::kCancelled, .message = "ended"});
+    std::stop_source stop;
+    store_.on_list = [&] { stop.request_stop(); };
+    EXPECT_FALSE(find_hold(broken, layout_, kChain, {.stop = stop.get_token()}));
+}
+
+TEST_F(ChainRemovalTest, ARefusedHoldLeavesTheOneOfItsNameAsItWas) {
+    hold(store_, "audit", store_.now({}).value() + hours(1));
+    const auto key = layout_.hold(kChain, "audit").value();
+    const auto former = text(key);
+    // A removal closes the chain after the first look for closed.json.
+    store_.on_put = [&](std::size_t) {
+        (void)store_.create(layout_.closed(kChain), std::as_bytes(std::span(std::string_view("{}"))), {});
+    };
+    const auto placed = place_hold(store_, layout_, kChain, "audit", std::nullopt, {});
+    ASSERT_FALSE(placed);
+    EXPECT_EQ(placed.error().reason, base::Reason::kArtifactConflict);
+    EXPECT_EQ(text(key), former) << "it would hold for ever what was to be held for an hour";
+    EXPECT_FALSE(place_hold(store_, layout_, kChain, "legal", std::nullopt, {}));
+    EXPECT_EQ(text(layout_.hold(kChain, "legal").value()), "");
+    EXPECT_FALSE(place_hold(store_, layout_, kChain, "audit", std::nullopt, {}));
+    EXPECT_EQ(text(key), former);
+}
+
+TEST_F(ChainRemovalTest, AHoldIsNotLeftWhereTheChainIsClosedWhileItIsPlaced) {
+    store_.on_put = [&](std::size_t) {
+        (void)store_.create(layout_.closed(kChain), std::as_bytes(std::span(std::string_view("{}"))), {});
+    };
+    EXPECT_FALSE(place_hold(store_, layout_, kChain, "audit", std::nullopt, {}));
+    EXPECT_EQ(text(layout_.hold(kChain, "audit").value()), "");
+}
+
 TEST_F(ChainRemovalTest, WhatLostItsHeadIsNotOpenedAgain) {
     put(store_, layout_.closed(kChain), format::print_closed());
     ASSERT_TRUE(store_.remove(layout_.head({artifact(2), 11}), {}));
@@ -284,6 +441,48 @@ TEST_F(ChainRemovalTest, OnAFullStorageFactsGiveWay) {
     const auto done = remove_chain(full, layout_, kChain, kRun, {});
     ASSERT_TRUE(done) << done.error().message;
     EXPECT_EQ(done->state, RemovalState::kRemoved);
+}
+
+/// Has no room for another object at all.
+class NoRoomStore final : public testing::ForwardingStore {
+public:
+    using ForwardingStore::ForwardingStore;
+    Result<object_store::Creation> create(std::string_view /*key*/, std::span<const std::byte> /*bytes*/,
+                                          const Call& /*call*/) override {
+        return base::fail(ErrorCode::kFailedPrecondition, base::Reason::kStorageFull, "full");
+    }
+    Result<void> put(std::string_view /*key*/, std::span<const std::byte> /*bytes*/, const Call& /*call*/) override {
+        return base::fail(ErrorCode::kFailedPrecondition, base::Reason::kStorageFull, "full");
+    }
+};
+
+TEST_F(ChainRemovalTest, WhatHasLostAHeadIsRemovedFromAStorageWithoutAnyRoom) {
+    put(store_, layout_.closed(kChain), format::print_closed());
+    put(store_, closing("dead"), "{}");
+    NoRoomStore full(store_);
+    EXPECT_FALSE(remove_chain(full, layout_, kChain, kRun, {})) << "it is whole, and another run may open it";
+    ASSERT_TRUE(store_.remove(layout_.head({artifact(2), 11}), {}));
+    const auto done = remove_chain(full, layout_, kChain, kRun, {});
+    ASSERT_TRUE(done) << done.error().message;
+    EXPECT_EQ(done->state, RemovalState::kRemoved);
+    EXPECT_THAT(left(store_), ElementsAre(layout_.closed(kChain), HasSubstr("-Closed-")));
+}
+
+TEST_F(ChainRemovalTest, WhatHasNoHeadsIsRemovedFromAStorageWithoutAnyRoom) {
+    put(store_, layout_.closed(kChain), format::print_closed());
+    put(store_, closing("dead"), "{}");
+    lose_heads();
+    NoRoomStore full(store_);
+    const auto done = remove_chain(full, layout_, kChain, kRun, {});
+    ASSERT_TRUE(done) << done.error().message;
+    EXPECT_EQ(done->state, RemovalState::kRemoved);
+}
+
+TEST_F(ChainRemovalTest, ALockedWordThatTheChainIsClosedIsNotForgotten) {
+    MemoryStore locked({.locks = true});
+    put(locked, layout_.closed(kChain), format::print_closed());
+    put(locked, closing("dead", hours(31 * 24)), "{}");
+    EXPECT_FALSE(forget_removal(locked, layout_, kChain, {}).value());
 }
 
 TEST_F(ChainRemovalTest, WhoMayRemoveNothingIsToldSo) {

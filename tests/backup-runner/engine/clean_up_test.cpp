@@ -8,6 +8,7 @@
 #include "backup-runner/archive/names.hpp"
 #include "backup-runner/engine/leftovers.hpp"
 #include "backup-runner/format/repository.hpp"
+#include "tests/support/forwarding_store.hpp"
 #include "tests/support/memory_store.hpp"
 
 namespace n4b::engine {
@@ -164,6 +165,31 @@ TEST_F(CleanUpTest, LeavesWhatHasNoIntentAndWhatHasABadOne) {
     const auto cleaned = clean(store_);
     EXPECT_EQ(cleaned.artifacts, 1) << "one that can't be understood hides none of the others";
     EXPECT_THAT(cleaned.trouble, HasSubstr(bad.chain));
+    EXPECT_FALSE(store_.objects().contains(layout_.abandoned(bad)));
+}
+
+/// Can't read one object, as a disk with a bad sector.
+class BadSectorStore final : public testing::ForwardingStore {
+public:
+    BadSectorStore(object_store::ObjectStore& inner, std::string part)
+        : ForwardingStore(inner), part_(std::move(part)) {}
+    base::Result<std::size_t> get(std::string_view key, std::int64_t offset, std::span<std::byte> into,
+                                  const object_store::Call& call) override {
+        if (key.find(part_) == std::string_view::npos) return inner_.get(key, offset, into, call);
+        return base::fail(base::ErrorCode::kUnavailable, base::Reason::kStorageUnavailable, "input/output error");
+    }
+
+private:
+    const std::string part_;
+};
+
+TEST_F(CleanUpTest, AnIntentThatCannotBeReadHidesNoneOfTheOthers) {
+    const auto bad = leave(store_, artifact("me", 1));
+    leave(store_, artifact("me", 1, 1));
+    BadSectorStore broken(store_, layout_.artifact(bad) + "intent-");
+    const auto cleaned = clean_up(broken, layout_, {.run = {"me", 2}, .repository = "here"}, {});
+    EXPECT_EQ(cleaned.artifacts, 1);
+    EXPECT_THAT(cleaned.trouble, HasSubstr("input/output error"));
     EXPECT_FALSE(store_.objects().contains(layout_.abandoned(bad)));
 }
 
