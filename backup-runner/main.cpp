@@ -47,6 +47,7 @@ int start(int argc, char** argv, n4b::base::SteadyTime started) {
                                  std::is_same_v<Chosen, n4b::runner::CheckStorageOptions> ||
                                  std::is_same_v<Chosen, n4b::runner::CheckStorageRunOptions> ||
                                  std::is_same_v<Chosen, n4b::runner::LookUpOptions> ||
+                                 std::is_same_v<Chosen, n4b::runner::PruneRunOptions> ||
                                  std::is_same_v<Chosen, n4b::runner::RestoreRunOptions>) {
                 const n4b::process::SignalWatch signals;
                 return n4b::runner::run(chosen, started, signals.token());

@@ -8,15 +8,16 @@
 namespace n4b::runner {
 
 /// Runs one subcommand to its end; returns the exit code. Results go to standard output, errors and progress to
-/// standard error, and the report of a backup, probe, look-up, a storage's check or a run's restore to the termination
-/// message where there is one. `started`: when the process began, from which the duration that a RunSpec gives is
-/// counted.
+/// standard error, and the report of a backup, probe, look-up, a storage's check, a run's restore or a schedule's prune
+/// to the termination message where there is one. `started`: when the process began, from which the duration that a
+/// RunSpec gives is counted.
 int run(const BackupOptions& options, base::SteadyTime started, std::stop_token stop);
 int run(const ProbeOptions& options, base::SteadyTime started, std::stop_token stop);
 int run(const CheckStorageOptions& options, base::SteadyTime started, std::stop_token stop);
 int run(const CheckStorageRunOptions& options, base::SteadyTime started, std::stop_token stop);
 int run(const LookUpOptions& options, base::SteadyTime started, std::stop_token stop);
 int run(const RestoreRunOptions& options, base::SteadyTime started, std::stop_token stop);
+int run(const PruneRunOptions& options, base::SteadyTime started, std::stop_token stop);
 int run(const InitOptions& options);
 int run(const ReleaseOptions& options);
 int run(const ListOptions& options);

@@ -42,6 +42,8 @@ Result<Options> by_command(RunSpec spec) {
             return CheckStorageRunOptions{std::move(spec)};
         case contract::Command::kRestore:
             return RestoreRunOptions{std::move(spec)};
+        case contract::Command::kPrune:
+            return PruneRunOptions{std::move(spec)};
     }
     return BackupOptions{.spec = std::move(spec)};
 }

@@ -86,6 +86,10 @@ struct PruneOptions {
     bool json = false;
     base::Deadline deadline = base::Deadline::never();
 };
+/// Plans or carries out the retention of a schedule.
+struct PruneRunOptions {
+    contract::RunSpec spec;
+};
 /// Places a hold on a chain, or takes one away.
 struct HoldOptions {
     StoreChoice store;
@@ -125,8 +129,8 @@ struct Exit {
 };
 
 using Options = std::variant<BackupOptions, LookUpOptions, ProbeOptions, CheckStorageOptions, CheckStorageRunOptions,
-                             InitOptions, ReleaseOptions, ListOptions, VerifyOptions, PruneOptions, HoldOptions,
-                             RestoreOptions, RestoreRunOptions, Exit>;
+                             InitOptions, ReleaseOptions, ListOptions, VerifyOptions, PruneOptions, PruneRunOptions,
+                             HoldOptions, RestoreOptions, RestoreRunOptions, Exit>;
 
 /// Reads flags, or a RunSpec from --spec FILE, or from the environment variable N4B_RUN_SPEC when there are no flags
 /// at all. Prints help and errors itself, and sets how the process speaks on standard error (base::set_notices): as

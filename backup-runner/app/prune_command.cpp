@@ -6,6 +6,8 @@
 #include "backup-runner/app/repository_view.hpp"
 #include "backup-runner/engine/pruning.hpp"
 #include "backup-runner/engine/repository.hpp"
+#include "backup-runner/engine/schedule_pruning.hpp"
+#include "backup-runner/engine/source_probe.hpp"
 #include "common/base/hex.hpp"
 #include "common/base/notice.hpp"
 #include "common/base/rfc3339.hpp"
@@ -18,46 +20,41 @@ using base::Result;
 using engine::RemovalState;
 using retention::Why;
 
-/// The rule that keeps a chain, and what it says, for a person.
-struct WhyText {
-    const char* name;
-    const char* text;
-};
-
-WhyText text_of(Why why) {
+/// What keeps a chain, for a person.
+std::string_view text_of(Why why) {
     switch (why) {
         case Why::kNoRules:
-            return {"NoRules", "there is no rule"};
+            return "there is no rule";
         case Why::kNotOurs:
-            return {"NotOurs", "a later version made it"};
+            return "a later version made it";
         case Why::kHeld:
-            return {"Held", "a hold keeps it"};
+            return "a hold keeps it";
         case Why::kFromTheFuture:
-            return {"FromTheFuture", "its times lie ahead of the storage's clock"};
+            return "its times lie ahead of the storage's clock";
         case Why::kNewest:
-            return {"Newest", "the newest that can be restored"};
+            return "the newest that can be restored";
         case Why::kNewestVerified:
-            return {"NewestVerified", "the newest that was read back whole"};
+            return "the newest that was read back whole";
         case Why::kLast:
-            return {"Last", "--keep-last"};
+            return "--keep-last";
         case Why::kWithin:
-            return {"Within", "--keep-within"};
+            return "--keep-within";
         case Why::kDaily:
-            return {"Daily", "--keep-daily"};
+            return "--keep-daily";
         case Why::kWeekly:
-            return {"Weekly", "--keep-weekly"};
+            return "--keep-weekly";
         case Why::kMonthly:
-            return {"Monthly", "--keep-monthly"};
+            return "--keep-monthly";
         case Why::kYearly:
-            return {"Yearly", "--keep-yearly"};
+            return "--keep-yearly";
         case Why::kMinimum:
-            return {"MinimumChains", "--minimum-chains"};
+            return "--minimum-chains";
         case Why::kDamagedButRecent:
-            return {"DamagedButRecent", "damaged, and as recent as one that stays"};
+            return "damaged, and as recent as one that stays";
         case Why::kNothing:
-            return {"Nothing", "no rule keeps it"};
+            return "no rule keeps it";
     }
-    return {"Nothing", ""};
+    return "";
 }
 
 const char* name_of(RemovalState state) {
@@ -120,15 +117,14 @@ public:
 
 private:
     void print(const retention::Verdict& verdict) {
-        const auto why = text_of(verdict.why);
         if (options_.json) {
             print_json(output_, {{"chain", verdict.chain},
                                  {"stays", verdict.stays()},
-                                 {"why", why.name},
+                                 {"why", retention::name_of(verdict.why)},
                                  {"storedBytes", verdict.stored_bytes}});
         } else {
             output_.print("{:<8} {} {:>12} {}\n", verdict.stays() ? "stays" : "goes", verdict.chain,
-                          verdict.stored_bytes, why.text);
+                          verdict.stored_bytes, text_of(verdict.why));
         }
     }
 
@@ -160,6 +156,13 @@ private:
 };
 
 }  // namespace
+
+int run(const PruneRunOptions& options, base::SteadyTime started, std::stop_token stop) {
+    const auto& spec = options.spec;
+    const object_store::Call call{.deadline = engine::deadline_of(spec, started), .stop = std::move(stop)};
+    const auto store = open_store(store_of(spec), kPatientTries);
+    return conclude(store ? engine::prune_for_schedule(spec, **store, call) : report_of(spec, store.error()));
+}
 
 int run(const PruneOptions& options) {
     Output output;

@@ -180,7 +180,10 @@ void tell_level(contract::RunReport& report, const Verified& verified) {
 }
 
 format::Origin origin_of(const contract::RunSpec& spec) {
-    return {.cluster = spec.run.cluster, .name_space = spec.run.object_namespace, .name = spec.run.name};
+    return {.cluster = spec.run.cluster,
+            .name_space = spec.run.object_namespace,
+            .name = spec.run.name,
+            .schedule = spec.run.schedule};
 }
 
 std::string role_of(contract::MemberRole role) {

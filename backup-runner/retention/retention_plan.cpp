@@ -91,14 +91,15 @@ bool counts(const Entry& entry) {
 // What is needed to restore to any time from `since` on: chains that reach beyond it, and the one that reaches furthest
 // of those which begin before. A restore to a time after a chain's last backup and before the next chain's full is one
 // to that last backup.
-void keep_within(Keeper& keeper, std::chrono::seconds within) {
+void keep_within(Keeper& keeper, std::chrono::seconds within, sys_seconds now) {
     const auto& entries = keeper.entries();
     if (std::ranges::none_of(entries, counts)) return;
     // Two chains may grow side by side, so the newest backup need not be of the chain that began last.
     auto newest = sys_seconds::min();
     for (const auto& entry : entries)
         if (entry.counts()) newest = std::max(newest, entry.chain->recoverable_to);
-    const auto since = newest - within;
+    // A clock that was ahead when the newest backup was made would have the others look too old.
+    const auto since = std::min(newest, now) - within;
     keeper.keep_where(Why::kWithin,
                       [&](const Entry& entry) { return entry.counts() && entry.chain->recoverable_to >= since; });
     const auto reaches = [](const Entry& entry) { return entry.chain->recoverable_to; };
@@ -140,6 +141,42 @@ void keep_recent_damage(Keeper& keeper) {
 
 }  // namespace
 
+std::string_view name_of(Why why) {
+    switch (why) {
+        case Why::kNoRules:
+            return "NoRules";
+        case Why::kNotOurs:
+            return "NotOurs";
+        case Why::kHeld:
+            return "Held";
+        case Why::kFromTheFuture:
+            return "FromTheFuture";
+        case Why::kNewest:
+            return "Newest";
+        case Why::kNewestVerified:
+            return "NewestVerified";
+        case Why::kLast:
+            return "Last";
+        case Why::kWithin:
+            return "Within";
+        case Why::kDaily:
+            return "Daily";
+        case Why::kWeekly:
+            return "Weekly";
+        case Why::kMonthly:
+            return "Monthly";
+        case Why::kYearly:
+            return "Yearly";
+        case Why::kMinimum:
+            return "MinimumChains";
+        case Why::kDamagedButRecent:
+            return "DamagedButRecent";
+        case Why::kNothing:
+            return "Nothing";
+    }
+    return "Nothing";
+}
+
 bool KeepRules::any() const {
     return last > 0 || within || daily > 0 || weekly > 0 || monthly > 0 || yearly > 0;
 }
@@ -156,7 +193,7 @@ Plan plan_retention(const KeepRules& rules, const std::vector<Chain>& chains, co
     keeper.keep_first(Why::kNewestVerified, 1,
                       [](const Entry& entry) { return entry.counts() && entry.chain->verified; });
     keeper.keep_first(Why::kLast, rules.last, counts);
-    if (rules.within) keep_within(keeper, *rules.within);
+    if (rules.within) keep_within(keeper, *rules.within, now);
     keep_calendar(keeper, rules, zone);
     keeper.keep_first(Why::kMinimum, rules.minimum_chains, counts);
     keep_recent_damage(keeper);

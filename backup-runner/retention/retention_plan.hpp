@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/calendar/time_zone.hpp"
@@ -59,6 +60,9 @@ enum class Why {
     kNothing,
 };
 
+/// One word, as in JSON and in a schedule's status: "Newest" for example.
+std::string_view name_of(Why why);
+
 struct Verdict {
     std::string chain;
     Why why = Why::kNothing;
@@ -76,8 +80,8 @@ struct Plan {
 inline constexpr std::chrono::hours kClockTolerance{48};
 
 /// Which chains of one source and database stay and which go. Chains are counted that can be restored and are `ours`.
-/// `now` is the storage's clock, and serves only to tell chains whose times can't be right. `within` counts back from
-/// the newest backup, so that time that passes without one takes no chain away.
+/// `now` is the storage's clock, and serves only to tell times that can't be right. `within` counts back from the
+/// newest backup, so that time that passes without one takes no chain away, and never from later than `now`.
 Plan plan_retention(const KeepRules& rules, const std::vector<Chain>& chains, const calendar::TimeZone& zone,
                     sys_seconds now);
 

@@ -19,6 +19,8 @@ constexpr std::size_t kMaxPassedOverMessage = 160;
 /// Enough for the key of a head and two digests, which such messages tell.
 constexpr std::size_t kMaxUnexpectedFullMessage = 600;
 constexpr std::size_t kMaxMemberMessage = 160;
+constexpr std::size_t kMaxWhy = 64;
+constexpr std::size_t kMaxPruned = 100;  // More never fit.
 constexpr std::size_t kMaxMembers = 32;  // As many as a RunSpec may name.
 
 /// How much of a report is written.
@@ -27,6 +29,7 @@ struct Extent {
     std::size_t passed_over = 0;
     std::size_t members = 0;
     std::size_t member_message = kMaxMemberMessage;
+    std::size_t pruned = 0;
 };
 
 Json source_json(const SourceReport& s) {
@@ -290,6 +293,44 @@ UnexpectedFull read_unexpected_full(JsonObject& object) {
     return full;
 }
 
+Json prune_json(const PruneReport& prune, std::size_t named) {
+    Json chains = Json::array();
+    for (std::size_t i = 0; i < named; ++i) {
+        const auto& one = prune.chains[i];
+        Json json{{"chain", one.chain}, {"fate", to_string(one.fate)}, {"storedBytes", one.stored_bytes}};
+        if (!one.why.empty()) json["why"] = one.why.substr(0, kMaxWhy);
+        chains.push_back(std::move(json));
+    }
+    const auto left_out = prune.left_out + static_cast<std::int64_t>(prune.chains.size() - named);
+    Json json{{"chains", std::move(chains)}, {"leftOut", left_out},  {"stays", prune.stays},
+              {"goes", prune.goes},          {"bytes", prune.bytes}, {"goingOn", prune.going_on}};
+    if (prune.keeps_versions) json["keepsVersions"] = true;
+    if (prune.wait_until) json["waitUntil"] = base::format_rfc3339(*prune.wait_until);
+    return json;
+}
+
+PruneReport read_prune(JsonObject& object) {
+    PruneReport prune{.left_out = object.required<std::int64_t>("leftOut"),
+                      .stays = object.required<std::int64_t>("stays"),
+                      .goes = object.required<std::int64_t>("goes"),
+                      .bytes = object.required<std::int64_t>("bytes"),
+                      .going_on = object.required<std::int64_t>("goingOn"),
+                      .keeps_versions = object.value_or("keepsVersions", false),
+                      .wait_until = read_time(object, "waitUntil")};
+    object.each("chains", [&](JsonObject& one) {
+        PrunedReport pruned{.chain = one.required<std::string>("chain"),
+                            .why = one.value_or<std::string>("why", ""),
+                            .stored_bytes = one.required<std::int64_t>("storedBytes")};
+        if (const auto fate = parse_chain_fate(one.required<std::string>("fate"))) {
+            pruned.fate = *fate;
+        } else {
+            one.reject("fate", "not in the list of fates");
+        }
+        prune.chains.push_back(std::move(pruned));
+    });
+    return prune;
+}
+
 std::string dump(const RunReport& report, const Extent& extent) {
     Json json{{"schemaVersion", kRunReportVersion}, {"reason", to_string(report.reason)}, {"message", extent.message},
               {"runUid", report.run_uid},           {"attempt", report.attempt},          {"adopted", report.adopted}};
@@ -308,6 +349,7 @@ std::string dump(const RunReport& report, const Extent& extent) {
     if (report.storage) json["storage"] = storage_json(*report.storage);
     if (report.catalogue) json["catalogue"] = catalogue_json(*report.catalogue);
     if (report.cleaned) json["cleaned"] = {{"artifacts", report.cleaned->artifacts}, {"bytes", report.cleaned->bytes}};
+    if (report.prune) json["prune"] = prune_json(*report.prune, extent.pruned);
     for (std::size_t i = 0; i < extent.passed_over; ++i) {
         json["passedOver"].push_back(passed_over_json(report.passed_over[i]));
     }
@@ -353,6 +395,34 @@ std::string_view to_string(ExclusiveCreate exclusive) {
     return "Refused";
 }
 
+std::string_view to_string(ChainFate fate) {
+    switch (fate) {
+        case ChainFate::kStays:
+            return "Stays";
+        case ChainFate::kGoes:
+            return "Goes";
+        case ChainFate::kRemoved:
+            return "Removed";
+        case ChainFate::kWaiting:
+            return "Waiting";
+        case ChainFate::kHeld:
+            return "Held";
+        case ChainFate::kLocked:
+            return "Locked";
+        case ChainFate::kFailed:
+            return "Failed";
+    }
+    return "Failed";
+}
+
+std::optional<ChainFate> parse_chain_fate(std::string_view name) {
+    for (const auto fate : {ChainFate::kStays, ChainFate::kGoes, ChainFate::kRemoved, ChainFate::kWaiting,
+                            ChainFate::kHeld, ChainFate::kLocked, ChainFate::kFailed}) {
+        if (name == to_string(fate)) return fate;
+    }
+    return std::nullopt;
+}
+
 std::string_view to_string(MemberRole role) {
     switch (role) {
         case MemberRole::kUnknown:
@@ -375,7 +445,8 @@ MemberRole parse_member_role(std::string_view name) {
 std::string to_json(const RunReport& report) {
     Extent extent{.message = report.message,
                   .passed_over = std::min(report.passed_over.size(), kMaxPassedOver),
-                  .members = std::min(report.members.size(), kMaxMembers)};
+                  .members = std::min(report.members.size(), kMaxMembers),
+                  .pruned = report.prune ? std::min(report.prune->chains.size(), kMaxPruned) : 0};
     std::string text = dump(report, extent);
     const auto too_long = [&] { return text.size() > kMaxRunReportBytes; };
     while (too_long() && extent.passed_over > 0) {
@@ -388,6 +459,10 @@ std::string to_json(const RunReport& report) {
     }
     while (too_long() && extent.members > 0) {
         --extent.members;
+        text = dump(report, extent);
+    }
+    while (too_long() && extent.pruned > kMostPruned) {
+        --extent.pruned;
         text = dump(report, extent);
     }
     // Escapes make one byte up to six (invalid UTF-8 becomes \ufffd), so shorten until it fits.
@@ -434,6 +509,7 @@ base::Result<RunReport> parse_run_report(std::string_view json) {
         report.cleaned = {.artifacts = cleaned.required<std::int64_t>("artifacts"),
                           .bytes = cleaned.required<std::int64_t>("bytes")};
     });
+    object.object("prune", [&](JsonObject& prune) { report.prune = read_prune(prune); });
     if (auto done = object.finish(); !done) return base::fail(done.error().wrap("RunReport"));
     return report;
 }

@@ -162,6 +162,38 @@ struct UnexpectedFull {
     bool operator==(const UnexpectedFull&) const = default;
 };
 
+/// What a prune did with a chain, or would do.
+enum class ChainFate {
+    kStays,    ///< `why` tells which rule keeps it.
+    kGoes,     ///< By the rules nothing keeps it. It goes once it was announced.
+    kRemoved,  ///< Nothing is left of it.
+    kWaiting,  ///< It is closed, and goes when nobody can write to it any more.
+    kHeld,     ///< Somebody holds it.
+    kLocked,   ///< The storage keeps an object of it locked for now.
+    kFailed,   ///< It could not be removed; `why` is the reason.
+};
+
+struct PrunedReport {
+    std::string chain{};
+    ChainFate fate = ChainFate::kStays;
+    std::string why{};  ///< A word: the rule that keeps it ("Newest"), or the reason of a failure.
+    std::int64_t stored_bytes = 0;
+    bool operator==(const PrunedReport&) const = default;
+};
+
+/// What a prune planned or did for one source and database.
+struct PruneReport {
+    std::vector<PrunedReport> chains{};  ///< Those that don't stay first, the oldest first; then those that stay.
+    std::int64_t left_out = 0;           ///< How many more chains stay than are named; see to_json().
+    std::int64_t stays = 0;
+    std::int64_t goes = 0;        ///< Those that go by the rules still, whether they were announced or not.
+    std::int64_t bytes = 0;       ///< Of a plan: what those take that go. Else: what was removed.
+    std::int64_t going_on = 0;    ///< Removals that were begun before, by any run, and are not at their end.
+    bool keeps_versions = false;  ///< What was removed still takes room, until the bucket removes old versions.
+    std::optional<base::SystemTime> wait_until{};  ///< When the last of those that wait can go.
+    bool operator==(const PruneReport&) const = default;
+};
+
 /// How one run of the runner ended.
 struct RunReport {
     base::Reason reason = base::Reason::kInternalError;
@@ -179,6 +211,7 @@ struct RunReport {
     std::optional<StorageReport> storage{};      ///< Of a storage that was checked only, where nothing failed about it.
     std::optional<CatalogueReport> catalogue{};  ///< Beside `storage`; absent: its backups could not be listed.
     std::optional<CleanedReport> cleaned{};      ///< Absent: there was nothing to remove.
+    std::optional<PruneReport> prune{};          ///< Of a prune only.
     std::vector<PassedOver> passed_over{};       ///< In the order they were given up; the first few.
     std::vector<MemberReport> members{};         ///< Of a probe only: every member named, in that order.
     std::int64_t members_left_out = 0;           ///< How many more there were that did not fit.
@@ -187,7 +220,8 @@ struct RunReport {
 
 /// At most kMaxRunReportBytes. Passed-over sources beyond the eighth are left out, and the messages of sources and
 /// members are cut to 160 bytes. What still does not fit goes in this order: the last of the passed-over sources, the
-/// messages of members bit by bit, the last of the members (members_left_out counts them), the end of the message.
+/// messages of members bit by bit, the last of the members (members_left_out counts them), the last of a prune's chains
+/// (its left_out counts them), the end of the message. kMostPruned chains always fit.
 ///
 /// So that sixteen members with certificates fit, what they share stands once, and members name it by its place:
 ///
@@ -207,10 +241,17 @@ struct RunReport {
 ///     "storage":{exclusiveCreate, keepsVersions, locksByItself, clockOffsetMs, freeBytes, totalBytes}
 ///
 /// and its backups as "catalogue":{chains, artifacts, leftOut, pages, digest}.
+///
+/// A prune tells as "prune":{"chains":[{chain, fate, why, storedBytes}], leftOut, stays, goes, bytes, goingOn,
+/// keepsVersions, waitUntil}.
 std::string to_json(const RunReport& report);
 
 /// "Held", "Ignored" or "Refused".
 std::string_view to_string(ExclusiveCreate exclusive);
+
+/// "Stays", "Goes", "Removed", "Waiting", "Held", "Locked" or "Failed".
+std::string_view to_string(ChainFate fate);
+std::optional<ChainFate> parse_chain_fate(std::string_view name);
 
 std::string_view to_string(MemberRole role);
 /// kUnknown for a name outside the list.

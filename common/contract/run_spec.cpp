@@ -19,13 +19,15 @@ constexpr std::size_t kMaxTrustFiles = 8;
 constexpr std::size_t kMaxPath = 4096;
 constexpr std::size_t kMaxS3Text = 512;  // Twice the longest host name with scheme and port.
 constexpr std::size_t kMaxChainName = 64;
+constexpr std::size_t kMaxObjectName = 253;
+constexpr std::size_t kMaxZoneName = 64;
 constexpr std::size_t kMaxArn = 2048;  // As Amazon takes it.
 constexpr std::int64_t kMaxTimeoutMs = std::int64_t{30} * 24 * 3600 * 1000;
 constexpr std::int64_t kMaxDurationMs = std::int64_t{366} * 24 * 3600 * 1000;  // Far from where a clock overflows.
 
 std::optional<Command> parse_command(std::string_view name) {
-    for (const auto command :
-         {Command::kBackup, Command::kLookUp, Command::kProbe, Command::kCheckStorage, Command::kRestore}) {
+    for (const auto command : {Command::kBackup, Command::kLookUp, Command::kProbe, Command::kCheckStorage,
+                               Command::kRestore, Command::kPrune}) {
         if (name == to_string(command)) return command;
     }
     return std::nullopt;
@@ -59,6 +61,8 @@ void read_run(JsonObject& object, RunIdentity& run) {
     run.attempt = object.required<std::int64_t>("attempt");
     if (run.attempt < 1) object.reject("attempt", "expected 1 or more");
     read_id(object, "cluster", run.cluster);
+    run.schedule = object.value_or<std::string>("schedule", "");
+    if (run.schedule.size() > kMaxObjectName) object.reject("schedule", "longer than 253 characters");
     object.refuse_unknown();
 }
 
@@ -108,7 +112,7 @@ void read_endpoints(JsonObject& object, std::vector<Endpoint>& endpoints) {
 
 /// Whether a command looks at what is stored of a source, and speaks to no source.
 bool names_source_only(Command command) {
-    return command == Command::kLookUp || command == Command::kRestore;
+    return command == Command::kLookUp || command == Command::kRestore || command == Command::kPrune;
 }
 
 void read_source(JsonObject& object, RunSpec& spec) {
@@ -304,6 +308,48 @@ void read_restore(JsonObject& object, RunSpec& spec) {
     object.refuse_unknown();
 }
 
+void read_count(JsonObject& object, const char* key, std::int64_t& out) {
+    out = object.value_or(key, out);
+    if (out < 0 || out > kMostKept) object.reject(key, fmt::format("expected 0 to {}", kMostKept));
+}
+
+KeepSpec read_keep(JsonObject& object) {
+    KeepSpec keep;
+    read_count(object, "last", keep.last);
+    if (const auto seconds = object.optional<std::int64_t>("withinSeconds")) {
+        keep.within = std::chrono::seconds(*seconds);
+        if (*seconds < 1 || *keep.within > kLongestKept) object.reject("withinSeconds", "expected 1 s to 100 years");
+    }
+    read_count(object, "daily", keep.daily);
+    read_count(object, "weekly", keep.weekly);
+    read_count(object, "monthly", keep.monthly);
+    read_count(object, "yearly", keep.yearly);
+    read_count(object, "minimumChains", keep.minimum_chains);
+    if (keep.minimum_chains < 1) object.reject("minimumChains", "expected 1 or more");
+    keep.time_zone = object.value_or("timeZone", keep.time_zone);
+    if (keep.time_zone.empty() || keep.time_zone.size() > kMaxZoneName) {
+        object.reject("timeZone", "expected a name of 1 to 64 characters");
+    }
+    object.refuse_unknown();
+    return keep;
+}
+
+void read_prune(JsonObject& object, RunSpec& spec) {
+    auto& prune = spec.prune;
+    read_storage_name(object, "database", spec.database);
+    if (!object.object("keep", [&](JsonObject& keep) { prune.keep = read_keep(keep); })) {
+        object.reject("keep", "missing");
+    }
+    prune.chains = object.optional<std::vector<std::string>>("chains");
+    if (prune.chains && prune.chains->size() > kMostPruned) {
+        object.reject("chains", fmt::format("more than {}", kMostPruned));
+    }
+    for (const auto& chain : prune.chains.value_or(std::vector<std::string>())) {
+        if (chain.empty() || chain.size() > kMaxChainName) object.reject("chains", "expected names of chains");
+    }
+    object.refuse_unknown();
+}
+
 void read_timeout(JsonObject& object, const char* key, std::chrono::milliseconds& out) {
     const auto value = object.value_or<std::int64_t>(key, out.count());
     if (value < 1 || value > kMaxTimeoutMs) object.reject(key, "expected 1 ms to 30 days");
@@ -333,6 +379,7 @@ struct Parts {
     bool backup = true;
     bool timeouts = true;
     bool restore = false;
+    bool prune = false;
 };
 
 Parts parts_of(Command command) {
@@ -347,6 +394,8 @@ Parts parts_of(Command command) {
             return {.source = false, .backup = false, .timeouts = false};
         case Command::kRestore:
             return {.backup = false, .timeouts = false, .restore = true};
+        case Command::kPrune:
+            return {.backup = false, .timeouts = false, .prune = true};
     }
     return {};
 }
@@ -361,6 +410,10 @@ void read_parts(JsonObject& object, RunSpec& spec) {
     read(parts.storage, "storage", read_storage);
     read(parts.backup, "backup", read_backup);
     read(parts.restore, "restore", read_restore);
+    read(parts.prune, "prune", read_prune);
+    if (parts.prune && (spec.run.schedule.empty() || spec.run.object_namespace.empty())) {
+        object.reject("run", "a prune needs schedule and namespace: they tell whose chains may go");
+    }
     if (!parts.timeouts) return refuse_part(object, "timeouts", spec.command);
     object.object("timeouts", [&](JsonObject& timeouts) { read_timeouts(timeouts, spec.timeouts); });
 }
@@ -370,8 +423,9 @@ void read_envelope(JsonObject& object, RunSpec& spec) {
     if (const auto known = parse_command(command)) {
         spec.command = *known;
     } else {
-        object.reject("command", fmt::format("found \"{}\", expected Backup, LookUp, Probe, CheckStorage or Restore",
-                                             command.substr(0, 64)));
+        object.reject("command",
+                      fmt::format("found \"{}\", expected Backup, LookUp, Probe, CheckStorage, Restore or Prune",
+                                  command.substr(0, 64)));
     }
     require_part(object, "run", [&](JsonObject& run) { read_run(run, spec.run); });
     if (const auto duration = object.optional<std::int64_t>("durationMs")) {
@@ -467,6 +521,17 @@ Json restore_json(const RunSpec& spec) {
     return json;
 }
 
+Json prune_json(const RunSpec& spec) {
+    const auto& rules = spec.prune.keep;
+    Json keep{{"last", rules.last},         {"daily", rules.daily},   {"weekly", rules.weekly},
+              {"monthly", rules.monthly},   {"yearly", rules.yearly}, {"minimumChains", rules.minimum_chains},
+              {"timeZone", rules.time_zone}};
+    if (rules.within) keep["withinSeconds"] = rules.within->count();
+    Json json{{"database", spec.database}, {"keep", std::move(keep)}};
+    if (spec.prune.chains) json["chains"] = *spec.prune.chains;
+    return json;
+}
+
 }  // namespace
 
 Result<RunSpec> parse_run_spec(std::string_view json) {
@@ -498,12 +563,15 @@ std::string to_json(const RunSpec& spec) {
                 {"attempt", spec.run.attempt}}},
               {"httpPort", spec.http_port}};
     if (!spec.run.cluster.empty()) json["run"]["cluster"] = spec.run.cluster;
+    // Runners that know of no schedules take a run that has none.
+    if (!spec.run.schedule.empty()) json["run"]["schedule"] = spec.run.schedule;
     if (spec.duration) json["durationMs"] = spec.duration->count();
     const auto parts = parts_of(spec.command);
     if (parts.source) json["source"] = source_json(spec);
     if (parts.storage) json["storage"] = storage_json(spec);
     if (parts.backup) json["backup"] = backup_json(spec);
     if (parts.restore) json["restore"] = restore_json(spec);
+    if (parts.prune) json["prune"] = prune_json(spec);
     if (parts.timeouts) {
         json["timeouts"] = {{"connectMs", spec.timeouts.connect.count()},
                             {"prepareMs", spec.timeouts.prepare.count()},
@@ -524,6 +592,8 @@ std::string_view to_string(Command command) {
             return "CheckStorage";
         case Command::kRestore:
             return "Restore";
+        case Command::kPrune:
+            return "Prune";
     }
     return "Backup";
 }

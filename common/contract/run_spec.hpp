@@ -19,8 +19,9 @@ inline constexpr std::int64_t kRunSpecVersion = 2;
 
 /// What a runner is to do: copy a database; find the artifact that an earlier attempt of the run finished; ask every
 /// member of a source how it stands, without changing anything there; try once on a storage what backups do to it, and
-/// list the backups there; write a database directory from what is stored.
-enum class Command { kBackup, kLookUp, kProbe, kCheckStorage, kRestore };
+/// list the backups there; write a database directory from what is stored; plan which chains of a schedule go by its
+/// rules, and remove those.
+enum class Command { kBackup, kLookUp, kProbe, kCheckStorage, kRestore, kPrune };
 enum class Compression { kNone, kZstd };
 /// What a backup makes: all of the database; what was committed since the last backup; or that where it is possible.
 enum class BackupType { kFull, kIncremental, kAuto };
@@ -58,6 +59,9 @@ struct RunIdentity {
     std::int64_t attempt = 1;
     std::string
         cluster{};  ///< The Kubernetes cluster's identity, of the characters of a uid; empty: unknown, or by hand.
+    /// Name of the Neo4jBackupSchedule that wants it, in object_namespace; empty: none. A backup's artifacts bear it,
+    /// and a prune removes only chains whose full bears it.
+    std::string schedule{};
     bool operator==(const RunIdentity&) const = default;
 };
 
@@ -153,11 +157,38 @@ struct RestoreSpec {
     bool operator==(const RestoreSpec&) const = default;
 };
 
+/// Which chains of a schedule stay: all that one of the rules wants. No rule at all keeps all.
+struct KeepSpec {
+    std::int64_t last = 0;                         ///< The newest chains; like the other numbers at most kMostKept.
+    std::optional<std::chrono::seconds> within{};  ///< What is needed to restore to any time from so long ago on.
+    std::int64_t daily = 0;                        ///< The newest chain of each of so many days that have one.
+    std::int64_t weekly = 0;
+    std::int64_t monthly = 0;
+    std::int64_t yearly = 0;
+    std::int64_t minimum_chains = 1;  ///< Never fewer.
+    std::string time_zone = "UTC";    ///< In which days begin: a name of the IANA database.
+    bool operator==(const KeepSpec&) const = default;
+};
+inline constexpr std::int64_t kMostKept = 10'000;
+inline constexpr std::chrono::hours kLongestKept{24 * 366 * 100};
+
+/// How many chains one prune removes at most. They are named one by one in the report and before that in the
+/// schedule's status, and both have little room.
+inline constexpr std::size_t kMostPruned = 16;
+
+struct PruneSpec {
+    KeepSpec keep{};
+    /// The chains that may go, as an earlier plan has told them; each goes only where the rules let it go still.
+    /// Nothing: the plan is made and told, and nothing is removed.
+    std::optional<std::vector<std::string>> chains{};
+    bool operator==(const PruneSpec&) const = default;
+};
+
 /// What the operator tells the runner. Never holds secrets. Its JSON form is an envelope that each command fills with
 /// its own parts:
 ///
-///     {"schemaVersion":2, "command":"Backup", "run":{uid, namespace, name, attempt, cluster}, "durationMs",
-///     "httpPort",
+///     {"schemaVersion":2, "command":"Backup", "run":{uid, namespace, name, attempt, cluster, schedule},
+///      "durationMs", "httpPort",
 ///      "storage":{path, repository, initialize, newRepository}, or in place of path
 ///                s3:{endpoint, bucket, region, prefix, pathStyle, allowInsecure, encryption, kmsKeyId, caFile,
 ///                    credentialsDir, or in place of it one of webIdentity:{roleArn, tokenFile, stsEndpoint},
@@ -167,15 +198,21 @@ struct RestoreSpec {
 ///      "backup":{database, type, onIncrementalImpossible, maxChainLength, compression, verify, connections,
 ///                bandwidthLimit},
 ///      "restore":{database, chain, transaction, beforeTransaction, beforeTime, directory, logDirectory},
+///      "prune":{database, chains,
+///               keep:{last, withinSeconds, daily, weekly, monthly, yearly, minimumChains, timeZone}},
 ///      "timeouts":{connectMs, prepareMs, stallMs}}
 ///
-/// | command      | source               | storage  | backup            | restore                | timeouts |
-/// | ------------ | -------------------- | -------- | ----------------- | ---------------------- | -------- |
-/// | Backup       | name and an endpoint | required | database at least | refused                | optional |
-/// | LookUp       | name only            | required | database, verify  | refused                | refused  |
-/// | Probe        | an endpoint          | refused  | refused           | refused                | optional |
-/// | CheckStorage | refused              | required | refused           | refused                | refused  |
-/// | Restore      | name only            | required | refused           | database and directory | refused  |
+/// | command      | source          | storage | backup           | restore | prune   | timeouts |
+/// | ------------ | --------------- | ------- | ---------------- | ------- | ------- | -------- |
+/// | Backup       | name, endpoints | needed  | needed           | refused | refused | may be   |
+/// | LookUp       | name            | needed  | database, verify | refused | refused | refused  |
+/// | Probe        | endpoints       | refused | refused          | refused | refused | may be   |
+/// | CheckStorage | refused         | needed  | refused          | refused | refused | refused  |
+/// | Restore      | name            | needed  | refused          | needed  | refused | refused  |
+/// | Prune        | name            | needed  | refused          | refused | needed  | refused  |
+///
+/// Of each part that is needed at least the database must be told; of a restore its directory, and of a prune `keep`.
+/// A prune also needs run.schedule and run.namespace.
 ///
 /// A backup and a restore serve their progress at httpPort, a look at a storage the chains that it found there.
 struct RunSpec {
@@ -206,6 +243,7 @@ struct RunSpec {
     /// node and storage differ. No head is created after it. At most 366 days; nothing: no limit.
     std::optional<std::chrono::milliseconds> duration{};
     RestoreSpec restore{};  ///< Of kRestore.
+    PruneSpec prune{};      ///< Of kPrune.
     RunTimeouts timeouts{};
     std::int64_t bandwidth_limit = 0;  ///< Bytes per second over all connections; 0: none.
     std::uint16_t http_port = 0;       ///< /progress, /catalogue and /healthz; 0: none.
@@ -219,7 +257,7 @@ base::Result<RunSpec> parse_run_spec(std::string_view json);
 /// The JSON form, one line, with the parts of its command only.
 std::string to_json(const RunSpec& spec);
 
-/// "Backup", "LookUp", "Probe", "CheckStorage" or "Restore".
+/// "Backup", "LookUp", "Probe", "CheckStorage", "Restore" or "Prune".
 std::string_view to_string(Command command);
 
 std::string_view to_string(Compression compression);

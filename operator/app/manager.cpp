@@ -153,7 +153,8 @@ public:
         auto& backups = add(backup::make_backup_loop(environment_, sources, storages));
         add(restore::make_restore_loop(environment_, backups, sources, storages));
         auto& chains = add(chain::make_chain_loop(environment_, backups, storages));
-        add(backup_schedule::make_backup_schedule_loop(environment_, backups, chains, sources));
+        add(backup_schedule::make_backup_schedule_loop(
+            environment_, {.backups = backups, .chains = chains, .sources = sources, .storages = storages}));
         const auto owner_changed = [this](const auto&, const auto& before, const auto& after) {
             const auto& meta = after ? after->meta : before->meta;
             if (ready_) wake(meta.owner_kind, meta.object_namespace + "/" + meta.owner_name);

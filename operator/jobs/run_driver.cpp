@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <utility>
 
 #include "operator/kube/write_status.hpp"
@@ -29,12 +28,6 @@ kube::EventTarget target_of(const run::RunOwner& owner) {
 
 kube::StatusTarget status_target(const Run& run) {
     return {.path = run.path, .resource_version = run.owner.meta.resource_version, .uid = run.owner.meta.uid};
-}
-
-/// The text without hex digits: a server's message may hold a port, an address or an id that differs each time.
-std::string without_numbers(std::string text) {
-    std::erase_if(text, [](unsigned char c) { return std::isxdigit(c) != 0; });
-    return text;
 }
 
 Requeue sooner(Requeue a, Requeue b) {
@@ -337,10 +330,8 @@ void RunDriver::tell_held_up(const Run& run, const base::Error& error) {
     if (error.code == ErrorCode::kCancelled || error.code == ErrorCode::kConflict) return;
     run::RunStep step{.status = run.status, .verdict = run::held_up(error.message)};
     // What is written wakes the run at once: a text that always differs would undo the wait between two tries.
-    if (run.before.reason == step.verdict.reason &&
-        without_numbers(run.before.message) == without_numbers(step.verdict.message)) {
+    if (run.before.reason == step.verdict.reason && run::tell_the_same(run.before.message, step.verdict.message))
         return;
-    }
     const auto texts = run.finish(step, nullptr);
     const auto written =
         kube::write_status(parts_.client, status_target(run), run.status_before, texts.whole, texts.conditions);

@@ -46,6 +46,8 @@ void Catalogue::put(const std::string& storage_key, ListedChains chains) {
         std::erase_if(storages_, [&](const auto& entry) { return entry.second == storage_key; });
         const auto object_namespace = storage_key.substr(0, storage_key.find('/'));
         for (const auto& [name, record] : chains.chains) storages_[object_namespace + "/" + name] = storage_key;
+        const auto outdated = outdated_.find(storage_key);
+        if (outdated != outdated_.end() && outdated->second < chains.begun) outdated_.erase(outdated);
         listed_.insert_or_assign(storage_key, std::make_shared<const ListedChains>(std::move(chains)));
     }
     if (changed_) changed_(storage_key);
@@ -67,6 +69,22 @@ void Catalogue::forget(const std::string& storage_key) {
     const std::scoped_lock lock(mutex_);
     std::erase_if(storages_, [&](const auto& entry) { return entry.second == storage_key; });
     listed_.erase(storage_key);
+    outdated_.erase(storage_key);
+}
+
+void Catalogue::outdate(const std::string& storage_key, base::SystemTime at) {
+    {
+        const std::scoped_lock lock(mutex_);
+        const auto listed = listed_.find(storage_key);
+        if (outdated_.contains(storage_key) || (listed != listed_.end() && at < listed->second->begun)) return;
+        outdated_.insert_or_assign(storage_key, at);
+    }
+    if (told_outdated_) told_outdated_(storage_key);
+}
+
+bool Catalogue::is_outdated(const std::string& storage_key) const {
+    const std::scoped_lock lock(mutex_);
+    return outdated_.contains(storage_key);
 }
 
 }  // namespace n4b::kinds

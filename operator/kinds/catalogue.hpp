@@ -48,13 +48,21 @@ public:
     /// Null: no look since the operator started has found any.
     [[nodiscard]] std::shared_ptr<const ListedChains> of(const std::string& storage_key) const;
     void forget(const std::string& storage_key);
+    /// Who looks at storages again. Before the first look.
+    void look_with(Changed outdated) { told_outdated_ = std::move(outdated); }
+    /// Tells that chains went from a storage at that time, so that it is to be looked at again before its own. Nothing
+    /// where a look has begun since; put() of such a look takes it back.
+    void outdate(const std::string& storage_key, base::SystemTime at);
+    [[nodiscard]] bool is_outdated(const std::string& storage_key) const;
     [[nodiscard]] std::size_t shown(const std::string& storage_uid) const { return count_ ? count_(storage_uid) : 0; }
 
 private:
-    mutable std::mutex mutex_{};                     ///< Guards listed_ and storages_.
-    std::map<std::string, std::string> storages_{};  ///< By the keys of their chains' objects.
+    mutable std::mutex mutex_{};                          ///< Guards listed_, storages_ and outdated_.
+    std::map<std::string, base::SystemTime> outdated_{};  ///< By the keys of storages; since when.
+    std::map<std::string, std::string> storages_{};       ///< By the keys of their chains' objects.
     std::map<std::string, std::shared_ptr<const ListedChains>> listed_{};
     Changed changed_{};
+    Changed told_outdated_{};
     Count count_{};
 };
 

@@ -29,7 +29,8 @@ contract::RunSpec run_spec(const JobRequest& request) {
                 .object_namespace = request.owner.meta.object_namespace,
                 .name = request.owner.meta.name,
                 .attempt = request.attempt.number,
-                .cluster = request.config.cluster};
+                .cluster = request.config.cluster,
+                .schedule = request.spec.run.schedule};
     spec.duration = request.limit;
     spec.http_port = kRunnerHttpPort;
     return spec;

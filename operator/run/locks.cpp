@@ -11,6 +11,7 @@ namespace {
 constexpr char kSource[] = "source ";
 constexpr char kClaim[] = "claim ";
 constexpr char kStorage[] = "storage ";
+constexpr char kRetention[] = "retention of ";
 constexpr char kTarget[] = "restore into ";
 constexpr std::size_t kMaxWoken = 32;  // The others look again by themselves.
 
@@ -53,6 +54,10 @@ std::string claim_lock(const std::string& object_namespace, const std::string& c
     return fmt::format("{}{}/{}", kClaim, object_namespace, claim);
 }
 
+std::string retention_lock(const std::string& object_namespace, const std::string& schedule) {
+    return fmt::format("{}{}/{}", kRetention, object_namespace, schedule);
+}
+
 std::string target_lock(const std::string& object_namespace, const std::string& claim) {
     return fmt::format("{}{}/{}", kTarget, object_namespace, claim);
 }
@@ -61,6 +66,7 @@ bool is_lock_of(const std::string& object_namespace, const std::string& lock) {
     return lock.starts_with(fmt::format("{}{}/", kClaim, object_namespace)) ||
            lock.starts_with(fmt::format("{}{}/", kStorage, object_namespace)) ||
            lock.starts_with(fmt::format("{}{}/", kTarget, object_namespace)) ||
+           lock.starts_with(fmt::format("{}{}/", kRetention, object_namespace)) ||
            lock.starts_with(fmt::format("{}{}/", kSource, object_namespace));
 }
 

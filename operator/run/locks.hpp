@@ -19,6 +19,8 @@ std::string members_lock(const std::string& object_namespace, const std::string&
 /// Of the look at a storage; like that one.
 std::string look_lock(const std::string& object_namespace, const std::string& storage);
 std::string claim_lock(const std::string& object_namespace, const std::string& claim);
+/// Of the removal of a schedule's old chains.
+std::string retention_lock(const std::string& object_namespace, const std::string& schedule);
 /// Of the restore that writes to a claim. Beside the claim's own lock it stands for the work, which takes a slot.
 std::string target_lock(const std::string& object_namespace, const std::string& claim);
 /// Whether a lock stands for a volume: its holder keeps it as long as anything in the pod lives, since the volume stays

@@ -1,5 +1,7 @@
 #include "operator/run/run_status.hpp"
 
+#include <cctype>
+
 #include "operator/api/read_meta.hpp"
 
 namespace n4b::run {
@@ -130,6 +132,13 @@ void complete_from(const std::vector<api::Condition>& conditions, RunStatus& run
 std::string conditions_json(std::int64_t observed_generation, const std::vector<api::Condition>& conditions) {
     const Json json{{"observedGeneration", observed_generation}, {"conditions", api::conditions_json(conditions)}};
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+bool tell_the_same(std::string one, std::string other) {
+    for (auto* text : {&one, &other}) {
+        std::erase_if(*text, [](unsigned char c) { return std::isxdigit(c) != 0; });
+    }
+    return one == other;
 }
 
 void set_verdict(std::vector<api::Condition>& conditions, const Verdict& verdict, const Stamp& stamp) {

@@ -82,6 +82,10 @@ struct Stamp {
 /// The longest message of a condition or attempt that is written.
 inline constexpr std::size_t kMaxMessage = 1000;
 
+/// Whether two messages of a server differ in hexadecimal digits at most: such a message may hold a port, an address or
+/// an id that is another one each time.
+bool tell_the_same(std::string one, std::string other);
+
 /// The conditions of a kind whose objects are one run each: Succeeded and Finished, and what kstatus reads. A skipped
 /// run is no failure that somebody must look at, so it doesn't stall.
 void set_verdict(std::vector<api::Condition>& conditions, const Verdict& verdict, const Stamp& stamp);

@@ -15,7 +15,8 @@ using prometheus::BuildCounter;
 using prometheus::BuildHistogram;
 
 const prometheus::Histogram::BucketBoundaries kSeconds{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30};
-constexpr const char* kKinds[] = {"Neo4jBackup", "Neo4jBackupSource", "Neo4jBackupStorage"};
+constexpr const char* kKinds[] = {"Neo4jBackup",       "Neo4jRestore",       "Neo4jBackupSchedule",
+                                  "Neo4jBackupSource", "Neo4jBackupStorage", "Neo4jBackupChain"};
 
 prometheus::MetricFamily family_of(const Collected& collected) {
     const bool counter = collected.kind == Collected::Kind::kCounter;

@@ -53,7 +53,7 @@ DOORS = {
     "operator/kinds/restore": KIND | {"operator/kinds/backup", "operator/kinds/source", "operator/kinds/storage"},
     "operator/kinds/chain": KIND | {"operator/kinds/backup", "operator/kinds/storage"},
     "operator/kinds/backup_schedule": KIND | {"operator/schedule", "common/calendar", "operator/kinds/backup", "operator/kinds/chain",
-                                              "operator/kinds/source"},
+                                              "operator/kinds/source", "operator/kinds/storage"},
     "operator/app": {"common/base", "common/contract", "common/httpd", "operator/api", "operator/run", "operator/jobs",
                      "operator/kinds", "operator/kinds/storage", "operator/kinds/source", "operator/kinds/backup",
                      "operator/kinds/restore", "operator/kinds/chain", "operator/kinds/backup_schedule", "operator/schedule", "common/calendar", "operator/kube", "operator/http", "operator/runtime", "operator/telemetry"},

@@ -5,6 +5,9 @@
 #include "operator/api/pod_profile.hpp"
 #include "operator/api/workload.hpp"
 #include "operator/kinds/backup/backup.hpp"
+#include "operator/kinds/backup_schedule/backup_schedule_plan.hpp"
+#include "operator/kinds/backup_schedule/schedule_retention.hpp"
+#include "operator/kinds/chain/chain.hpp"
 #include "operator/kinds/restore/restore.hpp"
 #include "operator/kinds/source/source.hpp"
 #include "operator/kinds/storage/storage.hpp"
@@ -20,6 +23,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (const auto object = source::parse_source(*json)) (void)source::status_json(object->status);
     if (const auto object = storage::parse_storage(*json)) (void)storage::status_json(object->status);
     if (const auto object = restore::parse_restore(*json)) (void)restore::status_json(object->status);
+    if (const auto object = chain::parse_chain(*json)) (void)chain::status_json(object->status);
+    if (const auto object = backup_schedule::parse_schedule(*json)) {
+        (void)backup_schedule::status_json(object->status);
+        (void)backup_schedule::decide({.schedule = *object});
+        (void)backup_schedule::due_retention(*object, {}, {});
+    }
     (void)api::parse_job(*json);
     (void)api::parse_pod(*json);
     (void)api::parse_event(*json);

@@ -79,7 +79,8 @@ which would be one more thing to keep right. */}}
   verbs: [patch]
 # To own Jobs with blockOwnerDeletion where the cluster checks it.
 - apiGroups: [neo4jbackup.dev]
-  resources: [neo4jbackups/finalizers, neo4jbackupsources/finalizers, neo4jbackupstorages/finalizers, neo4jrestores/finalizers]
+  resources: [neo4jbackups/finalizers, neo4jbackupsources/finalizers, neo4jbackupstorages/finalizers, neo4jrestores/finalizers,
+    neo4jbackupschedules/finalizers]
   verbs: [update]
 # Jobs are created suspended, and resumed by a patch when their attempt has been recorded.
 - apiGroups: [batch]

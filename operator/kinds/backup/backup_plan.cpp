@@ -129,6 +129,8 @@ run::Preparation prepare(const Backup& backup, const References& refs, const run
                      .database = database,
                      .verify = backup.spec.verify,
                      .timeouts = backup.spec.timeouts};
+    // Whose retention the chain is subject to, if this backup begins one.
+    prepared.spec.run.schedule = backup.meta.schedule;
     storage::name_storage(storage, prepared.spec);
     prepared.mounts = storage::mounts_of(storage);
     if (!start.look_up) {

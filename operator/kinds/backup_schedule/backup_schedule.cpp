@@ -26,6 +26,8 @@ void read_template(JsonObject& object, ScheduleSpec& spec) {
         const auto databases =
             backup.optional<std::vector<std::string>>("databases").value_or(std::vector<std::string>{});
         if (!databases.empty()) spec.database = databases[0];
+        spec.verify =
+            contract::parse_verify_level(backup.value_or<std::string>("verify", "Written")).value_or(spec.verify);
     });
 }
 
@@ -54,6 +56,10 @@ void read_spec(JsonObject& object, ScheduleSpec& spec) {
     if (missed != "Skip" && missed != "RunOnce") object.reject("missedRunPolicy", "expected Skip or RunOnce");
     spec.missed = missed == "Skip" ? MissedRunPolicy::kSkip : MissedRunPolicy::kRunOnce;
     spec.rpo = api::read_duration(object, "rpo");
+    object.object("keep", [&](JsonObject& keep) {
+        spec.keep = read_keep(keep);
+        spec.dry_run = keep.value_or("dryRun", false);
+    });
 }
 
 CadenceStatus read_cadence_status(JsonObject& object) {
@@ -76,9 +82,15 @@ void read_status(JsonObject& object, ScheduleStatus& status) {
     status.suspended = object.value_or("suspended", false);
     status.next = api::read_time(object, "nextTime");
     status.last_success = api::read_time(object, "lastSuccessTime");
+    status.last_verified = api::read_time(object, "lastVerifiedTime");
+    status.unexpected_full = object.value_or<std::string>("unexpectedFull", "");
     status.current_at = api::read_time(object, "currentAt");
     status.run_now = object.value_or<std::string>("runNow", "");
     object.each("cadences", [&](JsonObject& cadence) { status.cadences.push_back(read_cadence_status(cadence)); });
+    object.object("retention", [&](JsonObject& retention) { status.retention = read_retention(retention); });
+    if (const auto refused = refused_at(status.conditions); refused && !status.retention.run.finished()) {
+        status.retention.run.completed = *refused;
+    }
 }
 
 Json time_or_null(const std::optional<base::SystemTime>& time) {
@@ -136,9 +148,12 @@ std::string status_json(const ScheduleStatus& status) {
                     {"missed", status.observed_generation < 0 ? Json() : Json(missed)},
                     {"nextTime", time_or_null(status.next)},
                     {"lastSuccessTime", time_or_null(status.last_success)},
+                    {"lastVerifiedTime", time_or_null(status.last_verified)},
+                    {"unexpectedFull", text_or_null(status.unexpected_full)},
                     {"currentAt", time_or_null(status.current_at)},
                     {"runNow", text_or_null(status.run_now)},
-                    {"cadences", std::move(cadences)}});
+                    {"cadences", std::move(cadences)},
+                    {"retention", retention_json(status.retention)}});
 }
 
 std::string conditions_json(const ScheduleStatus& status) {

@@ -9,6 +9,7 @@
 
 #include "common/base/result.hpp"
 #include "operator/api/meta.hpp"
+#include "operator/kinds/backup_schedule/retention_status.hpp"
 #include "operator/schedule/agenda.hpp"
 
 namespace n4b::backup_schedule {
@@ -26,6 +27,7 @@ struct ScheduleSpec {
     std::string source{};         ///< Of its sourceRef.
     std::string storage{};        ///< Of its storageRef.
     std::string database{};       ///< Of its databases; empty: the source's.
+    contract::VerifyLevel verify = contract::VerifyLevel::kWritten;  ///< What its backups must reach.
     std::vector<CadenceSpec> cadences{};
     std::optional<std::chrono::milliseconds> jitter{};
     bool suspended = false;
@@ -33,6 +35,8 @@ struct ScheduleSpec {
     std::chrono::milliseconds starting_deadline = std::chrono::hours(1);
     schedule::MissedRunPolicy missed = schedule::MissedRunPolicy::kRunOnce;
     std::optional<std::chrono::milliseconds> rpo{};
+    std::optional<contract::KeepSpec> keep{};  ///< Nothing: all chains stay.
+    bool dry_run = false;                      ///< Of keep: what would go is told, and stays.
 };
 
 struct CadenceStatus {
@@ -54,9 +58,12 @@ struct ScheduleStatus {
     bool suspended = false;
     std::optional<base::SystemTime> next{};
     std::optional<base::SystemTime> last_success{};
+    std::optional<base::SystemTime> last_verified{};  ///< When the last one ended that was read back.
+    std::string unexpected_full{};  ///< Name of the last backup, where it is a full in place of an increment.
     std::optional<base::SystemTime> current_at{};
     std::string run_now{};  ///< The last token that made a backup.
     std::vector<CadenceStatus> cadences{};
+    RetentionStatus retention{};
     bool operator==(const ScheduleStatus&) const = default;
 };
 

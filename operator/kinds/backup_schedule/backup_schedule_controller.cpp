@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "operator/api/reasons.hpp"
@@ -70,8 +71,9 @@ Result<kube::StatusWrite> BackupScheduleController::show(const BackupSchedule& s
         status_json(schedule.status), status_json(status), conditions_json(status));
 }
 
-Result<Requeue> BackupScheduleController::reconcile(const std::string& key, const std::stop_token& /*stop*/) {
+Result<Requeue> BackupScheduleController::reconcile(const std::string& key, const std::stop_token& stop) {
     const auto schedule = stores_.schedules.get(key);
+    environment_.locks.sweep(kKind, key, schedule ? schedule->meta.uid : std::string());
     if (!schedule || schedule->meta.deleted) return Requeue{};
     const auto now = environment_.clock.system_now();
     const auto decision = decide(
@@ -84,7 +86,9 @@ Result<Requeue> BackupScheduleController::reconcile(const std::string& key, cons
             target_of(schedule->meta),
             {.warning = true, .reason = std::string(to_string(Reason::kRunMissed)), .note = why, .action = "Schedule"});
         // The error of the backup is told whatever becomes of the status.
-        (void)show(*schedule, status_without_backups(decision, *schedule, why, now));
+        (void)show(*schedule, status_without_backups(decision, *schedule, backup.name, made.error().message, now));
+        // A removal that nobody wants any more is ended all the same.
+        (void)retention_.look_at(*schedule, stop);
         return base::fail(made.error().wrap("make the backup " + backup.name));
     }
     N4B_TRY(const auto written, show(*schedule, decision.status));
@@ -93,7 +97,11 @@ Result<Requeue> BackupScheduleController::reconcile(const std::string& key, cons
         environment_.events.record(
             target_of(schedule->meta),
             {.warning = event.warning, .reason = event.reason, .note = event.note, .action = "Schedule"});
-    return decision.requeue;
+    // What was written comes back at once, and is looked at then.
+    if (written == kube::StatusWrite::kWritten) return decision.requeue;
+    N4B_TRY(const auto requeue, retention_.look_at(*schedule, stop));
+    if (!requeue || !decision.requeue) return requeue ? requeue : decision.requeue;
+    return std::min(*requeue, *decision.requeue);
 }
 
 }  // namespace n4b::backup_schedule

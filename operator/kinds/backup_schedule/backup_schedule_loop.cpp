@@ -7,9 +7,8 @@
 namespace n4b::backup_schedule {
 
 std::unique_ptr<kinds::KindLoop<BackupSchedule>> make_backup_schedule_loop(const kinds::Environment& environment,
-                                                                           kinds::KindLoop<backup::Backup>& backups,
-                                                                           kinds::KindLoop<chain::Chain>& chains,
-                                                                           kinds::KindLoop<source::Source>& sources) {
+                                                                           const Neighbours& neighbours) {
+    auto& [backups, chains, sources, storages] = neighbours;
     auto loop =
         std::make_unique<kinds::KindLoop<BackupSchedule>>(kube::Kind<BackupSchedule>{.name = "Neo4jBackupSchedule",
                                                                                      .api = api::api_path(),
@@ -30,10 +29,22 @@ std::unique_ptr<kinds::KindLoop<BackupSchedule>> make_backup_schedule_loop(const
             if (same) schedules.look_at(schedule->meta.key());
         }
     });
-    auto controller = std::make_shared<BackupScheduleController>(
-        BackupScheduleController::Stores{
-            .schedules = loop->store(), .sources = sources.store(), .chains = chains.store(), .backups = *made},
-        environment);
+    const auto wake = [&schedules](std::string ScheduleSpec::*member) {
+        return [&schedules, member](const std::string& key, const auto&, const auto&) {
+            for (const auto& schedule : schedules.store().all())
+                if (schedule->meta.object_namespace + "/" + schedule->spec.*member == key)
+                    schedules.look_at(schedule->meta.key());
+        };
+    };
+    sources.on_change(wake(&ScheduleSpec::source));
+    storages.on_change(wake(&ScheduleSpec::storage));
+    auto controller =
+        std::make_shared<BackupScheduleController>(BackupScheduleController::Stores{.schedules = loop->store(),
+                                                                                    .sources = sources.store(),
+                                                                                    .storages = storages.store(),
+                                                                                    .chains = chains.store(),
+                                                                                    .backups = *made},
+                                                   environment);
     loop->reconcile_with(
         [controller, made](const auto& key, const auto& stop) { return controller->reconcile(key, stop); },
         environment.workers);

@@ -8,13 +8,21 @@
 #include "operator/kinds/environment.hpp"
 #include "operator/kinds/kind_loop.hpp"
 #include "operator/kinds/source/source.hpp"
+#include "operator/kinds/storage/storage.hpp"
 
 namespace n4b::backup_schedule {
 
-/// Schedules at work. They look again when a backup of theirs changes, and when a chain in their storage does.
+/// The kinds that schedules read.
+struct Neighbours {
+    kinds::KindLoop<backup::Backup>& backups;
+    kinds::KindLoop<chain::Chain>& chains;
+    kinds::KindLoop<source::Source>& sources;
+    kinds::KindLoop<storage::Storage>& storages;
+};
+
+/// Schedules at work. They look again when a backup of theirs changes, when a chain in their storage does, and when
+/// their source or storage does.
 std::unique_ptr<kinds::KindLoop<BackupSchedule>> make_backup_schedule_loop(const kinds::Environment& environment,
-                                                                           kinds::KindLoop<backup::Backup>& backups,
-                                                                           kinds::KindLoop<chain::Chain>& chains,
-                                                                           kinds::KindLoop<source::Source>& sources);
+                                                                           const Neighbours& neighbours);
 
 }  // namespace n4b::backup_schedule

@@ -59,6 +59,23 @@ std::vector<telemetry::GaugeSample> gauges_of(const kube::Store<BackupSchedule>&
                 "neo4jbackup_schedule_last_run_succeeded",
                 "1 where the schedule's last backup that ended succeeded, 0 otherwise; absent before the first.",
                 last->status == "True" ? 1.0 : 0.0);
+        samples.add("neo4jbackup_schedule_last_verified_timestamp_seconds",
+                    "When the schedule's last backup ended that was read back whole; absent before the first.",
+                    status.last_verified);
+        samples.add("neo4jbackup_schedule_verifies",
+                    "1 where the schedule asks for backups that are read back (spec.template.verify), 0 otherwise.",
+                    schedule->spec.verify > contract::VerifyLevel::kWritten ? 1.0 : 0.0);
+        samples.add(
+            "neo4jbackup_schedule_unexpected_full",
+            "1 where the schedule's last backup that ended is a full one in place of an increment, 0 otherwise.",
+            status.unexpected_full.empty() ? 0.0 : 1.0);
+        if (const auto* applied = api::find_condition(status.conditions, "RetentionApplied");
+            applied != nullptr && applied->status != "Unknown")
+            samples.add(
+                "neo4jbackup_schedule_retention_applied",
+                "1 where the last run of the schedule's retention left nothing to do, 0 where it failed; absent "
+                "without spec.keep, and while a plan waits.",
+                applied->status == "True" ? 1.0 : 0.0);
         samples.add("neo4jbackup_schedule_suspended", "1 while spec.suspend of the schedule is true, 0 otherwise.",
                     schedule->spec.suspended ? 1.0 : 0.0);
         for (const auto& cadence : status.cadences)

@@ -119,6 +119,9 @@ void learn_from_backups(const Facts& facts, ScheduleStatus& status) {
         if (!backup->succeeded() || !backup->status.run.completed) continue;
         const auto ended = *backup->status.run.completed;
         later(status.last_success, ended);
+        const auto& artifact = backup->status.artifact;
+        const auto level = artifact ? contract::parse_verify_level(artifact->level) : std::nullopt;
+        if (level && *level > contract::VerifyLevel::kWritten) later(status.last_verified, ended);
         const auto cadence = std::ranges::find(status.cadences, backup->meta.cadence, &CadenceStatus::name);
         if (cadence != status.cadences.end()) later(cadence->last_success, ended);
     }
@@ -210,6 +213,11 @@ void set_conditions(const Facts& facts, const Understood& understood, Decision& 
         const auto reason = ended == nullptr ? std::nullopt : base::parse_reason(ended->reason);
         if (ended != nullptr && reason)
             conditions.set("LastRunSucceeded", {ended->status, *reason, newest->meta.name + ": " + ended->message});
+        const auto* full = api::find_condition(newest->status.conditions, "UnexpectedFull");
+        // That there was nothing to go on from is no surprise.
+        const bool unexpected =
+            full != nullptr && full->status == "True" && full->reason != to_string(Reason::kNoEarlierBackup);
+        status.unexpected_full = unexpected ? newest->meta.name : std::string();
     }
     for (auto& event : told.events) decision.events.push_back(std::move(event));
 }
@@ -270,11 +278,13 @@ Decision decide(const Facts& facts) {
     return decision;
 }
 
-ScheduleStatus status_without_backups(const Decision& decision, const BackupSchedule& schedule, const std::string& why,
-                                      SystemTime now) {
+ScheduleStatus status_without_backups(const Decision& decision, const BackupSchedule& schedule,
+                                      const std::string& backup, const std::string& error, SystemTime now) {
     auto status = decision.status;
     const auto& before = schedule.status;
     status.run_now = before.run_now;
+    // Else the times of a suspension that is just over would count as missed at the next try.
+    status.suspended = before.suspended;
     for (auto& cadence : status.cadences) {
         const auto known = std::ranges::find(before.cadences, cadence.name, &CadenceStatus::name);
         if (known == before.cadences.end()) continue;
@@ -291,6 +301,12 @@ ScheduleStatus status_without_backups(const Decision& decision, const BackupSche
         const bool told_here = condition.type == "Ready" || condition.type == "Reconciling";
         if (told_here && shown != nullptr) condition = *shown;
     }
+    const auto text = fmt::format("the backup {} can't be made yet: ", backup);
+    auto why = text + error;
+    const auto* ready = api::find_condition(before.conditions, "Ready");
+    const bool known = ready != nullptr && ready->message.starts_with(text) &&
+                       run::tell_the_same(ready->message, why.substr(0, run::kMaxMessage));
+    if (known) why = ready->message;
     run::ConditionWriter conditions(status.conditions, nullptr, {.now = now, .generation = schedule.meta.generation});
     conditions.set("Ready", {"False", Reason::kRunMissed, why});
     conditions.set("Reconciling", {"True", Reason::kRunMissed, why});

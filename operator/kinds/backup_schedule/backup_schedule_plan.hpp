@@ -33,9 +33,9 @@ struct Decision {
 Decision decide(const Facts& facts);
 
 /// What is shown when one of the backups can't be made, such as where a quota is used up: all that is known, but
-/// nothing of the decision, so that it is made again. `why`: for a person.
-ScheduleStatus status_without_backups(const Decision& decision, const BackupSchedule& schedule, const std::string& why,
-                                      base::SystemTime now);
+/// nothing of the decision, so that it is made again. `backup`: its name. `error`: what the API server said.
+ScheduleStatus status_without_backups(const Decision& decision, const BackupSchedule& schedule,
+                                      const std::string& backup, const std::string& error, base::SystemTime now);
 
 /// "nightly-202611270300": of a backup that is made for a time.
 std::string backup_name(const std::string& schedule, base::SystemTime slot);

@@ -56,8 +56,9 @@ Result<Requeue> StorageController::drive(const Storage& storage) {
     if (!storage.status.run.finished()) return probe(storage, storage.status);
     environment_.collector.forget(storage.meta.uid);  // What the look found was handed on when its end was written.
     N4B_TRY(const auto claim, look_at_claim(environment_.client, storage));
-    auto left = until_probe(storage, closed_gate(storage, claim).has_value(),
-                            environment_.catalogue.shown(storage.meta.uid), environment_.clock.system_now());
+    const ShownChains shown{.count = environment_.catalogue.shown(storage.meta.uid),
+                            .outdated = environment_.catalogue.is_outdated(storage.meta.key())};
+    auto left = until_probe(storage, closed_gate(storage, claim).has_value(), shown, environment_.clock.system_now());
     if (left == milliseconds(0)) return probe(storage, begun(storage.status));
     N4B_TRY(const auto requeue, probe(storage, storage.status));  // Its Jobs are removed when their time is over.
     if (!storage.spec.s3) left = std::min(left, kClaimRecheck);

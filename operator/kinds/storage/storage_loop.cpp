@@ -13,6 +13,7 @@ std::unique_ptr<kinds::KindLoop<Storage>> make_storage_loop(const kinds::Environ
                                                                                .limits = kinds::kOwnLimits,
                                                                                .parse = &parse_storage},
                                                            environment.metrics);
+    environment.catalogue.look_with([&storages = *loop](const auto& key) { storages.look_at(key); });
     auto controller = std::make_shared<StorageController>(loop->store(), environment);
     loop->reconcile_with([controller](const auto& key, const auto& stop) { return controller->reconcile(key, stop); },
                          environment.workers);

@@ -27,6 +27,8 @@ constexpr auto kStart = std::chrono::minutes(5);
 constexpr auto kAttempt = std::chrono::minutes(20);
 constexpr auto kRun = std::chrono::minutes(60);
 constexpr milliseconds kProbeAfterFailure = std::chrono::minutes(10);
+/// Schedules may remove chains one after the other, and one look tells of all.
+constexpr milliseconds kProbeAfterRemoval = std::chrono::minutes(1);
 /// Storages refuse requests whose time is off by more than 15 minutes. A slow network can't explain more than this.
 constexpr milliseconds kOddClock = std::chrono::minutes(5);
 
@@ -149,17 +151,20 @@ std::optional<run::Hindrance> closed_gate(const Storage& storage, const ClaimInp
     return hindrance;
 }
 
-milliseconds until_probe(const Storage& storage, bool closed, std::size_t shown, base::SystemTime now) {
+milliseconds until_probe(const Storage& storage, bool closed, const ShownChains& shown, base::SystemTime now) {
     const auto& status = storage.status;
     const auto* ready = api::find_condition(status.conditions, "Ready");
     const bool current = ready != nullptr && ready->observed_generation == storage.meta.generation;
     if (closed || !current || !status.last_probe) return milliseconds(0);
     auto interval = storage.spec.probe_interval;
     const auto& catalogue = status.catalogue;
-    const bool all_shown = catalogue && static_cast<std::int64_t>(shown) >= catalogue->chains;
+    const bool all_shown = catalogue && static_cast<std::int64_t>(shown.count) >= catalogue->chains;
     const auto* catalogued = api::find_condition(status.conditions, "Catalogued");
     const bool known = catalogued != nullptr && catalogued->status == "True" && all_shown;
-    if (ready->status != "True" || !known) interval = std::min(interval, kProbeAfterFailure);
+    const bool works = ready->status == "True" && known;
+    if (!works) interval = std::min(interval, kProbeAfterFailure);
+    // Where the list can't be fetched either, a look each minute would go on for ever.
+    if (works && shown.outdated) interval = std::min(interval, kProbeAfterRemoval);
     return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(*status.last_probe + interval - now));
 }
 

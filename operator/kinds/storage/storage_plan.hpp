@@ -23,11 +23,18 @@ run::RunOwner owner_of(const Storage& storage);
 /// Nothing for a bucket.
 std::optional<run::Hindrance> closed_gate(const Storage& storage, const ClaimInputs& inputs);
 
+/// What is shown of a storage's chains.
+struct ShownChains {
+    std::size_t count = 0;
+    bool outdated = false;  ///< Some went since the last look.
+};
+
 /// How long until the storage is to be looked at anew; 0: now. The spec has changed since the last look, or that was
 /// probeInterval ago; after a failure it is looked at again sooner, so that a repair shows, and so it is where fewer
-/// chains are shown (`shown`) than the last look found. `closed`: a look that
-/// waits at the gate tells what is wrong with the claim, and begins when that is over.
-std::chrono::milliseconds until_probe(const Storage& storage, bool closed, std::size_t shown, base::SystemTime now);
+/// chains are shown than the last look found, or some that are gone. `closed`: a look that waits at the gate tells what
+/// is wrong with the claim, and begins when that is over.
+std::chrono::milliseconds until_probe(const Storage& storage, bool closed, const ShownChains& shown,
+                                      base::SystemTime now);
 
 /// The status with which the next look begins.
 StorageStatus begun(const StorageStatus& status);

@@ -54,6 +54,13 @@ TEST(Retention, WithoutRulesEverythingStays) {
     EXPECT_THAT(kept({}, {chain("a", 0, 1), chain("b", 1, 2)}), ElementsAre("b", "a"));
 }
 
+TEST(Retention, ABackupFromTheFutureMakesTheOthersNoOlder) {
+    const std::vector chains{chain("a", 0, 6), chain("b", 8, 9)};
+    EXPECT_THAT(kept(plan_retention({.within = 24h}, chains, zone(), day(8))), ElementsAre("b", "a"))
+        << "a day before now only a can be restored";
+    EXPECT_THAT(kept(plan_retention({.within = 24h}, chains, zone(), day(9))), ElementsAre("b"));
+}
+
 TEST(Retention, KeepsTheLastChains) {
     const auto plan = plan_retention({.last = 2}, {chain("a", 0, 1), chain("c", 4, 5), chain("b", 2, 3)}, zone(), kNow);
     EXPECT_THAT(kept(plan), ElementsAre("c", "b"));

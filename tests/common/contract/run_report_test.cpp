@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "common/contract/exit_code.hpp"
+#include "common/contract/run_spec.hpp"
 
 namespace n4b::contract {
 namespace {
@@ -198,6 +199,47 @@ TEST(RunReport, RefusesAStorageThatCannotBe) {
     EXPECT_EQ(parse(R"({"exclusiveCreate":"Held","totalBytes":-1})"), "RunReport: storage.totalBytes: negative");
     EXPECT_EQ(parse(R"({"exclusiveCreate":"Held","keepsVersions":1})"),
               "RunReport: storage.keepsVersions: found number, expected true or false");
+}
+
+RunReport pruned(std::size_t goes, std::size_t stays) {
+    RunReport report{.reason = base::Reason::kCompleted, .message = "done", .run_uid = "u", .attempt = 1};
+    auto& prune = report.prune.emplace();
+    const auto add = [&](ChainFate fate, const char* why) {
+        prune.chains.push_back({.chain = fmt::format("20261122T215049Z-{:06x}", prune.chains.size()),
+                                .fate = fate,
+                                .why = why,
+                                .stored_bytes = std::int64_t{1} << 50});
+    };
+    for (std::size_t i = 0; i < goes; ++i) add(ChainFate::kGoes, "");
+    for (std::size_t i = 0; i < stays; ++i) add(ChainFate::kStays, "NewestVerified");
+    prune.goes = static_cast<std::int64_t>(goes);
+    prune.stays = static_cast<std::int64_t>(stays);
+    prune.bytes = 1 << 20;
+    prune.going_on = 2;
+    prune.keeps_versions = true;
+    prune.wait_until = base::SystemTime(std::chrono::seconds(1'795'693'361));
+    return report;
+}
+
+TEST(RunReport, TellsWhatAPrunePlansAndDoes) {
+    auto report = pruned(2, 3);
+    report.prune->chains[1].fate = ChainFate::kFailed;
+    report.prune->chains[1].why = "StorageAccessDenied";
+    EXPECT_EQ(*parse_run_report(to_json(report)), report);
+    EXPECT_FALSE(parse_run_report(R"({"schemaVersion":1,"reason":"Completed","message":"","runUid":"u","attempt":1,)"
+                                  R"("prune":{"chains":[{"chain":"c","fate":"Burnt","storedBytes":1}],"leftOut":0,)"
+                                  R"("stays":0,"goes":0,"bytes":0,"goingOn":0}})"));
+}
+
+TEST(RunReport, LeavesOutChainsThatStayAndNoneThatGoes) {
+    const auto many = pruned(kMostPruned, 500);
+    const auto text = to_json(many);
+    EXPECT_LE(text.size(), kMaxRunReportBytes);
+    const auto read = parse_run_report(text)->prune.value();
+    ASSERT_GT(read.chains.size(), kMostPruned);
+    EXPECT_EQ(read.chains[kMostPruned - 1].fate, ChainFate::kGoes);
+    EXPECT_EQ(read.left_out + static_cast<std::int64_t>(read.chains.size()), 516);
+    EXPECT_EQ(read.stays, 500);
 }
 
 TEST(RunReport, RefusesARepositoryWhoseIdIsNone) {

@@ -195,7 +195,25 @@ TEST(RunSpec, HoldsThePartsOfItsCommandOnly) {
                                 .directory = "/target/databases/graph.db",
                                 .log_directory = "/target/logs"},
                     .http_port = 8080};
-    for (const auto& spec : {look_up, probe, restore}) {
+    RunSpec prune{.command = Command::kPrune,
+                  .run = example().run,
+                  .source = "prod",
+                  .database = "graph.db",
+                  .storage_path = "/backup",
+                  .prune = {.keep = {.last = 3,
+                                     .within = std::chrono::hours(48),
+                                     .daily = 7,
+                                     .weekly = 4,
+                                     .monthly = 12,
+                                     .yearly = 5,
+                                     .minimum_chains = 2,
+                                     .time_zone = "Europe/Berlin"}}};
+    prune.run.schedule = "nightly";
+    auto removal = prune;
+    removal.prune.chains = {"20261122T215049Z-3f9c21"};
+    auto nothing_goes = prune;
+    nothing_goes.prune.chains.emplace();
+    for (const auto& spec : {look_up, probe, restore, prune, removal, nothing_goes}) {
         const auto parsed = parse_run_spec(to_json(spec));
         ASSERT_TRUE(parsed) << parsed.error().message;
         EXPECT_EQ(*parsed, spec);
@@ -258,6 +276,13 @@ TEST(RunSpec, RefusesThePartsOfAnotherCommand) {
          "RunSpec: backup: not a part of the command Restore"},
         {R"("command":"Backup",)" + source + "," + storage + "," + backup + "," + restore,
          "RunSpec: restore: not a part of the command Backup"},
+        {R"("command":"Prune",)" + name + "," + storage, "RunSpec: prune: missing"},
+        {R"("command":"Prune","prune":{"database":"d","keep":{}},)" + name + "," + storage,
+         "RunSpec: run: a prune needs schedule and namespace: they tell whose chains may go"},
+        {R"("command":"Prune","prune":{"database":"d","keep":{}},)" + source + "," + storage,
+         "RunSpec: source.endpoints: unknown field"},
+        {R"("command":"Restore","prune":{},)" + name + "," + storage + "," + restore,
+         "RunSpec: prune: not a part of the command Restore"},
     };
     for (const auto& c : cases) {
         const auto parsed = parse_run_spec(R"({"schemaVersion":2,"run":{"uid":"u","attempt":1},)" + c.parts + "}");
@@ -288,7 +313,7 @@ TEST(RunSpec, NamesWhatIsWrong) {
          "RunSpec: source.name: \"../x\" is not a name of 1 to 128 letters, digits, '.', '_' and '-'"},
         {"\"port\":6000", "\"port\":0", "RunSpec: source.endpoints[1].port: 0 is not a port"},
         {"\"command\":\"Backup\"", "\"command\":\"Format\"",
-         "RunSpec: command: found \"Format\", expected Backup, LookUp, Probe, CheckStorage or Restore"},
+         "RunSpec: command: found \"Format\", expected Backup, LookUp, Probe, CheckStorage, Restore or Prune"},
         {"\"verification\":\"Chain\"", "\"verification\":\"Maybe\"",
          "RunSpec: source.tls.verification: found \"Maybe\", expected Full, Chain or None"},
         {"\"directory\":\"/tls/source\",", "\"dir\":\"/tls/source\",", "RunSpec: source.tls.dir: unknown field"},
@@ -345,6 +370,35 @@ TEST(RunSpec, NamesWhatIsWrongWithARestore) {
                                     R"("restore":{"database":"d","directory":"/t","beforeTime":"noon"}})");
     ASSERT_FALSE(odd);
     EXPECT_TRUE(odd.error().message.starts_with("RunSpec: restore.beforeTime: ")) << odd.error().message;
+}
+
+TEST(RunSpec, NamesWhatIsWrongWithAPrune) {
+    struct Case {
+        std::string prune, message;
+    };
+    std::string many;
+    for (int i = 0; i < 17; ++i) many += (i == 0 ? "\"c" : ",\"c") + std::to_string(i) + "\"";
+    const std::vector<Case> cases{
+        {R"("keep":{"last":1})", "prune.database: missing"},
+        {R"("database":"d")", "prune.keep: missing"},
+        {R"("database":"d","keep":{"last":-1})", "prune.keep.last: expected 0 to 10000"},
+        {R"("database":"d","keep":{"yearly":10001})", "prune.keep.yearly: expected 0 to 10000"},
+        {R"("database":"d","keep":{"withinSeconds":0})", "prune.keep.withinSeconds: expected 1 s to 100 years"},
+        {R"("database":"d","keep":{"withinSeconds":9223372036854775807})",
+         "prune.keep.withinSeconds: expected 1 s to 100 years"},
+        {R"("database":"d","keep":{"minimumChains":0})", "prune.keep.minimumChains: expected 1 or more"},
+        {R"("database":"d","keep":{"timeZone":""})", "prune.keep.timeZone: expected a name of 1 to 64 characters"},
+        {R"("database":"d","keep":{"hourly":1})", "prune.keep.hourly: unknown field"},
+        {R"("database":"d","keep":{},"chains":[)" + many + "]", "prune.chains: more than 16"},
+        {R"("database":"d","keep":{},"chains":[""])", "prune.chains: expected names of chains"},
+    };
+    for (const auto& c : cases) {
+        const auto parsed = parse_run_spec(
+            R"({"schemaVersion":2,"run":{"uid":"u","attempt":1,"namespace":"db","schedule":"s"},"command":"Prune",)"
+            R"("source":{"name":"p"},"storage":{"path":"/b"},"prune":{)" +
+            c.prune + "}}");
+        EXPECT_EQ(parsed ? "" : parsed.error().message, "RunSpec: " + c.message) << c.prune;
+    }
 }
 
 TEST(RunSpec, RefusesVerificationWithNothingToVerifyWith) {

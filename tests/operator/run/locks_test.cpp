@@ -236,5 +236,13 @@ TEST(LockNames, KeepNamespacesApart) {
     EXPECT_FALSE(is_claim_lock(source_lock("claim a", "c", "d")));
 }
 
+TEST(Locks, EveryKindOfLockIsKnownAfterARestart) {
+    for (const auto& lock : {source_lock("db", "a", "b"), members_lock("db", "a"), look_lock("db", "a"),
+                             claim_lock("db", "a"), retention_lock("db", "a"), target_lock("db", "a")}) {
+        EXPECT_TRUE(is_lock_of("db", lock)) << lock;
+        EXPECT_FALSE(is_lock_of("d", lock)) << lock;
+    }
+}
+
 }  // namespace
 }  // namespace n4b::run

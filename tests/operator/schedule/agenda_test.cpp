@@ -247,5 +247,61 @@ TEST(AgendaSimulation, EverySlotIsBegunCoveredOrMissedOnce) {
     }
 }
 
+// Years in which somebody edits, suspends and resumes the schedule between looks. Each slot is begun, covered or missed
+// by the line that was armed when it was due; of what was suspended, or was due before an edit was seen, none is.
+TEST(AgendaSimulation, EditsAndSuspensionsNeitherMissNorDoubleAnything) {
+    const auto seed = std::random_device{}();
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937 random(seed);
+    const auto below = [&](int bound) { return static_cast<int>(random() % static_cast<unsigned>(bound)); };
+    const std::vector<std::string> lines{"*/30 * * * *", "17 * * * *", "0 */3 * * *", "5,35 8-17 * * 1-5", "@daily"};
+    for (int round = 0; round < 3; ++round) {
+        Rules rules{.cadences = {cadence("full", RunType::kFull, "30 2 * * 0"),
+                                 cadence("increment", RunType::kIncremental, lines[0])},
+                    .delay = std::chrono::seconds(below(120)),
+                    .starting_deadline = std::chrono::minutes(1 + below(60)),
+                    .missed = below(2) == 0 ? MissedRunPolicy::kSkip : MissedRunPolicy::kRunOnce,
+                    .concurrency = below(2) == 0 ? ConcurrencyPolicy::kForbid : ConcurrencyPolicy::kQueue};
+        State state;
+        const auto first = at("2026-01-01T00:10:00Z");
+        std::map<std::string, sys_seconds> dealt_with;  // by cadence: all slots up to there
+        std::map<std::string, std::string> seen;        // its line at the last look
+        bool was_suspended = false;
+        std::set<std::tuple<std::string, sys_seconds>> begun_slots;
+        const std::vector<KnownRun> running{{.cadence = "full", .slot = first - 24h, .ended = false}};
+        for (auto now = first; now < first + 24h * 365;
+             now += std::chrono::seconds(below(15) == 0 ? below(4 * 86400) : 1 + below(3600))) {
+            if (below(8) == 0) rules.suspended = !rules.suspended;
+            if (below(8) == 0)
+                rules.cadences[1] =
+                    cadence("increment", RunType::kIncremental, lines[static_cast<std::size_t>(below(5))]);
+            const auto before = state;
+            const auto agenda = decide(rules, state, now, below(4) == 0 ? running : std::vector<KnownRun>());
+            state = agenda.state;
+            ASSERT_LE(agenda.runs.size(), 1U) << "a burst";
+            for (const auto& run : agenda.runs)
+                ASSERT_TRUE(begun_slots.insert({run.cadence, run.slot}).second) << "begun twice";
+            for (const auto& each : rules.cadences) {
+                const auto old = before.cadences.contains(each.name) ? before.cadences.at(each.name) : CadenceState{};
+                const auto& known = state.cadences.at(each.name);
+                const auto done = known.missed - old.missed + (known.last != old.last ? 1 : 0);
+                std::int64_t due = 0;
+                const bool armed = !rules.suspended && !was_suspended && seen[each.name] == each.text;
+                if (!armed) dealt_with[each.name] = now;
+                auto& until = dealt_with[each.name];
+                for (auto slot = next_slot(each.line, each.zone, until); slot && slot->at <= now - rules.delay;
+                     slot = next_slot(each.line, each.zone, until)) {
+                    until = slot->at;
+                    ++due;
+                }
+                ASSERT_EQ(done, due) << each.name << " at " << base::format_rfc3339(now);
+                seen[each.name] = each.text;
+            }
+            was_suspended = rules.suspended;
+        }
+        ASSERT_GT(begun_slots.size(), 100U);
+    }
+}
+
 }  // namespace
 }  // namespace n4b::schedule

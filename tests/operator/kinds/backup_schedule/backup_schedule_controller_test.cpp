@@ -35,11 +35,13 @@ struct Control {
     jobs::TestClock clock{};
     kube::Store<BackupSchedule> schedules = jobs::quiet_store<BackupSchedule>();
     kube::Store<source::Source> sources = jobs::quiet_store<source::Source>();
+    kube::Store<storage::Storage> storages = jobs::quiet_store<storage::Storage>();
     kube::Store<chain::Chain> chains = jobs::quiet_store<chain::Chain>();
     BackupsOfSchedules backups{};
     jobs::Lent lent{api, clock};
     BackupScheduleController controller{
-        {.schedules = schedules, .sources = sources, .chains = chains, .backups = backups}, lent.environment()};
+        {.schedules = schedules, .sources = sources, .storages = storages, .chains = chains, .backups = backups},
+        lent.environment()};
 
     explicit Control(const Json& schedule = example()) {
         api.put(kSchedule, schedule);
@@ -154,6 +156,42 @@ TEST(BackupScheduleController, ABackupThatCanNotBeMadeIsTriedAgainAndTold) {
     EXPECT_EQ(c.status()["missed"], 0);
 }
 
+TEST(BackupScheduleController, ARefusalWhoseTextChangesIsWrittenOnce) {
+    const auto schedule = parse_schedule(example()).value();
+    const auto first = status_without_backups({.status = schedule.status}, schedule, "b",
+                                              "dial tcp 10.0.0.1:4711: connection refused", jobs::kNow);
+    auto shown = schedule;
+    shown.status = first;
+    const auto again = [&](const char* backup, const char* error) {
+        return status_without_backups({.status = shown.status}, shown, backup, error,
+                                      jobs::kNow + std::chrono::hours(1));
+    };
+    EXPECT_EQ(again("b", "dial tcp 10.0.0.1:5822: connection refused"), first);
+    EXPECT_NE(again("b", "exceeded quota"), first);
+    EXPECT_NE(again("c", "dial tcp 10.0.0.1:4711: connection refused"), first);
+}
+
+TEST(BackupScheduleController, ASuspensionThatEndedIsNotMissedWhileABackupThatIsWantedNowCanNotBeMade) {
+    auto json = example();
+    json["spec"]["suspend"] = true;
+    Control c(json);
+    c.look("2026-11-27T02:55:00Z");
+    c.api.change(kSchedule, [](Json& schedule) {
+        schedule["spec"]["suspend"] = false;
+        schedule["metadata"]["annotations"] = {{"neo4jbackup.dev/run-now", "after-the-upgrade"}};
+    });
+    c.api.failures[std::string("POST ") + kBackups] = 403;
+    c.clock.now = base::parse_rfc3339("2026-11-27T05:05:00Z").value();
+    for (int i = 0; i < 3; ++i) {
+        c.schedules.apply("db/nightly", *parse_schedule(c.api.get(kSchedule)));
+        EXPECT_FALSE(c.controller.reconcile("db/nightly", {}));
+    }
+    c.api.failures.clear();
+    c.look("2026-11-27T05:06:00Z");
+    EXPECT_EQ(c.status()["missed"], 0);
+    EXPECT_EQ(c.made(), 4U) << "three tries in vain, and the backup that is wanted now; none for what was suspended";
+}
+
 TEST(BackupScheduleController, WhatABackupHoldsUpIsMissedAndTold) {
     Control c;
     c.look("2026-11-27T02:55:00Z");
@@ -167,6 +205,31 @@ TEST(BackupScheduleController, WhatABackupHoldsUpIsMissedAndTold) {
     EXPECT_TRUE(c.api.has(std::string(kBackups) + "/nightly-202611270320"));
     EXPECT_EQ(c.condition("LastRunSucceeded")["status"], "True");
     EXPECT_EQ(c.status()["cadences"][0]["lastSuccessTime"], "2026-11-27T03:10:01Z");
+}
+
+TEST(BackupScheduleController, TellsWhatWasReadBackAndWhatIsAFullInPlaceOfAnIncrement) {
+    Control c;
+    c.look("2026-11-27T02:55:00Z");
+    c.look("2026-11-27T03:00:01Z");
+    const auto ends = [&](const char* level, const char* unexpected) {
+        const auto& before = c.known["b"];
+        backup::Backup backup{.meta = {.object_namespace = "db", .name = "b", .schedule = "nightly"}};
+        backup.status.run.completed = c.clock.now;
+        backup.status.conditions = {{.type = "Succeeded", .status = "True", .reason = "Completed"},
+                                    {.type = "UnexpectedFull", .status = unexpected, .reason = "HistoryDiverged"}};
+        backup.status.artifact.emplace().level = level;
+        auto after = std::make_shared<const backup::Backup>(std::move(backup));
+        c.backups.learn("db/b", before, after);
+        c.known["b"] = after;
+    };
+    ends("Checksum", "True");
+    c.look("2026-11-27T03:02:00Z");
+    EXPECT_EQ(c.status()["lastVerifiedTime"], "2026-11-27T03:00:01Z");
+    EXPECT_EQ(c.status()["unexpectedFull"], "b");
+    ends("Written", "False");
+    c.look("2026-11-27T03:03:00Z");
+    EXPECT_EQ(c.status()["lastVerifiedTime"], "2026-11-27T03:00:01Z");
+    EXPECT_FALSE(c.status().contains("unexpectedFull"));
 }
 
 TEST(BackupScheduleController, AWrongLineIsToldAndTheOthersGoOn) {

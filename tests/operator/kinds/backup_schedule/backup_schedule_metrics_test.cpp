@@ -39,6 +39,9 @@ TEST(BackupScheduleMetrics, ShowWhatIsKnown) {
     schedule.meta.created = kNow - hours(5);
     schedule.status.next = kNow + hours(1);
     schedule.status.last_success = kNow - hours(3);
+    schedule.spec.verify = contract::VerifyLevel::kChecksum;
+    schedule.status.last_verified = kNow - hours(2);
+    schedule.status.unexpected_full = "nightly-1";
     schedule.status.current_at = kNow - hours(4);
     schedule.status.conditions = {{.type = "LastRunSucceeded", .status = "False", .reason = "StorageFull"}};
     schedule.status.cadences = {{.name = "full", .missed = 3}, {.name = "often"}};
@@ -50,10 +53,28 @@ TEST(BackupScheduleMetrics, ShowWhatIsKnown) {
                                   {"neo4jbackup_schedule_current_timestamp_seconds", 1'789'985'600},
                                   {"neo4jbackup_schedule_rpo_seconds", 7'200},
                                   {"neo4jbackup_schedule_last_run_succeeded", 0},
+                                  {"neo4jbackup_schedule_last_verified_timestamp_seconds", 1'789'992'800},
+                                  {"neo4jbackup_schedule_verifies", 1},
+                                  {"neo4jbackup_schedule_unexpected_full", 1},
                                   {"neo4jbackup_schedule_suspended", 0},
                                   {"neo4jbackup_schedule_missed/full", 3},
                                   {"neo4jbackup_schedule_missed/often", 0},
                               }));
+}
+
+TEST(BackupScheduleMetrics, TellWhetherTheRetentionIsApplied) {
+    const auto applied = [](const char* status) {
+        Shown shown;
+        BackupSchedule schedule;
+        schedule.status.conditions = {{.type = "RetentionApplied", .status = status, .reason = "Ready"}};
+        shown.add(schedule);
+        const auto values = shown.values();
+        const auto value = values.find("neo4jbackup_schedule_retention_applied");
+        return value == values.end() ? std::optional<double>() : value->second;
+    };
+    EXPECT_EQ(applied("True"), 1);
+    EXPECT_EQ(applied("False"), 0);
+    EXPECT_EQ(applied("Unknown"), std::nullopt) << "a plan waits";
 }
 
 TEST(BackupScheduleMetrics, ShowNoTimesThatAreNotKnown) {
@@ -62,6 +83,8 @@ TEST(BackupScheduleMetrics, ShowNoTimesThatAreNotKnown) {
     schedule.spec.suspended = true;
     shown.add(schedule);
     EXPECT_EQ(shown.values(), (std::map<std::string, double>{{"neo4jbackup_schedule_created_timestamp_seconds", 0},
+                                                             {"neo4jbackup_schedule_verifies", 0},
+                                                             {"neo4jbackup_schedule_unexpected_full", 0},
                                                              {"neo4jbackup_schedule_suspended", 1}}));
 }
 

@@ -272,7 +272,7 @@ TEST(StoragePlan, LooksAgainWhenItIsTime) {
     Looked look;
     look.storage.spec.probe_interval = hours(1);
     const auto left = [&](std::chrono::milliseconds later, bool closed = false) {
-        return until_probe(look.storage, closed, 2, kNow + later);
+        return until_probe(look.storage, closed, {.count = 2}, kNow + later);
     };
     EXPECT_EQ(left(seconds(0)), seconds(0)) << "nobody has looked yet";
     look.works();
@@ -291,7 +291,7 @@ TEST(StoragePlan, LooksAgainWhenItIsTime) {
 TEST(StoragePlan, LooksAgainSoonAsLongAsItsChainsAreNotShown) {
     Looked look;
     look.works();
-    const auto left = [&](std::size_t shown) { return until_probe(look.storage, false, shown, kNow); };
+    const auto left = [&](std::size_t shown) { return until_probe(look.storage, false, {.count = shown}, kNow); };
     EXPECT_EQ(look.condition("Catalogued"), "True/Ready");
     EXPECT_EQ(left(2), hours(24));
     EXPECT_EQ(left(3), hours(24)) << "a backup has begun another one since";
@@ -304,6 +304,19 @@ TEST(StoragePlan, LooksAgainSoonAsLongAsItsChainsAreNotShown) {
     look.storage.status.catalogue.reset();
     look.listed = true;
     EXPECT_EQ(left(0), minutes(10)) << "an older operator looked last";
+}
+
+TEST(StoragePlan, LooksAgainSoonWhenChainsHaveGone) {
+    Looked look;
+    look.works();
+    const auto left = [&](std::chrono::milliseconds later) {
+        return until_probe(look.storage, false, {.count = 2, .outdated = true}, kNow + later);
+    };
+    EXPECT_EQ(left(seconds(0)), minutes(1)) << "the next removal may follow at once, and one look tells of both";
+    EXPECT_EQ(left(minutes(1)), seconds(0));
+    look.listed = false;
+    look.works();
+    EXPECT_EQ(left(seconds(0)), minutes(10)) << "what can't be fetched is not asked for each minute";
 }
 
 TEST(StoragePlan, AttemptsGoOnCountingFromLookToLook) {
