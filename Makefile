@@ -7,7 +7,7 @@ SOURCES = $(shell git ls-files '*.hpp' '*.cpp')
 # $(call step,name,command): says what it does and how long it took.
 step = @echo "== $(1)"; start=$$SECONDS; $(2); echo "== $(1): $$((SECONDS - start)) s"
 
-.PHONY: help packages generate reference build test test-unit test-servers test-s3 test-s3-faults test-load test-property test-property-checker test-e2e test-chaos test-chaos-checker test-api test-alerts test-chart test-setup try demo testbed-up testbed-down images format format-check lint fuzz bench bench-build bench-increments bench-s3 clean
+.PHONY: help packages generate reference build test test-unit test-servers test-s3 test-s3-faults test-load test-property test-property-checker test-e2e test-chaos test-chaos-checker test-api test-alerts test-chart test-gitops test-setup try demo testbed-up testbed-down images format format-check lint fuzz bench bench-build bench-increments bench-s3 clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,7 @@ test: packages format-check build ## all tests: sanitizers, real Neo4j servers, 
 	$(call step,generated files,python3 crds/generate.py --check)
 	$(call step,what the testbed needs,tests/testbed/fetch.sh)
 	$(call step,chart,tests/chart/run.sh)
+	$(call step,GitOps,tests/gitops/run.sh)
 	$(call step,alerts,tests/alerts/run.py)
 	$(call step,plain Debian,tests/setup/plain_debian.sh --if-changed)
 	@trap 'tests/testbed/down.sh' EXIT; echo "== builds and testbed"; tests/setup/builds_and_testbed.sh; echo "== tests"; ctest --preset dev --no-label-summary | tests/setup/failures_last.py
@@ -96,6 +97,10 @@ test-alerts: ## only the alerts of the Helm chart, by promtool
 test-chart: ## only the tests of the Helm chart
 	tests/testbed/fetch.sh
 	$(call step,chart,tests/chart/run.sh)
+
+test-gitops: ## only what Argo CD, kstatus and Flux make of our objects
+	tests/testbed/fetch.sh
+	$(call step,GitOps,tests/gitops/run.sh)
 
 try: ## the runner alone: a backup of a real Neo4j cluster on loopback, and its restore
 	$(call step,try,tests/servers/try.sh)

@@ -10,7 +10,9 @@ state=$(mktemp -d)
 # kubectl remembers for minutes which kinds there are; those that an upgrade has just brought must count.
 export KUBECACHEDIR=$state/cache
 cleanup() {
-    kubectl delete nbsch,nb,nr,nbs,nbsrc -n "$NS" --all --wait=false > /dev/null 2>&1 || true
+    for namespace in "$NS" "$NS-client" "$NS-server"; do
+        kubectl delete nbsch,nb,nr,nbs,nbsrc,job,pvc -n "$namespace" --all --wait=false > /dev/null 2>&1 || true
+    done
     rm -rf "$state"
 }
 trap cleanup EXIT
@@ -34,6 +36,8 @@ is() {
     kubectl get "$1" -n "$NS" "$2" -o json > "$state/object"
     jq -e "$3" "$state/object" > /dev/null || die "$1 $2: $3 is not so: $(jq -c .spec "$state/object")"
 }
+# is_server WAY: as a flag's value
+is_server() { [ "$1" = server ] && echo true || echo false; }
 meta() { echo "apiVersion: neo4jbackup.dev/v1alpha1"; echo "kind: $1"; echo "metadata: {name: $2}"; }
 
 step "the schemas are served"
@@ -139,8 +143,28 @@ done
 (meta Neo4jBackup again-base; echo 'spec: {sourceRef: {name: prod}, storageRef: {name: offsite}}') | apply gitops > /dev/null
 is nb again-base '.spec.cancel == true'
 
-step "samples"
-for sample in "$here"/../../docs/samples/*.yaml; do
-    kubectl apply -n "$NS" --dry-run=server --validate=strict -f "$sample" > /dev/null || die "$sample is refused"
+# A namespace for each of the two ways, since an object keeps how it was applied. Our objects go after each sample, because two samples
+# may have different ones of one name; claims stay, because where no controller runs they never go.
+step "samples: kubectl diff is empty once they were applied, by the client and by the server"
+export KUBECTL_EXTERNAL_DIFF="$here/diff_wanted.sh"
+for way in client server; do
+    kubectl create namespace "$NS-$way" --dry-run=client -o yaml | kubectl apply -f - > /dev/null
+    kubectl create quota -n "$NS-$way" none --hard=pods=0 --dry-run=client -o yaml | kubectl apply -n "$NS-$way" -f - > /dev/null
 done
+for sample in "$here"/../../docs/samples/*.yaml "$here"/../../docs/samples/gitops/databases/*/kustomization.yaml; do
+    manifest=$state/sample.yaml
+    case $sample in
+    */kustomization.yaml) kubectl kustomize "$(dirname "$sample")" > "$manifest" ;;
+    *) cp "$sample" "$manifest" ;;
+    esac
+    for way in client server; do
+        kubectl apply -n "$NS-$way" --validate=strict --server-side="$(is_server "$way")" -f "$manifest" > "$state/out" 2>&1 || die "$sample is refused: $(< "$state/out")"
+        kubectl diff -n "$NS-$way" --server-side="$(is_server "$way")" -f "$manifest" > "$state/out" 2>&1 || die "$sample, applied by the $way, differs: $(< "$state/out")"
+        kubectl delete nbsch,nb,nr,nbs,nbsrc -n "$NS-$way" --all > /dev/null
+    done
+done
+# A difference is found, so that an empty one means something.
+kubectl apply -n "$NS-client" -f "$here/../../docs/samples/schedule.yaml" > /dev/null
+! sed 's/rpo: 2h/rpo: 3h/' "$here/../../docs/samples/schedule.yaml" | kubectl diff -n "$NS-client" -f - > "$state/out" 2>&1 || die "kubectl diff finds no difference"
+grep -q '^+  rpo: 3h' "$state/out" || die "kubectl diff: $(< "$state/out")"
 step "passed"

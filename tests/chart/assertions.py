@@ -73,6 +73,7 @@ for variant in variants:
                 check("memory" in container["resources"]["limits"], f"{name}: no memory limit")
 # What operator/ calls, and nothing more: a call that is added there needs its verb here and in the chart.
 called = {"neo4jbackups": "get list watch create delete", "neo4jbackupschedules": "get list watch", "neo4jbackupschedules/status": "patch",
+          "neo4jbackupschedules/finalizers": "update",
           "neo4jbackupsources": "get list watch", "neo4jbackupstorages": "get list watch",
           "neo4jrestores": "get list watch delete", "neo4jrestores/status": "patch", "neo4jrestores/finalizers": "update",
           "neo4jbackups/status": "patch", "neo4jbackupsources/status": "patch", "neo4jbackupstorages/status": "patch",
@@ -144,11 +145,27 @@ check(images["default"] == ["neo4j-backup-operator:0.1.0", "neo4j-backup-runner:
 check(images["all"] == ["registry.example.com/backup/tools/operator:1.2.3-rc.1_x@" + DIGEST,
                         "registry.example.com/backup/tools/runner@sha256:" + "fedcba9876543210" * 4], f"all: {images['all']}")
 check(images["ids-from-cluster"] == ["mirror/operator@" + DIGEST, "mirror/runner:1.0@" + DIGEST], f"ids-from-cluster: {images['ids-from-cluster']}")
+# The dashboard reaches Grafana as it is: no {{label}} of its legends is taken for a template of Helm.
+dashboard = (pathlib.Path(sys.argv[1]) / "files/dashboard.json").read_text()
+for variant, namespace, label in (("service-monitor", "operators", "1"), ("all", "monitoring", "backups")):
+    shown = one(variant, "ConfigMap", "-dashboard")
+    check(shown["data"] == {"neo4j-backup-operator.json": dashboard}, f"{variant}: the dashboard is another one than that of the file")
+    check(shown["metadata"]["namespace"] == namespace, f"{variant}: the dashboard lies in {shown['metadata']['namespace']}")
+    check(shown["metadata"]["labels"].get("grafana_dashboard") == label, f"{variant}: Grafana's sidecar does not find the dashboard")
+check(one("all", "ConfigMap", "-dashboard")["metadata"]["annotations"] == {"grafana_folder": "Backups"}, "all: annotations of the dashboard")
+check(not any(d["metadata"]["name"].endswith("-dashboard") for d in objects("default")), "default: a dashboard that nobody asked for")
 # What people may do. A backup editor writes neither sources nor storages, which name Secrets, annotations and priority classes.
 READ, ALL = "get list watch", "create get list watch patch update delete deletecollection"
 may = {"storage-admin": (READ, READ, ALL), "backup-editor": (ALL, READ, READ), "restore-editor": (READ, ALL, READ), "viewer": (READ, READ, READ)}
 for role, (backups, restores, places) in may.items():
     verbs = {r: " ".join(rule["verbs"]) for rule in one("default", "ClusterRole", role)["rules"] for r in rule["resources"]}
     check(verbs == {"neo4jbackups": backups, "neo4jbackupschedules": backups, "neo4jrestores": restores, "neo4jbackupsources": places, "neo4jbackupstorages": places, "neo4jbackupchains": READ}, f"{role} may {verbs}")
+# Argo CD's own ConfigMap is never part of the release, which would take it away when it is uninstalled.
+scripts = yaml.safe_load((pathlib.Path(sys.argv[1]) / "files/argocd-cm.yaml").read_text())["data"]
+check(set(scripts) == {f'resource.customizations.health.{c["spec"]["group"]}_{c["spec"]["names"]["kind"]}' for c in crds}, "a kind has no health script")
+check(one("all", "ConfigMap", "-argocd-health")["data"] == scripts, "all: the ConfigMap for Argo CD has other scripts than the file")
+for variant in variants:
+    names = [d["metadata"]["name"] for d in objects(variant) if d["kind"] == "ConfigMap"]
+    check("argocd-cm" not in names and (variant == "all") == any(n.endswith("-argocd-health") for n in names), f"{variant}: ConfigMaps {names}")
 print("\n".join(problems) if problems else "every assertion holds")
 sys.exit(1 if problems else 0)

@@ -107,6 +107,9 @@ refused "/metrics/service/port" template --set metrics.service.port=70000
 refused "/metrics/serviceMonitor/interval" template --set metrics.serviceMonitor.interval=often
 refused "/tolerations/0" template --set tolerations[0].operater=Exists
 refused "/imagePullSecrets/0" template --set-json 'imagePullSecrets=["registry"]'
+refused "/grafanaDashboard/labels/grafana_dashboard" template --set grafanaDashboard.labels.grafana_dashboard=1
+refused "/grafanaDashboard" template --set grafanaDashboard.folder=Backups
+refused "/argocd/healthConfigMap" template --set-string argocd.healthConfigMap=yes
 refused "needs metrics.service.enabled" template --set metrics.serviceMonitor.enabled=true,metrics.service.enabled=false
 refused "runners.namespaces must name" template --set networkPolicies.runners.enabled=true
 refused "runners.namespaces must name" template --set networkPolicies.neo4j.enabled=true
