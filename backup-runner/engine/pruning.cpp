@@ -132,8 +132,11 @@ public:
     Result<void> run() {
         N4B_TRY(const auto begun, removals_begun(store_, layout_, call_));
         for (const auto& chain : begun) N4B_TRY_VOID(go_on_with(chain));
-        for (auto verdict = plan_.verdicts.rbegin(); verdict != plan_.verdicts.rend(); ++verdict)
-            if (!verdict->stays()) N4B_TRY_VOID(remove(verdict->chain));
+        for (auto verdict = plan_.verdicts.rbegin(); verdict != plan_.verdicts.rend(); ++verdict) {
+            if (verdict->stays()) continue;
+            N4B_TRY(const bool still, goes_still(verdict->chain));
+            if (still) N4B_TRY_VOID(remove(verdict->chain));
+        }
         return {};
     }
 
@@ -147,6 +150,40 @@ private:
         const auto forgotten = forget_removal(store_, layout_, chain, call_);
         if (!forgotten) return failed(chain, forgotten.error());
         return {};
+    }
+
+    /// Whether a chain goes by a plan that is made now. What comes before a chain may take hours, and meanwhile
+    /// somebody may have found damaged what the plan counted on. Facts tell of that, so that a new plan is made only
+    /// where one has come.
+    Result<bool> goes_still(const std::string& chain) {
+        N4B_TRY(auto damage, damage_known());
+        if (!newer_ || damage != damage_seen_) {
+            damage_seen_ = std::move(damage);
+            auto newer = plan_pruning(store_, wish_, call_);
+            if (!newer && ends_all(newer.error())) return base::fail(newer.error());
+            // Where a head can't be read any more, what was planned while it could stands.
+            newer_ = newer ? *std::move(newer) : plan_;
+        }
+        const auto verdict = std::ranges::find(newer_->verdicts, chain, &retention::Verdict::chain);
+        const bool goes = verdict != newer_->verdicts.end() && !verdict->stays();
+        if (!goes) {
+            tell_(
+                {.chain = chain,
+                 .removal = ChainRemoval{.state = RemovalState::kHeld,
+                                         .detail = "it stays by a plan that was made since, or somebody removes it"}});
+        }
+        return goes;
+    }
+
+    Result<std::set<std::string>> damage_known() {
+        std::set<std::string> chains;
+        N4B_TRY_VOID(list_facts(
+            store_, layout_, "",
+            [&](const format::FactName& fact) {
+                if (fact.fact == kDamagedFact) chains.insert(fact.chain);
+            },
+            call_));
+        return chains;
     }
 
     /// Whether the plan wants it to stay. Whether somebody else's chain stays is not for this plan to say.
@@ -211,6 +248,8 @@ private:
     const retention::Plan& plan_;
     const std::function<void(const PrunedChain&)>& tell_;
     const Call& call_;
+    std::optional<retention::Plan> newer_{};  ///< Made after all that was begun before went on.
+    std::set<std::string> damage_seen_{};     ///< Chains that had been found damaged then.
 };
 
 }  // namespace

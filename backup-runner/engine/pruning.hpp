@@ -45,7 +45,8 @@ struct PrunedChain {
 };
 
 /// Removes what unfinished backups left, goes on with removals that have begun, forgets those that ended long ago, and
-/// then removes the chains that go by the plan, the oldest first.
+/// then removes the chains that go by the plan, and by one that is made anew at that time, the oldest first. A chain
+/// that the second plan keeps, such as where a newer one was found damaged meanwhile, is told as kHeld.
 ///
 /// A chain that was closed, and of which no head is gone, is removed only where the plan lets it go. Where the plan
 /// keeps it as one of the wisher's, it is told as kHeld: it is opened again, or stays closed until `wait_until`, while

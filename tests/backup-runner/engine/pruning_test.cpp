@@ -342,6 +342,27 @@ TEST_F(PruningTest, ARemovalThatDiedLongAgoIsFinished) {
     EXPECT_EQ(left(), 0);
 }
 
+TEST_F(PruningTest, WhatIsFoundDamagedMeanwhileLetsNoOtherGo) {
+    const auto wanted = wish(1);
+    const auto plan = plan_pruning(store_, wanted, {});
+    ASSERT_TRUE(plan) << plan.error().message;
+    std::vector<std::pair<std::string, RemovalState>> told;
+    const auto done = prune(store_, wanted, *plan,
+                            [&](const PrunedChain& pruned) {
+                                ASSERT_TRUE(pruned.removal) << pruned.removal.error().message;
+                                told.emplace_back(pruned.chain, pruned.removal->state);
+                                // Somebody verifies the newest while the oldest is removed.
+                                if (told.size() > 1) return;
+                                ASSERT_TRUE(mark_damaged(store_, artifact(kThird, 3), {.uid = "check", .attempt = 1},
+                                                         "a block is gone", {}));
+                            },
+                            {});
+    ASSERT_TRUE(done) << done.error().message;
+    EXPECT_THAT(told, ElementsAre(std::pair(std::string(kFirst), RemovalState::kRemoved),
+                                  std::pair(std::string(kSecond), RemovalState::kHeld)));
+    EXPECT_TRUE(is_there(kSecond, 2)) << "the newest that can be restored by now";
+}
+
 TEST_F(PruningTest, WithoutRulesEverythingStays) {
     auto nothing = wish(0);
     EXPECT_THAT(going(nothing), IsEmpty());
