@@ -75,13 +75,18 @@ public:
         const auto use = spec_.prune.chains ? format::RepositoryUse::kWrite : format::RepositoryUse::kRead;
         N4B_TRY(const auto repository, open_repository(store_, {.use = use, .expected_id = spec_.repository}, call_));
         report.repository = repository.id;
-        N4B_TRY(const auto zone, calendar::TimeZone::find(spec_.prune.keep.time_zone));
+        const auto zone = calendar::TimeZone::find(spec_.prune.keep.time_zone);
+        if (!zone) {
+            auto error = zone.error().wrap("RunSpec: prune.keep.timeZone");
+            error.reason = base::Reason::kInvalidRunSpec;
+            return base::fail(std::move(error));
+        }
         N4B_TRY(const auto layout, format::Layout::create(spec_.source, spec_.database));
         const PruneWish wish{
             .source = spec_.source,
             .database = spec_.database,
             .rules = rules_of(spec_.prune.keep),
-            .zone = zone,
+            .zone = *zone,
             .run = {.uid = spec_.run.uid, .attempt = spec_.run.attempt},
             .repository = repository.id,
             .made_by = ScheduleName{

@@ -47,6 +47,10 @@ Understood understand(const ScheduleSpec& spec) {
             result.cadences.push_back(
                 {.name = cadence.name, .type = cadence.type, .text = line_of(cadence), .line = *line, .zone = *zone});
     }
+    if (spec.keep) {
+        const auto zone = schedule::TimeZone::find(spec.keep->time_zone);
+        if (!zone) result.wrong.push_back(fmt::format("spec.keep.timeZone: {}", zone.error().message));
+    }
     return result;
 }
 

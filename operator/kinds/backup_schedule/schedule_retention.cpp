@@ -7,6 +7,7 @@
 #include "common/base/quantity.hpp"
 #include "common/base/rfc3339.hpp"
 #include "common/base/saturating.hpp"
+#include "common/calendar/time_zone.hpp"
 #include "operator/api/names.hpp"
 #include "operator/kinds/storage/storage_place.hpp"
 #include "operator/run/condition_writer.hpp"
@@ -42,9 +43,9 @@ constexpr milliseconds kAfterWait = std::chrono::minutes(5);
 /// How many chains an event names.
 constexpr std::size_t kNamed = 5;
 
-/// Whether the retention may begin something.
+/// Whether the retention may begin something. A zone that does not exist is told by the condition Ready.
 bool is_wanted(const ScheduleSpec& spec) {
-    return spec.keep && !spec.suspended;
+    return spec.keep && !spec.suspended && calendar::TimeZone::find(spec.keep->time_zone).has_value();
 }
 
 bool is_current(const BackupSchedule& schedule) {

@@ -159,8 +159,8 @@ TEST_F(SchedulePruningTest, TellsOfARemovalThatDiedAndGoesOnWithIt) {
 TEST_F(SchedulePruningTest, AZoneThatDoesNotExistIsTold) {
     spec_.prune.keep.time_zone = "Europe/Bielefeld";
     const auto report = planned();
-    EXPECT_NE(report.reason, base::Reason::kCompleted);
-    EXPECT_THAT(report.message, ::testing::HasSubstr("Europe/Bielefeld"));
+    EXPECT_EQ(report.reason, base::Reason::kInvalidRunSpec);
+    EXPECT_THAT(report.message, ::testing::HasSubstr("prune.keep.timeZone: found \"Europe/Bielefeld\""));
     EXPECT_FALSE(report.prune);
 }
 

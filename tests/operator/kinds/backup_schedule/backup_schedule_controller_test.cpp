@@ -245,6 +245,20 @@ TEST(BackupScheduleController, AWrongLineIsToldAndTheOthersGoOn) {
     EXPECT_EQ(c.api.get(std::string(kBackups) + "/nightly-202611270300")["spec"]["type"], "Incremental");
 }
 
+TEST(BackupScheduleController, AZoneOfKeepThatDoesNotExistIsToldAndNothingGoes) {
+    auto json = example();
+    json["spec"]["keep"] = {{"last", 1}, {"timeZone", "Europe/Bielefeld"}};
+    Control c(json);
+    c.look("2026-11-27T02:55:00Z");
+    c.look("2026-11-27T02:56:00Z");
+    EXPECT_EQ(c.condition("Ready")["reason"], "ScheduleInvalid");
+    EXPECT_THAT(c.condition("Ready")["message"].get<std::string>(),
+                HasSubstr("spec.keep.timeZone: found \"Europe/Bielefeld\""));
+    EXPECT_TRUE(c.api.sent("POST", jobs::kJobs).empty());
+    c.look("2026-11-27T03:00:01Z");
+    EXPECT_EQ(c.made(), 1U) << "backups go on";
+}
+
 TEST(BackupScheduleController, FreshnessFollowsWhatCanBeRestored) {
     Control c;
     c.look("2026-11-27T02:55:00Z");
