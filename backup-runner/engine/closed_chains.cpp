@@ -17,6 +17,7 @@
 #include "backup-runner/engine/facts.hpp"
 #include "backup-runner/engine/repository.hpp"
 #include "backup-runner/format/repository.hpp"
+#include "backup-runner/object_store/forwarding_store.hpp"
 #include "common/base/hex.hpp"
 
 namespace n4b::engine {
@@ -37,32 +38,24 @@ constexpr std::chrono::hours kKeptFor{48};
 constexpr std::chrono::seconds kTakeBackTime{10};
 
 /// A store in which some chains are not closed, for whoever judges them as all others. For reading only.
-class OpenedView final : public ObjectStore {
+class OpenedView final : public object_store::ForwardingStore {
 public:
     OpenedView(ObjectStore& store, std::set<std::string, std::less<>> hidden)
-        : store_(store), hidden_(std::move(hidden)) {}
+        : ForwardingStore(store), hidden_(std::move(hidden)) {}
 
-    Result<object_store::Creation> create(std::string_view key, std::span<const std::byte> bytes,
-                                          const Call& call) override {
-        return store_.create(key, bytes, call);
-    }
-    Result<void> put(std::string_view key, std::span<const std::byte> bytes, const Call& call) override {
-        return store_.put(key, bytes, call);
-    }
-    std::unique_ptr<object_store::ObjectBatch> begin_batch() override { return store_.begin_batch(); }
     Result<std::size_t> get(std::string_view key, std::int64_t offset, std::span<std::byte> into,
                             const Call& call) override {
         if (hidden_.contains(key)) return missing(key);
-        return store_.get(key, offset, into, call);
+        return ForwardingStore::get(key, offset, into, call);
     }
     Result<ObjectInfo> stat(std::string_view key, const Call& call) override {
         if (hidden_.contains(key)) return missing(key);
-        return store_.stat(key, call);
+        return ForwardingStore::stat(key, call);
     }
     Result<void> list(std::string_view prefix, std::string_view after,
                       const std::function<bool(std::span<const ObjectInfo>)>& take, const Call& call) override {
         std::vector<ObjectInfo> seen;
-        return store_.list(
+        return ForwardingStore::list(
             prefix, after,
             [&](std::span<const ObjectInfo> page) {
                 seen.clear();
@@ -72,20 +65,6 @@ public:
             },
             call);
     }
-    Result<void> make_durable(std::string_view key, const Call& call) override {
-        return store_.make_durable(key, call);
-    }
-    Result<object_store::Removal> remove(std::string_view key, const Call& call) override {
-        return store_.remove(key, call);
-    }
-    Result<std::int64_t> remove_unfinished(std::string_view directory, const Call& call) override {
-        return store_.remove_unfinished(directory, call);
-    }
-    Result<void> remove_empty(std::string_view directory, std::string_view kept, const Call& call) override {
-        return store_.remove_empty(directory, kept, call);
-    }
-    Result<SystemTime> now(const Call& call) override { return store_.now(call); }
-    Result<std::optional<object_store::Space>> space(const Call& call) override { return store_.space(call); }
 
 private:
     static tl::unexpected<base::Error> missing(std::string_view key) {
@@ -93,7 +72,6 @@ private:
                           std::string(key) + ": passed over, since the chain is looked at as if it were open");
     }
 
-    ObjectStore& store_;
     const std::set<std::string, std::less<>> hidden_;
 };
 

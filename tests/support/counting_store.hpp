@@ -4,13 +4,13 @@
 #include <atomic>
 #include <utility>
 
-#include "tests/support/forwarding_store.hpp"
+#include "backup-runner/object_store/forwarding_store.hpp"
 
 namespace n4b::testing {
 
 /// Counts what a bucket would be asked: one request for each call, one for each 1,000 keys of a list, and two for a
 /// look at an object that is not there. The time comes with every answer, and costs nothing. Thread-safe.
-class CountingStore final : public ForwardingStore {
+class CountingStore final : public object_store::ForwardingStore {
 public:
     using ForwardingStore::ForwardingStore;
 

@@ -2,12 +2,12 @@
 
 #include <chrono>
 
-#include "tests/support/forwarding_store.hpp"
+#include "backup-runner/object_store/forwarding_store.hpp"
 
 namespace n4b::testing {
 
 /// A store whose clock has gone on since all of its objects were written.
-class LaterStore final : public ForwardingStore {
+class LaterStore final : public object_store::ForwardingStore {
 public:
     LaterStore(object_store::ObjectStore& inner, std::chrono::seconds later) : ForwardingStore(inner), later_(later) {}
 

@@ -8,9 +8,9 @@
 
 #include "backup-runner/blocks/artifact_reader.hpp"
 #include "backup-runner/blocks/artifact_writer.hpp"
+#include "backup-runner/object_store/forwarding_store.hpp"
 #include "tests/support/content_collector.hpp"
 #include "tests/support/example_head.hpp"
-#include "tests/support/forwarding_store.hpp"
 #include "tests/support/memory_store.hpp"
 
 namespace n4b::blocks {
@@ -191,7 +191,7 @@ TEST(Artifact, IsReadAheadOfWhatIsUsed) {
 }
 
 /// Answers the first request for a block only when so many later ones are answered.
-class LateFirstBlock final : public testing::ForwardingStore {
+class LateFirstBlock final : public object_store::ForwardingStore {
 public:
     LateFirstBlock(object_store::ObjectStore& inner, std::string index, int others)
         : ForwardingStore(inner), index_(std::move(index)), others_(others) {}

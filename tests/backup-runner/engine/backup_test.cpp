@@ -16,9 +16,9 @@
 #include "backup-runner/engine/restore.hpp"
 #include "backup-runner/engine/restore_choice.hpp"
 #include "backup-runner/engine/restored_content.hpp"
+#include "backup-runner/object_store/forwarding_store.hpp"
 #include "tests/backup-runner/engine/backup_fixture.hpp"
 #include "tests/support/faulty_storage.hpp"
-#include "tests/support/forwarding_store.hpp"
 #include "tests/support/memory_store.hpp"
 
 namespace n4b::engine {
@@ -377,7 +377,7 @@ TEST_F(BackupTest, LeavesNothingOfACopyThatFailed) {
 }
 
 /// A store whose creation of a head fails so, after it was done or without.
-class HeadlessStore final : public testing::ForwardingStore {
+class HeadlessStore final : public object_store::ForwardingStore {
 public:
     HeadlessStore(object_store::ObjectStore& inner, base::Error error, bool stored)
         : ForwardingStore(inner), error_(std::move(error)), stored_(stored) {}

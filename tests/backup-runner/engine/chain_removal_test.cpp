@@ -9,7 +9,7 @@
 #include "backup-runner/engine/chain_hold.hpp"
 #include "backup-runner/engine/facts.hpp"
 #include "backup-runner/format/repository.hpp"
-#include "tests/support/forwarding_store.hpp"
+#include "backup-runner/object_store/forwarding_store.hpp"
 #include "tests/support/memory_store.hpp"
 
 namespace n4b::engine {
@@ -26,7 +26,7 @@ using ::testing::IsEmpty;
 using testing::MemoryStore;
 
 /// Does so many calls, and then nothing more, as a process that was killed.
-class DyingStore final : public testing::ForwardingStore {
+class DyingStore final : public object_store::ForwardingStore {
 public:
     DyingStore(object_store::ObjectStore& inner, std::int64_t calls) : ForwardingStore(inner), left_(calls) {}
 
@@ -245,7 +245,7 @@ TEST_F(ChainRemovalTest, NobodyOpensWhatAnotherRunMayBeRemoving) {
 }
 
 /// Tells when closed.json goes.
-class OpeningStore final : public testing::ForwardingStore {
+class OpeningStore final : public object_store::ForwardingStore {
 public:
     using ForwardingStore::ForwardingStore;
     std::function<void()> before_opening{};
@@ -271,7 +271,7 @@ TEST_F(ChainRemovalTest, ARunThatComesWhileTheChainIsOpenedFindsItClosed) {
 TEST_F(ChainRemovalTest, TheFactOfARunThatComesAfterTheOpeningStays) {
     put(store_, layout_.closed(kChain), format::print_closed());
     hold(store_, "legal", std::nullopt);
-    class LateStore final : public testing::ForwardingStore {
+    class LateStore final : public object_store::ForwardingStore {
     public:
         using ForwardingStore::ForwardingStore;
         std::function<void()> before_first_fact_goes{};
@@ -316,7 +316,7 @@ TEST_F(ChainRemovalTest, AChainIsOpenedAgainAlsoWhereTheCallHasEnded) {
 }
 
 /// Can't read one object.
-class UnreadableStore final : public testing::ForwardingStore {
+class UnreadableStore final : public object_store::ForwardingStore {
 public:
     UnreadableStore(object_store::ObjectStore& inner, std::string key, base::Error error)
         : ForwardingStore(inner), key_(std::move(key)), error_(std::move(error)) {}
@@ -423,7 +423,7 @@ TEST_F(ChainRemovalTest, ARemovalThatDiedLongAgoIsFinishedBeforeItIsForgotten) {
 }
 
 /// Has no room for another object while there is a fact about the proof of one.
-class FullStore final : public testing::ForwardingStore {
+class FullStore final : public object_store::ForwardingStore {
 public:
     using ForwardingStore::ForwardingStore;
     Result<object_store::Creation> create(std::string_view key, std::span<const std::byte> bytes,
@@ -444,7 +444,7 @@ TEST_F(ChainRemovalTest, OnAFullStorageFactsGiveWay) {
 }
 
 /// Has no room for another object at all.
-class NoRoomStore final : public testing::ForwardingStore {
+class NoRoomStore final : public object_store::ForwardingStore {
 public:
     using ForwardingStore::ForwardingStore;
     Result<object_store::Creation> create(std::string_view /*key*/, std::span<const std::byte> /*bytes*/,

@@ -8,7 +8,7 @@
 #include "backup-runner/archive/names.hpp"
 #include "backup-runner/engine/leftovers.hpp"
 #include "backup-runner/format/repository.hpp"
-#include "tests/support/forwarding_store.hpp"
+#include "backup-runner/object_store/forwarding_store.hpp"
 #include "tests/support/memory_store.hpp"
 
 namespace n4b::engine {
@@ -169,7 +169,7 @@ TEST_F(CleanUpTest, LeavesWhatHasNoIntentAndWhatHasABadOne) {
 }
 
 /// Can't read one object, as a disk with a bad sector.
-class BadSectorStore final : public testing::ForwardingStore {
+class BadSectorStore final : public object_store::ForwardingStore {
 public:
     BadSectorStore(object_store::ObjectStore& inner, std::string part)
         : ForwardingStore(inner), part_(std::move(part)) {}

@@ -16,9 +16,9 @@
 #include "backup-runner/engine/restore.hpp"
 #include "backup-runner/engine/restore_of_run.hpp"
 #include "backup-runner/engine/restored_content.hpp"
+#include "backup-runner/object_store/forwarding_store.hpp"
 #include "tests/backup-runner/engine/restore_fixture.hpp"
 #include "tests/support/faulty_storage.hpp"
-#include "tests/support/forwarding_store.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -96,7 +96,7 @@ protected:
         return blocks;
     }
 
-    class CountedStore final : public testing::ForwardingStore {
+    class CountedStore final : public object_store::ForwardingStore {
     public:
         CountedStore(object_store::ObjectStore& inner, std::atomic<int>& blocks)
             : ForwardingStore(inner), blocks_(blocks) {}

@@ -13,9 +13,9 @@
 #include "backup-runner/engine/chain.hpp"
 #include "backup-runner/engine/restore.hpp"
 #include "backup-runner/engine/restored_content.hpp"
+#include "backup-runner/object_store/forwarding_store.hpp"
 #include "tests/backup-runner/engine/restore_fixture.hpp"
 #include "tests/support/faulty_storage.hpp"
-#include "tests/support/forwarding_store.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -124,7 +124,7 @@ TEST_F(RestoreOfRunTest, AnAttemptThatIsTakenOverNeitherRemovesNorFinishes) {
 }
 
 /// Lets something happen when the restore's own thread, and none that reads ahead, asks for a block.
-class WatchedStore final : public testing::ForwardingStore {
+class WatchedStore final : public object_store::ForwardingStore {
 public:
     WatchedStore(object_store::ObjectStore& inner, std::function<void(int block)> on_block)
         : ForwardingStore(inner), on_block_(std::move(on_block)) {}

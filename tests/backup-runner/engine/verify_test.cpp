@@ -14,9 +14,9 @@
 #include "backup-runner/engine/transaction_groups.hpp"
 #include "backup-runner/format/chain_link.hpp"
 #include "backup-runner/format/repository.hpp"
+#include "backup-runner/object_store/forwarding_store.hpp"
 #include "backup-runner/txlog/log_format.hpp"
 #include "tests/backup-runner/engine/backup_fixture.hpp"
-#include "tests/support/forwarding_store.hpp"
 #include "tests/support/log_entries.hpp"
 
 namespace n4b::engine {
@@ -427,7 +427,7 @@ TEST_F(VerifyTest, AnAdoptedBackupThatIsDamagedFails) {
 }
 
 /// Nobody may write there any more.
-class ReadOnlyStore final : public testing::ForwardingStore {
+class ReadOnlyStore final : public object_store::ForwardingStore {
 public:
     using ForwardingStore::ForwardingStore;
     base::Result<object_store::Creation> create(std::string_view /*key*/, std::span<const std::byte> /*bytes*/,
