@@ -13,4 +13,8 @@ std::optional<SystemTime> read_time(JsonObject& object, const char* key) {
     return std::nullopt;
 }
 
+Json time_or_null(const std::optional<SystemTime>& time) {
+    return time ? Json(format_rfc3339(*time)) : Json();
+}
+
 }  // namespace n4b::base

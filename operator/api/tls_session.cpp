@@ -9,13 +9,13 @@ namespace {
 
 using base::Json;
 using base::JsonObject;
+using base::time_or_null;
 
 constexpr char kUnknown[] = "Unknown";
 
 }  // namespace
 
 Json tls_json(const contract::TlsReport& tls) {
-    const auto time_or_null = [](const auto& time) { return time ? Json(base::format_rfc3339(*time)) : Json(); };
     return {{"version", tls.version},
             {"cipher", tls.cipher},
             {"clientCertificateDemanded", tls.client_certificate_requested},

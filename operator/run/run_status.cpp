@@ -9,6 +9,7 @@ namespace {
 
 using base::Json;
 using base::JsonObject;
+using base::time_or_null;
 using Outcome = Verdict::Outcome;
 
 Json attempt_json(const Attempt& a) {
@@ -52,10 +53,6 @@ Progress read_progress(JsonObject& object) {
             .remaining = remaining ? std::optional(std::chrono::seconds(*remaining)) : std::nullopt,
             .phase = object.value_or<std::string>("phase", ""),
             .observed = api::read_time(object, "observedTime").value_or(base::SystemTime{})};
-}
-
-Json time_or_null(const std::optional<base::SystemTime>& time) {
-    return time ? Json(base::format_rfc3339(*time)) : Json();
 }
 
 std::string succeeded(Outcome outcome) {

@@ -9,6 +9,7 @@ namespace {
 
 using base::Json;
 using base::JsonObject;
+using base::time_or_null;
 using schedule::ConcurrencyPolicy;
 using schedule::MissedRunPolicy;
 using schedule::RunType;
@@ -91,10 +92,6 @@ void read_status(JsonObject& object, ScheduleStatus& status) {
     if (const auto refused = refused_at(status.conditions); refused && !status.retention.run.finished()) {
         status.retention.run.completed = *refused;
     }
-}
-
-Json time_or_null(const std::optional<base::SystemTime>& time) {
-    return time ? Json(base::format_rfc3339(*time)) : Json();
 }
 
 Json text_or_null(const std::string& text) {

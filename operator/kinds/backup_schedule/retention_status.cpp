@@ -12,14 +12,11 @@ namespace {
 
 using base::Json;
 using base::JsonObject;
+using base::time_or_null;
 using contract::PruneReport;
 
 constexpr char kPlan[] = "Plan";
 constexpr char kRemove[] = "Remove";
-
-Json time_or_null(const std::optional<base::SystemTime>& time) {
-    return time ? Json(base::format_rfc3339(*time)) : Json();
-}
 
 /// What a runner of another version tells must not make a status that the API server refuses.
 Json count_json(std::int64_t count) {

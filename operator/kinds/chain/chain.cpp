@@ -11,6 +11,7 @@ namespace {
 
 using base::Json;
 using base::JsonObject;
+using base::time_or_null;
 
 constexpr char kStorageKind[] = "Neo4jBackupStorage";
 
@@ -74,19 +75,18 @@ std::string status_json(const ChainStatus& status) {
     const auto& record = status.record;
     const auto text = [](const std::string& value) { return value.empty() ? Json() : Json(value); };
     const auto number = [](std::int64_t value) { return value == 0 ? Json() : Json(value); };
-    const auto time = [](const auto& value) { return value ? Json(base::format_rfc3339(*value)) : Json(); };
     const Json size = record.stored_bytes == 0 ? Json() : Json(base::bytes_for_people(record.stored_bytes));
     const Json json{{"observedGeneration", status.observed_generation},
-                    {"observedTime", time(status.observed)},
+                    {"observedTime", time_or_null(status.observed)},
                     {"tip", text(record.tip)},
                     {"artifacts", number(record.artifacts)},
                     {"storeId", text(record.store_id)},
                     {"earliestTransaction", number(record.earliest_restorable)},
                     {"highestTransaction", number(record.highest_transaction)},
                     {"storedBytes", number(record.stored_bytes)},
-                    {"restorableFrom", time(record.restorable_from)},
-                    {"recoverableTo", time(record.recoverable_to)},
-                    {"currentAt", time(record.current_at)},
+                    {"restorableFrom", time_or_null(record.restorable_from)},
+                    {"recoverableTo", time_or_null(record.recoverable_to)},
+                    {"currentAt", time_or_null(record.current_at)},
                     {"display", {{"size", size}}},
                     {"conditions", api::conditions_json(status.conditions)}};
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);

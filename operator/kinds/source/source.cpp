@@ -13,6 +13,7 @@ namespace {
 using base::Json;
 using base::JsonObject;
 using base::Result;
+using base::time_or_null;
 
 constexpr std::int64_t kBackupPort = 6362;  // Neo4j's default of dbms.backup.address.
 
@@ -166,7 +167,6 @@ Display display_of(const SourceSpec& spec, const SourceStatus& status) {
 }
 
 std::string status_json(const SourceStatus& status) {
-    const auto time_or_null = [](const auto& time) { return time ? Json(base::format_rfc3339(*time)) : Json(); };
     Json json{{"observedGeneration", status.observed_generation},
               {"lastProbeTime", time_or_null(status.last_probe)},
               {"lastSuccessTime", time_or_null(status.last_success)},

@@ -9,6 +9,7 @@ namespace {
 
 using base::Json;
 using base::JsonObject;
+using base::time_or_null;
 using contract::ExclusiveCreate;
 
 WebIdentity read_web_identity(JsonObject& object) {
@@ -170,7 +171,6 @@ Display display_of(const StorageSpec& spec, const StorageStatus& status) {
 
 std::string status_json(const StorageStatus& status) {
     const auto or_null = [](const auto& value) { return value ? Json(*value) : Json(); };
-    const auto time_or_null = [](const auto& time) { return time ? Json(base::format_rfc3339(*time)) : Json(); };
     const auto& found = status.found;
     Json json{
         {"observedGeneration", status.observed_generation},
