@@ -26,7 +26,7 @@ std::string_view text_of(Why why) {
         case Why::kNoRules:
             return "there is no rule";
         case Why::kNotOurs:
-            return "a later version made it";
+            return "a later version made it, or it can't be read";
         case Why::kHeld:
             return "a hold keeps it";
         case Why::kFromTheFuture:

@@ -163,7 +163,7 @@ private:
             prune.keeps_versions = prune.keeps_versions || removal.hidden;
             if (removal.wait_until)
                 prune.wait_until = std::max(prune.wait_until.value_or(*removal.wait_until), *removal.wait_until);
-            // Not of one whose removal an earlier attempt began: the plan no longer knows it.
+            // A chain whose removal an earlier attempt began is not in this plan, so it was not counted in `goes`.
             if (removal.state == RemovalState::kRemoved && announced_.contains(pruned.chain)) --prune.goes;
         }
         prune.chains.push_back(std::move(told));

@@ -11,9 +11,9 @@ namespace n4b::engine {
 /// Without spec.prune.chains it only plans: the report tells which chains go, which stay and why, and how many removals
 /// were begun before and are not at their end. Nothing in the storage changes.
 ///
-/// With them the plan is made anew, and of the chains named those are removed that go still; what was begun before goes
-/// on. Chains that the new plan lets go, and that are not among those named, stay for now: they have not been
-/// announced.
+/// With them the plan is made anew. It removes those of the named chains that this plan still lets go, and goes on with
+/// removals that were begun before. Chains that the new plan lets go, and that are not among those named, stay for now:
+/// they have not been announced.
 ///
 /// The report ends with Completed, also where a chain is held, locked, or waits for a writer. Where a chain could not
 /// be removed, or nothing could be done, it ends with the first error.

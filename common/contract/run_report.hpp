@@ -186,7 +186,7 @@ struct PruneReport {
     std::vector<PrunedReport> chains{};  ///< Those that don't stay first, the oldest first; then those that stay.
     std::int64_t left_out = 0;           ///< How many more chains stay than are named; see to_json().
     std::int64_t stays = 0;
-    std::int64_t goes = 0;        ///< Those that go by the rules still, whether they were announced or not.
+    std::int64_t goes = 0;        ///< Those that no rule keeps and that are still there, announced or not.
     std::int64_t bytes = 0;       ///< Of a plan: what those take that go. Else: what was removed.
     std::int64_t going_on = 0;    ///< Removals that were begun before, by any run, and are not at their end.
     bool keeps_versions = false;  ///< What was removed still takes room, until the bucket removes old versions.

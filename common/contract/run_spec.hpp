@@ -178,7 +178,7 @@ inline constexpr std::size_t kMostPruned = 16;
 
 struct PruneSpec {
     KeepSpec keep{};
-    /// The chains that may go, as an earlier plan has told them; each goes only where the rules let it go still.
+    /// The chains that may go, as an earlier plan has told them; each goes only where the rules still let it go.
     /// Nothing: the plan is made and told, and nothing is removed.
     std::optional<std::vector<std::string>> chains{};
     bool operator==(const PruneSpec&) const = default;

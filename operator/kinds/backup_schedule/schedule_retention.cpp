@@ -21,7 +21,6 @@ using base::Reason;
 using base::SystemTime;
 using contract::ChainFate;
 using contract::PruneReport;
-using run::Finding;
 using std::chrono::milliseconds;
 using Outcome = run::Verdict::Outcome;
 

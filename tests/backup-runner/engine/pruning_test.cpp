@@ -11,9 +11,8 @@
 #include "backup-runner/engine/catalogue.hpp"
 #include "backup-runner/engine/facts.hpp"
 #include "backup-runner/format/repository.hpp"
-#include "tests/support/example_head.hpp"
-#include "tests/support/forwarding_store.hpp"
-#include "tests/support/memory_store.hpp"
+#include "backup-runner/object_store/forwarding_store.hpp"
+#include "tests/backup-runner/engine/chains_in_memory.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -23,44 +22,24 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr char kFirst[] = "20261121T215049Z-000001";
-constexpr char kSecond[] = "20261122T215049Z-000002";
-constexpr char kThird[] = "20261123T215049Z-000003";
-
 /// A bucket with three fulls, each of a day.
-class PruningTest : public ::testing::Test {
+class PruningTest : public ChainsInMemory {
 protected:
     PruningTest() {
-        // Whatever the clock of this machine says, the chains' names do not lie ahead of the store's.
-        const auto after_all = base::SystemTime(std::chrono::sys_days(std::chrono::year(2026) / 11 / 30));
-        const auto now = store_.now({}).value();
-        if (now < after_all) store_.let_pass(std::chrono::ceil<std::chrono::seconds>(after_all - now));
         store(kFirst, 1);
         store(kSecond, 2);
         store(kThird, 3);
     }
 
-    void write(const std::string& key, const std::string& text) {
-        ASSERT_TRUE(store_.put(key, std::as_bytes(std::span(text)), {}));
-    }
     format::Head head(const std::string& chain, int day) const {
-        auto head = testing::example_head();
-        head.name.chain = chain;
-        head.supersedes.clear();
+        auto head = full_of(chain);
         const auto time = base::SystemTime(std::chrono::seconds(1'795'643'449)) + hours(24 * day);
         for (auto* point : {&head.transactions->highest.point, &head.transactions->earliest_restorable})
             *point = {.id = 10 * std::abs(day), .time = time, .checksum = 1};
         head.transactions->lowest.id = 10 * std::abs(day);
         return head;
     }
-    void store(const std::string& chain, int day) {
-        const auto made = head(chain, day);
-        const auto text = format::print_head(made);
-        ASSERT_TRUE(text) << text.error().message;
-        write(layout_.mark(made.name), format::print_mark(format::name_of(made)));
-        write(layout_.blocks(made.name) + format::block_name(1), "0123456789");
-        write(layout_.head(format::name_of(made)), *text);
-    }
+    void store(const std::string& chain, int day) { store_full(head(chain, day)); }
     [[nodiscard]] Artifact artifact(const std::string& chain, int day) const {
         Artifact artifact;
         artifact.head = head(chain, day);
@@ -133,9 +112,6 @@ protected:
     void hold(const std::string& chain) {
         write(layout_.hold(chain, "legal").value(), format::print_hold({.expires = std::nullopt}));
     }
-
-    const format::Layout layout_ = format::Layout::create("prod", "graph.db").value();
-    testing::MemoryStore store_;
 };
 
 TEST_F(PruningTest, RemovesWhatTheRulesDoNotKeep) {
@@ -242,7 +218,7 @@ TEST_F(PruningTest, GoesOnWithARemovalThatHadBegun) {
 }
 
 /// Can't do anything with some objects.
-class BrokenStore final : public testing::ForwardingStore {
+class BrokenStore final : public object_store::ForwardingStore {
 public:
     BrokenStore(object_store::ObjectStore& inner, std::string part) : ForwardingStore(inner), part_(std::move(part)) {}
     base::Result<std::size_t> get(std::string_view key, std::int64_t offset, std::span<std::byte> into,

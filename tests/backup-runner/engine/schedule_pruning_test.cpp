@@ -3,13 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <span>
-
 #include "backup-runner/engine/facts.hpp"
-#include "backup-runner/format/head.hpp"
-#include "backup-runner/format/repository.hpp"
-#include "tests/support/example_head.hpp"
-#include "tests/support/memory_store.hpp"
+#include "tests/backup-runner/engine/chains_in_memory.hpp"
 
 namespace n4b::engine {
 namespace {
@@ -18,18 +13,10 @@ using contract::ChainFate;
 using ::testing::ElementsAre;
 using ::testing::Pair;
 
-constexpr char kFirst[] = "20261121T215049Z-000001";
-constexpr char kSecond[] = "20261122T215049Z-000002";
-constexpr char kThird[] = "20261123T215049Z-000003";
-
 /// A bucket with fulls of the schedule "nightly".
-class SchedulePruningTest : public ::testing::Test {
+class SchedulePruningTest : public ChainsInMemory {
 protected:
     SchedulePruningTest() {
-        // Whatever the clock of this machine says, the chains' names do not lie ahead of the store's.
-        const auto after_all = base::SystemTime(std::chrono::sys_days(std::chrono::year(2026) / 11 / 30));
-        const auto now = store_.now({}).value();
-        if (now < after_all) store_.let_pass(std::chrono::ceil<std::chrono::seconds>(after_all - now));
         write(std::string(format::kRepositoryKey), format::print_repository({.id = "here"}));
         spec_.command = contract::Command::kPrune;
         spec_.run = {
@@ -40,20 +27,11 @@ protected:
         spec_.prune.keep.last = 1;
     }
 
-    void write(const std::string& key, const std::string& text) {
-        ASSERT_TRUE(store_.put(key, std::as_bytes(std::span(text)), {}));
-    }
     void store(const std::string& chain,
                const format::Origin& origin = {.cluster = "k8s", .name_space = "db", .schedule = "nightly"}) {
-        auto head = testing::example_head();
-        head.name.chain = chain;
-        head.supersedes.clear();
+        auto head = full_of(chain);
         head.origin = origin;
-        const auto text = format::print_head(head);
-        ASSERT_TRUE(text) << text.error().message;
-        write(layout_.mark(head.name), format::print_mark(format::name_of(head)));
-        write(layout_.blocks(head.name) + format::block_name(1), "0123456789");
-        write(layout_.head(format::name_of(head)), *text);
+        store_full(head);
     }
     std::vector<std::pair<std::string, ChainFate>> told(const contract::RunReport& report) const {
         EXPECT_EQ(report.reason, base::Reason::kCompleted) << report.message;
@@ -74,8 +52,6 @@ protected:
             store_.objects(), [&](const auto& object) { return object.first.starts_with(layout_.heads() + chain); });
     }
 
-    const format::Layout layout_ = format::Layout::create("prod", "graph.db").value();
-    testing::MemoryStore store_;
     contract::RunSpec spec_{};
 };
 

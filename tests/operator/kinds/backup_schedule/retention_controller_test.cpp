@@ -6,6 +6,7 @@
 #include "common/base/json_object.hpp"
 #include "common/base/rfc3339.hpp"
 #include "tests/operator/jobs/cluster.hpp"
+#include "tests/operator/jobs/last_job.hpp"
 #include "tests/operator/jobs/lent.hpp"
 
 namespace n4b::backup_schedule {
@@ -57,6 +58,7 @@ contract::RunReport one_went() {
 /// The retention of a schedule over an API server, and the cluster's part in its Jobs.
 struct Control {
     testing::FakeApi api{};
+    jobs::LastJob last_job{api};
     jobs::TestClock clock{};
     kube::Store<source::Source> sources = jobs::quiet_store<source::Source>();
     kube::Store<storage::Storage> storages = jobs::quiet_store<storage::Storage>();
@@ -90,33 +92,11 @@ struct Control {
             json["metadata"]["generation"] = json["metadata"]["generation"].get<int>() + 1;
         });
     }
-    [[nodiscard]] Json last_job() const {
-        const auto jobs = api.paths_in(jobs::kJobs);
-        return jobs.empty() ? Json() : api.get(jobs.back());
-    }
-    [[nodiscard]] contract::RunSpec told() const {
-        const auto job = last_job();
-        const auto env = job.at("spec").at("template").at("spec").at("containers")[0].at("env")[0];
-        return contract::parse_run_spec(env.at("value").get<std::string>()).value();
-    }
-    void pod_is(const char* phase, const Json& runner_state) {
-        const auto job = last_job();
-        const auto& meta = job.at("metadata");
-        api.put(
-            std::string(jobs::kPods) + "/" + meta.at("name").get<std::string>() + "-x",
-            {{"metadata",
-              {{"namespace", "db"},
-               {"labels", meta.at("labels")},
-               {"ownerReferences", Json::array({{{"kind", "Job"}, {"uid", meta.at("uid")}, {"controller", true}}})}}},
-             {"status",
-              {{"phase", phase},
-               {"containerStatuses", Json::array({{{"name", "runner"}, {"state", runner_state}}})}}}});
-    }
     /// The runner of the last Job ends with a report. When the operator looks again after that.
     jobs::Requeue ends(contract::RunReport report) {
         report.run_uid = "u-1";
-        report.attempt = told().run.attempt;
-        pod_is("Succeeded", {{"terminated", {{"exitCode", 0}, {"message", to_json(report)}}}});
+        report.attempt = last_job.told().run.attempt;
+        last_job.pod_is("Succeeded", {{"terminated", {{"exitCode", 0}, {"message", to_json(report)}}}});
         return settle();
     }
     /// What the watches bring when a Job was deleted and its pod has ended.
@@ -132,7 +112,6 @@ struct Control {
         backup.status.artifact.emplace().sequence = sequence;
         backups.learn("db/b", nullptr, std::make_shared<const backup::Backup>(std::move(backup)));
     }
-    [[nodiscard]] std::size_t jobs_made() const { return api.sent("POST", jobs::kJobs).size(); }
     [[nodiscard]] Json retention() const { return api.get(kSchedule)["status"]["retention"]; }
     [[nodiscard]] std::string condition(const char* type) const {
         const auto schedule = parse_schedule(api.get(kSchedule)).value();
@@ -144,15 +123,15 @@ struct Control {
 TEST(Retention, WithoutRulesNothingIsStarted) {
     Control c(nullptr);
     EXPECT_EQ(c.settle(), std::nullopt);
-    EXPECT_EQ(c.jobs_made(), 0U);
+    EXPECT_EQ(c.last_job.made(), 0U);
     EXPECT_EQ(c.condition("RetentionApplied"), "none");
 }
 
 TEST(Retention, APlanComesFirstAndSaysWhoseChainsMayGo) {
     Control c;
     c.settle();
-    ASSERT_EQ(c.jobs_made(), 1U);
-    const auto spec = c.told();
+    ASSERT_EQ(c.last_job.made(), 1U);
+    const auto spec = c.last_job.told();
     EXPECT_EQ(spec.command, contract::Command::kPrune);
     EXPECT_EQ(spec.run.schedule, "nightly");
     EXPECT_EQ(spec.run.object_namespace, "db");
@@ -165,19 +144,19 @@ TEST(Retention, APlanComesFirstAndSaysWhoseChainsMayGo) {
     EXPECT_EQ(spec.prune.keep.time_zone, "Europe/Berlin");
     EXPECT_EQ(c.condition("RetentionApplied"), "Unknown/Pending");
     EXPECT_THAT(c.condition("Pruning"), HasSubstr("True/"));
-    EXPECT_EQ(c.last_job()["metadata"]["ownerReferences"][0]["kind"], "Neo4jBackupSchedule");
+    EXPECT_EQ(c.last_job.json()["metadata"]["ownerReferences"][0]["kind"], "Neo4jBackupSchedule");
 }
 
 TEST(Retention, WhatThePlanToldGoesAndNothingElse) {
     Control c;
     c.settle();
     c.ends(one_goes());
-    ASSERT_EQ(c.jobs_made(), 2U);
+    ASSERT_EQ(c.last_job.made(), 2U);
     EXPECT_EQ(c.retention()["plan"]["chains"][0]["chain"], kOld) << "shown before it goes";
     EXPECT_EQ(c.retention()["plan"]["chains"][1]["why"], "Newest");
-    EXPECT_THAT(c.told().prune.chains, Optional(ElementsAre(kOld)));
+    EXPECT_THAT(c.last_job.told().prune.chains, Optional(ElementsAre(kOld)));
     const auto left = c.ends(one_went());
-    EXPECT_EQ(c.jobs_made(), 2U);
+    EXPECT_EQ(c.last_job.made(), 2U);
     EXPECT_EQ(c.condition("RetentionApplied"), "True/Ready");
     EXPECT_EQ(c.condition("Pruning"), "False/Completed");
     EXPECT_EQ(c.retention()["result"]["chains"][0]["fate"], "Removed");
@@ -189,42 +168,42 @@ TEST(Retention, WhereNothingGoesThePlanIsMadeAgainAfterADayOrAFull) {
     Control c;
     c.settle();
     EXPECT_EQ(c.ends(none_goes()), hours(24));
-    EXPECT_EQ(c.jobs_made(), 1U);
+    EXPECT_EQ(c.last_job.made(), 1U);
     EXPECT_EQ(c.condition("RetentionApplied"), "True/Ready");
     c.clock.now += minutes(10);
     c.backup_succeeds(3);
     EXPECT_EQ(c.settle(), hours(6) - minutes(10)) << "an increment pushes hardly anything out";
-    EXPECT_EQ(c.jobs_made(), 1U);
+    EXPECT_EQ(c.last_job.made(), 1U);
     c.backup_succeeds(0);
     c.settle();
-    EXPECT_EQ(c.jobs_made(), 2U);
-    EXPECT_EQ(c.told().prune.chains, std::nullopt);
-    EXPECT_EQ(c.told().run.attempt, 2);
+    EXPECT_EQ(c.last_job.made(), 2U);
+    EXPECT_EQ(c.last_job.told().prune.chains, std::nullopt);
+    EXPECT_EQ(c.last_job.told().run.attempt, 2);
     c.ends(none_goes());
     c.clock.now += hours(24);
     c.settle();
-    EXPECT_EQ(c.jobs_made(), 3U) << "holds expire without a word";
+    EXPECT_EQ(c.last_job.made(), 3U) << "holds expire without a word";
 }
 
 TEST(Retention, DryRunTellsAndRemovesNothing) {
     Control c(R"({"last": 1, "dryRun": true})");
     c.settle();
     c.ends(one_goes());
-    EXPECT_EQ(c.jobs_made(), 1U);
+    EXPECT_EQ(c.last_job.made(), 1U);
     EXPECT_EQ(c.condition("RetentionApplied"), "Unknown/Pending");
     EXPECT_EQ(c.retention()["plan"]["goes"], 1);
     c.edit({{"keep", {{"dryRun", false}}}});
     c.settle();
-    EXPECT_EQ(c.told().prune.chains, std::nullopt) << "a new plan";
+    EXPECT_EQ(c.last_job.told().prune.chains, std::nullopt) << "a new plan";
     c.ends(one_goes());
-    EXPECT_THAT(c.told().prune.chains, Optional(ElementsAre(kOld)));
+    EXPECT_THAT(c.last_job.told().prune.chains, Optional(ElementsAre(kOld)));
 }
 
 TEST(Retention, AnEditWhileChainsGoEndsTheRunAndPlansAnew) {
     Control c;
     c.settle();
     c.ends(one_goes());
-    c.pod_is("Running", {{"running", Json::object()}});
+    c.last_job.pod_is("Running", {{"running", Json::object()}});
     c.settle();
     const auto job = c.api.paths_in(jobs::kJobs).back();
     c.edit({{"keep", {{"last", 5}}}});
@@ -232,8 +211,8 @@ TEST(Retention, AnEditWhileChainsGoEndsTheRunAndPlansAnew) {
     EXPECT_FALSE(c.api.has(job)) << "it removes what may be wanted now";
     c.workload_is_gone();
     c.settle();
-    EXPECT_EQ(c.told().prune.chains, std::nullopt);
-    EXPECT_EQ(c.told().prune.keep.last, 5);
+    EXPECT_EQ(c.last_job.told().prune.chains, std::nullopt);
+    EXPECT_EQ(c.last_job.told().prune.keep.last, 5);
 }
 
 TEST(Retention, SuspendedNothingGoes) {
@@ -243,10 +222,10 @@ TEST(Retention, SuspendedNothingGoes) {
     c.edit({{"suspend", true}});
     c.clock.now += hours(48);
     c.settle();
-    EXPECT_EQ(c.jobs_made(), 1U);
+    EXPECT_EQ(c.last_job.made(), 1U);
     c.edit({{"suspend", false}});
     c.settle();
-    EXPECT_EQ(c.jobs_made(), 2U);
+    EXPECT_EQ(c.last_job.made(), 2U);
 }
 
 TEST(Retention, AFailureIsToldAndTriedAgain) {
@@ -258,10 +237,10 @@ TEST(Retention, AFailureIsToldAndTriedAgain) {
     failed.message = "no permission to list";
     c.ends(failed);
     EXPECT_EQ(c.condition("RetentionApplied"), "False/StorageAccessDenied");
-    const auto made = c.jobs_made();
+    const auto made = c.last_job.made();
     c.clock.now += hours(2);
     c.settle();
-    EXPECT_EQ(c.jobs_made(), made + 1);
+    EXPECT_EQ(c.last_job.made(), made + 1);
     c.ends(none_goes());
     EXPECT_EQ(c.condition("RetentionApplied"), "True/Ready");
 }
@@ -273,8 +252,8 @@ TEST(Retention, WhatHadNoRoomGetsAPlanOfItsOwn) {
     auto went = one_went();
     went.prune->goes = 3;
     c.ends(went);
-    EXPECT_EQ(c.jobs_made(), 3U);
-    EXPECT_EQ(c.told().prune.chains, std::nullopt);
+    EXPECT_EQ(c.last_job.made(), 3U);
+    EXPECT_EQ(c.last_job.told().prune.chains, std::nullopt);
 }
 
 TEST(Retention, ALockedChainIsTriedOnceADay) {
@@ -287,7 +266,7 @@ TEST(Retention, ALockedChainIsTriedOnceADay) {
     locked.prune->goes = 1;
     locked.prune->going_on = 1;
     EXPECT_EQ(c.ends(locked), hours(24));
-    EXPECT_EQ(c.jobs_made(), 2U);
+    EXPECT_EQ(c.last_job.made(), 2U);
     EXPECT_EQ(c.condition("RetentionApplied"), "True/Ready") << "what the storage forbids is no failure";
 }
 
@@ -307,7 +286,7 @@ TEST(Retention, WithoutItsSourceOrStorageItWaits) {
     Control c;
     c.sources.remove("db/prod");
     c.settle();
-    EXPECT_EQ(c.jobs_made(), 0U);
+    EXPECT_EQ(c.last_job.made(), 0U);
     EXPECT_EQ(c.condition("Pruning"), "True/SourceNotFound");
     c.sources.apply("db/prod", {.meta = {.object_namespace = "db", .name = "prod"}, .spec = {.database = "graph.db"}});
     c.storages.remove("db/main");
@@ -338,10 +317,10 @@ TEST(Retention, AStatusThatTheApiServerRefusesEndsTheRun) {
         }
     });
     c.settle();
-    EXPECT_EQ(c.jobs_made(), 1U) << "not at once";
+    EXPECT_EQ(c.last_job.made(), 1U) << "not at once";
     c.clock.now += hours(2);
     c.settle();
-    EXPECT_EQ(c.jobs_made(), 2U);
+    EXPECT_EQ(c.last_job.made(), 2U);
 }
 
 TEST(Retention, ANegativeCountIsNoneOfTheStatus) {
@@ -361,7 +340,7 @@ TEST(Retention, AClockThatWasSetBackMakesNoPlansBackToBack) {
     c.clock.now -= hours(1);
     c.settle();
     EXPECT_EQ(c.ends(none_goes()), hours(1));
-    EXPECT_EQ(c.jobs_made(), 1U);
+    EXPECT_EQ(c.last_job.made(), 1U);
 }
 
 TEST(Retention, ChainsThatCanNotGoKeepNoOtherFromGoing) {
@@ -373,8 +352,8 @@ TEST(Retention, ChainsThatCanNotGoKeepNoOtherFromGoing) {
         many.prune->chains.push_back({.chain = "chain-" + std::to_string(i), .fate = ChainFate::kGoes});
     c.settle();
     c.ends(many);
-    ASSERT_EQ(c.told().prune.chains->size(), contract::kMostPruned);
-    EXPECT_EQ(c.told().prune.chains->front(), "chain-10");
+    ASSERT_EQ(c.last_job.told().prune.chains->size(), contract::kMostPruned);
+    EXPECT_EQ(c.last_job.told().prune.chains->front(), "chain-10");
     auto locked = many;
     locked.prune->chains.resize(contract::kMostPruned);
     for (auto& chain : locked.prune->chains) chain.fate = ChainFate::kLocked;
@@ -382,7 +361,7 @@ TEST(Retention, ChainsThatCanNotGoKeepNoOtherFromGoing) {
     c.clock.now += hours(24);
     c.settle();
     c.ends(many);
-    EXPECT_EQ(c.told().prune.chains->front(), "chain-26");
+    EXPECT_EQ(c.last_job.told().prune.chains->front(), "chain-26");
 }
 
 TEST(Retention, WhatAFailedAttemptRemovedIsToldToo) {
@@ -396,7 +375,7 @@ TEST(Retention, WhatAFailedAttemptRemovedIsToldToo) {
     EXPECT_EQ(c.retention()["result"]["bytes"], 7);
     c.clock.now += minutes(2);
     c.settle();
-    ASSERT_EQ(c.jobs_made(), 3U) << "the next attempt";
+    ASSERT_EQ(c.last_job.made(), 3U) << "the next attempt";
     auto second = one_went();
     second.prune->chains[0].chain = "another";
     second.prune->bytes = 5;

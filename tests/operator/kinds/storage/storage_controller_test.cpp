@@ -6,6 +6,7 @@
 #include "common/base/json_object.hpp"
 #include "common/contract/run_report.hpp"
 #include "tests/operator/jobs/cluster.hpp"
+#include "tests/operator/jobs/last_job.hpp"
 #include "tests/operator/jobs/lent.hpp"
 
 namespace n4b::storage {
@@ -24,6 +25,7 @@ constexpr char kClaim[] = "/api/v1/namespaces/db/persistentvolumeclaims/disk";
 /// A controller over an API server with a storage "main", and the cluster's part in its Jobs.
 struct Control {
     testing::FakeApi api{};
+    jobs::LastJob last_job{api};
     jobs::TestClock clock{};
     kube::Store<Storage> storages = jobs::quiet_store<Storage>();
     jobs::Lent lent{api, clock};
@@ -44,34 +46,10 @@ struct Control {
         ADD_FAILURE() << "it never comes to rest";
         return {};
     }
-    [[nodiscard]] Json last_job() const {
-        const auto jobs = api.paths_in(jobs::kJobs);
-        return jobs.empty() ? Json() : api.get(jobs.back());
-    }
-    [[nodiscard]] contract::RunSpec told() const {
-        const auto job = last_job();
-        const auto env = job.at("spec").at("template").at("spec").at("containers")[0].at("env")[0];
-        return *contract::parse_run_spec(env.at("value").get<std::string>());
-    }
-    /// The state of the pod of the last Job.
-    void pod_is(const char* phase, const Json& runner_state) {
-        const auto job = last_job();
-        const auto& meta = job.at("metadata");
-        api.put(
-            std::string(jobs::kPods) + "/" + meta.at("name").get<std::string>() + "-x",
-            {{"metadata",
-              {{"namespace", "db"},
-               {"labels", meta.at("labels")},
-               {"ownerReferences", Json::array({{{"kind", "Job"}, {"uid", meta.at("uid")}, {"controller", true}}})}}},
-             {"status",
-              {{"phase", phase},
-               {"podIP", "10.0.0.9"},
-               {"containerStatuses", Json::array({{{"name", "runner"}, {"state", runner_state}}})}}}});
-    }
     /// The runner of the last Job ends with a report.
     void ends(contract::RunReport report) {
         report.run_uid = "u-1";
-        pod_is("Failed", {{"terminated", {{"exitCode", 1}, {"message", to_json(report)}}}});
+        last_job.pod_is("Failed", {{"terminated", {{"exitCode", 1}, {"message", to_json(report)}}}});
         settle();
     }
     /// The same, once it has served these chains to whoever asks.
@@ -81,7 +59,7 @@ struct Control {
         report.catalogue = contract::CatalogueReport{
             .chains = count, .artifacts = count, .pages = 1, .digest = contract::catalogue_digest({page})};
         lent.served = {{"/catalogue/0", page}};
-        pod_is("Running", {{"running", Json::object()}});
+        last_job.pod_is("Running", {{"running", Json::object()}});
         lent.take_over_workload();
         lent.collector.collect({});
         ends(std::move(report));
@@ -93,7 +71,6 @@ struct Control {
         const auto* c = api::find_condition(storage.status.conditions, type);
         return c == nullptr ? "none" : c->status + "/" + c->reason;
     }
-    [[nodiscard]] std::size_t jobs_made() const { return api.sent("POST", jobs::kJobs).size(); }
 };
 
 constexpr char kBucket[] = R"({"type": "S3", "s3": {"bucket": "backups", "prefix": "neo4j", "region": "eu-central-1",
@@ -110,12 +87,12 @@ contract::RunReport works() {
 TEST(StorageController, ChecksABucketWithItsCredentialsMountedAndNeverRead) {
     Control c(kBucket);
     c.settle();
-    ASSERT_EQ(c.jobs_made(), 1U);
-    EXPECT_EQ(c.last_job()["spec"]["suspend"], false);
-    EXPECT_EQ(c.told().command, contract::Command::kCheckStorage);
-    EXPECT_EQ(c.told().storage_s3->bucket, "backups");
-    EXPECT_EQ(c.told().storage_s3->credentials_dir, "/storage/credentials");
-    EXPECT_THAT(c.last_job().dump(), HasSubstr(R"("secretName":"keys")"));
+    ASSERT_EQ(c.last_job.made(), 1U);
+    EXPECT_EQ(c.last_job.json()["spec"]["suspend"], false);
+    EXPECT_EQ(c.last_job.told().command, contract::Command::kCheckStorage);
+    EXPECT_EQ(c.last_job.told().storage_s3->bucket, "backups");
+    EXPECT_EQ(c.last_job.told().storage_s3->credentials_dir, "/storage/credentials");
+    EXPECT_THAT(c.last_job.json().dump(), HasSubstr(R"("secretName":"keys")"));
     EXPECT_FALSE(c.api.asked("GET", "/secrets"));
     EXPECT_EQ(c.condition("Ready"), "Unknown/Pending");
     c.ends_well(works());
@@ -125,7 +102,7 @@ TEST(StorageController, ChecksABucketWithItsCredentialsMountedAndNeverRead) {
     const auto status = c.api.get(kStorage)["status"];
     EXPECT_EQ(status["display"]["location"], "s3://backups/neo4j");
     EXPECT_EQ(status["display"]["free"], "1.0 MiB");
-    EXPECT_TRUE(c.last_job().is_null()) << "the Job of a look that succeeded goes at once";
+    EXPECT_TRUE(c.last_job.json().is_null()) << "the Job of a look that succeeded goes at once";
 }
 
 TEST(StorageController, LooksAgainAfterItsIntervalAndAtOnceWhenTheSpecChanges) {
@@ -135,15 +112,15 @@ TEST(StorageController, LooksAgainAfterItsIntervalAndAtOnceWhenTheSpecChanges) {
     const auto requeue = c.settle();
     ASSERT_TRUE(requeue);
     EXPECT_GT(*requeue, hours(23));
-    EXPECT_EQ(c.jobs_made(), 1U);
+    EXPECT_EQ(c.last_job.made(), 1U);
     c.clock.now += *requeue;
     c.settle();
-    EXPECT_EQ(c.jobs_made(), 2U);
+    EXPECT_EQ(c.last_job.made(), 2U);
     c.ends_well(works());
     c.settle();
     c.api.change(kStorage, [](Json& storage) { storage["metadata"]["generation"] = 2; });
     c.settle();
-    EXPECT_EQ(c.jobs_made(), 3U);
+    EXPECT_EQ(c.last_job.made(), 3U);
     EXPECT_EQ(c.condition("Ready"), "True/Ready") << "what is known stays while it looks";
 }
 
@@ -214,16 +191,16 @@ TEST(StorageController, ASpecThatChangesDuringALookIsLookedAtAfterwards) {
         storage["spec"]["s3"]["credentialsSecretRef"]["name"] = "other-keys";
     });
     c.settle();
-    EXPECT_EQ(c.jobs_made(), 1U);
+    EXPECT_EQ(c.last_job.made(), 1U);
     EXPECT_EQ(c.api.get(kStorage)["status"]["observedGeneration"], 1);
     c.ends(works());
     c.settle();
-    EXPECT_EQ(c.jobs_made(), 2U);
-    EXPECT_THAT(c.last_job().dump(), HasSubstr(R"("secretName":"other-keys")"));
+    EXPECT_EQ(c.last_job.made(), 2U);
+    EXPECT_THAT(c.last_job.json().dump(), HasSubstr(R"("secretName":"other-keys")"));
     EXPECT_EQ(c.api.get(kStorage)["status"]["observedGeneration"], 2);
     c.ends(works());
     c.settle();
-    EXPECT_EQ(c.jobs_made(), 2U);
+    EXPECT_EQ(c.last_job.made(), 2U);
     const auto conditions = parse_storage(c.api.get(kStorage))->status.conditions;
     EXPECT_THAT(conditions, ::testing::Each(::testing::Field(&api::Condition::observed_generation, 2)));
 }
@@ -241,16 +218,16 @@ TEST(StorageController, TellsWhyABucketCannotBeUsedAndLooksAgainSoon) {
 TEST(StorageController, RemembersTheRepositoryAndExpectsItFromThenOn) {
     Control c(kBucket);
     c.settle();
-    EXPECT_TRUE(c.told().initialize);
-    EXPECT_EQ(c.told().new_repository, "u-1");
+    EXPECT_TRUE(c.last_job.told().initialize);
+    EXPECT_EQ(c.last_job.told().new_repository, "u-1");
     auto report = works();
     report.repository = "u-1";
     c.ends(report);
     EXPECT_EQ(c.api.get(kStorage)["status"]["repository"], "u-1");
     c.clock.now += hours(24);
     c.settle();
-    EXPECT_FALSE(c.told().initialize);
-    EXPECT_EQ(c.told().repository, "u-1");
+    EXPECT_FALSE(c.last_job.told().initialize);
+    EXPECT_EQ(c.last_job.told().repository, "u-1");
     c.ends({.reason = Reason::kStorageReplaced, .message = "m", .attempt = 2, .storage = works().storage});
     EXPECT_EQ(c.condition("Ready"), "False/StorageReplaced");
     EXPECT_EQ(c.condition("Reachable"), "True/StorageReplaced");
@@ -266,7 +243,7 @@ TEST(StorageController, TakesTheRepositoryThatItFindsWhenItsStatusWasLost) {
     c.ends(report);
     c.api.change(kStorage, [](Json& storage) { storage.erase("status"); });
     c.settle();
-    EXPECT_TRUE(c.told().initialize) << "nothing says that a repository was here";
+    EXPECT_TRUE(c.last_job.told().initialize) << "nothing says that a repository was here";
     report.repository = "of-another-object";
     c.ends(report);
     EXPECT_EQ(c.api.get(kStorage)["status"]["repository"], "of-another-object");
@@ -276,15 +253,15 @@ TEST(StorageController, TakesTheRepositoryThatItFindsWhenItsStatusWasLost) {
 TEST(StorageController, WaitsForItsClaimAndChecksItOnceItIsThere) {
     Control c(kVolume);
     c.settle();
-    EXPECT_EQ(c.jobs_made(), 0U);
+    EXPECT_EQ(c.last_job.made(), 0U);
     EXPECT_EQ(c.condition("Ready"), "False/ClaimNotFound");
     EXPECT_EQ(c.condition("Stalled"), "True/ClaimNotFound");
     EXPECT_EQ(c.api.get(kStorage)["status"]["conditions"][0]["type"], "Ready");
     c.api.put(kClaim, {{"status", {{"phase", "Bound"}}}, {"spec", {{"accessModes", {"ReadWriteOnce"}}}}});
     c.settle();
-    ASSERT_EQ(c.jobs_made(), 1U);
-    EXPECT_EQ(c.told().storage_path, "/backup");
-    EXPECT_EQ(c.last_job()["metadata"]["annotations"]["neo4jbackup.dev/locks"], "storage db/main");
+    ASSERT_EQ(c.last_job.made(), 1U);
+    EXPECT_EQ(c.last_job.told().storage_path, "/backup");
+    EXPECT_EQ(c.last_job.json()["metadata"]["annotations"]["neo4jbackup.dev/locks"], "storage db/main");
     c.ends(works());
     EXPECT_EQ(c.condition("Ready"), "True/Ready");
 }
@@ -295,12 +272,12 @@ TEST(StorageController, WaitsWhileARunHoldsItsClaim) {
     const run::Holder backup{.uid = "backup", .kind = "Neo4jBackup", .key = "db/b"};
     EXPECT_FALSE(c.lent.locks.acquire(backup, {run::claim_lock("db", "disk")}));
     c.settle();
-    EXPECT_EQ(c.jobs_made(), 0U);
+    EXPECT_EQ(c.last_job.made(), 0U);
     EXPECT_EQ(c.condition("Reconciling"), "True/Queued");
     EXPECT_EQ(c.condition("Ready"), "Unknown/Queued");
     c.lent.locks.give_back("backup");
     c.settle();
-    EXPECT_EQ(c.jobs_made(), 1U);
+    EXPECT_EQ(c.last_job.made(), 1U);
 }
 
 TEST(StorageController, NoticesAClaimThatGoesBetweenTwoLooks) {
@@ -313,17 +290,17 @@ TEST(StorageController, NoticesAClaimThatGoesBetweenTwoLooks) {
     c.clock.now += minutes(2);
     c.settle();
     EXPECT_EQ(c.condition("Ready"), "False/ClaimNotFound");
-    EXPECT_EQ(c.jobs_made(), 1U);
+    EXPECT_EQ(c.last_job.made(), 1U);
     c.api.put(kClaim, {{"status", {{"phase", "Bound"}}}});
     c.settle();
-    EXPECT_EQ(c.jobs_made(), 2U) << "the new claim is looked at";
+    EXPECT_EQ(c.last_job.made(), 2U) << "the new claim is looked at";
 }
 
 TEST(StorageController, LeavesAStorageThatIsDeletedAlone) {
     Control c(kBucket);
     c.api.change(kStorage, [](Json& storage) { storage["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"; });
     EXPECT_FALSE(c.settle());
-    EXPECT_EQ(c.jobs_made(), 0U);
+    EXPECT_EQ(c.last_job.made(), 0U);
     c.api.objects.erase(kStorage);
     EXPECT_TRUE(c.controller.reconcile("db/other", {}));
 }
